@@ -1,0 +1,76 @@
+# Sourced by the scripts, from the top of the checkout: a virtual environment in .venv with the locked requirements, the
+# web client built, and the project itself installed in place. What has not changed since the last time is left alone.
+# shellcheck shell=sh
+
+# prepare LOCK, where LOCK is the name of a file in requirements/.
+prepare() {
+    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+        make_venv
+    fi
+    stamp=.venv/.installed-$1
+    # The path is part of it: an installed command names its interpreter by path, so a moved checkout installs anew.
+    wanted="$PWD $(cat "requirements/$1.txt" requirements/node.txt pyproject.toml | cksum)"
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        .venv/bin/python hatch_build.py
+        return
+    fi
+    echo "Installing the locked requirements into .venv (once; this takes a while)"
+    pip_install --require-hashes --no-deps -r "requirements/$1.txt"
+    if .venv/bin/python hatch_build.py needs-node; then
+        echo "Installing Node.js into .venv, to build the web client"
+        pip_install --require-hashes --no-deps -r requirements/node.txt
+    fi
+    .venv/bin/python hatch_build.py
+    pip_install --no-deps --no-build-isolation --editable .
+    echo "$wanted" >"$stamp"
+}
+
+pip_install() {
+    if [ -t 1 ]; then
+        .venv/bin/python -m pip --disable-pip-version-check install "$@"
+    else
+        .venv/bin/python -m pip --disable-pip-version-check --quiet install "$@"
+    fi
+}
+
+make_venv() {
+    without_venv=
+    for candidate in python3.14 python3.13 python3.12 python3.11 python3 python; do
+        # Only running it tells: a version manager's shim may be on the PATH for a version that it doesn't have.
+        if runs "$candidate" 'import ensurepip, venv'; then
+            echo "Making .venv with $candidate"
+            "$candidate" -m venv --clear .venv
+            return
+        elif [ -z "$without_venv" ] && runs "$candidate" ''; then
+            without_venv=$candidate
+        fi
+    done
+    say_how_to_get_python "$without_venv" >&2
+    exit 1
+}
+
+runs() {
+    "$1" -c "import sys; assert (3, 11) <= sys.version_info < (3, 15)
+$2" >/dev/null 2>&1
+}
+
+say_how_to_get_python() {
+    if [ -n "$1" ]; then
+        echo "$1 is here, but without its module venv."
+    else
+        echo "Hubbub needs Python 3.11, 3.12, 3.13 or 3.14, and found none that runs."
+    fi
+    sudo=$([ "$(id -u)" = 0 ] || echo 'sudo ')
+    if command -v apt-get >/dev/null; then
+        version=$([ -z "$1" ] || "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        echo "Run: ${sudo}apt install python3 python${version:-3}-venv"
+    elif command -v dnf >/dev/null; then
+        echo "Run: ${sudo}dnf install python3.12"
+    elif command -v apk >/dev/null; then
+        echo "Run: ${sudo}apk add python3"
+    elif command -v brew >/dev/null; then
+        echo "Run: brew install python@3.13"
+    else
+        echo "Install one of them, with venv, and run this again."
+    fi
+}
