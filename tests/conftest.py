@@ -1,0 +1,227 @@
+"""Fixtures that start what a test needs, and the account of what did not run."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+
+from tests.servers import (
+    REPOSITORY,
+    MissingError,
+    Postgres,
+    Redis,
+    WebServer,
+    find_program,
+    hubbub_server,
+    uvicorn_server,
+)
+
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+COST_OF_FIXTURE = {"serve": 1, "uvicorn": 1, "redis": 2, "postgres": 2, "browser": 3}
+
+
+class ServerFactory(Protocol):
+    def __call__(self, *options: str, environment: dict[str, str] | None = None) -> WebServer: ...
+
+
+class UvicornFactory(Protocol):
+    def __call__(
+        self, app: str, *options: str, ws: str = ..., environment: dict[str, str] | None = None
+    ) -> WebServer: ...
+
+
+class PageFactory(Protocol):
+    async def __call__(self, **options: Any) -> Page: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hubbub")
+    group.addoption("--require-all", action="store_true", help="Fail, instead of skip, where a part is missing.")
+    group.addoption("--counts-to", type=Path, help="Write `N passed, N failed, N skipped` to this file.")
+    group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick ones first, so that a plain mistake shows at once."""
+    items.sort(key=cost)
+
+
+def cost(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow"):
+        return 4
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return max((COST_OF_FIXTURE.get(name, 0) for name in fixtures), default=0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reports = {
+        outcome: terminalreporter.getreports(outcome) for outcome in ("passed", "failed", "error", "skipped", "xfailed")
+    }
+    skipped = reports["skipped"] + reports["xfailed"]
+    if skipped:
+        terminalreporter.section("what did not run, and why")
+        reasons = Counter(reason_of(report) for report in skipped)
+        for reason, number in sorted(reasons.items()):
+            terminalreporter.line(f"{number:4} {'test' if number == 1 else 'tests'}   {reason}")
+    counts_to: Path | None = config.getoption("--counts-to")
+    if counts_to is not None:
+        failed = len(reports["failed"]) + len(reports["error"])
+        counts_to.write_text(f"{len(reports['passed'])} passed, {failed} failed, {len(skipped)} skipped\n")
+
+
+def reason_of(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return getattr(report, "wasxfail", "") or report.nodeid
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def missing(pytestconfig: pytest.Config) -> Callable[[MissingError], NoReturn]:
+    """Skips the test for what this machine lacks, or fails it under --require-all."""
+
+    def skip_or_fail(error: MissingError) -> NoReturn:
+        if pytestconfig.getoption("--require-all"):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+    return skip_or_fail
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[ServerFactory]:
+    """Starts `hubbub serve` with the given options; afterwards it must stop when told, with no traceback in its log."""
+    with ExitStack() as stack:
+
+        def start(*options: str, environment: dict[str, str] | None = None) -> WebServer:
+            server = hubbub_server(tmp_path, *options, environment=environment)
+            return start_and_watch(server, stack)
+
+        yield start
+
+
+@pytest.fixture
+def uvicorn(tmp_path: Path) -> Iterator[UvicornFactory]:
+    """The same for any ASGI app: `uvicorn("examples.mount:app", ws="wsproto")`."""
+    with ExitStack() as stack:
+
+        def start(
+            app: str, *options: str, ws: str = "websockets-sansio", environment: dict[str, str] | None = None
+        ) -> WebServer:
+            server = uvicorn_server(tmp_path, app, *options, ws=ws, environment=environment)
+            return start_and_watch(server, stack)
+
+        yield start
+
+
+def start_and_watch(server: WebServer, stack: ExitStack) -> WebServer:
+    # Printed while the test is torn down, so pytest shows the log of a failed test, and of no other.
+    stack.callback(lambda: print(server.log))
+    stack.callback(server.check_log)
+    stack.enter_context(server)
+    return server
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
+) -> Iterator[Redis]:
+    """A redis-server for all tests. A test that ends or halts it makes its own: `Redis(tmp_path)`."""
+    try:
+        server = Redis(tmp_path_factory.mktemp("redis"))
+    except MissingError as error:
+        missing(error)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: Redis) -> Redis:
+    """The shared redis-server, empty."""
+    redis_server.empty()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(missing: Callable[[MissingError], NoReturn]) -> Iterator[Postgres]:
+    try:
+        server = Postgres()
+    except MissingError as error:
+        missing(error)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Iterator[str]:
+    """The address of a new, empty PostgreSQL database."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+async def browser(missing: Callable[[MissingError], NoReturn]) -> AsyncIterator[Browser]:
+    """A Chromium with an empty profile."""
+    try:
+        program = find_program("chromium", "chromium-browser", "google-chrome", package="chromium")
+    except MissingError as error:
+        missing(error)
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
+    """Opens pages that share nothing, as those of different people: `await new_page(color_scheme="dark")`.
+
+    The options are those of Playwright's `Browser.new_context`. An uncaught error in a page, or a violation of its
+    content security policy, fails the test.
+    """
+    troubles: list[str] = []
+
+    def note_error(error: Error) -> None:
+        troubles.append(f"uncaught: {error}")
+
+    def note_violation(message: ConsoleMessage) -> None:
+        # A page that loses its server logs errors too, and rightly.
+        if "Content Security Policy" in message.text:
+            troubles.append(message.text)
+
+    async def open_page(**options: Any) -> Page:
+        context = await browser.new_context(**options)
+        page = await context.new_page()
+        page.on("pageerror", note_error)
+        page.on("console", note_violation)
+        return page
+
+    yield open_page
+    assert not troubles
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where tests put pictures of the page, for people to look at."""
+    folder = REPOSITORY / ".cache/screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

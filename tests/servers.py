@@ -1,0 +1,308 @@
+"""Real processes for the tests: started on a free port, awaited until they answer, ended by their id.
+
+Nothing here waits for a time: a process is ready when it answers, and a deadline only bounds the wait.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import httpx
+import psycopg
+import redis
+from psycopg import sql
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+START_DEADLINE = 30.0
+STOP_DEADLINE = 15.0
+POLL_INTERVAL = 0.02
+
+
+class MissingError(Exception):
+    """Something that a test needs isn't on this machine; the message says what and how to get it."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def accepts_connections(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Process(ABC):
+    """A program under test. It can be started again after it has ended, with the same port and folder."""
+
+    def __init__(self, folder: Path, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.command = list(command)
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.log_file = folder / f"{Path(self.command[0]).name}-{uuid4().hex[:8]}.log"
+        self.user: str | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def is_ready(self) -> bool: ...
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "start() comes first"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def start(self) -> Self:
+        """Returns when the program answers; raises AssertionError with its log if it ends first or is too slow."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                user=self.user,
+                extra_groups=[] if self.user else None,
+            )
+        deadline = time.monotonic() + START_DEADLINE
+        while not self.is_ready():
+            if not self.running:
+                raise AssertionError(f"{self.command} ended with status {self.wait()}:\n{self.log}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"{self.command} did not answer within {START_DEADLINE} s:\n{self.log}")
+            time.sleep(POLL_INTERVAL)
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "start() comes first"
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = STOP_DEADLINE) -> int:
+        """Waits for the end and gives the exit status; raises subprocess.TimeoutExpired."""
+        assert self._process is not None, "start() comes first"
+        return self._process.wait(timeout)
+
+    def stop(self, timeout: float = STOP_DEADLINE) -> int:
+        """Asks it to end (SIGTERM) and gives the exit status; raises AssertionError if it stays."""
+        if self.running:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.command} did not stop within {timeout} s:\n{self.log}") from None
+
+    def kill(self) -> int:
+        if self.running:
+            self.signal(signal.SIGKILL)
+        return self.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.running:
+            self.stop()
+
+
+class WebServer(Process):
+    """Something that answers HTTP, by default on a free port of the loopback."""
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        *,
+        port: int,
+        ready_path: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(folder, command, environment=environment)
+        self.port = port
+        self.ready_path = ready_path
+        self.may_log_tracebacks = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def is_ready(self) -> bool:
+        if not accepts_connections(self.port):
+            return False
+        try:
+            # Any answer below 500 is one: a host app under test may have no such path.
+            return httpx.get(self.url + self.ready_path, timeout=5).status_code < 500
+        except httpx.TransportError:
+            return False
+
+    def check_log(self) -> None:
+        assert self.may_log_tracebacks or "Traceback (most recent call last)" not in self.log, self.log
+
+
+def hubbub_server(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> WebServer:
+    """`hubbub serve`, with its data in `folder`."""
+    port = free_port()
+    command = [sys.executable, "-m", "hubbub.cli", "serve", "--port", str(port), *options]
+    return WebServer(folder, command, port=port, ready_path="/health/live", environment=environment)
+
+
+def uvicorn_server(
+    folder: Path, app: str, *options: str, ws: str = "websockets-sansio", environment: Mapping[str, str] | None = None
+) -> WebServer:
+    """`uvicorn module:app`, with modules found from the top of the checkout.
+
+    `ws` is a name that uvicorn knows (`websockets-sansio`, `wsproto`) or `module:class`.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--ws", ws, "--app-dir", str(REPOSITORY)]
+    return WebServer(folder, [*command, *options], port=port, ready_path="/", environment=environment)
+
+
+class Redis(Process):
+    """A redis-server that keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        super().__init__(folder, [find_program("redis-server", package="redis-server"), *options])
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def empty(self) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+class Postgres(Process):
+    """A PostgreSQL cluster of its own. Without fsync: tests end processes, not machines."""
+
+    def __init__(self) -> None:
+        # Not in pytest's folder, which only its owner may enter: PostgreSQL refuses to run as root.
+        folder = Path(tempfile.mkdtemp(prefix="hubbub-postgres-"))
+        programs = find_postgres_programs()
+        self.port = free_port()
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(folder),
+            "fsync": "off",
+            "full_page_writes": "off",
+            "max_connections": "200",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        super().__init__(folder, [str(programs / "postgres"), "-D", str(folder / "data"), *options])
+        if os.getuid() == 0:
+            self.user = unprivileged_user()
+            shutil.chown(folder, self.user)
+        subprocess.run(
+            [programs / "initdb", "-D", folder / "data", "-U", "hubbub", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            user=self.user,
+            extra_groups=[] if self.user else None,
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            timeout=120,
+        )
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://hubbub@127.0.0.1:{self.port}/{database}"
+
+    def is_ready(self) -> bool:
+        try:
+            psycopg.connect(self.url_of("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def create_database(self) -> str:
+        """Gives the address of a new, empty database."""
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url_of(name)
+
+    def drop_database(self, url: str) -> None:
+        name = url.rpartition("/")[2]
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def stop(self, timeout: float = STOP_DEADLINE) -> int:
+        # SIGTERM would wait for every client to leave.
+        if self.running:
+            self.signal(signal.SIGINT)
+        return super().stop(timeout)
+
+    def remove(self) -> None:
+        """Ends it and deletes its folder."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+def find_program(*names: str, package: str) -> str:
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise MissingError(f"{names[0]} is not installed: apt install {package}")
+
+
+def find_postgres_programs() -> Path:
+    """The folder with initdb and postgres; Debian keeps it off the PATH."""
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(installed, key=lambda path: int(path.parts[-3]), default=None)
+    if newest is None:
+        raise MissingError("PostgreSQL is not installed: apt install postgresql")
+    return newest.parent
+
+
+def unprivileged_user() -> str:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise MissingError("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody.")

@@ -1,0 +1,30 @@
+"""The rule of imports: an upper layer may know a lower one, never the reverse, and neighbours don't know each other."""
+
+import grimp
+import pytest
+from importlinter.cli import lint_imports
+
+from tests.servers import REPOSITORY
+
+CLIENT = "hubbub.client"
+CLIENT_MAY_KNOW = {"hubbub.wire", "hubbub.errors"}
+
+
+def test_no_layer_imports_one_above_or_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(REPOSITORY / "pyproject.toml"), cache_dir=None)
+
+    assert status == 0, capsys.readouterr().out
+
+
+def test_the_python_client_knows_only_the_wire_and_the_errors() -> None:
+    graph = grimp.build_graph("hubbub", cache_dir=None)
+    client = [module for module in graph.modules if is_part_of(module, CLIENT)]
+
+    known = {imported for module in client for imported in graph.find_modules_directly_imported_by(module)}
+
+    allowed = {CLIENT, *CLIENT_MAY_KNOW}
+    assert not {module for module in known if not any(is_part_of(module, package) for package in allowed)}
+
+
+def is_part_of(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")

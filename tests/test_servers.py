@@ -1,0 +1,77 @@
+"""The fixtures start real processes: each is tried once with what it is for."""
+
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis as redis_client
+from playwright.async_api import Page
+
+from tests.conftest import PageFactory, UvicornFactory
+from tests.servers import Redis, accepts_connections
+
+ECHO = "tests.autobahn.echo_app:app"
+
+
+@pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
+def test_a_uvicorn_server_answers_and_stops_when_told(uvicorn: UvicornFactory, ws: str) -> None:
+    server = uvicorn(ECHO, ws=ws)
+
+    assert httpx.get(server.url + "/openapi.json").status_code == 200
+    server.stop()
+    assert not accepts_connections(server.port)
+
+
+def test_a_server_that_was_killed_starts_again_on_its_port(uvicorn: UvicornFactory) -> None:
+    server = uvicorn(ECHO)
+    port, first = server.port, server.pid
+
+    server.kill()
+    server.start()
+
+    assert server.port == port
+    assert server.pid != first
+
+
+def test_a_server_that_cannot_start_fails_with_its_log(uvicorn: UvicornFactory) -> None:
+    with pytest.raises(AssertionError, match="no_such_app"):
+        uvicorn("tests.no_such_app:app")
+
+
+def test_redis_is_empty_for_each_test(redis: Redis) -> None:
+    with redis_client.Redis.from_url(redis.url) as client:
+        assert client.dbsize() == 0
+        client.set("left", "behind")
+
+
+def test_redis_is_empty_after_another_test(redis: Redis) -> None:
+    test_redis_is_empty_for_each_test(redis)
+
+
+def test_redis_can_be_killed_and_started_again(tmp_path: Path, redis_server: Redis) -> None:
+    with Redis(tmp_path) as own:
+        own.kill()
+        assert not own.is_ready()
+        own.start()
+        assert own.is_ready()
+        assert own.port != redis_server.port
+
+
+def test_a_postgres_database_is_new_and_empty(postgres: str) -> None:
+    with psycopg.connect(postgres) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert found == (0,)
+
+
+async def test_pages_of_two_people_share_nothing(new_page: PageFactory, uvicorn: UvicornFactory) -> None:
+    server = uvicorn(ECHO)
+    alice: Page = await new_page()
+    bob: Page = await new_page(color_scheme="dark")
+    await alice.goto(server.url + "/openapi.json")
+    await bob.goto(server.url + "/openapi.json")
+
+    await alice.evaluate("localStorage.setItem('name', 'alice')")
+
+    assert await bob.evaluate("localStorage.getItem('name')") is None
+    assert await bob.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
