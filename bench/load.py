@@ -1,0 +1,207 @@
+"""The two loads: as fast as answers come back, and so many messages a second.
+
+Both count every delivery, go on reading after the last message until nothing is missing, and say what was lost.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+
+from bench import messages
+from bench.errors import BenchError
+from bench.inbox import Inbox
+from bench.members import Member
+from bench.server import Server
+from bench.systems.base import System
+
+_PATIENCE = 3.0
+"""After so many seconds without a delivery nothing more is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    deliveries: int
+    seconds: float
+    server_cpu: float
+    generator_cpu: float
+    lost: int
+    """Of all messages sent, also before and after the time that was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    seconds: list[float]
+    """From the moment that a message was due to each of its deliveries; sorted."""
+    server_cpu: float
+    delivered: int
+    """Those before the measured time as well, like `server_cpu` and `lost`."""
+    lost: int
+
+    def percentile(self, percent: float) -> float:
+        return self.seconds[min(int(len(self.seconds) * percent / 100), len(self.seconds) - 1)]
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+class _Sender:
+    __slots__ = ("acked", "answered", "came_back", "mark", "member")
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.mark = messages.mark(member.number)
+        self.came_back = self.acked = self.answered = 0
+
+
+class ClosedLoop:
+    """W messages are outstanding at any time: not yet back at their sender or, where the system acks, not yet acked.
+
+    The senders take turns: as soon as a message is answered, the next one goes out. So a single sender has all W
+    outstanding itself.
+    """
+
+    def __init__(self, server: Server, members: Sequence[Member], senders: Sequence[Member]) -> None:
+        self._server, self._system = server, server.system
+        self._inbox = Inbox(members, self._system.end)
+        self._audience = Counter(member.room for member in members)
+        self._senders = {member.fd: _Sender(member) for member in senders}
+        self._turns = cycle(senders)
+        self._sending = True
+        self._outstanding = 0
+        self._expected = 0
+        self._delivered = 0
+
+    def close(self) -> None:
+        self._inbox.close()
+
+    def run(self, *, outstanding: int, warm_up: float, seconds: float) -> Throughput:
+        with _no_garbage_collection():
+            for _ in range(outstanding):
+                self._send_next()
+            self._read_until(time.perf_counter() + warm_up)
+            server_cpu, generator_cpu = self._server.cpu_seconds(), time.process_time()
+            began, before = time.perf_counter(), self._delivered
+            self._read_until(began + seconds)
+            ended, after = time.perf_counter(), self._delivered
+            if after == before:
+                raise BenchError(f"nothing was delivered in {seconds:g} s: {self._server.last_words()}")
+            server_cpu = self._server.cpu_seconds() - server_cpu
+            generator_cpu = time.process_time() - generator_cpu
+            self._sending = False
+            self._read_the_rest()
+        return Throughput(
+            deliveries=after - before,
+            seconds=ended - began,
+            server_cpu=server_cpu,
+            generator_cpu=generator_cpu,
+            lost=self._expected - self._delivered,
+        )
+
+    def _send_next(self) -> None:
+        member = next(self._turns)
+        self._outstanding += 1
+        self._expected += self._audience[member.room]
+        say(self._system, member, stamp=time.perf_counter_ns())
+
+    def _read_until(self, moment: float) -> None:
+        while (left := moment - time.perf_counter()) > 0:
+            self._read(left)
+
+    def _read_the_rest(self) -> None:
+        heard = time.perf_counter()
+        while self._delivered < self._expected or self._outstanding:
+            if self._read(_PATIENCE):
+                heard = time.perf_counter()
+            elif time.perf_counter() - heard > _PATIENCE:
+                return
+
+    def _read(self, timeout: float) -> bool:
+        inbox, senders, marker = self._inbox, self._senders, messages.MARKER
+        read, count = inbox.read, inbox.data.count
+        ready = inbox.ready(timeout)
+        delivered = 0
+        for member in ready:
+            size = read(member)
+            delivered += count(marker, 0, size)
+            if member.fd in senders:
+                self._hear_answers(senders[member.fd], size)
+        self._delivered += delivered
+        return bool(ready)
+
+    def _hear_answers(self, sender: _Sender, size: int) -> None:
+        data, ack = self._inbox.data, self._system.ack
+        sender.came_back += data.count(sender.mark, 0, size)
+        sender.acked = sender.came_back if ack is None else sender.acked + data.count(ack, 0, size)
+        answered = min(sender.came_back, sender.acked)
+        for _ in range(answered - sender.answered):
+            self._outstanding -= 1
+            if self._sending:
+                self._send_next()
+        sender.answered = answered
+
+
+def fixed_rate(
+    server: Server, members: Sequence[Member], *, per_second: float, warm_up: float, seconds: float
+) -> Latencies:
+    """The members take turns; each message is sent when it is due, whether the last one has arrived or not.
+
+    A delivery's latency counts from that moment, so a server that falls behind can't hide it.
+    """
+    latencies: list[int] = []
+    expected = delivered = turn = 0
+    interval = 1e9 / per_second
+    with _no_garbage_collection(), closing(Inbox(members, server.system.end)) as inbox:
+        began = time.perf_counter_ns()
+        measured_from, ends = began + warm_up * 1e9, began + (warm_up + seconds) * 1e9
+        cpu = server.cpu_seconds()
+        heard = began
+        while True:
+            now = time.perf_counter_ns()
+            due = int(began + turn * interval)
+            if due < ends and now >= due:
+                say(server.system, members[turn * 7919 % len(members)], stamp=due)
+                expected += len(members)
+                turn += 1
+                continue
+            if due >= ends and (delivered >= expected or now - heard > _PATIENCE * 1e9):
+                break
+            # epoll counts in milliseconds: the last two before a message is due are spent polling.
+            ready = inbox.ready(max(0.0, min((due - now) / 1e9 - 0.002, 0.1)) if due < ends else 0.1)
+            for member in ready:
+                size = inbox.read(member)
+                arrived = heard = time.perf_counter_ns()
+                for stamp in messages.stamps(bytes(inbox.data[:size])):
+                    delivered += 1
+                    if stamp >= measured_from:
+                        latencies.append(arrived - stamp)
+        cpu = server.cpu_seconds() - cpu
+    if not latencies:
+        raise BenchError("nothing was delivered")
+    latencies.sort()
+    return Latencies(
+        seconds=[latency / 1e9 for latency in latencies],
+        server_cpu=cpu,
+        delivered=delivered,
+        lost=expected - delivered,
+    )
+
+
+def say(system: System, sender: Member, *, stamp: int) -> None:
+    data = system.message(sender.room, messages.text(sender.number, stamp), number=stamp)
+    if sender.send(data) != len(data):
+        raise BenchError(f"{system.name} does not read what member {sender.number} sends")

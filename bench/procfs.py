@@ -1,0 +1,51 @@
+"""CPU time and memory of a server and its children, from /proc: all threads, whatever the language."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time since the start; the resolution is a clock tick, usually 10 ms."""
+    return sum(_cpu_ticks(member) for member in _family(pid)) / _TICKS_PER_SECOND
+
+
+def proportional_kb(pid: int) -> int:
+    """PSS: resident memory, with pages that are shared counted by share."""
+    return sum(_rollup(member, "Pss") for member in _family(pid))
+
+
+def resident_kb(pid: int) -> int:
+    return sum(_rollup(member, "Rss") for member in _family(pid))
+
+
+def _family(pid: int) -> list[int]:
+    family = [pid]
+    for member in family:
+        for task in Path(f"/proc/{member}/task").iterdir():
+            family += map(int, (task / "children").read_text().split())
+    return family
+
+
+def _cpu_ticks(pid: int) -> int:
+    # proc(5): the command, in brackets, may hold spaces; utime and stime are the fields 14 and 15.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _rollup(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(f"/proc/{pid}/smaps_rollup has no {name}")
+
+
+def busy_seconds() -> float:
+    """What all cores of this machine have worked since it started, for whomever."""
+    # proc(5): user nice system idle iowait irq softirq steal; idle and iowait are no work.
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    ticks = [int(field) for field in fields]
+    return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS_PER_SECOND

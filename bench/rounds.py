@@ -1,0 +1,75 @@
+"""Runs a scenario on several systems, one after the other, several times over."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from bench import procfs
+from bench.scenarios.base import Metric, Scenario
+from bench.server import cores
+from bench.systems.base import System
+
+
+@dataclass(frozen=True)
+class Results:
+    scenario: Scenario
+    systems: Sequence[System]
+    values: Mapping[str, Sequence[Mapping[str, float]]]
+    """By the system's name: the values of each round."""
+    interference: float
+    """The largest share of the cores in use that other processes had during one measurement."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        return self.scenario.metrics()
+
+    def every_round(self) -> Iterator[Mapping[str, float]]:
+        return chain.from_iterable(self.values.values())
+
+    def median(self, system: System, metric: Metric) -> float:
+        return statistics.median(self._rounds(system, metric))
+
+    def spread(self, system: System, metric: Metric) -> float:
+        """How far the rounds lie apart, as a part of their median."""
+        rounds, median = self._rounds(system, metric), self.median(system, metric)
+        return (max(rounds) - min(rounds)) / median if median else 0.0
+
+    def _rounds(self, system: System, metric: Metric) -> Sequence[float]:
+        return [values[metric.key] for values in self.values[system.name]]
+
+
+def run(scenario: Scenario, systems: Sequence[System], rounds: int, progress: Callable[[str], None]) -> Results:
+    """The systems alternate (A B A B), so that a machine that changes its pace is unjust to none.
+
+    Raises BenchError if one of them can't be measured.
+    """
+    values: dict[str, list[Mapping[str, float]]] = {system.name: [] for system in systems}
+    interference = 0.0
+    for number in range(1, rounds + 1):
+        for system in systems:
+            progress(f"round {number} of {rounds}: {system.title}")
+            others = _Others()
+            values[system.name].append(scenario.measure(system))
+            interference = max(interference, others.share())
+    return Results(scenario=scenario, systems=systems, values=values, interference=interference)
+
+
+class _Others:
+    """What processes other than the bench and its servers take of our cores."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._ours = time.perf_counter(), procfs.busy_seconds(), _our_seconds()
+
+    def share(self) -> float:
+        others = (procfs.busy_seconds() - self._busy) - (_our_seconds() - self._ours)
+        return max(0.0, others / (time.perf_counter() - self._began) / len(set(cores())))
+
+
+def _our_seconds() -> float:
+    """Ours and that of the servers that have ended: each measurement ends its own."""
+    return sum(os.times()[:4])

@@ -1,0 +1,13 @@
+"""Every scenario that `scripts/bench` can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.scenarios.base import Scenario
+from bench.scenarios.fanout import Fanout
+from bench.scenarios.idle import Idle
+from bench.scenarios.latency import Latency
+from bench.scenarios.rooms import Rooms
+
+SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency)

@@ -1,0 +1,48 @@
+"""What a scenario is: a load, and the numbers that it gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from bench.systems.base import System
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    key: str
+    title: str
+    better: Literal["more", "less"]
+
+
+LOST = Metric("lost", "lost", "less")
+
+
+@dataclass(frozen=True)
+class Scenario(ABC):
+    """Subclasses are frozen dataclasses whose fields are their parameters and become command-line options."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def quick(cls) -> Self:
+        """Small and short: to see that it runs, not to measure."""
+
+    @abstractmethod
+    def description(self) -> str:
+        """What was done, with its parameters, for the reader of the numbers."""
+
+    @abstractmethod
+    def metrics(self) -> Sequence[Metric]:
+        """In the order of the table's columns."""
+
+    @abstractmethod
+    def measure(self, system: System) -> Mapping[str, float]:
+        """One round: starts the system, loads it, and gives a value for the key of each metric.
+
+        Raises BenchError if it could not be measured.
+        """

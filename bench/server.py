@@ -1,0 +1,107 @@
+"""Starts a system on a core of its own, and ends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench import procfs
+from bench.errors import BenchError
+from bench.systems.base import System
+
+_START_DEADLINE = 20.0
+_STOP_DEADLINE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    system: System
+    port: int
+    pid: int
+    log: Path
+
+    def cpu_seconds(self) -> float:
+        return procfs.cpu_seconds(self.pid)
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:]
+
+
+@contextmanager
+def running(system: System) -> Iterator[Server]:
+    """A fresh server in an empty folder, ready for connections."""
+    port = _free_port()
+    folder = Path(tempfile.mkdtemp(prefix=f"hubbub-bench-{system.name}-"))
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _on_its_core(system.command(port)),
+            env={**os.environ, **system.environment(port)},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    server = Server(system=system, port=port, pid=process.pid, log=log)
+    try:
+        _wait_until_ready(server, process)
+        yield server
+    finally:
+        _stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def cores() -> tuple[int, int]:
+    """The server's and the load generator's, out of those that this process was given."""
+    given = sorted(os.sched_getaffinity(0))
+    return given[0], given[-1]
+
+
+def pin_generator() -> None:
+    """Keeps this process off the server's core."""
+    os.sched_setaffinity(0, {cores()[1]})
+
+
+def _on_its_core(command: Sequence[str]) -> list[str]:
+    # To set it from outside after the start would be too late: Go and Node.js count their cores first.
+    return ["taskset", "--cpu-list", str(cores()[0]), *command]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_DEADLINE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise BenchError(f"{server.system.name} ended with {process.returncode}:\n{server.last_words()}")
+        try:
+            socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise BenchError(f"{server.system.name} was not ready in {_START_DEADLINE:.0f} s:\n{server.last_words()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

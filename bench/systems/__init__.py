@@ -1,0 +1,22 @@
+"""Every server that the bench can measure, in the order in which they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.systems.base import System
+from bench.systems.connection_manager import ConnectionManager
+from bench.systems.hubbub import Hubbub
+from bench.systems.nats import Nats
+from bench.systems.node_ws import NodeWs
+from bench.systems.send_loop import SendLoop
+from bench.systems.socketio import PythonSocketIO
+
+SYSTEMS: Sequence[type[System]] = (
+    Hubbub,
+    ConnectionManager,
+    PythonSocketIO,
+    NodeWs,
+    Nats,
+    SendLoop,
+)

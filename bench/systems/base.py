@@ -1,0 +1,63 @@
+"""What the load generator has to know of a server: how to start it, how to come in, how to say something."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench import websocket
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a client sends while it arrives, and what must be in the answer before it goes on."""
+
+    send: bytes
+    until: bytes
+
+
+def upgraded(path: str, port: int) -> Step:
+    return Step(websocket.upgrade_request(path, port), until=b"\r\n\r\n")
+
+
+class System(ABC):
+    """A server under measurement."""
+
+    name: ClassVar[str]
+    """As it is given on the command line."""
+
+    title: ClassVar[str]
+    """As it is printed."""
+
+    scenarios: ClassVar[frozenset[str]] = frozenset({"fanout", "rooms", "idle", "latency"})
+
+    end: ClassVar[bytes] = b"}"
+    """A byte that comes after the text in each delivery, and never within one of our texts."""
+
+    ack: ClassVar[bytes | None] = None
+    """What the answer to a message contains, where the sender gets one beside the delivery."""
+
+    def missing(self) -> str | None:
+        """Why this machine can't run it, or None."""
+        return None
+
+    @abstractmethod
+    def command(self, port: int) -> Sequence[str]:
+        """The server's command line, for a server that listens on 127.0.0.1:`port`."""
+
+    def environment(self, port: int) -> Mapping[str, str]:
+        return {}
+
+    @abstractmethod
+    def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
+        """From the fresh TCP connection to a member of `room`."""
+
+    @abstractmethod
+    def message(self, room: str, text: str, number: int) -> bytes:
+        """The bytes with which a member of `room` says `text`. `number` is unique in one run."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Of what was measured, for the printed result."""

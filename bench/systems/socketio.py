@@ -1,0 +1,36 @@
+"""python-socketio on uvicorn, spoken to over its WebSocket transport from the start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from bench import install, websocket
+from bench.systems.base import Step, System, upgraded
+
+
+class PythonSocketIO(System):
+    name = "socketio"
+    title = "python-socketio"
+
+    def command(self, port: int) -> Sequence[str]:
+        return [
+            *(str(install.python()), "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(install.PEERS)),
+            *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
+        ]
+
+    def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
+        # Engine.IO 4: "0{...}" opens; "40" asks for the namespace; "42<id>[...]" is an event whose
+        # acknowledgement is "43<id>[...]".
+        join = f'421["join",{json.dumps(room)}]'.encode()
+        return [
+            upgraded("/socket.io/?EIO=4&transport=websocket", port),
+            Step(websocket.frame(b"40"), until=b'40{"sid"'),
+            Step(websocket.frame(join), until=b"431["),
+        ]
+
+    def message(self, room: str, text: str, number: int) -> bytes:
+        return websocket.frame(b"42" + json.dumps(["message", {"room": room, "text": text}]).encode())
+
+    def version(self) -> str:
+        return install.python_versions("python-socketio", "python-engineio", "uvicorn", "uvloop")

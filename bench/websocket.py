@@ -1,0 +1,44 @@
+"""The client's half of RFC 6455 that a load generator needs: ask for the upgrade, mask what it sends.
+
+What comes back is never parsed: deliveries are counted by a marker in their text.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import struct
+
+# One mask for all frames. RFC 6455 section 5.3 wants a fresh one to protect proxies, of which there
+# are none on loopback; it must not be zero, because servers skip the unmasking then.
+MASK = os.urandom(3) + b"\x01"
+
+TEXT = 0x1
+BINARY = 0x2
+
+
+def upgrade_request(path: str, port: int) -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{port}\r\n"
+        "Upgrade: websocket\r\n"
+        "Connection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\n"
+        "Sec-WebSocket-Version: 13\r\n"
+        "\r\n"
+    ).encode()
+
+
+def frame(payload: bytes, opcode: int = TEXT) -> bytes:
+    """One final, masked frame."""
+    size = len(payload)
+    if size < 126:
+        head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
+    elif size < 65536:
+        head = struct.pack("!BBH", 0x80 | opcode, 0xFE, size)
+    else:
+        head = struct.pack("!BBQ", 0x80 | opcode, 0xFF, size)
+    mask = (MASK * (size // 4 + 1))[:size]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
+    return head + MASK + masked.to_bytes(size, "big")
