@@ -110,7 +110,10 @@ def install_packages(node: Node, root: Path) -> None:
     stamp = web / "node_modules/.installed-from"
     if stamp.is_file() and stamp.read_text() == fingerprint:
         return
-    run_npm(node, root, "ci")
+    try:
+        run_npm(node, root, "ci")
+    except WebClientError as error:
+        raise WebClientError(f"{error} If it could not download packages, mend the network and try again.") from None
     stamp.write_text(fingerprint)
 
 
@@ -126,8 +129,7 @@ def run_npm(node: Node, root: Path, *arguments: str) -> None:
     status = subprocess.run([*node.npm, *arguments], cwd=root / "web", env=environment, check=False).returncode
     if status != 0:
         raise WebClientError(
-            f"`npm {' '.join(arguments)}` failed in web/ with status {status}; its own words are above. "
-            "If it could not download packages, check the network and run the same command again."
+            f"`npm {' '.join(arguments)}` failed in web/ with status {status}: see its own words above."
         )
 
 

@@ -26,6 +26,8 @@ prepare() {
 }
 
 pip_install() {
+    # Where the home directory can't be written to, pip would do without a cache, and say so each time.
+    [ -w "${HOME:-/}" ] || export PIP_CACHE_DIR="$PWD/.cache/pip"
     if [ -t 1 ]; then
         .venv/bin/python -m pip --disable-pip-version-check install "$@"
     else
