@@ -6,7 +6,8 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from bench.errors import BenchError
 from bench.server import Server
@@ -36,8 +37,8 @@ class Member:
 class _Arrival:
     """A client on its way in."""
 
-    def __init__(self, number: int, room: str, server: Server) -> None:
-        self.link = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+    def __init__(self, number: int, room: str, server: Server, sockets: ExitStack) -> None:
+        self.link = sockets.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
         self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.link.setblocking(False)
         self.number, self.room = number, room
@@ -64,11 +65,17 @@ class _Arrival:
         return False
 
 
-def arrive(server: Server, rooms: Sequence[str], first: int = 0) -> list[Member]:
-    """One member per entry of `rooms`, numbered from `first`, in that order.
+@contextmanager
+def joined(server: Server, rooms: Sequence[str], first: int = 0) -> Iterator[list[Member]]:
+    """One member per entry of `rooms`, numbered from `first`, in that order; they leave at the end.
 
     Raises BenchError if one is refused, or if they are not all there in a minute.
     """
+    with ExitStack() as sockets:
+        yield _arrive(server, rooms, first, sockets)
+
+
+def _arrive(server: Server, rooms: Sequence[str], first: int, sockets: ExitStack) -> list[Member]:
     members: list[Member] = []
     waiting = deque(enumerate(rooms, first))
     arriving: dict[int, _Arrival] = {}
@@ -76,8 +83,7 @@ def arrive(server: Server, rooms: Sequence[str], first: int = 0) -> list[Member]
     with select.epoll() as poll:
         while waiting or arriving:
             while waiting and len(arriving) < _AT_ONCE:
-                number, room = waiting.popleft()
-                arrival = _Arrival(number, room, server)
+                arrival = _Arrival(*waiting.popleft(), server, sockets)
                 arriving[arrival.link.fileno()] = arrival
                 poll.register(arrival.link, select.EPOLLIN)
             for fd, _ in poll.poll(1):
@@ -88,8 +94,3 @@ def arrive(server: Server, rooms: Sequence[str], first: int = 0) -> list[Member]
             if time.monotonic() > deadline:
                 raise BenchError(f"{len(members)} of {len(rooms)} clients arrived in {_DEADLINE:.0f} s")
     return sorted(members, key=lambda member: member.number)
-
-
-def leave(members: Iterable[Member]) -> None:
-    for member in members:
-        member.socket.close()

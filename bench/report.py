@@ -23,7 +23,7 @@ def markdown(results: Results, command: str) -> str:
     return "\n\n".join(
         [
             results.scenario.description(),
-            _table("", results.metrics, results.systems, lambda s, m: _number(results.median(s, m))),
+            _table("", results.metrics, results.systems, lambda s, m: number(results.median(s, m))),
             *_ratios(results),
             _trust(results, rounds),
             f"Measured on {datetime.now(UTC):%Y-%m-%d} with `{command}`: {machine.describe()}. {versions}.",
@@ -106,7 +106,7 @@ def _table(
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [aligned[0], rule, *aligned[1:]])
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three significant digits: 7.02 M, 313 k, 9,640, 4.81, 0.141."""
     if value >= 1e6:
         return f"{_three(value / 1e6)} M"

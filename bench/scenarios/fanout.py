@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.load import ClosedLoop
-from bench.members import arrive
+from bench.members import joined
 from bench.scenarios.base import LOST, Metric, Scenario
 from bench.server import running
 from bench.systems.base import System
@@ -47,8 +47,7 @@ class Fanout(Scenario):
 
     def measure(self, system: System) -> Mapping[str, float]:
         values: dict[str, float] = {LOST.key: 0}
-        with running(system) as server:
-            members = arrive(server, ["bench"] * self.members)
+        with running(system) as server, joined(server, ["bench"] * self.members) as members:
             for w in self.outstanding:
                 with closing(ClosedLoop(server, members, members[:1])) as load:
                     result = load.run(outstanding=w, warm_up=self.warm_up, seconds=self.seconds)

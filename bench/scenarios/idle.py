@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
 from bench import procfs
 from bench.errors import BenchError
-from bench.members import Member, arrive
+from bench.members import Member, joined
 from bench.scenarios.base import Metric, Scenario
 from bench.server import Server, running
 from bench.systems.base import System
@@ -47,12 +48,12 @@ class Idle(Scenario):
         ]
 
     def measure(self, system: System) -> Mapping[str, float]:
-        with running(system) as server:
+        with running(system) as server, ExitStack() as clients:
             alone = _settled_kb(server)
-            early = arrive(server, ["bench"] * self.first)
+            early = clients.enter_context(joined(server, ["bench"] * self.first))
             before = _settled_kb(server)
             cpu, began = server.cpu_seconds(), time.perf_counter()
-            members = arrive(server, ["bench"] * self.members, first=self.first)
+            members = clients.enter_context(joined(server, ["bench"] * self.members, first=self.first))
             seconds, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu
             after = _settled_kb(server)
             _check_still_there([*early, *members])

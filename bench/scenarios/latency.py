@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.load import fixed_rate
-from bench.members import arrive
+from bench.members import joined
 from bench.scenarios.base import LOST, Metric, Scenario
 from bench.server import running
 from bench.systems.base import System
@@ -43,8 +43,7 @@ class Latency(Scenario):
         ]
 
     def measure(self, system: System) -> Mapping[str, float]:
-        with running(system) as server:
-            members = arrive(server, ["bench"] * self.members)
+        with running(system) as server, joined(server, ["bench"] * self.members) as members:
             result = fixed_rate(server, members, per_second=self.per_second, warm_up=self.warm_up, seconds=self.seconds)
         return {
             "p50_ms": result.percentile(50) * 1e3,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.load import ClosedLoop
-from bench.members import arrive
+from bench.members import joined
 from bench.scenarios.base import LOST, Metric, Scenario
 from bench.server import running
 from bench.systems.base import System
@@ -44,10 +44,13 @@ class Rooms(Scenario):
         ]
 
     def measure(self, system: System) -> Mapping[str, float]:
-        with running(system) as server:
-            members = arrive(server, [f"room{number % self.rooms}" for number in range(self.rooms * self.members)])
-            with closing(ClosedLoop(server, members, members[: self.rooms])) as load:
-                result = load.run(outstanding=self.outstanding, warm_up=self.warm_up, seconds=self.seconds)
+        rooms = [f"room{number % self.rooms}" for number in range(self.rooms * self.members)]
+        with (
+            running(system) as server,
+            joined(server, rooms) as members,
+            closing(ClosedLoop(server, members, members[: self.rooms])) as load,
+        ):
+            result = load.run(outstanding=self.outstanding, warm_up=self.warm_up, seconds=self.seconds)
         messages = result.deliveries / self.members
         return {
             "messages_per_second": messages / result.seconds,
