@@ -1,0 +1,270 @@
+/**
+ * Keeps one WebSocket to the server alive. It knows when to open, wait and give up; it knows no
+ * rooms, no messages and no browser: sockets, time and chance are handed in.
+ */
+import { Backoff } from './backoff.js';
+import type { Command, ErrorCode, Event, Welcome } from './protocol.js';
+
+/** What the server says where it can't do what was asked, or won't open a connection. */
+export interface Failure {
+  code: ErrorCode | 'closed';
+  message: string;
+}
+
+export type State =
+  | { name: 'idle' }
+  | { name: 'connecting' }
+  | { name: 'live' }
+  /** `until`: the clock's time of the next attempt. */
+  | { name: 'waiting'; until: number }
+  | { name: 'offline' }
+  /** The server won't have us; trying again by itself would be rude. */
+  | { name: 'refused'; failure: Failure }
+  | { name: 'closed' };
+
+export type StateName = State['name'];
+
+/** Where each state may go. A step that is not here is a bug, and raises. */
+const TRANSITIONS: Record<StateName, readonly StateName[]> = {
+  idle: ['connecting', 'offline'],
+  connecting: ['live', 'waiting', 'offline', 'refused', 'closed'],
+  live: ['waiting', 'offline', 'refused', 'closed'],
+  waiting: ['connecting', 'offline', 'closed'],
+  offline: ['connecting', 'closed'],
+  refused: ['connecting', 'offline', 'closed'],
+  closed: ['connecting', 'offline'],
+};
+
+/** Close codes after which another attempt would meet the same answer. */
+const FINAL_CLOSES: Record<number, Failure> = {
+  1000: { code: 'closed', message: 'The server closed the connection.' },
+  1002: {
+    code: 'invalid',
+    message: 'Disconnected: the server could not read a frame.',
+  },
+  1007: {
+    code: 'invalid',
+    message: 'Disconnected: a text was not valid Unicode.',
+  },
+  1008: { code: 'rate_limited', message: 'Disconnected: too many requests.' },
+  1009: {
+    code: 'too_large',
+    message: 'Disconnected: a message was too large.',
+  },
+  4401: { code: 'unauthenticated', message: 'You have been signed out.' },
+  4403: { code: 'forbidden', message: 'You are no longer allowed here.' },
+  4409: { code: 'conflict', message: 'You connected from somewhere else.' },
+};
+
+/** RFC 6455 keeps 4000-4999 for applications; this one says "not alive". */
+const NOT_ALIVE = 4408;
+const GOING_AWAY = 1000;
+const OPENING_DEADLINE = 10_000;
+/** A link that lives shorter than this does not count as mended: a crash loop must not be hammered. */
+const SETTLED = 5_000;
+
+/**
+ * The part of the browser's (and Node's) WebSocket that is used. The handlers are only ever set from
+ * here: `never` lets any socket's own event types stand in.
+ */
+export interface Socket {
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(data: string): void;
+  close(code?: number): void;
+}
+
+export interface Clock {
+  now(): number;
+  /** Calls back once after so many milliseconds, unless the returned function is called first. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** What a plain GET on the socket's address said. Browsers hide a refused handshake's answer. */
+export interface Probe {
+  status: number;
+  failure: Failure | null;
+  /** Milliseconds, from `Retry-After`. */
+  retryAfter: number | null;
+}
+
+export interface Network {
+  open(address: string): Socket;
+  /** Rejects when the server can't be reached. */
+  probe(address: string): Promise<Probe>;
+}
+
+export interface ConnectionOptions {
+  /** Asked at each attempt, since credentials may have changed. */
+  address: () => string;
+  network: Network;
+  clock: Clock;
+  backoff?: Backoff;
+  onState: (state: State) => void;
+  onEvent: (event: Event) => void;
+}
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #backoff: Backoff;
+  #state: State = { name: 'idle' };
+  #socket: Socket | null = null;
+  #cancelTimer: () => void = () => {};
+  #liveSince = 0;
+  #heartbeat = 0;
+  #lastFrame = 0;
+  /** When a draining server asked us to come back. */
+  #returnAt: number | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#backoff = options.backoff ?? new Backoff();
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Opens now, whatever wait was under way. Does nothing while connecting or live. */
+  open(): void {
+    const { name } = this.#state;
+    if (name === 'connecting' || name === 'live') return;
+    this.#enter({ name: 'connecting' });
+    this.#dial();
+  }
+
+  /** Ends for good, until the next `open`. */
+  close(): void {
+    const { name } = this.#state;
+    if (name === 'idle' || name === 'closed') return;
+    this.#drop(GOING_AWAY);
+    this.#enter({ name: 'closed' });
+  }
+
+  /** The device has a network again: don't wait for the timer. */
+  networkUp(): void {
+    const { name } = this.#state;
+    if (name === 'offline' || name === 'waiting') this.open();
+  }
+
+  networkDown(): void {
+    const { name } = this.#state;
+    if (name !== 'connecting' && name !== 'live' && name !== 'waiting') return;
+    this.#drop(GOING_AWAY);
+    this.#enter({ name: 'offline' });
+  }
+
+  /** Sends one command. False when there is no live connection; nothing is kept. */
+  send(command: Command): boolean {
+    if (this.#state.name !== 'live' || this.#socket === null) return false;
+    this.#socket.send(JSON.stringify(command));
+    return true;
+  }
+
+  #dial(): void {
+    const socket = this.#options.network.open(this.#options.address());
+    this.#socket = socket;
+    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
+    this.#startTimer(OPENING_DEADLINE, () => {
+      this.#drop(NOT_ALIVE);
+      this.#retry();
+    });
+  }
+
+  #receive(data: unknown): void {
+    if (typeof data !== 'string') return;
+    const event = JSON.parse(data) as Event;
+    this.#lastFrame = this.#options.clock.now();
+    if (event.type === 'welcome') this.#welcome(event);
+    if (event.type === 'draining') this.#returnAt = this.#lastFrame + event.reconnect_in;
+    this.#options.onEvent(event);
+  }
+
+  #welcome(event: Welcome): void {
+    this.#liveSince = this.#lastFrame;
+    this.#heartbeat = event.heartbeat;
+    this.#enter({ name: 'live' });
+    this.#watch();
+  }
+
+  /** The server pings each heartbeat, so two of them without a frame mean that it is gone. */
+  #watch(): void {
+    const silence = this.#options.clock.now() - this.#lastFrame;
+    const left = 2 * this.#heartbeat - silence;
+    if (left > 0) {
+      this.#startTimer(left, () => this.#watch());
+      return;
+    }
+    this.#drop(NOT_ALIVE);
+    this.#retry();
+  }
+
+  #closed(code: number, reason: string): void {
+    const wasLive = this.#state.name === 'live';
+    this.#drop(GOING_AWAY);
+    const final = FINAL_CLOSES[code];
+    if (final !== undefined) {
+      this.#enter({
+        name: 'refused',
+        failure: { ...final, message: reason || final.message },
+      });
+    } else if (wasLive) {
+      this.#retry();
+    } else {
+      void this.#askWhy();
+    }
+  }
+
+  /** The handshake failed, and only a GET can tell a refusal from a server that is down. */
+  async #askWhy(): Promise<void> {
+    const asked = this.#state;
+    const probe = await this.#options.network.probe(this.#options.address()).catch(() => null);
+    if (this.#state !== asked) return;
+    if (probe !== null && [401, 403, 404, 409].includes(probe.status)) {
+      const failure = probe.failure ?? {
+        code: 'forbidden',
+        message: `The server answered ${probe.status}.`,
+      };
+      this.#enter({ name: 'refused', failure });
+    } else {
+      this.#retry(probe?.retryAfter ?? 0);
+    }
+  }
+
+  #retry(atLeast = 0): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    if (this.#liveSince > 0 && now - this.#liveSince >= SETTLED) this.#backoff.reset();
+    this.#liveSince = 0;
+    const wait = this.#returnAt === null ? atLeast + this.#backoff.next() : Math.max(0, this.#returnAt - now);
+    this.#returnAt = null;
+    this.#enter({ name: 'waiting', until: now + wait });
+    this.#startTimer(wait, () => this.open());
+  }
+
+  #drop(code: number): void {
+    this.#cancelTimer();
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) return;
+    // A socket over a dead network reports its close minutes later; nobody waits for that.
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close(code);
+  }
+
+  #startTimer(milliseconds: number, callback: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.clock.after(milliseconds, callback);
+  }
+
+  #enter(next: State): void {
+    if (!TRANSITIONS[this.#state.name].includes(next.name)) {
+      throw new Error(`A connection can't go from ${this.#state.name} to ${next.name}.`);
+    }
+    this.#cancelTimer();
+    this.#state = next;
+    this.#options.onState(next);
+  }
+}

@@ -1,0 +1,185 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Backoff, Client, CommandRefused, ConnectionLost, type Event, type Joined } from 'hubbub-client';
+import { HandClock, welcome, Wires } from './world.js';
+
+let clock: HandClock;
+let wires: Wires;
+let events: Event[];
+let client: Client;
+
+beforeEach(() => {
+  clock = new HandClock();
+  wires = new Wires();
+  events = [];
+  client = new Client({
+    address: () => 'ws://host/ws',
+    network: wires,
+    clock,
+    backoff: new Backoff({ random: () => 0 }),
+    onState: () => {},
+    onEvent: (event) => events.push(event),
+  });
+  client.connection.open();
+});
+
+const joined: Joined = {
+  type: 'joined',
+  room: 'general',
+  name: 'general',
+  online: 1,
+  users: [{ user: 'alice', name: 'alice' }],
+  epoch: 'e1',
+  recovered: false,
+};
+
+function message(text: string, rev?: number): Event {
+  const numbers = rev === undefined ? {} : { seq: rev, rev };
+  return {
+    type: 'message',
+    room: 'general',
+    user: 'bob',
+    name: 'bob',
+    text,
+    ts: welcome.ts,
+    ...numbers,
+  };
+}
+
+const texts = () => events.flatMap((event) => (event.type === 'message' ? [event.text] : []));
+
+function reconnect(): void {
+  wires.last.breaks();
+  clock.pass(0);
+  wires.last.arrives(welcome);
+}
+
+describe('joining', () => {
+  it('waits for the connection', () => {
+    client.join('general');
+    expect(wires.last.sent).toEqual([]);
+    wires.last.arrives(welcome);
+    expect(wires.last.sent).toEqual([{ type: 'join', rooms: [{ room: 'general' }] }]);
+  });
+
+  it('joins every room again after a reconnect, from where each one was', () => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    client.join('quiet');
+    wires.last.arrives({ ...joined, rev: 7 });
+    reconnect();
+    expect(wires.last.sent).toEqual([
+      {
+        type: 'join',
+        rooms: [{ room: 'general', rev: 7, epoch: 'e1' }, { room: 'quiet' }],
+      },
+    ]);
+  });
+
+  it('takes two spellings of a key as one room', () => {
+    wires.last.arrives(welcome);
+    client.join('General');
+    client.join('general');
+    wires.last.arrives(joined);
+    expect(wires.last.sent).toHaveLength(1);
+    expect(events.at(-1)).toEqual(joined);
+  });
+
+  it('does not ask again for a room that it may not enter', () => {
+    wires.last.arrives(welcome);
+    client.join('secret');
+    const refusal: Event = {
+      type: 'error',
+      command: 'join',
+      room: 'secret',
+      code: 'forbidden',
+      message: 'not yours',
+    };
+    wires.last.arrives(refusal);
+    expect(events.at(-1)).toEqual(refusal);
+    reconnect();
+    expect(wires.last.sent).toEqual([]);
+  });
+
+  it('drops what still arrives for a room that it left', () => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    client.leave('general');
+    wires.last.arrives(message('too late'));
+    expect(texts()).toEqual([]);
+  });
+});
+
+describe('order', () => {
+  beforeEach(() => {
+    wires.last.arrives(welcome);
+    client.join('general');
+  });
+
+  it('passes everything on in rooms that store nothing', () => {
+    wires.last.arrives(joined);
+    wires.last.arrives(message('one'));
+    wires.last.arrives(message('two'));
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
+  it('drops doubles, and joins from its position when there is a gap', () => {
+    wires.last.arrives({ ...joined, rev: 7 });
+    wires.last.arrives(message('eight', 8));
+    wires.last.arrives(message('eight again', 8));
+    wires.last.arrives(message('ten', 10));
+    expect(texts()).toEqual(['eight']);
+    expect(wires.last.sent.at(-1)).toEqual({
+      type: 'join',
+      rooms: [{ room: 'general', rev: 8, epoch: 'e1' }],
+    });
+    wires.last.arrives({ ...joined, recovered: true, since: 8, rev: 10 });
+    wires.last.arrives(message('eleven', 11));
+    expect(texts()).toEqual(['eight', 'eleven']);
+  });
+});
+
+describe('saying', () => {
+  beforeEach(() => wires.last.arrives(welcome));
+
+  it('resolves with the ack that carries its id', async () => {
+    const answer = client.say('general', 'hello', 'key-0001');
+    expect(wires.last.sent.at(-1)).toEqual({
+      type: 'message',
+      room: 'general',
+      text: 'hello',
+      key: 'key-0001',
+      id: '1',
+    });
+    wires.last.arrives({ type: 'ack', id: '1', room: 'general' });
+    expect(await answer).toMatchObject({ type: 'ack', room: 'general' });
+  });
+
+  it('rejects with the reason, and reports it nowhere else', async () => {
+    const answer = client.say('general', 'hello', 'key-0001');
+    wires.last.arrives({
+      type: 'error',
+      id: '1',
+      code: 'rate_limited',
+      message: 'too fast',
+      retry_after: 800,
+    });
+    const error = await answer.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CommandRefused);
+    expect(error).toMatchObject({
+      failure: { code: 'rate_limited' },
+      retryAfter: 800,
+    });
+    expect(events).toEqual([welcome]);
+  });
+
+  it('rejects when the connection goes before the answer', async () => {
+    const answer = client.say('general', 'hello', 'key-0001');
+    wires.last.breaks();
+    await expect(answer).rejects.toBeInstanceOf(ConnectionLost);
+  });
+
+  it('rejects at once without a connection', async () => {
+    wires.last.breaks();
+    await expect(client.say('general', 'hello', 'key-0001')).rejects.toBeInstanceOf(ConnectionLost);
+  });
+});

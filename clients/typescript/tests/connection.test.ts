@@ -1,0 +1,187 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Backoff, Connection, type Event, type State } from 'hubbub-client';
+import { HandClock, welcome, Wires } from './world.js';
+
+let clock: HandClock;
+let wires: Wires;
+let states: State[];
+let events: Event[];
+let connection: Connection;
+
+const names = () => states.map(({ name }) => name);
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(() => {
+  clock = new HandClock();
+  wires = new Wires();
+  states = [];
+  events = [];
+  connection = new Connection({
+    address: () => 'ws://host/ws',
+    network: wires,
+    clock,
+    backoff: new Backoff({ random: () => 0.5 }),
+    onState: (state) => states.push(state),
+    onEvent: (event) => events.push(event),
+  });
+});
+
+function goLive(): void {
+  connection.open();
+  wires.last.arrives(welcome);
+}
+
+describe('opening', () => {
+  it('is live once the server says welcome', () => {
+    goLive();
+    expect(names()).toEqual(['connecting', 'live']);
+    expect(events).toEqual([welcome]);
+  });
+
+  it('gives up on a server that accepts but says nothing', () => {
+    connection.open();
+    clock.pass(10_000);
+    expect(names()).toEqual(['connecting', 'waiting']);
+    expect(wires.last.closedWith).toBe(4408);
+  });
+
+  it('tells a refusal with the reason that a GET gives', async () => {
+    const failure = { code: 'conflict', message: 'alice is taken' } as const;
+    wires.probed = () => Promise.resolve({ status: 409, failure, retryAfter: null });
+    connection.open();
+    wires.last.breaks();
+    await settled();
+    expect(states.at(-1)).toEqual({ name: 'refused', failure });
+    clock.pass(60_000);
+    expect(wires.opened).toHaveLength(1);
+  });
+
+  it('waits at least as long as a busy server asks', async () => {
+    wires.probed = () => Promise.resolve({ status: 503, failure: null, retryAfter: 7_000 });
+    connection.open();
+    wires.last.breaks();
+    await settled();
+    expect(states.at(-1)).toEqual({
+      name: 'waiting',
+      until: clock.now() + 7_250,
+    });
+  });
+
+  it('tries again when the server cannot be reached at all', async () => {
+    connection.open();
+    wires.last.breaks();
+    await settled();
+    expect(names()).toEqual(['connecting', 'waiting']);
+    clock.pass(250);
+    expect(wires.opened).toHaveLength(2);
+  });
+
+  it('forgets a late reason once it has been closed', async () => {
+    connection.open();
+    wires.last.breaks();
+    connection.close();
+    await settled();
+    expect(names()).toEqual(['connecting', 'closed']);
+  });
+});
+
+describe('losing', () => {
+  it('reconnects by itself, waiting longer each time', async () => {
+    goLive();
+    wires.last.breaks();
+    expect(states.at(-1)).toEqual({
+      name: 'waiting',
+      until: clock.now() + 250,
+    });
+    clock.pass(250);
+    wires.last.breaks();
+    await settled();
+    expect(states.at(-1)).toEqual({
+      name: 'waiting',
+      until: clock.now() + 500,
+    });
+  });
+
+  it('starts over with short waits only after a link that lasted', () => {
+    goLive();
+    wires.last.breaks();
+    clock.pass(250);
+    wires.last.arrives(welcome);
+    clock.pass(5_000);
+    wires.last.breaks();
+    expect(states.at(-1)).toEqual({
+      name: 'waiting',
+      until: clock.now() + 250,
+    });
+  });
+
+  it('notices a server that has been silent for two heartbeats', () => {
+    goLive();
+    const first = wires.last;
+    clock.pass(49_999);
+    expect(names().at(-1)).toBe('live');
+    clock.pass(1);
+    expect(names().at(-1)).toBe('waiting');
+    expect(first.closedWith).toBe(4408);
+  });
+
+  it('counts any frame as a sign of life', () => {
+    goLive();
+    clock.pass(40_000);
+    wires.last.arrives({ type: 'ping', ts: welcome.ts });
+    clock.pass(49_999);
+    expect(names().at(-1)).toBe('live');
+  });
+
+  it('comes back when a draining server said', () => {
+    goLive();
+    wires.last.arrives({ type: 'draining', reconnect_in: 4_000 });
+    clock.pass(1_000);
+    wires.last.breaks(1012);
+    expect(states.at(-1)).toEqual({
+      name: 'waiting',
+      until: clock.now() + 3_000,
+    });
+  });
+
+  it.each([1000, 1008, 1009, 4401, 4403, 4409])('does not come back after close code %i', (code) => {
+    goLive();
+    wires.last.breaks(code, 'the reason');
+    expect(states.at(-1)).toMatchObject({
+      name: 'refused',
+      failure: { message: 'the reason' },
+    });
+  });
+
+  it.each([1001, 1006, 1011, 1012, 1013, 4408])('comes back after close code %i', (code) => {
+    goLive();
+    wires.last.breaks(code);
+    expect(names().at(-1)).toBe('waiting');
+  });
+
+  it('keeps nothing that it cannot send', () => {
+    goLive();
+    wires.last.breaks();
+    expect(connection.send({ type: 'ping' })).toBe(false);
+  });
+});
+
+describe('the device', () => {
+  it('stops trying without a network, and goes at once when it is back', () => {
+    goLive();
+    connection.networkDown();
+    clock.pass(60_000);
+    expect(wires.opened).toHaveLength(1);
+    connection.networkUp();
+    expect(wires.opened).toHaveLength(2);
+    expect(names()).toEqual(['connecting', 'live', 'offline', 'connecting']);
+  });
+
+  it('cuts a wait short when the network comes back', () => {
+    goLive();
+    wires.last.breaks();
+    connection.networkUp();
+    clock.pass(10_000);
+    expect(wires.opened).toHaveLength(2);
+  });
+});

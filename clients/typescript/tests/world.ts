@@ -1,0 +1,89 @@
+/** Time and sockets that a test moves by hand, so that no test waits. */
+import type { Clock, Event, Network, Probe, Socket, Welcome } from 'hubbub-client';
+
+export class HandClock implements Clock {
+  #now = 1_000_000;
+  #timers: { at: number; callback: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = { at: this.#now + milliseconds, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  pass(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    for (;;) {
+      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
+      this.#timers = this.#timers.filter((other) => other !== next);
+      this.#now = next.at;
+      next.callback();
+    }
+    this.#now = end;
+  }
+}
+
+export class Wire implements Socket {
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  readonly sent: Record<string, unknown>[] = [];
+  closedWith: number | undefined;
+
+  constructor(readonly address: string) {}
+
+  send(data: string): void {
+    this.sent.push(JSON.parse(data) as Record<string, unknown>);
+  }
+
+  close(code?: number): void {
+    this.closedWith = code;
+  }
+
+  arrives(event: Event): void {
+    this.onmessage?.({ data: JSON.stringify(event) });
+  }
+
+  breaks(code = 1006, reason = ''): void {
+    this.onclose?.({ code, reason });
+  }
+}
+
+export class Wires implements Network {
+  readonly opened: Wire[] = [];
+  probed: () => Promise<Probe> = () => Promise.reject(new Error('unreachable'));
+
+  open(address: string): Wire {
+    const wire = new Wire(address);
+    this.opened.push(wire);
+    return wire;
+  }
+
+  probe(): Promise<Probe> {
+    return this.probed();
+  }
+
+  get last(): Wire {
+    const wire = this.opened.at(-1);
+    if (wire === undefined) throw new Error('Nothing was opened.');
+    return wire;
+  }
+}
+
+export const welcome: Welcome = {
+  type: 'welcome',
+  user: 'alice',
+  name: 'alice',
+  connection: 'c1',
+  node: 'n1',
+  epoch: 'e1',
+  ts: '2026-11-20T09:30:00.123Z',
+  heartbeat: 25_000,
+  limits: { frame: 65_536, text: 4_000, unanswered: 64, rate: 10, burst: 30 },
+};

@@ -1,0 +1,47 @@
+// Makes the client's types from the wire's JSON Schema, which is made from the server's models.
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { compile } from 'json-schema-to-typescript';
+
+const SCHEMA = new URL('../../conformance/schema.json', import.meta.url);
+export const TYPES = new URL('../../clients/typescript/src/protocol.ts', import.meta.url);
+
+const BANNER = `/**
+ * Every frame of the wire protocol. Made from conformance/schema.json by \`npm run types\` in web/;
+ * edits here are overwritten.
+ */`;
+
+/** The schema's root is only the house of the definitions: no frame has its shape. */
+const ROOT = /export interface HubbubWireProtocol\w+ \{\s*\[k: string\]: unknown;\s*\}\n/;
+/** The generator repeats each type's name in a comment of its own. */
+const ORIGIN_NOTE =
+  /( \*\n)? \* This interface was referenced by `\w+`'s JSON-Schema\n \* via the `definition` "\w+"\.\n/g;
+
+export async function generate() {
+  const schema = withoutNulls(JSON.parse(await readFile(SCHEMA, 'utf8')));
+  const source = await compile(schema, 'Wire', {
+    bannerComment: BANNER,
+    ignoreMinAndMaxItems: true,
+    style: { printWidth: 120, singleQuote: true },
+    unreachableDefinitions: true,
+  });
+  return source
+    .replace(ROOT, '')
+    .replace(ORIGIN_NOTE, '')
+    .replace(/\/\*\*\s*\*\/\n/g, '');
+}
+
+/** Absent fields are left out of frames, never sent as null, so no type needs to say "or null". */
+function withoutNulls(node) {
+  if (Array.isArray(node)) return node.map(withoutNulls);
+  if (node === null || typeof node !== 'object') return node;
+  const { anyOf, ...rest } = node;
+  const kinds = anyOf?.filter(({ type }) => type !== 'null');
+  const plain = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, withoutNulls(value)]));
+  if (kinds === undefined) return plain;
+  return kinds.length === 1 ? { ...plain, ...withoutNulls(kinds[0]) } : { ...plain, anyOf: kinds.map(withoutNulls) };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await writeFile(TYPES, await generate());
+}

@@ -1,0 +1,59 @@
+/** The browser's own socket, fetch and timers, in the shape that the client wants them. */
+import type { Clock, Failure, Network, Probe } from 'hubbub-client';
+import type { Stores } from './models/storage';
+
+const PROBE_DEADLINE = 5_000;
+
+export const clock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+export const network: Network = {
+  open: (address) => new WebSocket(address),
+  probe,
+};
+
+export const stores: Stores = {
+  tab: sessionStorage,
+  device: localStorage,
+  scope: new URL(document.baseURI).pathname,
+};
+
+/** The page may live under any prefix, so the socket's address is relative to it. */
+export function socketAddress(): URL {
+  const address = new URL('ws', document.baseURI);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  address.hash = '';
+  return address;
+}
+
+/** At least 64 random bits, as an idempotency key needs. `randomUUID` exists on secure origins only. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+async function probe(address: string): Promise<Probe> {
+  const answer = await fetch(address.replace(/^ws/, 'http'), {
+    cache: 'no-store',
+    signal: AbortSignal.timeout(PROBE_DEADLINE),
+  });
+  const seconds = Number(answer.headers.get('Retry-After') ?? NaN);
+  return {
+    status: answer.status,
+    failure: await failureOf(answer),
+    retryAfter: Number.isFinite(seconds) ? seconds * 1000 : null,
+  };
+}
+
+/** A proxy between us and the server may answer with anything. */
+async function failureOf(answer: Response): Promise<Failure | null> {
+  const body: unknown = await answer.json().catch(() => null);
+  if (typeof body !== 'object' || body === null) return null;
+  const { code, message } = body as Partial<Failure>;
+  return typeof code === 'string' && typeof message === 'string' ? { code, message } : null;
+}

@@ -1,0 +1,8 @@
+import { mount } from 'svelte';
+import App from './components/App.svelte';
+import './theme.css';
+
+const target = document.getElementById('app');
+if (target === null) throw new Error('The page has no #app element.');
+
+mount(App, { target });

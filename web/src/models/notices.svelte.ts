@@ -1,0 +1,37 @@
+/** Short words about something that went wrong; they leave by themselves. */
+import type { Clock } from 'hubbub-client';
+
+export interface Notice {
+  id: number;
+  code: string;
+  message: string;
+}
+
+const SHOWN_FOR = 7_000;
+const SHOWN_AT_ONCE = 3;
+
+export class Notices {
+  readonly #clock: Clock;
+  #shown = $state.raw<Notice[]>([]);
+  #lastId = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get shown(): readonly Notice[] {
+    return this.#shown;
+  }
+
+  tell(code: string, message: string): void {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const others = this.#shown.filter((notice) => notice.message !== message);
+    this.#shown = [...others, { id, code, message }].slice(-SHOWN_AT_ONCE);
+    this.#clock.after(SHOWN_FOR, () => this.dismiss(id));
+  }
+
+  dismiss(id: number): void {
+    this.#shown = this.#shown.filter((notice) => notice.id !== id);
+  }
+}

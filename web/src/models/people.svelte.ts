@@ -1,0 +1,41 @@
+/** Who is in a room. Large rooms tell only how many, so the count and the list are two things. */
+import { SvelteMap } from 'svelte/reactivity';
+import type { OnlineUser } from 'hubbub-client';
+
+export class People {
+  #byKey = new SvelteMap<string, OnlineUser>();
+  #online = $state(0);
+
+  readonly list: readonly OnlineUser[] = $derived(
+    [...this.#byKey.values()].sort((a, b) => a.name.localeCompare(b.name)),
+  );
+
+  get online(): number {
+    return this.#online;
+  }
+
+  /** Online, but not among those whom the server named. */
+  get unnamed(): number {
+    return Math.max(0, this.#online - this.#byKey.size);
+  }
+
+  startOver(users: readonly OnlineUser[], online: number): void {
+    this.#byKey.clear();
+    for (const person of users) this.#byKey.set(person.user, person);
+    this.#online = online;
+  }
+
+  came(person: OnlineUser, online: number): void {
+    this.#byKey.set(person.user, person);
+    this.#online = online;
+  }
+
+  went(user: string, online: number): void {
+    this.#byKey.delete(user);
+    this.#online = online;
+  }
+
+  counted(online: number): void {
+    this.#online = online;
+  }
+}

@@ -1,0 +1,227 @@
+/** Everything that one tab does as one person: the connection, the rooms, what is being looked at. */
+import { SvelteMap } from 'svelte/reactivity';
+import {
+  Client,
+  CommandRefused,
+  fold,
+  type Clock,
+  type ErrorEvent,
+  type Event,
+  type Network,
+  type State,
+  type Welcome,
+} from 'hubbub-client';
+import { Notices } from './notices.svelte';
+import { Room } from './room.svelte';
+import type { Remembered } from './storage';
+import type { Me } from './text';
+import type { Said } from './timeline.svelte';
+
+export interface SessionOptions {
+  name: string;
+  /** The socket's address, without credentials. */
+  address: URL;
+  network: Network;
+  clock: Clock;
+  remembered: Remembered;
+  newKey: () => string;
+}
+
+const FIRST_ROOM = 'general';
+const TEXT_LIMIT = 4000;
+
+export class Session {
+  readonly name: string;
+  readonly notices: Notices;
+  readonly #options: SessionOptions;
+  readonly #client: Client;
+  #rooms = new SvelteMap<string, Room>();
+  #state = $state.raw<State>({ name: 'idle' });
+  #me = $state.raw<Me>({ user: '', name: '' });
+  #current = $state.raw<Room | null>(null);
+  #textLimit = $state(TEXT_LIMIT);
+
+  constructor(options: SessionOptions) {
+    const { address, name, network, clock } = options;
+    this.#options = options;
+    this.name = name;
+    this.#me = { user: name, name };
+    this.notices = new Notices(clock);
+    this.#client = new Client({
+      address: () => withCredentials(address, name, options.remembered.secretOf(name)),
+      network,
+      clock,
+      onState: (state) => this.#changed(state),
+      onEvent: (event) => this.#receive(event),
+    });
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get isLive(): boolean {
+    return this.#state.name === 'live';
+  }
+
+  get me(): Me {
+    return this.#me;
+  }
+
+  get rooms(): Room[] {
+    return [...this.#rooms.values()];
+  }
+
+  get current(): Room | null {
+    return this.#current;
+  }
+
+  get textLimit(): number {
+    return this.#textLimit;
+  }
+
+  get unseen(): number {
+    return this.rooms.reduce((sum, room) => sum + room.unseen, 0);
+  }
+
+  /** Connects, and opens the rooms that were open last time, and `room` if one is asked for. */
+  start(room: string | null): void {
+    const known = this.#options.remembered.roomsOf(this.name);
+    for (const key of known.length > 0 ? known : [FIRST_ROOM]) this.#add(key);
+    this.lookAt(room ?? this.rooms[0]?.key ?? FIRST_ROOM);
+    this.#client.connection.open();
+  }
+
+  stop(): void {
+    this.#client.connection.close();
+  }
+
+  retry(): void {
+    this.#client.connection.open();
+  }
+
+  networkUp(): void {
+    this.#client.connection.networkUp();
+  }
+
+  networkDown(): void {
+    this.#client.connection.networkDown();
+  }
+
+  /** Shows a room, joining it first if need be. */
+  lookAt(key: string): void {
+    this.#current?.lookAway();
+    this.#current = this.#add(key);
+    this.#current.lookAt();
+  }
+
+  /** What comes while the whole page is out of sight is not seen either. */
+  pageShown(shown: boolean): void {
+    if (shown) this.#current?.lookAt();
+    else this.#current?.lookAway();
+  }
+
+  leave(room: Room): void {
+    this.#forget(room);
+    this.#client.leave(room.key);
+  }
+
+  say(room: Room, text: string): void {
+    room.sign.sent();
+    this.#send(room, text, this.#options.newKey());
+  }
+
+  /** The same key again: if the first attempt did arrive, the server answers what it answered then. */
+  sayAgain(room: Room, { text, key }: Said): void {
+    this.#send(room, text, key ?? this.#options.newKey());
+  }
+
+  #changed(state: State): void {
+    this.#state = state;
+    if (state.name !== 'refused' || state.failure.code !== 'unauthenticated') return;
+    // A server with new keys knows none of the old secrets: be a new guest of the same name.
+    if (this.#options.remembered.secretOf(this.name) === null) return;
+    this.#options.remembered.keepSecret(this.name, null);
+    this.#client.connection.open();
+  }
+
+  #send(room: Room, text: string, key: string): void {
+    const { user, name } = this.#me;
+    room.timeline.send(user, name, text, key, this.#options.clock.now());
+    this.#client.say(room.key, text, key).then(
+      (ack) => room.timeline.confirm(user, key, ack),
+      (error: unknown) => {
+        room.timeline.fail(user, key);
+        if (error instanceof CommandRefused) this.notices.tell(error.failure.code, error.message);
+      },
+    );
+  }
+
+  #add(key: string): Room {
+    const known = this.#rooms.get(fold(key));
+    if (known !== undefined) return known;
+    const room = new Room(key, {
+      clock: this.#options.clock,
+      me: () => this.#me,
+      tellTyping: (active) => this.#client.typing(key, active),
+    });
+    this.#rooms.set(fold(key), room);
+    this.#client.join(key);
+    this.#keepRooms();
+    return room;
+  }
+
+  #forget(room: Room): void {
+    this.#rooms.delete(fold(room.key));
+    if (this.#current === room) {
+      this.#current = this.rooms[0] ?? null;
+      this.#current?.lookAt();
+    }
+    this.#keepRooms();
+  }
+
+  #keepRooms(): void {
+    this.#options.remembered.keepRooms(
+      this.name,
+      this.rooms.map(({ key }) => key),
+    );
+  }
+
+  #receive(event: Event): void {
+    switch (event.type) {
+      case 'welcome':
+        this.#welcomed(event);
+        break;
+      case 'error':
+        this.#refused(event);
+        break;
+      case 'joined':
+      case 'message':
+      case 'join':
+      case 'leave':
+      case 'online':
+      case 'typing':
+        this.#rooms.get(fold(event.room))?.apply(event);
+        break;
+    }
+  }
+
+  #welcomed({ user, name, secret, limits }: Welcome): void {
+    this.#me = { user, name };
+    this.#textLimit = limits.text;
+    if (secret !== undefined) this.#options.remembered.keepSecret(this.name, secret);
+  }
+
+  #refused(event: ErrorEvent): void {
+    this.notices.tell(event.code, event.message);
+    const room = event.room === undefined ? undefined : this.#rooms.get(fold(event.room));
+    if (event.command === 'join' && room !== undefined && !room.isJoined) this.#forget(room);
+  }
+}
+
+function withCredentials(address: URL, name: string, secret: string | null): string {
+  const full = new URL(address);
+  full.searchParams.set('username', name);
+  if (secret !== null) full.searchParams.set('secret', secret);
+  return full.href;
+}

@@ -1,0 +1,75 @@
+/** Who types, in both directions. Signs of typing may be lost, so each one is forgotten by itself. */
+import { SvelteMap } from 'svelte/reactivity';
+import type { Clock } from 'hubbub-client';
+
+/** The protocol's: a sign of typing is good for this long. */
+const FORGOTTEN_AFTER = 6_000;
+/** Often enough that a steady typist never seems to pause, although one sign may be lost. */
+const REPEATED_AFTER = 2_500;
+
+export class Typists {
+  readonly #clock: Clock;
+  #names = new SvelteMap<string, string>();
+  #forget = new Map<string, () => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get names(): string[] {
+    return [...this.#names.values()];
+  }
+
+  started(user: string, name: string): void {
+    this.#forget.get(user)?.();
+    this.#names.set(user, name);
+    this.#forget.set(
+      user,
+      this.#clock.after(FORGOTTEN_AFTER, () => this.stopped(user)),
+    );
+  }
+
+  stopped(user: string): void {
+    this.#forget.get(user)?.();
+    this.#forget.delete(user);
+    this.#names.delete(user);
+  }
+
+  startOver(): void {
+    for (const user of [...this.#names.keys()]) this.stopped(user);
+  }
+}
+
+/** My own typing in one room, told sparingly. */
+export class TypingSign {
+  readonly #clock: Clock;
+  readonly #tell: (active: boolean) => void;
+  #toldAt: number | null = null;
+
+  constructor(clock: Clock, tell: (active: boolean) => void) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  wrote(draft: string): void {
+    if (draft.trim() === '') {
+      this.#stop();
+      return;
+    }
+    const now = this.#clock.now();
+    if (this.#toldAt !== null && now - this.#toldAt < REPEATED_AFTER) return;
+    this.#toldAt = now;
+    this.#tell(true);
+  }
+
+  /** The message itself tells the others that typing is over. */
+  sent(): void {
+    this.#toldAt = null;
+  }
+
+  #stop(): void {
+    if (this.#toldAt === null) return;
+    this.#toldAt = null;
+    this.#tell(false);
+  }
+}

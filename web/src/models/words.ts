@@ -1,0 +1,23 @@
+/** Sentences about people. */
+const list = new Intl.ListFormat('en', { type: 'conjunction' });
+const number = new Intl.NumberFormat('en');
+
+export function countOf(online: number): string {
+  return `${number.format(online)} online`;
+}
+
+export function typingWords(names: readonly string[]): string {
+  if (names.length === 0) return '';
+  if (names.length > 3) return 'Several people are typing';
+  return `${list.format(names)} ${names.length === 1 ? 'is' : 'are'} typing`;
+}
+
+export function movementWords(came: readonly string[], went: readonly string[]): string {
+  const parts = [came.length > 0 ? `${someOf(came)} joined` : '', went.length > 0 ? `${someOf(went)} left` : ''];
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+function someOf(names: readonly string[]): string {
+  if (names.length <= 4) return list.format(names);
+  return list.format([...names.slice(0, 3), `${number.format(names.length - 3)} others`]);
+}

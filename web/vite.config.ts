@@ -1,0 +1,38 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+const SERVER = 'http://localhost:8000';
+
+export default defineConfig({
+  // The page may live under any prefix of a host app.
+  base: './',
+  plugins: [svelte()],
+  resolve: {
+    alias: { 'hubbub-client': path('../clients/typescript/src/index.ts') },
+  },
+  build: {
+    outDir: path('../src/hubbub/server/page'),
+    emptyOutDir: true,
+    // The first versions with `light-dark()`.
+    target: ['chrome123', 'firefox120', 'safari17.5'],
+    // All of these preload modules by themselves.
+    modulePreload: { polyfill: false },
+    // A data: address in the style sheet would need a looser Content-Security-Policy.
+    assetsInlineLimit: 0,
+  },
+  server: {
+    fs: { allow: [path('.'), path('../clients')] },
+    proxy: {
+      '/ws': { target: SERVER, ws: true },
+      '/api': SERVER,
+    },
+  },
+  test: {
+    environment: 'node',
+    dir: path('..'),
+    include: ['web/tests/**/*.test.ts', 'clients/typescript/tests/**/*.test.ts'],
+  },
+});
