@@ -54,7 +54,7 @@ class _Arrival:
         """Reads what came, goes on to the next step if it may, and says whether that was the last."""
         data = self.link.recv(65536)
         self._received += data
-        if not data or self._received.startswith(b"HTTP/1.1 4"):
+        if not data or self._received.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
             raise BenchError(f"client {self.number} was refused: {self._received[:500]!r}")
         while (found := self._received.find(self._steps[0].until)) >= 0:
             self._received = self._received[found + len(self._steps[0].until) :]

@@ -22,8 +22,9 @@ class Hubbub(System):
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {
-            "HUBBUB_RATE_MESSAGES": "1000000",
-            "HUBBUB_MAX_CONNECTIONS_PER_ADDRESS": "100000",
+            "HUBBUB_RATE": "1000000",
+            "HUBBUB_BURST": "1000000",
+            "HUBBUB_CONNECTIONS_PER_ADDRESS": "100000",
         }
 
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
