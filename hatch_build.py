@@ -25,7 +25,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 NODE_20 = (20, 19)
 NODE_22 = (22, 12)
 
-NOT_SOURCES = {"node_modules", "dist", "coverage", "test-results"}
+# The page is made of the web client and of the TypeScript client that it uses.
+SOURCES = ("web", "clients/typescript")
+NOT_SOURCES = {"node_modules", "dist", "coverage", "tests"}
 
 
 class WebClientError(Exception):
@@ -64,7 +66,7 @@ def build(root: Path) -> None:
 
     page = root / "src/hubbub/server/page"
     stamp = root / ".cache/web-client/built-from"
-    fingerprint = fingerprint_of(web)
+    fingerprint = fingerprint_of(root)
     if (page / "index.html").is_file() and stamp.is_file() and stamp.read_text() == fingerprint:
         return
 
@@ -82,20 +84,20 @@ def is_unpacked_sdist(root: Path) -> bool:
     return (root / "PKG-INFO").is_file() and (root / "src/hubbub/server/page/index.html").is_file()
 
 
-def fingerprint_of(web: Path) -> str:
+def fingerprint_of(root: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(sources(web)):
+    for file in sorted(file for folder in SOURCES for file in files_in(root / folder)):
         content = file.read_bytes()
-        digest.update(f"{file.relative_to(web).as_posix()} {len(content)}\n".encode())
+        digest.update(f"{file.relative_to(root).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
 
 
-def sources(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
     for entry in folder.iterdir():
         if entry.is_dir():
             if entry.name not in NOT_SOURCES:
-                yield from sources(entry)
+                yield from files_in(entry)
         else:
             yield entry
 
