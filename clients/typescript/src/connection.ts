@@ -221,7 +221,7 @@ export class Connection {
     const asked = this.#state;
     const probe = await this.#options.network.probe(this.#options.address()).catch(() => null);
     if (this.#state !== asked) return;
-    if (probe !== null && [401, 403, 404, 409].includes(probe.status)) {
+    if (probe !== null && isRefusal(probe.status)) {
       const failure = probe.failure ?? {
         code: 'forbidden',
         message: `The server answered ${probe.status}.`,
@@ -267,4 +267,9 @@ export class Connection {
     this.#state = next;
     this.#options.onState(next);
   }
+}
+
+/** A client's error that another attempt would repeat, unlike a time-out, "upgrade" and "too many". */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && ![408, 426, 429].includes(status);
 }

@@ -9,13 +9,14 @@ export function initials(name: string): string {
   return [letters[0], letters.length > 1 ? letters.at(-1) : ''].join('').toLocaleUpperCase();
 }
 
-/** An angle on the colour wheel, always the same for one key (FNV-1a, spread by the golden angle). */
+/** An angle on the colour wheel, always the same for one key: a hash, multiplied by 2^32 over the golden ratio. */
 export function hue(key: string): number {
-  let hash = 0x811c9dc5;
+  let hash = 0;
   for (const character of key.toLowerCase()) {
-    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x9e3779b1);
+    hash ^= hash >>> 15;
   }
-  return Math.round(((hash >>> 0) * 137.508) % 360);
+  return (hash >>> 0) % 360;
 }
 
 function firstGrapheme(word: string): string {
