@@ -1,0 +1,148 @@
+"""The command line: `hubbub serve` and what helps around it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from hubbub.errors import ConfigurationError
+from hubbub.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="hubbub",
+    help="A real-time chat server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXIT_CONFIGURATION = 2
+
+
+@app.command(
+    epilog="Examples:  hubbub serve  |  hubbub serve --port 9000  |  HUBBUB_GUESTS=on hubbub serve --host 0.0.0.0"
+)
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; by default both loopbacks.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; by default 8000 or the next one that is free.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where to keep files; by default ./hubbub-data.")] = None,
+    guests: Annotated[
+        Literal["auto", "on", "off"] | None,
+        typer.Option(help="Let people in without an account; auto: from this machine only."),
+    ] = None,
+    log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, typer.Option(help="What to log.")] = None,
+) -> None:
+    """Start the server and print its address. Ctrl-C stops it, gently; a second one at once.
+
+    Every setting can also be given as HUBBUB_… in the environment or in hubbub.toml: see `hubbub settings`.
+    """
+    try:
+        settings = load_settings(host=host, port=port, data_dir=data_dir, guests=guests, log_level=log_level)
+        _run(settings)
+    except ConfigurationError as error:
+        _fail(error)
+
+
+def _run(settings: Settings) -> None:
+    # Imported here so that `hubbub --help` answers at once.
+    from hubbub.server.app import create_app
+    from hubbub.server.serving import HubbubServer, listen, raise_file_limit, server_config
+
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    raise_file_limit()
+    application = create_app(settings)
+    hub = application.state.hub
+    sockets = listen(settings)
+    address = _address(settings.host, sockets[0].getsockname()[1])
+
+    def ready() -> None:
+        data_dir = hub.node.settings.data_dir
+        typer.echo(f"Hubbub is at {address} (data in {data_dir.resolve()}; Ctrl-C stops it)")
+        sys.stdout.flush()
+
+    server = HubbubServer(server_config(application, settings), drain=hub.drain, on_ready=ready)
+    try:
+        server.run(sockets)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for sock in sockets:
+            sock.close()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def _address(host: str | None, port: int) -> str:
+    if host in {None, "127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in str(host) else host}:{port}/"
+
+
+@app.command()
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Show every setting, its value now, and what it means. Secrets are not shown."""
+    try:
+        current = load_settings()
+    except ConfigurationError as error:
+        _fail(error)
+    rows = [
+        {
+            "name": name,
+            "environment": f"HUBBUB_{name.upper()}",
+            "value": _shown(getattr(current, name)),
+            "meaning": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("environment", "value", "meaning", box=None)
+    for row in rows:
+        table.add_row(str(row["environment"]), json.dumps(row["value"]), str(row["meaning"]))
+    Console().print(table)
+
+
+def _shown(value: Any) -> Any:
+    return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
+
+
+@app.command()
+def schema() -> None:
+    """Print the wire protocol as JSON Schema."""
+    from hubbub.wire.commands import BUILT_IN, CommandTable
+    from hubbub.wire.events import EventTable
+    from hubbub.wire.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(CommandTable(BUILT_IN), EventTable()), indent=2, ensure_ascii=False))
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version."""
+    typer.echo(version("hubbub"))
+
+
+def _fail(error: ConfigurationError) -> NoReturn:
+    typer.echo(f"hubbub: {error}", err=True)
+    raise typer.Exit(EXIT_CONFIGURATION)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

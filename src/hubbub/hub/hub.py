@@ -1,0 +1,411 @@
+"""Fan-out: one publication to everybody in a channel, with as few system calls as there are people.
+
+The hub knows channels, connections and bytes. It knows no rooms, no SQL and no HTTP.
+
+All that one turn of the event loop delivers to a channel is joined once and written once to each subscriber: a
+delivery then costs a fraction of a system call, and nobody waits for a timer. Nothing is allocated for a subscriber
+while it is served, and a subscriber that takes less than it is sent is left out rather than queued for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from hubbub.errors import NotStarted
+from hubbub.hub.connection import Connection, State
+from hubbub.hub.formats import Format
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.publication import Publication
+
+log = logging.getLogger("hubbub.hub")
+
+SUBSCRIBERS_PER_TURN = 1000
+"""How many are written to before the loop gets its turn, so that one huge room does not hold up the others."""
+
+BEATS = 25
+"""Into how many groups a heartbeat is divided, so that its pings are spread evenly over it."""
+
+SILENT_BEATS = 2
+
+Write = Callable[[Any], None]
+ChannelHook = Callable[[str], Awaitable[None]]
+
+
+class Gap(NamedTuple):
+    """A congested connection has missed what came after this position; None where positions are not kept."""
+
+    position: int | None
+
+
+@dataclass(slots=True)
+class _Stall:
+    since: float
+    progress: float
+    backlog: int
+
+
+class Channel:
+    """An address, and the connections that are subscribed to it."""
+
+    __slots__ = (
+        "congested",
+        "delivered",
+        "flush",
+        "joining",
+        "name",
+        "opened",
+        "pending",
+        "position",
+        "recoverable",
+        "writers",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.writers: dict[Format, dict[Connection, Write]] = {}
+        self.congested: dict[Connection, Gap | None] = {}
+        """Those left out for now, and what they have missed that must be recovered."""
+        self.pending: dict[Format, list[bytes]] = {}
+        """What this turn of the loop delivered, in each format that somebody here uses."""
+        self.recoverable = False
+        """Whether any of `pending` must be recovered by those who miss it."""
+        self.delivered: int | None = None
+        """The position of the latest publication."""
+        self.position: int | None = None
+        """The position up to which everybody but the congested has been written to."""
+        self.flush: Iterator[int] | None = None
+        """A flush that waits for its next turn."""
+        self.opened: asyncio.Future[None] | None = None
+        self.joining = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.writers or self.congested or self.joining)
+
+    def subscribers(self) -> Iterator[Connection]:
+        for writers in self.writers.values():
+            yield from writers
+        yield from self.congested
+
+
+class Hub:
+    """All connections of this process, and the channels that they follow.
+
+    `open_channel` is awaited before a channel's first subscriber counts as subscribed, `close_channel` after its last
+    one has left: the node connects them to its broker. Call `start` in the running loop, and `beat` `BEATS` times per
+    heartbeat; everything else follows.
+
+    Deadlines are in seconds: a congested connection has `stall` to make any progress and `patience` in all; a closing
+    one has `close_timeout` for its side of the closing handshake.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_channel: ChannelHook,
+        close_channel: ChannelHook,
+        ping: Callable[[], Publication],
+        stall: float = 10.0,
+        patience: float = 60.0,
+        close_timeout: float = 5.0,
+    ) -> None:
+        self._open_channel = open_channel
+        self._close_channel = close_channel
+        self._ping = ping
+        self._stall = stall
+        self._patience = patience
+        self._close_timeout = close_timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.connections: dict[str, Connection] = {}
+        self._channels: dict[str, Channel] = {}
+        self._dirty: dict[Channel, None] = {}
+        self._flush_scheduled = False
+        self._writing = False
+        self._filled: list[Connection] = []
+        self._stalled: dict[Connection, _Stall] = {}
+        self._closing: dict[Connection, float] = {}
+        self._beats: list[dict[Connection, None]] = [{} for _ in range(BEATS)]
+        self._next_beat = 0
+        self._hooks: set[asyncio.Future[None]] = set()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise NotStarted
+        return self._loop
+
+    # Connections come and go.
+
+    def connect(self, connection: Connection) -> None:
+        """Begin to look after a connection: heartbeats, congestion, closing."""
+        self.connections[connection.id] = connection
+        connection.beat = (self._next_beat - 1) % BEATS
+        self._beats[connection.beat][connection] = None
+
+    def release(self, connection: Connection) -> None:
+        """Unsubscribe from everything. What was delivered to it before is written first.
+
+        `connection.channels` goes on to tell what it was subscribed to, for those who clean up after it.
+        """
+        for name in connection.channels:
+            self._remove(connection, name)
+
+    def closing(self, connection: Connection) -> None:
+        """It has begun the closing handshake, and has a deadline now."""
+        self._stalled.pop(connection, None)
+        self._closing[connection] = self.loop.time() + self._close_timeout
+
+    def disconnected(self, connection: Connection) -> None:
+        """It is gone. Nothing of it stays here."""
+        self.connections.pop(connection.id, None)
+        self._beats[connection.beat].pop(connection, None)
+        self._stalled.pop(connection, None)
+        self._closing.pop(connection, None)
+
+    # Channels.
+
+    def subscribers(self, channel: str) -> list[Connection]:
+        """The connections of this process that are subscribed to a channel."""
+        found = self._channels.get(channel)
+        return list(found.subscribers()) if found is not None else []
+
+    def has_subscribers(self, channel: str) -> bool:
+        return channel in self._channels
+
+    async def subscribe(self, connection: Connection, name: str) -> None:
+        """Deliver to `connection` what is published in a channel from now on.
+
+        Returns when the broker has confirmed the subscription, so that nothing published later is missed. Raises
+        what `open_channel` raised; then nothing was subscribed.
+        """
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = Channel(name)
+        channel.joining += 1
+        try:
+            if channel.opened is None:
+                channel.opened = asyncio.ensure_future(self._open_channel(name))
+            await asyncio.shield(channel.opened)
+        except BaseException:
+            channel.opened = None
+            raise
+        else:
+            if connection.is_open:
+                self._add(channel, connection)
+        finally:
+            channel.joining -= 1
+            self._forget_if_empty(channel)
+
+    def unsubscribe(self, connection: Connection, name: str) -> None:
+        """The opposite of `subscribe`. What the channel delivered before is written first."""
+        if name in connection.channels:
+            self._remove(connection, name)
+            del connection.channels[name]
+
+    def _remove(self, connection: Connection, name: str) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            return
+        self._flush(channel)
+        channel.congested.pop(connection, None)
+        writers = channel.writers.get(connection.format)
+        if writers is not None:
+            writers.pop(connection, None)
+            if not writers:
+                del channel.writers[connection.format]
+        self._forget_if_empty(channel)
+
+    def _add(self, channel: Channel, connection: Connection) -> None:
+        self._flush(channel)
+        connection.channels[channel.name] = None
+        if connection in self._stalled:
+            channel.congested.setdefault(connection, None)
+        else:
+            channel.writers.setdefault(connection.format, {})[connection] = connection.transport.write
+
+    def _forget_if_empty(self, channel: Channel) -> None:
+        if channel.is_empty and self._channels.get(channel.name) is channel:
+            del self._channels[channel.name]
+            self._dirty.pop(channel, None)
+            if channel.opened is not None:
+                hook = asyncio.ensure_future(self._close_channel(channel.name))
+                self._hooks.add(hook)
+                hook.add_done_callback(self._hooks.discard)
+
+    # Fan-out.
+
+    def deliver(self, publication: Publication) -> None:
+        """Give a publication to everybody in its channel, in this turn of the loop.
+
+        It is encoded here, once for each format in use; what cannot be encoded raises here and reaches nobody.
+        """
+        channel = self._channels.get(publication.channel)
+        if channel is None:
+            return
+        pieces = [(form, form.piece(publication)) for form in channel.writers]
+        for form, piece in pieces:
+            pending = channel.pending.get(form)
+            if pending is None:
+                channel.pending[form] = [piece]
+            else:
+                pending.append(piece)
+        if not publication.ephemeral:
+            channel.recoverable = True
+            channel.delivered = publication.position
+        self._dirty[channel] = None
+        self._schedule_flush()
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self.loop.call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        """Write what was delivered to as many as one turn may serve; the rest has its turn after the others."""
+        self._flush_scheduled = False
+        served = 0
+        while self._dirty and served < SUBSCRIBERS_PER_TURN:
+            channel = next(iter(self._dirty))
+            del self._dirty[channel]
+            if channel.flush is None:
+                channel.flush = self._write_out(channel)
+            for count in channel.flush:
+                served += count
+                if served >= SUBSCRIBERS_PER_TURN:
+                    self._dirty[channel] = None
+                    break
+            else:
+                channel.flush = None
+        if self._dirty:
+            self._schedule_flush()
+
+    def _flush(self, channel: Channel) -> None:
+        """Write out all that is pending in a channel, now."""
+        if channel in self._dirty:
+            del self._dirty[channel]
+            for _ in channel.flush or self._write_out(channel):
+                pass
+            channel.flush = None
+
+    def _write_out(self, channel: Channel) -> Iterator[int]:
+        """Write what is pending to everybody, yielding how many were served so that the loop can have a turn."""
+        while channel.pending or channel.recoverable:
+            pending, channel.pending = channel.pending, {}
+            gap = Gap(channel.position) if channel.recoverable else None
+            reached, channel.recoverable = channel.delivered, False
+            if gap is not None:
+                for connection, earlier in channel.congested.items():
+                    channel.congested[connection] = earlier or gap
+            for form, pieces in pending.items():
+                writers = channel.writers.get(form)
+                if writers is None:
+                    continue
+                chunks = form.chunks(pieces)
+                for index, chunk in enumerate(chunks):
+                    yield from self._write_chunk(writers, chunk)
+                    if self._filled:
+                        for connection in self._set_aside():
+                            if gap is not None and index + 1 < len(chunks) and connection in channel.congested:
+                                channel.congested[connection] = gap
+            channel.position = reached
+
+    def _write_chunk(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
+        self._writing = True
+        if len(writers) <= SUBSCRIBERS_PER_TURN:
+            for write in writers.values():
+                write(chunk)
+            self._writing = False
+            yield len(writers)
+            return
+        # People come and go between two turns: iterate over those who were here when the chunk was made.
+        everybody = list(writers.values())
+        for start in range(0, len(everybody), SUBSCRIBERS_PER_TURN):
+            self._writing = True
+            for write in everybody[start : start + SUBSCRIBERS_PER_TURN]:
+                write(chunk)
+            self._writing = False
+            yield min(SUBSCRIBERS_PER_TURN, len(everybody) - start)
+
+    # Congestion.
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a flush iterates over subscribers at this moment."""
+        return self._writing
+
+    def congested(self, connection: Connection) -> None:
+        """Its buffer is full: leave it out from now on, but never in the middle of a flush's iteration."""
+        self._filled.append(connection)
+        if not self._writing:
+            self._set_aside()
+
+    def _set_aside(self) -> list[Connection]:
+        filled, self._filled = self._filled, []
+        now = self.loop.time()
+        for connection in filled:
+            if connection.state is not State.CONGESTED:
+                continue
+            self._stalled[connection] = _Stall(now, now, connection.transport.backlog)
+            for name in connection.channels:
+                channel = self._channels[name]
+                writers = channel.writers.get(connection.format)
+                if writers is not None and writers.pop(connection, None) is not None:
+                    channel.congested[connection] = None
+        return filled
+
+    def relieved(self, connection: Connection) -> dict[str, int | None]:
+        """Its buffer has drained: serve it again. Returns where it has gaps: channel and position before the gap."""
+        self._stalled.pop(connection, None)
+        missed: dict[str, int | None] = {}
+        for name in connection.channels:
+            channel = self._channels[name]
+            self._flush(channel)
+            gap = channel.congested.pop(connection, None)
+            if gap is not None:
+                missed[name] = gap.position
+            channel.writers.setdefault(connection.format, {})[connection] = connection.transport.write
+        return missed
+
+    # Time.
+
+    def check_deadlines(self) -> None:
+        """Drop those who have made no progress for too long. Call it about once a second."""
+        now = self.loop.time()
+        for connection, stall in list(self._stalled.items()):
+            backlog = connection.transport.backlog
+            if backlog < stall.backlog:
+                stall.progress = now
+            stall.backlog = backlog
+            if now - stall.progress > self._stall or now - stall.since > self._patience:
+                log.info("dropped %s: %d bytes not read", connection.id, backlog)
+                connection.abort()
+        for connection, deadline in list(self._closing.items()):
+            if now > deadline:
+                connection.abort()
+
+    def beat(self) -> None:
+        """Ping the next group of connections, and close those that were silent for two heartbeats."""
+        group = self._beats[self._next_beat]
+        self._next_beat = (self._next_beat + 1) % BEATS
+        if not group:
+            return
+        ping = self._ping()
+        chunks: dict[Format, Any] = {}
+        for connection in list(group):
+            if connection.state is not State.OPEN:
+                continue
+            if connection.silent_beats >= SILENT_BEATS and connection.transport.hears_pongs:
+                connection.close(CloseCode.NOT_ALIVE, "no frame for two heartbeats")
+                continue
+            connection.silent_beats += 1
+            form = connection.format
+            if form not in chunks:
+                chunks[form] = form.heartbeat(ping)
+            connection.transport.write(chunks[form])

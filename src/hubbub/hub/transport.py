@@ -1,0 +1,226 @@
+"""The two transports: a socket that the hub owns, and the messages of any ASGI server.
+
+Both take what a connection's format made, report when their buffer is over its high-water mark, and hand whole
+messages to the connection. They know nothing of what the messages mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from websockets.frames import Close
+
+from hubbub.hub.connection import Connection, State
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.frames import FrameParser, FrameViolation, Opcode, Received, close_frame, frame
+
+HIGH_WATER = 64 * 1024
+LOW_WATER = 16 * 1024
+UNSENT_BYTES = 16 * 1024
+"""TCP_NOTSENT_LOWAT: without it the kernel buffers up to 4 MB for a client that reads nothing, and hides the stall."""
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class SocketTransport(asyncio.Protocol):
+    """A connection on a socket of its own: no task, no queue and no buffer while nothing happens.
+
+    It takes the place of the protocol that did the opening handshake. `shutdown` is uvicorn's word for its server's
+    end.
+    """
+
+    __slots__ = ("_connection", "_on_lost", "_parser", "_transport", "write")
+    hears_pongs = True
+
+    def __init__(
+        self,
+        connection: Connection,
+        transport: asyncio.Transport,
+        *,
+        max_size: int,
+        deflate: bool,
+        on_lost: Callable[[SocketTransport], None],
+    ) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._parser = FrameParser(max_size, deflate=deflate)
+        self._on_lost = on_lost
+        self.write = transport.write
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+
+    @property
+    def backlog(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        self._transport.write(close_frame(code, reason))
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def shutdown(self) -> None:
+        self._connection.close(CloseCode.SERVICE_RESTART, "the server stops")
+
+    # What the event loop says.
+
+    def data_received(self, data: bytes) -> None:
+        received = self._parser.receive(data)
+        for index, message in enumerate(received):
+            if message.opcode == Opcode.PING and self._connection.state is State.OPEN:
+                self.write(frame(Opcode.PONG, message.payload))
+            elif message.opcode == Opcode.CLOSE:
+                self._connection.received(received[:index])
+                self._close_received(message.payload)
+                return
+        self._connection.received(received)
+        if self._parser.violation is not None:
+            self._fail(self._parser.violation)
+
+    def _close_received(self, payload: bytes) -> None:
+        """The peer closes, or answers our close frame. The server ends the TCP link first (RFC 6455, section 7.1.1)."""
+        if self._connection.is_open:
+            close = Close.parse(payload)
+            self._connection.ending(close.code, close.reason)
+            self.write(frame(Opcode.CLOSE, payload))
+        self._transport.close()
+
+    def _fail(self, violation: FrameViolation) -> None:
+        """Say why, and half-close: closing outright while the peer still sends would reset the link, and a reset can
+        overtake the close frame. What comes is ignored until the peer ends the link, or the deadline does."""
+        if self._connection.is_open:
+            self._connection.close(*violation)
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def pause_writing(self) -> None:
+        self._connection.filled()
+
+    def resume_writing(self) -> None:
+        self._connection.drained()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost(self)
+        self._connection.lost(CloseCode.ABNORMAL_CLOSURE, "")
+
+
+def limit_unsent(transport: asyncio.Transport) -> None:
+    """Let the kernel hold back little for this client, so that `pause_writing` tells the truth."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+class MessageTransport:
+    """A connection over plain ASGI messages: on any server, and under Starlette's TestClient.
+
+    It has the same high-water mark, but costs a task for each connection, and cannot drop a link that does not take
+    what was handed to the server already.
+    """
+
+    hears_pongs = False
+
+    def __init__(self, connection: Connection, receive: Receive, send: Send, *, max_size: int) -> None:
+        self._connection = connection
+        self._receive = receive
+        self._send = send
+        self._max_size = max_size
+        self._binary = connection.format.codec.binary
+        self._queue: deque[list[bytes]] = deque()
+        self._size = 0
+        self._close: tuple[int, str] | None = None
+        self._aborted = False
+        self._work = asyncio.Event()
+        self._readable = asyncio.Event()
+        self._readable.set()
+
+    @property
+    def backlog(self) -> int:
+        return self._size
+
+    def write(self, chunk: list[bytes]) -> None:
+        if self._close is not None or self._aborted:
+            return
+        self._queue.append(chunk)
+        self._size += sum(map(len, chunk))
+        self._work.set()
+        if self._size > HIGH_WATER:
+            self._connection.filled()
+
+    def close(self, code: int, reason: str) -> None:
+        self._close = (code, reason)
+        self._work.set()
+
+    def abort(self) -> None:
+        self._aborted = True
+        self._work.set()
+
+    def pause_reading(self) -> None:
+        self._readable.clear()
+
+    def resume_reading(self) -> None:
+        self._readable.set()
+
+    async def run(self) -> None:
+        """Serve the connection until it ends, from either side."""
+        reader = asyncio.ensure_future(self._read())
+        writer = asyncio.ensure_future(self._write())
+        try:
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            results = await asyncio.gather(reader, writer, return_exceptions=True)
+            self._connection.lost(CloseCode.ABNORMAL_CLOSURE, "")
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                raise result
+
+    async def _read(self) -> None:
+        while True:
+            await self._readable.wait()
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                self._connection.ending(message.get("code") or CloseCode.ABNORMAL_CLOSURE, message.get("reason") or "")
+                return
+            text, data = message.get("text"), message.get("bytes")
+            payload = text.encode() if text is not None else data or b""
+            if len(payload) > self._max_size:
+                self._connection.close(CloseCode.TOO_BIG, f"a message has at most {self._max_size} bytes")
+                continue
+            self._connection.received([Received(Opcode.TEXT if text is not None else Opcode.BINARY, payload)])
+
+    async def _write(self) -> None:
+        while not self._aborted:
+            await self._work.wait()
+            self._work.clear()
+            while self._queue and not self._aborted:
+                chunk = self._queue.popleft()
+                for payload in chunk:
+                    await self._send(self._message(payload))
+                    self._size -= len(payload)
+                if self._size < LOW_WATER:
+                    self._connection.drained()
+            if self._close is not None and not self._aborted:
+                code, reason = self._close
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                return
+
+    def _message(self, payload: bytes) -> MutableMapping[str, Any]:
+        if self._binary:
+            return {"type": "websocket.send", "bytes": payload}
+        return {"type": "websocket.send", "text": payload.decode()}

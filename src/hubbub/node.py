@@ -1,0 +1,144 @@
+"""One server process: wires hub, broker, rooms and people together, and starts, drains and stops them.
+
+The node knows every feature and no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from hubbub.accounts.guests import Guests
+from hubbub.accounts.policies import OpenPolicy, Policy
+from hubbub.broker.base import Broker
+from hubbub.broker.memory import MemoryBroker
+from hubbub.chat.messages import Messages
+from hubbub.chat.rooms import Rooms
+from hubbub.chat.typing_indicators import TypingIndicators
+from hubbub.errors import NotStarted
+from hubbub.hub.hub import BEATS, Hub
+from hubbub.limits import AddressLimit
+from hubbub.settings import Settings
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.events import Draining, PingEvent, timestamp
+from hubbub.wire.publication import Publication
+
+log = logging.getLogger("hubbub")
+
+TICK = 1.0
+CLOSES_PER_SECOND = 500
+"""While draining. A thousand clients that come back at once cost the next server more than waiting costs this one."""
+
+
+class Node:
+    """Everything that lives as long as the server does. Use it between `start` and `stop`, in one event loop."""
+
+    def __init__(self, settings: Settings, *, signing_key: bytes, policy: Policy | None = None) -> None:
+        self.settings = settings
+        self.id = secrets.token_hex(4)
+        self.epoch = secrets.token_hex(6)
+        """Names one unbroken life of the rooms' numbers; without a store they live as long as the node."""
+        self.policy = policy or OpenPolicy()
+        self.broker: Broker = MemoryBroker()
+        self.hub = Hub(
+            open_channel=self.broker.subscribe,
+            close_channel=self.broker.unsubscribe,
+            ping=lambda: Publication("", PingEvent(ts=timestamp(time.time()))),
+            stall=settings.stall_timeout,
+            patience=settings.stall_patience,
+            close_timeout=settings.close_timeout,
+        )
+        self.rooms = Rooms(
+            hub=self.hub,
+            broker=self.broker,
+            policy=self.policy,
+            clock=time.monotonic,
+            linger=settings.linger,
+            rooms_per_connection=settings.rooms_per_connection,
+        )
+        self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time)
+        self.typing = TypingIndicators(broker=self.broker, clock=time.monotonic)
+        self.guests = Guests(signing_key)
+        self.addresses = AddressLimit(settings.connections_per_address)
+        self.is_draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_started(self) -> bool:
+        return self._loop is not None
+
+    def require_started(self) -> None:
+        """Raises `NotStarted` unless the node runs in this very event loop."""
+        if self._loop is None or asyncio.get_running_loop() is not self._loop:
+            raise NotStarted
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.is_draining = False
+        self.hub.start(self._loop)
+        await self.broker.start(self.hub.deliver)
+        self._tasks = [
+            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, self.hub.beat)),
+            self._loop.create_task(self._every(min(TICK, self.settings.stall_timeout / 4), self.hub.check_deadlines)),
+            self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick)),
+        ]
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.
+
+        New connections are refused from now on. Returns when the last connection is gone. `timeout` is in seconds.
+        """
+        if self._loop is None or self.is_draining:
+            return
+        self.is_draining = True
+        timeout = self.settings.drain_timeout if timeout is None else timeout
+        deadline = self._loop.time() + timeout
+        connections = list(self.hub.connections.values())
+        if connections:
+            log.info("draining %d connections", len(connections))
+        spread = len(connections) / CLOSES_PER_SECOND
+        for connection in connections:
+            connection.send(Draining(reconnect_in=round(1000 * (0.5 + random.random() * (1 + 2 * spread)))))  # noqa: S311
+        pace = min(1 / CLOSES_PER_SECOND, timeout / 2 / max(1, len(connections)))
+        step = 50
+        for start in range(0, len(connections), step):
+            await asyncio.sleep(pace * min(step, len(connections) - start))
+            for connection in connections[start : start + step]:
+                connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
+        await self._until_gone(deadline)
+        for connection in list(self.hub.connections.values()):
+            connection.abort()
+        await self._until_gone(self._loop.time() + 1)
+
+    async def _until_gone(self, deadline: float) -> None:
+        assert self._loop is not None
+        while self.hub.connections and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Drain, and let go of everything."""
+        await self.drain()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+        await self.broker.stop()
+        self._loop = None
+
+    async def _every(self, seconds: float, *jobs: Callable[[], Awaitable[None] | None]) -> None:
+        """Do the jobs again and again. One that fails is logged and does not end the others."""
+        while True:
+            await asyncio.sleep(seconds)
+            for job in jobs:
+                try:
+                    job()
+                except Exception:
+                    log.exception("%s failed", getattr(job, "__qualname__", job))

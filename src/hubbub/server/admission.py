@@ -1,0 +1,171 @@
+"""Who is let in: origin, capacity and identity of a connection, decided before the upgrade.
+
+A foreign page can make its visitor's browser open a socket to any server that the visitor can reach, `localhost`
+included, so an `Origin` must be the server's own or an allowed one; and guests, who prove nothing, come in by default
+only from this machine itself, addressed by a name of this machine, and not through a proxy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import HTTPConnection
+
+from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.node import Node
+from hubbub.wire.identity import User
+from hubbub.wire.keys import clean_name, is_key
+
+CREDENTIALS = frozenset({"token", "ticket", "secret"})
+"""Query parameters that must appear in no log."""
+
+FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    user: User
+    secret: str | None
+    address: str
+
+
+class Admissions:
+    """Lets connections in and out. Each `admit` that returns must be followed by one `leave`."""
+
+    def __init__(self, node: Node, *, guests: str) -> None:
+        self._node = node
+        self._guests = guests
+        self._allowed_origins = {_origin(origin) for origin in node.settings.allowed_origins}
+
+    def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
+        """Decide about one handshake; `account` is what the application's own login said, None for nobody.
+
+        Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
+        """
+        query = dict(parse_qsl(connection.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+        _hide_credentials(connection)
+        self._check_origin(connection)
+        self._check_capacity()
+        address = connection.client.host if connection.client else ""
+        if account is not None:
+            user, secret = as_user(account), None
+        else:
+            self._check_guest(connection, address)
+            admission = self._node.guests.admit(query.get("username"), query.get("secret"))
+            user, secret = admission.user, admission.secret
+        if not self._node.addresses.enter(address):
+            if user.guest:
+                self._node.guests.leave(user)
+            raise RateLimited("too many connections from this address", retry_after=10_000)
+        return Admitted(user, secret, address)
+
+    def leave(self, admitted: Admitted) -> None:
+        """The connection is gone."""
+        self._node.addresses.leave(admitted.address)
+        if admitted.secret is not None:
+            self._node.guests.leave(admitted.user)
+
+    def _check_origin(self, connection: HTTPConnection) -> None:
+        origin = connection.headers.get("origin")
+        if origin is None:
+            return
+        sent = _origin(origin)
+        own = _origin(f"{connection.url.scheme}://{connection.headers.get('host', '')}")
+        # Behind a proxy that ends TLS our scheme differs from the page's; the host must still be the same.
+        if sent is None or not (sent in self._allowed_origins or (own is not None and sent[1:] in _hosts(own))):
+            raise Forbidden("this page's origin may not connect here; the server's operator can allow it")
+
+    def _check_capacity(self) -> None:
+        if self._node.is_draining:
+            raise Unavailable("the server restarts", retry_after=2_000)
+        most = self._node.settings.connections
+        if most and len(self._node.hub.connections) >= most:
+            raise Unavailable("the server is full", retry_after=30_000)
+
+    def _check_guest(self, connection: HTTPConnection, address: str) -> None:
+        if self._guests == "off":
+            raise Unauthenticated("log in first; guests are not admitted here")
+        if self._guests == "on":
+            return
+        server = connection.scope.get("server")
+        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
+        forwarded = any(header in connection.headers for header in FORWARDING_HEADERS)
+        at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
+        # Starlette's TestClient has no socket; its addresses are these words.
+        in_process = address == "testclient" and host == "testserver"
+        if forwarded or not (at_home or in_process):
+            raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address means this machine, whatever a name server says."""
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def as_user(account: Any) -> User:
+    """What an application's login returned, as an identity.
+
+    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. Raises
+    `ConfigurationError` for anything else: the application's own code must change, not the client.
+    """
+    if isinstance(account, User):
+        return account
+    if isinstance(account, (str, int)) and not isinstance(account, bool):
+        key, name = str(account), str(account)
+    else:
+        read = account.get if hasattr(account, "get") else lambda field: getattr(account, field, None)
+        key = next((str(value) for field in ("key", "id", "username") if (value := read(field)) is not None), "")
+        name = next((str(value) for field in ("name", "username") if (value := read(field))), key)
+    if not is_key(key):
+        raise ConfigurationError(
+            f"`authenticate` returned {type(account).__name__}, which gives no usable key. Return hubbub.User(key, name), "
+            "or an object with `id` and `name`; a key has 1 to 64 of A-Z a-z 0-9 _ . : @ | - and begins with a letter or digit"
+        )
+    try:
+        return User(key, clean_name(name))
+    except ValueError:
+        return User(key, key)
+
+
+def _hide_credentials(connection: HTTPConnection) -> None:
+    """The server logs the address of each handshake from the same scope that we read it from."""
+    query = connection.scope.get("query_string", b"")
+    if b"=" not in query:
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    if any(name in CREDENTIALS for name, _ in pairs):
+        hidden = [(name, "..." if name in CREDENTIALS else value) for name, value in pairs]
+        connection.scope["query_string"] = urlencode(hidden).encode("ascii")
+
+
+def _origin(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port (RFC 6454, section 4), or None for `null` and whatever else is no origin."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    default = _DEFAULT_PORTS.get(parts.scheme)
+    if default is None or not parts.hostname or parts.username or parts.path not in {"", "/"}:
+        return None
+    return parts.scheme, parts.hostname, port or default
+
+
+def _hosts(own: tuple[str, str, int]) -> set[tuple[str, int]]:
+    """Our own host, with both default ports where the Host header named none."""
+    _, host, port = own
+    return {(host, 80), (host, 443)} if port in {80, 443} else {(host, port)}

@@ -1,0 +1,29 @@
+"""Our own server: an application that mounts a hub, made from the same public parts as anybody else's."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from hubbub.server.hubbub import Hubbub
+from hubbub.settings import Settings, load_settings
+
+DATA_DIR = Path("hubbub-data")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole server as an ASGI application; its hub is `app.state.hub`.
+
+    For `uvicorn --factory hubbub.server:create_app`. `hubbub serve` adds what an application cannot do for itself: the
+    protocol classes, a staged shutdown, and the choice of a port.
+    """
+    settings = settings or load_settings()
+    if settings.data_dir is None:
+        settings = settings.model_copy(update={"data_dir": DATA_DIR})
+    hub = Hubbub(guests=settings.guests if settings.guests != "off" else None, settings=settings)
+    app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
+    app.include_router(hub.router)
+    app.state.hub = hub
+    return app

@@ -1,0 +1,187 @@
+"""A connection's dispatcher: decode, limit, dispatch, answer.
+
+A link knows commands and answers. It knows no sockets, and nothing of what a command does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any
+
+from hubbub.errors import Internal, Invalid, RateLimited, RequestError
+from hubbub.hub.connection import Connection, Pause
+from hubbub.limits import TokenBucket
+from hubbub.server.registry import ANSWERED, Answer, Registry
+from hubbub.settings import Settings
+from hubbub.wire.codes import CloseCode, ErrorCode
+from hubbub.wire.commands import Command
+from hubbub.wire.easy_door import read_easily
+from hubbub.wire.events import Ack, ErrorEvent, Reply
+from hubbub.wire.frames import Opcode
+
+log = logging.getLogger("hubbub.link")
+
+
+class Link:
+    """What one connection's messages mean. `room` is that of the easy door, if the client came through it.
+
+    `closed` calls `on_closed` once, with whether the closing was clean: the connection said goodbye, and did not vanish.
+    """
+
+    __slots__ = (
+        "_bucket",
+        "_connection",
+        "_limits",
+        "_on_closed",
+        "_on_drained",
+        "_registry",
+        "_room",
+        "_unanswered",
+        "_violations",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        registry: Registry,
+        limits: Settings,
+        *,
+        room: str | None,
+        on_drained: Callable[[Connection, dict[str, int | None]], None],
+        on_closed: Callable[[Connection, bool], None],
+    ) -> None:
+        self._connection = connection
+        self._registry = registry
+        self._limits = limits
+        self._room = room
+        self._on_drained = on_drained
+        self._on_closed = on_closed
+        self._bucket = TokenBucket()
+        self._violations = 0
+        self._unanswered = 0
+
+    def receive(self, opcode: int, payload: bytes) -> None:
+        limits = self._limits
+        wait = self._bucket.take(self._connection.hub.loop.time(), rate=limits.rate, burst=limits.burst)
+        if wait:
+            self._violations += 1
+            if self._violations > limits.violations:
+                self._connection.close(CloseCode.POLICY_VIOLATION, "too many commands, again and again")
+                return
+        if opcode == Opcode.PING or opcode == Opcode.PONG:
+            return
+        frame: Any = None
+        try:
+            frame = self._decode(opcode, payload)
+            if wait:
+                raise RateLimited("too many commands; slow down", retry_after=max(1, round(wait * 1000)))
+            command = self._registry.commands.validate(frame)
+        except RequestError as error:
+            self._refuse(error, *_address(frame))
+            return
+        self.perform(command)
+
+    def _decode(self, opcode: int, payload: bytes) -> Any:
+        codec = self._connection.format.codec
+        if (opcode == Opcode.BINARY) is not codec.binary:
+            raise Invalid(f"{codec.subprotocol} takes {'binary' if codec.binary else 'text'} frames only")
+        if self._room is not None:
+            return read_easily(codec, payload, room=self._room, commands=self._registry.commands)
+        return codec.decode(payload)
+
+    def perform(self, command: Command) -> None:
+        """Do a command, and answer it; also one that the client did not send, but an address implies."""
+        registration = self._registry.of(command)
+        try:
+            answer = registration.handler(self._connection, command)
+        except Exception as error:
+            self._failed(command, error)
+            return
+        if not isawaitable(answer):
+            self._answer(command, answer)
+            return
+        self._unanswered += 1
+        if registration.in_order:
+            self._connection.pause(Pause.ORDER)
+        elif self._unanswered >= self._limits.unanswered:
+            self._connection.pause(Pause.UNANSWERED)
+        run(self._finish(command, answer, in_order=registration.in_order))
+
+    async def _finish(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
+        try:
+            self._answer(command, await answer)
+        except Exception as error:
+            self._failed(command, error)
+        finally:
+            self._unanswered -= 1
+            if in_order:
+                self._connection.resume(Pause.ORDER)
+            if self._unanswered < self._limits.unanswered:
+                self._connection.resume(Pause.UNANSWERED)
+
+    def _answer(self, command: Command, answer: Answer) -> None:
+        if answer is None:
+            if command.id is not None:
+                self._connection.reply(Ack(id=command.id))
+        elif isinstance(answer, Ack):
+            if command.id is not None:
+                answer.id = command.id
+                self._connection.reply(answer)
+        elif isinstance(answer, Reply):
+            answer.id = command.id
+            self._connection.reply(answer)
+        elif answer is not ANSWERED:
+            raise TypeError(f"a handler of {command.type!r} must return a Reply or None, not {type(answer).__name__}")
+
+    def _failed(self, command: Command, error: Exception) -> None:
+        if not isinstance(error, RequestError):
+            log.error("command %r of %s failed", command.type, self._connection.id, exc_info=error)
+            error = Internal("the server failed; its log says more")
+        self._refuse(error, command.type, command.id, getattr(command, "room", None))
+
+    def _refuse(self, error: RequestError, command: str | None, id: str | None, room: str | None) -> None:
+        self._connection.reply(
+            ErrorEvent(
+                id=id,
+                command=command,
+                room=error.room or room,
+                code=ErrorCode(error.code),
+                message=error.message,
+                retry_after=error.retry_after,
+                errors=list(error.errors) if error.errors else None,
+            )
+        )
+
+    def drained(self, missed: dict[str, int | None]) -> None:
+        self._on_drained(self._connection, missed)
+
+    def closed(self, code: int, reason: str) -> None:
+        self._on_closed(self._connection, code in CLEAN)
+
+
+CLEAN = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY, 1005})
+"""A peer that closes like this is gone for good; 1005 is a close frame without a code (RFC 6455, section 7.1.5)."""
+
+
+def _address(frame: Any) -> tuple[str | None, str | None, str | None]:
+    """Type, id and room of a frame that is no command, as far as it has any: the error's reader looks for them."""
+    if not isinstance(frame, dict):
+        return None, None, None
+    type_name, id, room = (
+        value if isinstance(value, str) and len(value) <= 64 else None
+        for value in (frame.get("type"), frame.get("id"), frame.get("room"))
+    )
+    return type_name, id, room
+
+
+_running: set[asyncio.Future[None]] = set()
+
+
+def run(work: Awaitable[None]) -> None:
+    """Begin work that ends by itself. The loop keeps only weak references to its tasks; this keeps strong ones."""
+    task = asyncio.ensure_future(work)
+    _running.add(task)
+    task.add_done_callback(_running.discard)

@@ -1,0 +1,147 @@
+"""What an application cannot do for itself: choose a port, listen, and stop in stages.
+
+uvicorn, told to stop, closes all sockets at once and only then runs the application's shutdown, without a deadline.
+`HubbubServer` puts the hub's drain before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvicorn
+
+from hubbub.errors import ConfigurationError
+from hubbub.server.uvicorn_protocols import HTTPProtocol, WebSocketProtocol
+from hubbub.settings import DEFAULT_PORT, Settings
+
+log = logging.getLogger("hubbub")
+
+LOOPBACKS = ("127.0.0.1", "::1")
+PORTS_TRIED = 50
+BACKLOG = 2048
+
+
+def listen(settings: Settings) -> list[socket.socket]:
+    """Sockets on the addresses to listen on, all with the same port, bound and not yet listening.
+
+    Without a configured host these are both loopbacks; without a configured port it is the default one or the next
+    that is free. Raises `ConfigurationError` if a configured address can't be had.
+    """
+    hosts: Sequence[str] = LOOPBACKS if settings.host is None else (settings.host,)
+    if settings.port is not None:
+        try:
+            return _bind(hosts, settings.port)
+        except OSError as error:
+            where = settings.host or "localhost"
+            raise ConfigurationError(
+                f"cannot listen on {where} port {settings.port}: {error.strerror or error}. "
+                "Choose another with --port or HUBBUB_PORT (0 takes any free one)"
+            ) from None
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+        try:
+            sockets = _bind(hosts, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"cannot listen on {settings.host or 'localhost'}: {error.strerror or error}"
+                ) from None
+            continue
+        if port != DEFAULT_PORT:
+            log.warning("port %d is taken; using %d", DEFAULT_PORT, port)
+        return sockets
+    raise ConfigurationError(
+        f"ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken; choose one with --port or HUBBUB_PORT"
+    )
+
+
+def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    with contextlib.ExitStack() as stack:
+        sockets: list[socket.socket] = []
+        for host in hosts:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, proto, _, address in infos:
+                try:
+                    sock = stack.enter_context(socket.socket(family, kind, proto))
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    if family == socket.AF_INET6:
+                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    sock.bind((address[0], port, *address[2:]))
+                except OSError as error:
+                    # A machine without IPv6 has one loopback.
+                    if sockets and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+                        continue
+                    raise
+                port = sock.getsockname()[1]
+                sockets.append(sock)
+        stack.pop_all()
+        return sockets
+
+
+class HubbubServer(uvicorn.Server):
+    """uvicorn with a staged stop: no new connections, then `drain`, then the rest.
+
+    A second signal does not wait. `on_ready` is called once the server answers.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        drain: Callable[[], Awaitable[None]],
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._on_ready is not None:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        if not self.force_exit:
+            await self._drain()
+        await super().shutdown(sockets)
+
+
+def server_config(app: Any, settings: Settings) -> uvicorn.Config:
+    """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well."""
+    http = type("HTTPProtocol", (HTTPProtocol,), {"head_timeout": settings.head_timeout})
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws=WebSocketProtocol,
+        loop="auto" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        ws_max_size=settings.frame_bytes,
+        ws_per_message_deflate=settings.compression,
+        timeout_graceful_shutdown=max(1, round(settings.close_timeout)),
+    )
+
+
+def raise_file_limit() -> int:
+    """Let this process have as many open files, and so connections, as it may. Returns how many."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows has no such limit
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return soft

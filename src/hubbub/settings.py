@@ -1,0 +1,99 @@
+"""All settings in one typed class.
+
+Each may be given as an environment variable (`HUBBUB_` and the name in capitals), in a TOML file (`hubbub.toml` in
+the working directory, or what `HUBBUB_CONFIG` names), or, for the most used ones, as an option of `hubbub serve`.
+What comes first wins: option, environment, file, default. Durations are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hubbub.errors import ConfigurationError
+
+DEFAULT_PORT = 8000
+
+
+class Settings(BaseSettings):
+    """What the person who runs the server decides. Lower layers never see this object, only the values they need."""
+
+    model_config = SettingsConfigDict(env_prefix="HUBBUB_", extra="forbid", frozen=True)
+
+    host: str | None = Field(None, description="Address to listen on; by default both loopbacks, 127.0.0.1 and ::1.")
+    port: int | None = Field(
+        None, ge=0, le=65535, description=f"Port to listen on; by default {DEFAULT_PORT}, or the next one that is free."
+    )
+    data_dir: Path | None = Field(
+        None, description="Where the server keeps its files; by default `./hubbub-data`, and none for a mounted hub."
+    )
+    secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Signs what guests are given, at least 32 characters; by default one is made and kept in `data_dir`.",
+    )
+    guests: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether people without an account get in; `auto`: only from this machine itself."
+    )
+    allowed_origins: list[str] = Field(
+        [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."
+    )
+    room_default: str = Field("general", description="The room of `/ws/chat`.")
+    compression: bool = Field(True, description="Offer permessage-deflate (RFC 7692) to clients.")
+    frame_bytes: int = Field(64 * 1024, ge=1024, description="Largest frame that a client may send.")
+    rate: float = Field(20.0, gt=0, description="Commands per second and connection, in the long run.")
+    burst: int = Field(60, ge=1, description="Commands at once, per connection.")
+    violations: int = Field(50, ge=1, description="Commands over the rate before a connection is closed (1008).")
+    unanswered: int = Field(
+        64, ge=1, description="Commands without an answer, per connection; then its reading pauses."
+    )
+    connections: int = Field(0, ge=0, description="Connections of this process; 0: as many as the system allows.")
+    connections_per_address: int = Field(200, ge=0, description="Connections of one network address; 0: no limit.")
+    rooms_per_connection: int = Field(200, ge=1, description="Rooms that one connection may be in.")
+    heartbeat: float = Field(25.0, gt=0, description="Between two pings; a client silent for two is closed (4408).")
+    linger: float = Field(10.0, ge=0, description="How long one who vanished counts as online.")
+    head_timeout: float = Field(10.0, gt=0, description="For a request's head to come, and for an idle connection.")
+    stall_timeout: float = Field(10.0, gt=0, description="For a client that takes nothing of what it was sent.")
+    stall_patience: float = Field(60.0, gt=0, description="For a client that takes too little, in all.")
+    close_timeout: float = Field(5.0, gt=0, description="For a client to answer a close frame.")
+    drain_timeout: float = Field(20.0, ge=0, description="For all connections to be closed when the server stops.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get("HUBBUB_CONFIG", "hubbub.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def load_settings(**options: object) -> Settings:
+    """The settings from options, environment and file. Raises `ConfigurationError` that names what is wrong."""
+    given = {name: value for name, value in options.items() if value is not None}
+    file = os.environ.get("HUBBUB_CONFIG")
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"HUBBUB_CONFIG names {file}, which is not a file")
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}"
+            for entry in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError("a setting is wrong: " + "; ".join(lines)) from None
+    except ValueError as error:
+        raise ConfigurationError(f"the settings cannot be read: {error}") from None

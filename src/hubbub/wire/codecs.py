@@ -1,0 +1,90 @@
+"""The codecs: how one structure becomes bytes, and back.
+
+Both codecs carry the same structures. JSON is the default and what people type by hand; MessagePack is smaller and
+keeps binary data as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import ormsgpack
+from pydantic_core import from_json, to_json
+
+from hubbub.errors import Invalid
+
+PROTOCOL_VERSION = 1
+NESTING = 64
+
+
+class Codec(Protocol):
+    """The codec port."""
+
+    name: str
+    subprotocol: str
+    binary: bool
+    """Whether its frames are binary (RFC 6455 opcode 2) or text (opcode 1)."""
+
+    def decode(self, payload: bytes | str) -> Any:
+        """One frame's payload as a structure. Raises `Invalid` if it is none."""
+
+    def encode(self, structure: Mapping[str, Any]) -> bytes:
+        """A structure as one frame's payload."""
+
+
+class JSON:
+    name = "json"
+    subprotocol = f"hubbub.v{PROTOCOL_VERSION}.json"
+    binary = False
+
+    def decode(self, payload: bytes | str) -> Any:
+        try:
+            return from_json(payload, allow_inf_nan=False, cache_strings="keys")
+        except ValueError as error:
+            raise Invalid(f"not JSON: {error}") from None
+
+    def encode(self, structure: Mapping[str, Any]) -> bytes:
+        return to_json(structure)
+
+
+class MessagePack:
+    name = "msgpack"
+    subprotocol = f"hubbub.v{PROTOCOL_VERSION}.msgpack"
+    binary = True
+
+    def decode(self, payload: bytes | str) -> Any:
+        try:
+            structure = ormsgpack.unpackb(payload if isinstance(payload, bytes) else payload.encode())
+        except (ValueError, TypeError) as error:
+            raise Invalid(f"not MessagePack: {error}") from None
+        _check_plain(structure, NESTING)
+        return structure
+
+    def encode(self, structure: Mapping[str, Any]) -> bytes:
+        return ormsgpack.packb(structure)
+
+
+def _check_plain(value: Any, depth: int) -> None:
+    """MessagePack can say what JSON cannot. What one codec takes, the other must be able to send on."""
+    if depth == 0:
+        raise Invalid(f"nested deeper than {NESTING} levels")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise Invalid("object keys must be strings")
+            _check_plain(item, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_plain(item, depth - 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise Invalid("numbers must be finite")
+    elif isinstance(value, (bytes, bytearray)):
+        raise Invalid("binary values are not allowed here")
+
+
+JSON_CODEC: Codec = JSON()
+MSGPACK_CODEC: Codec = MessagePack()
+CODECS: tuple[Codec, ...] = (JSON_CODEC, MSGPACK_CODEC)
+CODECS_BY_SUBPROTOCOL: dict[str, Codec] = {codec.subprotocol: codec for codec in CODECS}

@@ -1,0 +1,190 @@
+"""The commands: frames from client to server, and the table from which their union is built.
+
+The table is open: an application registers its own command models, and they take part in the same discriminated
+union, JSON Schema and TypeScript types as the built-in ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal, Union, cast, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from hubbub.errors import Invalid, UnknownType
+from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC
+from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text
+
+DATA_BYTES = 4096
+ROOMS_PER_JOIN = 100
+
+
+def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+    """Every codec must be able to send on what one of them took: MessagePack has no integer over 64 bits."""
+    try:
+        MSGPACK_CODEC.encode(data)
+        size = len(JSON_CODEC.encode(data))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"cannot be carried by every codec: {error}") from None
+    if size > DATA_BYTES:
+        raise ValueError(f"at most {DATA_BYTES} bytes as JSON, not {size}")
+    return data
+
+
+Data = Annotated[dict[str, Any], AfterValidator(_bounded)]
+
+
+class Command(BaseModel):
+    """A frame from client to server. With an `id` it gets exactly one answer that carries the same `id`."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    type: str
+    id: CommandId | None = None
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The one value of the `type` field. Raises TypeError where the model names none or several."""
+        names = get_args(cls.model_fields["type"].annotation)
+        if len(names) != 1 or not isinstance(names[0], str):
+            raise TypeError(f'{cls.__name__} needs exactly one type: `type: Literal["…"] = "…"`')
+        return names[0]
+
+
+class SendMessage(Command):
+    """Say something in a room. Answered by `ack`."""
+
+    type: Literal["message"] = "message"
+    room: Key
+    text: Text
+    key: IdempotencyKey | None = None
+    data: Data | None = Field(None, description="The application's own object, at most 4 KB as JSON.")
+
+
+class RoomPosition(BaseModel):
+    """A room, and up to where this client knows it."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    room: Key
+    rev: int | None = Field(None, ge=0, le=2**53 - 1)
+    epoch: str | None = Field(None, max_length=64)
+
+
+class Join(Command):
+    """Follow rooms on this connection. Answered by one `joined` for each room."""
+
+    type: Literal["join"] = "join"
+    room: Key | None = None
+    rooms: list[RoomPosition] | None = Field(None, min_length=1, max_length=ROOMS_PER_JOIN)
+    rev: int | None = Field(None, ge=0, le=2**53 - 1)
+    epoch: str | None = Field(None, max_length=64)
+    limit: int | None = Field(None, ge=0, le=200, description="How many of the latest messages to begin with.")
+
+    @model_validator(mode="after")
+    def _one_way_to_name_rooms(self) -> Join:
+        if (self.room is None) == (self.rooms is None):
+            raise ValueError("give either `room` or `rooms`")
+        return self
+
+    @property
+    def positions(self) -> list[RoomPosition]:
+        if self.rooms is not None:
+            return self.rooms
+        return [RoomPosition(room=cast(str, self.room), rev=self.rev, epoch=self.epoch)]
+
+
+class Leave(Command):
+    """Stop following a room on this connection. Answered by `ack`."""
+
+    type: Literal["leave"] = "leave"
+    room: Key
+
+
+class Typing(Command):
+    """This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`."""
+
+    type: Literal["typing"] = "typing"
+    room: Key
+    active: bool = True
+
+
+class Ping(Command):
+    """Is the server there? Answered by `pong`."""
+
+    type: Literal["ping"] = "ping"
+
+
+class Pong(Command):
+    """An answer to the server's `ping`; allowed, never needed."""
+
+    type: Literal["pong"] = "pong"
+
+
+BUILT_IN: tuple[type[Command], ...] = (SendMessage, Join, Leave, Typing, Ping, Pong)
+
+
+class CommandTable:
+    """The commands that a server understands, by their `type`."""
+
+    def __init__(self, models: tuple[type[Command], ...] = BUILT_IN) -> None:
+        self._models: dict[str, type[Command]] = {}
+        for model in models:
+            self.register(model)
+
+    def register(self, model: type[Command]) -> None:
+        """Add a command. Raises ValueError if its `type` is taken, TypeError if it names no type."""
+        name = model.type_name()
+        if name in self._models:
+            raise ValueError(f"a command of type {name!r} is registered already: {self._models[name].__name__}")
+        self._models[name] = model
+        self.__dict__.pop("adapter", None)
+
+    def __iter__(self) -> Iterator[type[Command]]:
+        return iter(self._models.values())
+
+    def __contains__(self, type_name: object) -> bool:
+        return type_name in self._models
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Command]:
+        """The discriminated union of all registered commands."""
+        union = Union[tuple(self._models.values())]  # noqa: UP007 - a union of values, not of names
+        return TypeAdapter(Annotated[union, Field(discriminator="type")])
+
+    def validate(self, frame: object) -> Command:
+        """One decoded frame as a command. Raises `Invalid` with the fields named, or `UnknownType`."""
+        try:
+            return self.adapter.validate_python(frame)
+        except ValidationError as error:
+            raise self._explain(frame, error) from None
+
+    def _explain(self, frame: object, error: ValidationError) -> Invalid | UnknownType:
+        if not isinstance(frame, dict):
+            return Invalid('a frame is one object: {"type": …}')
+        name = frame.get("type")
+        if isinstance(name, str) and name not in self._models:
+            return UnknownType(f"unknown type {name[:64]!r}; known: {', '.join(sorted(self._models))}")
+        if not isinstance(name, str):
+            return Invalid(
+                "type: a string is required",
+                errors=[{"loc": ["type"], "msg": "a string is required", "type": "missing"}],
+            )
+        return invalid_fields(error)
+
+
+def invalid_fields(error: ValidationError) -> Invalid:
+    """What Pydantic found, as an `Invalid` that names each field and what was expected; never what was sent."""
+    found = [
+        {"loc": [str(part)[:64] for part in _field(entry["loc"])], "msg": entry["msg"][:200], "type": entry["type"]}
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)[:10]
+    ]
+    first = found[0]
+    where = ".".join(first["loc"])
+    return Invalid(f"{where}: {first['msg']}" if where else str(first["msg"]), errors=found)
+
+
+def _field(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location in a discriminated union begins with the tag, which is no field."""
+    return location[1:]

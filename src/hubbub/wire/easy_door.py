@@ -1,0 +1,30 @@
+"""The easy door: what `/ws/chat/{room}` understands beyond the strict protocol, so that people can type at it.
+
+A frame without a `type` is a `message`; one without a `room` means the room of the address; `msg` and `chat` are read
+as `message`; and a text that does not begin with `{` is a message's text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubbub.wire.codecs import Codec
+from hubbub.wire.commands import CommandTable
+
+_ALIASES = frozenset({"msg", "chat"})
+
+
+def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTable) -> Any:
+    """A payload as a strict frame. Raises `Invalid` if it begins like an object and is none."""
+    if not codec.binary and payload.lstrip()[:1] != b"{":
+        return {"type": "message", "room": room, "text": payload.decode()}
+    frame = codec.decode(payload)
+    if not isinstance(frame, dict):
+        return frame
+    kind = frame.get("type", "message")
+    if kind in _ALIASES and kind not in commands:
+        kind = "message"
+    if "room" not in frame and kind != "join":
+        frame["room"] = room
+    frame["type"] = kind
+    return frame

@@ -1,0 +1,240 @@
+"""RFC 6455 frames: built once for everybody, and parsed as they come from a client.
+
+A server's frames are not masked (section 5.1), so one frame serves every recipient. The parser is an object fed with
+bytes. Between two frames it holds no buffer at all, which is what makes an idle connection small; `websockets`'
+`ServerProtocol` does the opening handshake and costs 4 KB per connection to keep, so it is let go after that.
+"""
+
+from __future__ import annotations
+
+import zlib
+from enum import IntEnum
+from typing import NamedTuple
+
+from websockets.exceptions import ProtocolError
+from websockets.frames import Close
+
+from hubbub.wire.codes import CloseCode
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # pragma: no cover - a platform without the C extension
+    from websockets.utils import apply_mask
+
+
+class Opcode(IntEnum):
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+
+
+FIN = 0x80
+COMPRESSED = 0x40
+"""RSV1, which RFC 7692 uses to mark a compressed message."""
+
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = (int(opcode) for opcode in Opcode)
+_DEFLATE_TAIL = b"\x00\x00\xff\xff"
+_FRAGMENT_WEIGHT = 16
+"""A fragment counts for at least this many bytes, so that a message of endless empty fragments ends too."""
+
+
+def frame(opcode: Opcode, payload: bytes, *, compressed: bool = False) -> bytes:
+    """One unmasked, unfragmented frame."""
+    head = FIN | opcode | (COMPRESSED if compressed else 0)
+    length = len(payload)
+    if length < 126:
+        return bytes((head, length)) + payload
+    if length < 65536:
+        return bytes((head, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((head, 127)) + length.to_bytes(8, "big") + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A close frame; a reason that does not fit into 123 bytes is cut at a character's edge."""
+    text = reason.encode()[:123].decode(errors="ignore")
+    return frame(Opcode.CLOSE, Close(code, text).serialize())
+
+
+def deflate(payload: bytes) -> bytes:
+    """`payload` compressed with no context before or after it (RFC 7692, sections 7.1.1 and 7.2.1)."""
+    compressor = zlib.compressobj(level=6, wbits=-15)
+    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(_DEFLATE_TAIL)]
+
+
+class FrameViolation(NamedTuple):
+    """Why a connection must be closed, said with a close code."""
+
+    code: CloseCode
+    reason: str
+
+
+class Received(NamedTuple):
+    """A whole message, or a control frame. A TEXT payload has been checked to be UTF-8."""
+
+    opcode: int
+    payload: bytes
+
+
+class _Broken(Exception):
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.violation = FrameViolation(code, reason)
+
+
+class FrameParser:
+    """Turns what a client sends into messages. RFC 6455 section 5, server side; RFC 7692 without context takeover.
+
+    `receive(data)` returns what became complete. After a violation, `violation` says which close code the peer must
+    get, and whatever follows is ignored. A message (all its fragments, decompressed) has at most `max_size` bytes;
+    a longer one is refused as soon as its length is known, before its bytes have come.
+    """
+
+    __slots__ = ("_buffer", "_compressed", "_deflate", "_fragments", "_max_size", "_opcode", "_weight", "violation")
+
+    def __init__(self, max_size: int, *, deflate: bool = False) -> None:
+        self._max_size = max_size
+        self._deflate = deflate
+        self._buffer: bytearray | None = None
+        self._fragments: bytearray | None = None
+        self._opcode = 0
+        self._weight = 0
+        self._compressed = False
+        self.violation: FrameViolation | None = None
+
+    def receive(self, data: bytes) -> list[Received]:
+        received: list[Received] = []
+        if self.violation is not None:
+            return received
+        if self._buffer is not None:
+            self._buffer += data
+            data = bytes(self._buffer) if self._is_complete(self._buffer) else b""
+            if not data:
+                return received
+            self._buffer = None
+        position = 0
+        try:
+            while position < len(data):
+                end = self._parse_one(data, position, received)
+                if end is None:
+                    self._buffer = bytearray(data[position:])
+                    break
+                position = end
+        except _Broken as broken:
+            self.violation = broken.violation
+            self._buffer = self._fragments = None
+        return received
+
+    def _is_complete(self, buffer: bytearray) -> bool:
+        """Whether another look is worth it, so that a frame coming byte by byte is copied once and not each time."""
+        if len(buffer) < 2:
+            return False
+        length, start = buffer[1] & 0x7F, 2
+        if length == 126:
+            if len(buffer) < 4:
+                return False
+            length, start = int.from_bytes(buffer[2:4], "big"), 4
+        elif length == 127:
+            if len(buffer) < 10:
+                return False
+            length, start = int.from_bytes(buffer[2:10], "big"), 10
+        return length > self._max_size or len(buffer) >= start + 4 + length
+
+    def _parse_one(self, data: bytes, position: int, received: list[Received]) -> int | None:
+        """Parse the frame at `position` and return where it ends, or None if it is not all there."""
+        available = len(data) - position
+        if available < 2:
+            return None
+        first, second = data[position], data[position + 1]
+        opcode = first & 0x0F
+        self._check_head(first, opcode, second)
+        length, start = second & 0x7F, position + 2
+        if length == 126:
+            if available < 4:
+                return None
+            length, start = int.from_bytes(data[position + 2 : position + 4], "big"), position + 4
+        elif length == 127:
+            if available < 10:
+                return None
+            length, start = int.from_bytes(data[position + 2 : position + 10], "big"), position + 10
+        if opcode < _CLOSE and self._weight + length > self._max_size:
+            raise _Broken(CloseCode.TOO_BIG, f"a message has at most {self._max_size} bytes")
+        end = start + 4 + length
+        if len(data) < end:
+            return None
+        payload = apply_mask(data[start + 4 : end], data[start : start + 4]) if length else b""
+        if opcode >= _CLOSE:
+            received.append(self._control(opcode, payload))
+        else:
+            self._data(first, opcode, payload, received)
+        return end
+
+    def _check_head(self, first: int, opcode: int, second: int) -> None:
+        if first & 0x30 or (first & COMPRESSED and not (self._deflate and opcode in (_TEXT, _BINARY))):
+            raise _Broken(CloseCode.PROTOCOL_ERROR, "reserved bits must be 0")
+        if not second & 0x80:
+            raise _Broken(CloseCode.PROTOCOL_ERROR, "a client's frames must be masked")
+        if opcode >= _CLOSE:
+            if opcode > _PONG:
+                raise _Broken(CloseCode.PROTOCOL_ERROR, f"reserved opcode {opcode}")
+            if not first & FIN:
+                raise _Broken(CloseCode.PROTOCOL_ERROR, "a control frame must not be fragmented")
+            if second & 0x7F > 125:
+                raise _Broken(CloseCode.PROTOCOL_ERROR, "a control frame has at most 125 bytes")
+        elif opcode > _BINARY:
+            raise _Broken(CloseCode.PROTOCOL_ERROR, f"reserved opcode {opcode}")
+        elif opcode == _CONTINUATION:
+            if self._fragments is None:
+                raise _Broken(CloseCode.PROTOCOL_ERROR, "nothing to continue")
+        elif self._fragments is not None:
+            raise _Broken(CloseCode.PROTOCOL_ERROR, "a continuation frame was expected")
+
+    def _control(self, opcode: int, payload: bytes) -> Received:
+        if opcode == _CLOSE:
+            try:
+                Close.parse(payload)
+            except ProtocolError as error:
+                raise _Broken(CloseCode.PROTOCOL_ERROR, str(error)) from None
+            except UnicodeDecodeError:
+                raise _Broken(CloseCode.INVALID_DATA, "a close reason must be UTF-8") from None
+        return Received(opcode, payload)
+
+    def _data(self, first: int, opcode: int, payload: bytes, received: list[Received]) -> None:
+        final = first & FIN
+        if opcode == _CONTINUATION:
+            assert self._fragments is not None
+            self._fragments += payload
+            opcode = self._opcode
+        else:
+            self._compressed = bool(first & COMPRESSED)
+            if not final:
+                self._opcode = opcode
+                self._fragments = bytearray(payload)
+        if not final:
+            self._weight += max(len(payload), _FRAGMENT_WEIGHT)
+            return
+        if self._fragments is not None:
+            payload = bytes(self._fragments)
+            self._fragments = None
+            self._weight = 0
+        if self._compressed:
+            payload = self._inflate(payload)
+        if opcode == _TEXT:
+            try:
+                payload.decode()
+            except UnicodeDecodeError as error:
+                raise _Broken(CloseCode.INVALID_DATA, f"a text must be UTF-8: byte {error.start}") from None
+        received.append(Received(opcode, payload))
+
+    def _inflate(self, payload: bytes) -> bytes:
+        """Never more than one byte over the limit is produced, whatever the frame claims (a compression bomb)."""
+        decompressor = zlib.decompressobj(wbits=-15)
+        try:
+            text = decompressor.decompress(payload + _DEFLATE_TAIL, self._max_size + 1)
+        except zlib.error:
+            raise _Broken(CloseCode.PROTOCOL_ERROR, "the compressed message is damaged") from None
+        if len(text) > self._max_size:
+            raise _Broken(CloseCode.TOO_BIG, f"a message has at most {self._max_size} bytes")
+        return text

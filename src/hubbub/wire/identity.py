@@ -1,0 +1,14 @@
+"""Who somebody is, as far as the wire can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An identity. The key never changes and is unique without regard to case; the name is for people."""
+
+    key: str
+    name: str
+    guest: bool = False

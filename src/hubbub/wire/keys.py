@@ -1,0 +1,71 @@
+"""The rules for keys, names and texts: what may stand in a frame's fields.
+
+A key is an immutable address (`[A-Za-z0-9][A-Za-z0-9_.:@|-]{0,63}`, unique without regard to case); a name is for
+people and may change. Both rules stand in the JSON Schema, so clients can check before they send.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:@|-]{0,63}$"
+NAME_LENGTH = 64
+TEXT_LENGTH = 4000
+
+_key = re.compile(KEY_PATTERN[:-1] + r"\Z")
+_controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def is_key(value: str) -> bool:
+    return _key.match(value) is not None
+
+
+def fold(key: str) -> str:
+    """The form under which two spellings of one key are the same. Keys are ASCII, so lower case is enough."""
+    return key.lower()
+
+
+def clean_name(value: str) -> str:
+    """`value` as a name: NFC, without surrounding white space.
+
+    Raises ValueError if it is empty, longer than 64 characters, or holds control or bidirectional override characters
+    (which could make one name look like another: Unicode TR 36, section 2.4).
+    """
+    name = unicodedata.normalize("NFC", value).strip()
+    if not name:
+        raise ValueError("a name must not be empty")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"a name has at most {NAME_LENGTH} characters")
+    if any(
+        unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d"
+        for character in name
+    ):
+        raise ValueError("a name must not hold control or direction-changing characters")
+    return name
+
+
+def clean_text(value: str) -> str:
+    """`value`, unchanged. Raises ValueError if it is too long or holds control characters but newline and tab."""
+    if len(value) > TEXT_LENGTH:
+        raise ValueError(f"a text has at most {TEXT_LENGTH} characters")
+    found = _controls_in_text.search(value)
+    if found:
+        raise ValueError(f"control character U+{ord(found.group()):04X}; only newline and tab are allowed")
+    return value
+
+
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+"""A user's, room's or topic's address."""
+
+Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(clean_text)]
+"""What people write: up to 4,000 code points, no control characters but newline and tab, kept as written."""
+
+CommandId = Annotated[str, Field(min_length=1, max_length=64)]
+"""A client's own name for a command; its one answer carries it."""
+
+IdempotencyKey = Annotated[str, Field(min_length=8, max_length=64)]
+"""At least 64 random bits, chosen by the sender; a repeat with the same key is the same message."""

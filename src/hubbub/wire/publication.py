@@ -1,0 +1,49 @@
+"""The publication: one event on its way to everybody in a channel, encoded at most once for each codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hubbub.wire.codecs import JSON_CODEC, Codec
+from hubbub.wire.events import Event
+
+
+class Publication:
+    """An event, where it goes, and its position there.
+
+    `position` is the channel's `rev` after this change, or None where nothing is stored. `ephemeral` says that a
+    client which misses it has lost nothing that must be recovered (typing, presence).
+    """
+
+    __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "position")
+
+    def __init__(
+        self,
+        channel: str,
+        event: Event | Mapping[str, Any],
+        *,
+        position: int | None = None,
+        ephemeral: bool = False,
+    ) -> None:
+        self.channel = channel
+        self.position = position
+        self.ephemeral = ephemeral
+        self._structure: Event | Mapping[str, Any] = event
+        self._payloads: dict[str, bytes] = {}
+
+    def payload(self, codec: Codec) -> bytes:
+        """The event in a codec, without any framing."""
+        payload = self._payloads.get(codec.name)
+        if payload is None:
+            payload = self._payloads[codec.name] = encode_event(codec, self._structure)
+        return payload
+
+
+def encode_event(codec: Codec, event: Event | Mapping[str, Any]) -> bytes:
+    """An event as one frame's payload; absent fields are left out."""
+    if isinstance(event, Event):
+        if codec is JSON_CODEC:
+            return event.__pydantic_serializer__.to_json(event, exclude_none=True)
+        event = event.model_dump(mode="json", exclude_none=True)
+    return codec.encode(event)

@@ -1,0 +1,65 @@
+"""The wire contract as JSON Schema (draft 2020-12), from which the TypeScript types and the docs are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from hubbub.wire.codecs import PROTOCOL_VERSION
+from hubbub.wire.commands import CommandTable
+from hubbub.wire.events import EventTable
+
+
+def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
+    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`.
+
+    Unknown fields are to be ignored, so no definition forbids them. Titles of single fields are left out: they repeat
+    the field's name, and generators make a type of each.
+    """
+    models = [*((model, "validation") for model in commands), *((model, "serialization") for model in events)]
+    _, schema = models_json_schema(models, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
+    definitions: dict[str, Any] = schema["$defs"]
+    for definition in definitions.values():
+        definition.pop("additionalProperties", None)
+        for field in definition.get("properties", {}).values():
+            _simplify(field)
+    definitions["Command"] = _union(definitions, [model.__name__ for model in commands])
+    definitions["Event"] = _union(definitions, [model.__name__ for model in events])
+    for name in definitions["Command"].pop("_members") + definitions["Event"].pop("_members"):
+        _require_type(definitions[name])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Hubbub wire protocol, version {PROTOCOL_VERSION}",
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _simplify(field: dict[str, Any]) -> None:
+    """An absent field is left out on the wire, never null; and what `| None` says in Python, `required` says here."""
+    field.pop("title", None)
+    if "default" in field and field["default"] is None:
+        del field["default"]
+        choices = [choice for choice in field.pop("anyOf", []) if choice != {"type": "null"}]
+        if len(choices) == 1:
+            field.update(choices[0] | field)
+        elif choices:
+            field["anyOf"] = choices
+
+
+def _union(definitions: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return {
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in names],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {definitions[name]["properties"]["type"]["const"]: f"#/$defs/{name}" for name in names},
+        },
+        "_members": names,
+    }
+
+
+def _require_type(definition: dict[str, Any]) -> None:
+    """`type` has a default in Python; on the wire it is always there."""
+    required = definition.setdefault("required", [])
+    if "type" not in required:
+        required.insert(0, "type")
