@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import install, report, rounds
+from bench import programs, report, rounds
 from bench.errors import BenchError
 from bench.scenarios import SCENARIOS
 from bench.scenarios.base import LOST, Scenario
@@ -18,7 +18,7 @@ from bench.server import pin_generator
 from bench.systems import SYSTEMS
 from bench.systems.base import System
 
-PAGE = install.ROOT / "docs" / "benchmarks.md"
+PAGE = programs.ROOT / "docs" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench import install, websocket
+from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
 
 
@@ -14,14 +14,9 @@ class ConnectionManager(System):
     name = "tutorial"
     title = "tutorials' ConnectionManager"
 
-    def __init__(self, python: Path | None = None) -> None:
-        """`python` is the interpreter that has FastAPI and uvicorn; the bench's own by default."""
-        self._python = python
-
     def command(self, port: int) -> Sequence[str]:
-        python = self._python or install.python()
         return [
-            *(str(python), "-m", "uvicorn", "connection_manager:app", "--app-dir", str(install.PEERS)),
+            *(sys.executable, "-m", "uvicorn", "connection_manager:app", "--app-dir", str(programs.PEERS)),
             *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
         ]
 
@@ -32,4 +27,4 @@ class ConnectionManager(System):
         return websocket.frame(json.dumps({"text": text}).encode())
 
     def version(self) -> str:
-        return install.python_versions("fastapi", "uvicorn", "uvloop", "websockets")
+        return programs.python_versions("fastapi", "uvicorn", "uvloop", "websockets")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 
-from bench import install, websocket
+from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
 
 
@@ -18,7 +16,7 @@ class Hubbub(System):
     ack = b'"type":"ack"'
 
     def command(self, port: int) -> Sequence[str]:
-        return [str(Path(sys.executable).with_name("hubbub")), "serve", "--port", str(port)]
+        return [sys.executable, "-m", "hubbub.cli", "serve", "--port", str(port)]
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {
@@ -38,4 +36,4 @@ class Hubbub(System):
         return websocket.frame(json.dumps(command).encode())
 
     def version(self) -> str:
-        return f"hubbub {version('hubbub')}, {install.output_of('git', 'rev-parse', '--short', 'HEAD')}"
+        return f"commit {programs.output_of('git', 'rev-parse', '--short', 'HEAD')}"

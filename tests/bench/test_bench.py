@@ -1,14 +1,13 @@
 """The bench runs, counts rightly and writes where it should. What it measures is nobody's test."""
 
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bench import cli, messages, report, rounds
+from bench import cli, messages, programs, report, rounds
 from bench.errors import BenchError
 from bench.inbox import Inbox
 from bench.members import Member
@@ -22,7 +21,7 @@ A_DELIVERY = b'\x81\x7e{"type":"message","text":"%s"}' % messages.text(7, 1234).
 
 @pytest.fixture
 def tutorial() -> ConnectionManager:
-    return ConnectionManager(python=Path(sys.executable))
+    return ConnectionManager()
 
 
 @pytest.fixture
@@ -45,9 +44,12 @@ def test_every_scenario_measures_the_tutorials_server_and_loses_nothing(
     assert all(value > 0 for key, value in values.items() if key.startswith(("messages", "deliveries")))
 
 
-def test_a_server_that_does_not_start_is_reported_with_what_it_said(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="No such file"):
-        Fanout.quick().measure(ConnectionManager(python=tmp_path / "no-python"))
+def test_a_server_that_does_not_start_is_reported_with_what_it_said(
+    tutorial: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "PEERS", Path("/nowhere"))
+    with pytest.raises(BenchError, match="connection_manager"):
+        Fanout.quick().measure(tutorial)
 
 
 @pytest.mark.parametrize("cut", range(1, len(A_DELIVERY)))
