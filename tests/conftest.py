@@ -99,8 +99,8 @@ def missing(pytestconfig: pytest.Config) -> Callable[[MissingError], NoReturn]:
 
     def skip_or_fail(error: MissingError) -> NoReturn:
         if pytestconfig.getoption("--require-all"):
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        raise pytest.skip.Exception(str(error)) from None
 
     return skip_or_fail
 

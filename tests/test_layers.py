@@ -11,7 +11,9 @@ CLIENT_MAY_KNOW = {"hubbub.wire", "hubbub.errors"}
 
 
 def test_no_layer_imports_one_above_or_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
-    status = lint_imports(config_filename=str(REPOSITORY / "pyproject.toml"), cache_dir=None)
+    status = lint_imports(
+        config_filename=str(REPOSITORY / "pyproject.toml"), cache_dir=str(REPOSITORY / ".cache/import-linter")
+    )
 
     assert status == 0, capsys.readouterr().out
 
