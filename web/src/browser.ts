@@ -45,13 +45,13 @@ async function probe(address: string): Promise<Probe> {
   const seconds = Number(answer.headers.get('Retry-After') ?? NaN);
   return {
     status: answer.status,
-    failure: await failureOf(answer),
+    failure: await failureIn(answer),
     retryAfter: Number.isFinite(seconds) ? seconds * 1000 : null,
   };
 }
 
 /** A proxy between us and the server may answer with anything. */
-async function failureOf(answer: Response): Promise<Failure | null> {
+async function failureIn(answer: Response): Promise<Failure | null> {
   const body: unknown = await answer.json().catch(() => null);
   if (typeof body !== 'object' || body === null) return null;
   const { code, message } = body as Partial<Failure>;

@@ -129,8 +129,7 @@ export class Connection {
   open(): void {
     const { name } = this.#state;
     if (name === 'connecting' || name === 'live') return;
-    this.#enter({ name: 'connecting' });
-    this.#dial();
+    this.#enter({ name: 'connecting' }, () => this.#dial());
   }
 
   /** Ends for good, until the next `open`. */
@@ -184,8 +183,7 @@ export class Connection {
   #welcome(event: Welcome): void {
     this.#liveSince = this.#lastFrame;
     this.#heartbeat = event.heartbeat;
-    this.#enter({ name: 'live' });
-    this.#watch();
+    this.#enter({ name: 'live' }, () => this.#watch());
   }
 
   /** The server pings each heartbeat, so two of them without a frame mean that it is gone. */
@@ -239,8 +237,7 @@ export class Connection {
     this.#liveSince = 0;
     const wait = this.#returnAt === null ? atLeast + this.#backoff.next() : Math.max(0, this.#returnAt - now);
     this.#returnAt = null;
-    this.#enter({ name: 'waiting', until: now + wait });
-    this.#startTimer(wait, () => this.open());
+    this.#enter({ name: 'waiting', until: now + wait }, () => this.#startTimer(wait, () => this.open()));
   }
 
   #drop(code: number): void {
@@ -259,12 +256,14 @@ export class Connection {
     this.#cancelTimer = this.#options.clock.after(milliseconds, callback);
   }
 
-  #enter(next: State): void {
+  /** Whoever watches is told last, and may open or close at once. */
+  #enter(next: State, begin: () => void = () => {}): void {
     if (!TRANSITIONS[this.#state.name].includes(next.name)) {
       throw new Error(`A connection can't go from ${this.#state.name} to ${next.name}.`);
     }
     this.#cancelTimer();
     this.#state = next;
+    begin();
     this.#options.onState(next);
   }
 }

@@ -42,6 +42,7 @@ export interface Ack {
   seq?: number;
   rev?: number;
   ts?: string;
+  [k: string]: unknown;
 }
 /**
  * Say something in a room. Answered by `ack`.
@@ -133,6 +134,7 @@ export interface Draining {
    * Milliseconds.
    */
   reconnect_in: number;
+  [k: string]: unknown;
 }
 /**
  * What a client did cannot be done. The connection lives.
@@ -157,6 +159,7 @@ export interface ErrorEvent {
   errors?: {
     [k: string]: unknown;
   }[];
+  [k: string]: unknown;
 }
 /**
  * The first event of every connection: who you are here, and what the server expects.
@@ -186,6 +189,7 @@ export interface Welcome {
    */
   room?: string;
   online?: number;
+  [k: string]: unknown;
 }
 /**
  * What this server allows, so that a client can stay within it.
@@ -241,6 +245,7 @@ export interface Joined {
   floor?: number;
   messages?: MessageEvent[];
   recovered: boolean;
+  [k: string]: unknown;
 }
 export interface OnlineUser {
   user: string;
@@ -265,6 +270,7 @@ export interface MessageEvent {
   data?: {
     [k: string]: unknown;
   };
+  [k: string]: unknown;
 }
 /**
  * A user's first connection to this room.
@@ -276,6 +282,7 @@ export interface JoinEvent {
   name: string;
   guest?: boolean;
   online: number;
+  [k: string]: unknown;
 }
 /**
  * A user's last connection to this room is gone.
@@ -286,6 +293,7 @@ export interface LeaveEvent {
   user: string;
   name: string;
   online: number;
+  [k: string]: unknown;
 }
 /**
  * Instead of `join` and `leave` where many are online: how many, at most once a second.
@@ -294,6 +302,7 @@ export interface Online {
   type: 'online';
   room: string;
   online: number;
+  [k: string]: unknown;
 }
 /**
  * Somebody types, or no longer does. Forget it after 6 s.
@@ -304,6 +313,7 @@ export interface TypingEvent {
   user: string;
   name: string;
   active: boolean;
+  [k: string]: unknown;
 }
 /**
  * The answer to `ping`.
@@ -312,6 +322,7 @@ export interface PongEvent {
   type: 'pong';
   id?: string;
   ts: string;
+  [k: string]: unknown;
 }
 /**
  * Lets a browser, which cannot see RFC 6455 pings, notice a dead server. Needs no answer.
@@ -319,4 +330,5 @@ export interface PongEvent {
 export interface PingEvent {
   type: 'ping';
   ts: string;
+  [k: string]: unknown;
 }

@@ -166,6 +166,25 @@ describe('losing', () => {
   });
 });
 
+describe('closing', () => {
+  it('is final, even from within a report of a new state', () => {
+    connection = new Connection({
+      address: () => 'ws://host/ws',
+      network: wires,
+      clock,
+      onState: ({ name }) => {
+        if (name === 'waiting') connection.close();
+      },
+      onEvent: () => {},
+    });
+    goLive();
+    wires.last.breaks();
+    clock.pass(60_000);
+    expect(connection.state.name).toBe('closed');
+    expect(wires.opened).toHaveLength(1);
+  });
+});
+
 describe('the device', () => {
   it('stops trying without a network, and goes at once when it is back', () => {
     goLive();

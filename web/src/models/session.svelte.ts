@@ -19,6 +19,8 @@ import type { Said } from './timeline.svelte';
 
 export interface SessionOptions {
   name: string;
+  /** The host app's login says who I am; else I am a guest of this name. */
+  hasAccount: boolean;
   /** The socket's address, without credentials. */
   address: URL;
   network: Network;
@@ -38,6 +40,7 @@ export class Session {
   #rooms = new SvelteMap<string, Room>();
   #state = $state.raw<State>({ name: 'idle' });
   #me = $state.raw<Me>({ user: '', name: '' });
+  #isGuest = $state(false);
   #current = $state.raw<Room | null>(null);
   #textLimit = $state(TEXT_LIMIT);
 
@@ -46,9 +49,10 @@ export class Session {
     this.#options = options;
     this.name = name;
     this.#me = { user: name, name };
+    this.#isGuest = !options.hasAccount;
     this.notices = new Notices(clock);
     this.#client = new Client({
-      address: () => withCredentials(address, name, options.remembered.secretOf(name)),
+      address: () => (options.hasAccount ? address.href : asGuest(address, name, options.remembered.secretOf(name))),
       network,
       clock,
       onState: (state) => this.#changed(state),
@@ -66,6 +70,10 @@ export class Session {
 
   get me(): Me {
     return this.#me;
+  }
+
+  get isGuest(): boolean {
+    return this.#isGuest;
   }
 
   get rooms(): Room[] {
@@ -206,8 +214,9 @@ export class Session {
     }
   }
 
-  #welcomed({ user, name, secret, limits }: Welcome): void {
+  #welcomed({ user, name, guest, secret, limits }: Welcome): void {
     this.#me = { user, name };
+    this.#isGuest = guest === true;
     this.#textLimit = limits.text;
     if (secret !== undefined) this.#options.remembered.keepSecret(this.name, secret);
   }
@@ -219,7 +228,7 @@ export class Session {
   }
 }
 
-function withCredentials(address: URL, name: string, secret: string | null): string {
+function asGuest(address: URL, name: string, secret: string | null): string {
   const full = new URL(address);
   full.searchParams.set('username', name);
   if (secret !== null) full.searchParams.set('secret', secret);
