@@ -20,6 +20,7 @@ class Hubbub(System):
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {
+            "HUBBUB_LOG_LEVEL": "warning",  # as the peers on uvicorn: a line per connection is not what is measured
             "HUBBUB_RATE": "1000000",
             "HUBBUB_BURST": "1000000",
             "HUBBUB_CONNECTIONS_PER_ADDRESS": "100000",
