@@ -111,15 +111,10 @@ class Node:
             await asyncio.sleep(pace * min(step, len(connections) - start))
             for connection in connections[start : start + step]:
                 connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
-        await self._until_gone(deadline)
+        await self.hub.wait_until_empty(deadline - self._loop.time())
         for connection in list(self.hub.connections.values()):
             connection.abort()
-        await self._until_gone(self._loop.time() + 1)
-
-    async def _until_gone(self, deadline: float) -> None:
-        assert self._loop is not None
-        while self.hub.connections and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        await self.hub.wait_until_empty(1.0)
 
     async def stop(self) -> None:
         """Drain, and let go of everything."""

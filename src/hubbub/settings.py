@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None,
         min_length=32,
-        description="Signs what guests are given, at least 32 characters; by default one is made and kept in `data_dir`.",
+        description="Signs what guests are given; at least 32 characters. By default one is kept in `data_dir`.",
     )
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."

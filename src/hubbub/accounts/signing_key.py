@@ -26,7 +26,8 @@ def load_signing_key(data_dir: Path) -> bytes:
                 out.write(key + "\n")
     except OSError as error:
         raise ConfigurationError(
-            f"{file} cannot be read or written ({error.strerror}): choose another directory with --data-dir or HUBBUB_DATA_DIR"
+            f"{file} cannot be read or written ({error.strerror}): "
+            "choose another directory with --data-dir or HUBBUB_DATA_DIR"
         ) from None
     if len(key) < 32:
         raise ConfigurationError(f"{file} holds no usable key: delete it, and a new one will be made")

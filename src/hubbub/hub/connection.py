@@ -71,7 +71,7 @@ class Transport(Protocol):
     """Whether pongs reach `connection.received`; where they don't, the ASGI server has to notice dead peers."""
 
     def write(self, chunk: Any) -> None:
-        """Send what the connection's format made. Never blocks; over the high-water mark it calls `connection.filled`."""
+        """Send what the connection's format made. Never blocks; calls `connection.filled` over its high-water mark."""
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; what was written before still goes out."""

@@ -10,6 +10,7 @@ while it is served, and a subscriber that takes less than it is sent is left out
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -130,6 +131,7 @@ class Hub:
         self._closing: dict[Connection, float] = {}
         self._beats: list[dict[Connection, None]] = [{} for _ in range(BEATS)]
         self._next_beat = 0
+        self._emptied = asyncio.Event()
         self._hooks: set[asyncio.Future[None]] = set()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -168,6 +170,15 @@ class Hub:
         self._beats[connection.beat].pop(connection, None)
         self._stalled.pop(connection, None)
         self._closing.pop(connection, None)
+        if not self.connections:
+            self._emptied.set()
+
+    async def wait_until_empty(self, timeout: float) -> None:
+        """Returns when the last connection is gone, or after `timeout` seconds."""
+        if self.connections:
+            self._emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), timeout)
 
     # Channels.
 

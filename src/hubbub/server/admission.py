@@ -132,8 +132,9 @@ def as_user(account: Any) -> User:
         name = next((str(value) for field in ("name", "username") if (value := read(field))), key)
     if not is_key(key):
         raise ConfigurationError(
-            f"`authenticate` returned {type(account).__name__}, which gives no usable key. Return hubbub.User(key, name), "
-            "or an object with `id` and `name`; a key has 1 to 64 of A-Z a-z 0-9 _ . : @ | - and begins with a letter or digit"
+            f"`authenticate` returned {type(account).__name__}, which gives no usable key. Return "
+            "hubbub.User(key, name), or an object with `id` and `name`; a key has 1 to 64 of A-Z a-z 0-9 _ . : @ | - "
+            "and begins with a letter or digit"
         )
     try:
         return User(key, clean_name(name))

@@ -28,7 +28,7 @@ log = logging.getLogger("hubbub.link")
 class Link:
     """What one connection's messages mean. `room` is that of the easy door, if the client came through it.
 
-    `closed` calls `on_closed` once, with whether the closing was clean: the connection said goodbye, and did not vanish.
+    `on_closed` is called once, with whether the closing was clean: the client said goodbye and did not vanish.
     """
 
     __slots__ = (
@@ -71,7 +71,7 @@ class Link:
             if self._violations > limits.violations:
                 self._connection.close(CloseCode.POLICY_VIOLATION, "too many commands, again and again")
                 return
-        if opcode == Opcode.PING or opcode == Opcode.PONG:
+        if opcode > Opcode.BINARY:
             return
         frame: Any = None
         try:
@@ -97,7 +97,7 @@ class Link:
         registration = self._registry.of(command)
         try:
             answer = registration.handler(self._connection, command)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a handler may be the application's own
             self._failed(command, error)
             return
         if not isawaitable(answer):
@@ -113,7 +113,7 @@ class Link:
     async def _finish(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
         try:
             self._answer(command, await answer)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._failed(command, error)
         finally:
             self._unanswered -= 1

@@ -119,13 +119,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return await super().receive()
 
     async def send(self, message: ASGISendEvent) -> None:
-        if self.handshake_complete:
-            self._stay()
+        if message["type"] != "websocket.accept":
+            if self.handshake_complete:
+                self._stay()
             await super().send(message)
             return
         await super().send(message)
-        if message["type"] == "websocket.accept" and self.handshake_complete:
-            self.transport.pause_reading()
+        self.transport.pause_reading()
 
     def _stay(self) -> None:
         """The application reads and writes by itself: uvicorn goes on serving this socket."""
@@ -190,7 +190,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HTTPProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline: half a request's head, or none at all, does not hold a socket for ever."""
+    """uvicorn's HTTP protocol with a deadline: half a request's head, or none, does not hold a socket for ever."""
 
     head_timeout = HEAD_TIMEOUT
 

@@ -7,8 +7,9 @@ union, JSON Schema and TypeScript types as the built-in ones.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
-from typing import Annotated, Any, Literal, Union, cast, get_args
+from functools import cached_property, reduce
+from operator import or_
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -150,7 +151,7 @@ class CommandTable:
     @cached_property
     def adapter(self) -> TypeAdapter[Command]:
         """The discriminated union of all registered commands."""
-        union = Union[tuple(self._models.values())]  # noqa: UP007 - a union of values, not of names
+        union: Any = reduce(or_, self._models.values())
         return TypeAdapter(Annotated[union, Field(discriminator="type")])
 
     def validate(self, frame: object) -> Command:
