@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import anyio
 from websockets.frames import Close
 
 from hubbub.hub.connection import Connection, State
@@ -177,18 +178,13 @@ class MessageTransport:
 
     async def run(self) -> None:
         """Serve the connection until it ends, from either side."""
-        reader = asyncio.ensure_future(self._read())
-        writer = asyncio.ensure_future(self._write())
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._write, group.cancel_scope)
+                await self._read()
+                group.cancel_scope.cancel()
         finally:
-            for task in (reader, writer):
-                task.cancel()
-            results = await asyncio.gather(reader, writer, return_exceptions=True)
             self._connection.lost(CloseCode.ABNORMAL_CLOSURE, "")
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, OSError):
-                raise result
 
     async def _read(self) -> None:
         while True:
@@ -204,21 +200,26 @@ class MessageTransport:
                 continue
             self._connection.received([Received(Opcode.TEXT if text is not None else Opcode.BINARY, payload)])
 
-    async def _write(self) -> None:
-        while not self._aborted:
-            await self._work.wait()
-            self._work.clear()
-            while self._queue and not self._aborted:
-                chunk = self._queue.popleft()
-                for payload in chunk:
-                    await self._send(self._message(payload))
-                    self._size -= len(payload)
-                if self._size < LOW_WATER:
-                    self._connection.drained()
+    async def _write(self, scope: anyio.CancelScope) -> None:
+        try:
+            while self._close is None and not self._aborted:
+                await self._work.wait()
+                self._work.clear()
+                await self._write_queue()
             if self._close is not None and not self._aborted:
                 code, reason = self._close
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
-                return
+        except OSError:
+            pass  # the client is gone
+        scope.cancel()
+
+    async def _write_queue(self) -> None:
+        while self._queue and not self._aborted:
+            for payload in self._queue.popleft():
+                await self._send(self._message(payload))
+                self._size -= len(payload)
+            if self._size < LOW_WATER:
+                self._connection.drained()
 
     def _message(self, payload: bytes) -> MutableMapping[str, Any]:
         if self._binary:

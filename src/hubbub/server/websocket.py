@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hubbub.errors import RequestError
 from hubbub.hub.connection import Connection
 from hubbub.hub.formats import MESSAGE_FORMATS, SOCKET_FORMATS
-from hubbub.hub.transport import MessageTransport
+from hubbub.hub.transport import MessageTransport, Send
 from hubbub.node import Node
 from hubbub.server.admission import Admissions, Admitted
 from hubbub.server.commands import recover_missed
@@ -52,7 +53,7 @@ class WebSocketDoor:
         if handover is None:
             connection = self._connect(admitted, MESSAGE_FORMATS[codec.name], room)
             transport = MessageTransport(
-                connection, websocket.receive, websocket.send, max_size=self._node.settings.frame_bytes
+                connection, websocket.receive, _sending(websocket), max_size=self._node.settings.frame_bytes
             )
             connection.transport = transport
             self._begin(connection, admitted, room)
@@ -124,6 +125,18 @@ def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:
         if name in CODECS_BY_SUBPROTOCOL:
             return name, CODECS_BY_SUBPROTOCOL[name]
     return None, JSON_CODEC
+
+
+def _sending(websocket: WebSocket) -> Send:
+    """Starlette says that a client is gone in its own way; the transport knows no Starlette."""
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        try:
+            await websocket.send(message)
+        except WebSocketDisconnect:
+            raise ConnectionResetError from None
+
+    return send
 
 
 async def refuse(websocket: WebSocket, error: RequestError) -> None:
