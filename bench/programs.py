@@ -7,8 +7,10 @@ import json
 import shutil
 import subprocess
 import sys
+import venv
+from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -18,23 +20,47 @@ PEERS = ROOT / "bench" / "peers"
 CACHE = ROOT / ".cache" / "bench"
 
 
+def python() -> Path:
+    """The interpreter of the peers written in Python."""
+    return program("python")
+
+
 def program(name: str) -> Path:
-    """One that came with a Python package, such as `python` itself."""
-    return Path(sys.executable).with_name(name)
+    """One that came with a Python package of the peers."""
+    return _environment() / "bin" / name
+
+
+@cache
+def _environment() -> Path:
+    def fill(folder: Path) -> None:
+        venv.create(folder, clear=True, with_pip=True)
+        quiet = ("--quiet", "--disable-pip-version-check")
+        _run(str(folder / "bin/python"), "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(lock))
+
+    lock = ROOT / "requirements" / "bench.txt"
+    return _installed("python", lock, fill)
 
 
 @cache
 def node_modules() -> Path:
-    folder, wanted = CACHE / "node", PEERS / "package-lock.json"
-    stamp, digest = folder / "installed.sha256", hashlib.sha256(wanted.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != digest:
-        print(f"installing {wanted.relative_to(ROOT)} into {folder}", file=sys.stderr, flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
+    def fill(folder: Path) -> None:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(PEERS / name, folder)
         _run("npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel", "error")
+
+    return _installed("node", PEERS / "package-lock.json", fill) / "node_modules"
+
+
+def _installed(name: str, lock: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder `name` of the cache, filled anew whenever the lock has changed."""
+    folder = CACHE / name
+    stamp, digest = folder / "installed.sha256", hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != digest:
+        print(f"installing {lock.relative_to(ROOT)} into {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        fill(folder)
         stamp.write_text(digest)
-    return folder / "node_modules"
+    return folder
 
 
 def compiler() -> str | None:
@@ -50,7 +76,9 @@ def compiled(source: str) -> Path:
 
 
 def python_versions(*packages: str) -> str:
-    return ", ".join(f"{package} {version(package)}" for package in packages)
+    folders = [str(folder) for folder in _environment().glob("lib/python*/site-packages")]
+    installed = {found.name: found.version for found in distributions(path=folders)}
+    return ", ".join(f"{package} {installed[package]}" for package in packages)
 
 
 def npm_version(package: str) -> str:

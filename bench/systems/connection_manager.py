@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench import programs, websocket
 from bench.systems.base import Step, System, upgraded
@@ -14,9 +14,14 @@ class ConnectionManager(System):
     name = "tutorial"
     title = "tutorials' ConnectionManager"
 
+    def __init__(self, python: Path | None = None) -> None:
+        """`python` is an interpreter that has FastAPI and uvicorn; that of the peers by default."""
+        self._python = python
+
     def command(self, port: int) -> Sequence[str]:
+        python = self._python or programs.python()
         return [
-            *(sys.executable, "-m", "uvicorn", "connection_manager:app", "--app-dir", str(programs.PEERS)),
+            *(str(python), "-m", "uvicorn", "connection_manager:app", "--app-dir", str(programs.PEERS)),
             *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
         ]
 

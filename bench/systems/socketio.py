@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 
 from bench import programs, websocket
@@ -16,7 +15,7 @@ class PythonSocketIO(System):
 
     def command(self, port: int) -> Sequence[str]:
         return [
-            *(sys.executable, "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(programs.PEERS)),
+            *(str(programs.python()), "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(programs.PEERS)),
             *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
         ]
 
