@@ -1,5 +1,6 @@
 """Fixtures that start what a test needs, and the account of what did not run."""
 
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -52,6 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--require-all", action="store_true", help="Fail, instead of skip, where a part is missing.")
     group.addoption("--counts-to", type=Path, help="Write `N passed, N failed, N skipped` to this file.")
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
+
+
+def pytest_configure() -> None:
+    # A run that is told to end still ends what it started, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
