@@ -15,10 +15,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC
-from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text
+from hubbub.wire.emoji import Emoji
+from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text, TopicPattern
 
 DATA_BYTES = 4096
 ROOMS_PER_JOIN = 100
+PAGE = 200
+"""Messages in one page of history, at most."""
 
 
 def _bounded(data: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +37,9 @@ def _bounded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 Data = Annotated[dict[str, Any], AfterValidator(_bounded)]
+
+
+Seq = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 
 class Command(BaseModel):
@@ -60,7 +66,69 @@ class SendMessage(Command):
     room: Key
     text: Text
     key: IdempotencyKey | None = None
+    reply_to: Seq | None = None
     data: Data | None = Field(None, description="The application's own object, at most 4 KB as JSON.")
+
+
+class Edit(Command):
+    """Give one's own message another text. Answered by `ack`."""
+
+    type: Literal["edit"] = "edit"
+    room: Key
+    seq: Seq
+    text: Text
+
+
+class Delete(Command):
+    """Take a message back: its text, its edits and its reactions are gone for good. Answered by `ack`."""
+
+    type: Literal["delete"] = "delete"
+    room: Key
+    seq: Seq
+
+
+class React(Command):
+    """Put an emoji under a message, or take it away again. Answered by `ack`."""
+
+    type: Literal["react"] = "react"
+    room: Key
+    seq: Seq
+    emoji: Emoji
+    on: bool = True
+
+
+class Pin(Command):
+    """Pin a message for everybody in the room, or unpin it. Answered by `ack`."""
+
+    type: Literal["pin"] = "pin"
+    room: Key
+    seq: Seq
+    on: bool = True
+
+
+class History(Command):
+    """A page of messages: before, after or around a `seq`; without any, the latest. Answered by `history`."""
+
+    type: Literal["history"] = "history"
+    room: Key
+    before: Seq | None = None
+    after: int | None = Field(None, ge=0, le=2**53 - 1)
+    around: Seq | None = None
+    limit: int = Field(50, ge=1, le=PAGE)
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> History:
+        if sum(place is not None for place in (self.before, self.after, self.around)) > 1:
+            raise ValueError("give one of `before`, `after` and `around`")
+        return self
+
+
+class Read(Command):
+    """I have read up to here. Answered by `ack` with the pointer's place: it only ever rises."""
+
+    type: Literal["read"] = "read"
+    room: Key
+    seq: Seq
 
 
 class RoomPosition(BaseModel):
@@ -111,6 +179,20 @@ class Typing(Command):
     active: bool = True
 
 
+class Follow(Command):
+    """Be told what is published to a topic, or below a pattern such as `orders.*`. Answered by `following`."""
+
+    type: Literal["follow"] = "follow"
+    topic: TopicPattern
+
+
+class Unfollow(Command):
+    """No longer be told. Answered by `ack`."""
+
+    type: Literal["unfollow"] = "unfollow"
+    topic: TopicPattern
+
+
 class Ping(Command):
     """Is the server there? Answered by `pong`."""
 
@@ -123,7 +205,22 @@ class Pong(Command):
     type: Literal["pong"] = "pong"
 
 
-BUILT_IN: tuple[type[Command], ...] = (SendMessage, Join, Leave, Typing, Ping, Pong)
+BUILT_IN: tuple[type[Command], ...] = (
+    SendMessage,
+    Edit,
+    Delete,
+    React,
+    Pin,
+    Join,
+    Leave,
+    History,
+    Read,
+    Typing,
+    Follow,
+    Unfollow,
+    Ping,
+    Pong,
+)
 
 
 class CommandTable:

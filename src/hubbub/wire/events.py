@@ -15,7 +15,8 @@ from hubbub.wire.codes import ErrorCode
 
 USERS_IN_JOINED = 100
 
-Status = Literal["online", "away"]
+Level = Literal["info", "success", "warning", "error"]
+"""How much a notification matters."""
 
 
 class Event(BaseModel):
@@ -83,8 +84,26 @@ class Welcome(Event):
     online: int | None = None
 
 
+class Quote(BaseModel):
+    """The message that another one replies to, as it was when this was read."""
+
+    user: str
+    name: str
+    text: str = Field(description="Its beginning.")
+    deleted: bool | None = None
+
+
+class Reaction(BaseModel):
+    emoji: str
+    count: int
+    users: list[str] = Field(description="Some of those who reacted, the first ones first.")
+
+
 class MessageEvent(Event):
-    """Somebody said something. In rooms that store nothing there is no `seq` and no `rev`."""
+    """Somebody said something. In rooms that store nothing there is no `seq` and no `rev`.
+
+    A deleted message stays as a row that says so, with an empty text.
+    """
 
     type: Literal["message"] = "message"
     room: str
@@ -96,7 +115,60 @@ class MessageEvent(Event):
     text: str
     ts: str
     key: str | None = None
+    reply_to: int | None = Field(None, description="The `seq` of the message that this one answers.")
+    quote: Quote | None = None
     data: dict[str, Any] | None = None
+    edited: str | None = Field(None, description="When it was last edited.")
+    deleted: str | None = Field(None, description="When it was deleted.")
+    pinned: bool | None = None
+    reactions: list[Reaction] | None = None
+
+
+class ChangedEvent(Event):
+    """A message is no longer what it was: what is there replaces what was."""
+
+    type: Literal["changed"] = "changed"
+    room: str
+    seq: int
+    rev: int
+    user: str = Field(description="Who changed it.")
+    text: str | None = None
+    edited: str | None = None
+    deleted: str | None = Field(None, description="Text, data, reactions, reply and pin are gone.")
+    pinned: bool | None = None
+    reactions: list[Reaction] | None = None
+
+
+class RoomEvent(Event):
+    """Something of the room itself changed."""
+
+    type: Literal["room"] = "room"
+    room: str
+    rev: int
+    floor: int | None = Field(None, description="Messages up to this `seq` are gone.")
+
+
+class Sync(Event):
+    """All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one."""
+
+    type: Literal["sync"] = "sync"
+    room: str
+    since: int
+    rev: int
+    floor: int
+    users: list[OnlineUser] = Field(description="Who wrote these messages.")
+    messages: list[MessageEvent]
+
+
+class HistoryPage(Reply):
+    """The answer to `history`: messages in the order of their `seq`."""
+
+    type: Literal["history"] = "history"
+    room: str
+    rev: int
+    users: list[OnlineUser] = Field(description="Who wrote these messages.")
+    messages: list[MessageEvent]
+    more: bool = Field(description="Whether there are more in the direction that was asked for.")
 
 
 class Joined(Reply):
@@ -155,6 +227,25 @@ class TypingEvent(Event):
     active: bool
 
 
+class Following(Reply):
+    """The answer to `follow`."""
+
+    type: Literal["following"] = "following"
+    topic: str
+
+
+class NotificationEvent(Event):
+    """A program has published something to a topic that this connection follows."""
+
+    type: Literal["notification"] = "notification"
+    topic: str
+    title: str
+    message: str = ""
+    level: Level = "info"
+    data: dict[str, Any] | None = None
+    ts: str
+
+
 class Ack(Reply):
     """The command is done. In a room that stores messages: and durable."""
 
@@ -202,10 +293,16 @@ BUILT_IN: tuple[type[Event], ...] = (
     Welcome,
     Joined,
     MessageEvent,
+    ChangedEvent,
+    RoomEvent,
+    Sync,
+    HistoryPage,
     JoinEvent,
     LeaveEvent,
     Online,
     TypingEvent,
+    Following,
+    NotificationEvent,
     Ack,
     PongEvent,
     PingEvent,
