@@ -59,25 +59,28 @@ class MessagePack:
             structure = ormsgpack.unpackb(payload if isinstance(payload, bytes) else payload.encode())
         except (ValueError, TypeError) as error:
             raise Invalid(f"not MessagePack: {error}") from None
-        _check_plain(structure, NESTING)
+        check_plain(structure)
         return structure
 
     def encode(self, structure: Mapping[str, Any]) -> bytes:
         return ormsgpack.packb(structure)
 
 
-def _check_plain(value: Any, depth: int) -> None:
-    """MessagePack can say what JSON cannot. What one codec takes, the other must be able to send on."""
+def check_plain(value: Any, depth: int = NESTING) -> None:
+    """Raises `Invalid` for what one codec can say and the other cannot: what one takes, both must be able to send on.
+
+    MessagePack has bytes, NaN and keys of any type. JSON has numbers too large for a float, which become infinite.
+    """
     if depth == 0:
         raise Invalid(f"nested deeper than {NESTING} levels")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise Invalid("object keys must be strings")
-            _check_plain(item, depth - 1)
+            check_plain(item, depth - 1)
     elif isinstance(value, list):
         for item in value:
-            _check_plain(item, depth - 1)
+            check_plain(item, depth - 1)
     elif isinstance(value, float) and not math.isfinite(value):
         raise Invalid("numbers must be finite")
     elif isinstance(value, (bytes, bytearray)):

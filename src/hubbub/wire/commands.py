@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from hubbub.errors import Invalid, UnknownType
-from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC
+from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, check_plain
 from hubbub.wire.emoji import Emoji
 from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text, TopicPattern
 
@@ -27,9 +27,10 @@ PAGE = 200
 def _bounded(data: dict[str, Any]) -> dict[str, Any]:
     """Every codec must be able to send on what one of them took: MessagePack has no integer over 64 bits."""
     try:
+        check_plain(data)
         MSGPACK_CODEC.encode(data)
         size = len(JSON_CODEC.encode(data))
-    except (ValueError, TypeError) as error:
+    except (Invalid, ValueError, TypeError) as error:
         raise ValueError(f"cannot be carried by every codec: {error}") from None
     if size > DATA_BYTES:
         raise ValueError(f"at most {DATA_BYTES} bytes as JSON, not {size}")
@@ -272,17 +273,18 @@ class CommandTable:
         return invalid_fields(error)
 
 
-def invalid_fields(error: ValidationError) -> Invalid:
-    """What Pydantic found, as an `Invalid` that names each field and what was expected; never what was sent."""
-    found = [
-        {"loc": [str(part)[:64] for part in _field(entry["loc"])], "msg": entry["msg"][:200], "type": entry["type"]}
+def invalid_fields(error: ValidationError, *, tagged: bool = True) -> Invalid:
+    """What Pydantic found, as an `Invalid` that names each field and what was expected; never what was sent.
+
+    `tagged` says that the model is a discriminated union, whose locations begin with the tag, which is no field.
+    """
+    found: list[dict[str, Any]] = [
+        {
+            "loc": [str(part)[:64] for part in entry["loc"][int(tagged) :]],
+            "msg": entry["msg"][:200],
+            "type": entry["type"],
+        }
         for entry in error.errors(include_url=False, include_context=False, include_input=False)[:10]
     ]
-    first = found[0]
-    where = ".".join(first["loc"])
-    return Invalid(f"{where}: {first['msg']}" if where else str(first["msg"]), errors=found)
-
-
-def _field(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """A location in a discriminated union begins with the tag, which is no field."""
-    return location[1:]
+    where, what = ".".join(found[0]["loc"]), found[0]["msg"]
+    return Invalid(f"{where}: {what}" if where else what, errors=found)

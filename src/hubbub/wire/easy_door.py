@@ -22,7 +22,7 @@ def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTab
     if not isinstance(frame, dict):
         return frame
     kind = frame.get("type", "message")
-    if kind in _ALIASES and kind not in commands:
+    if isinstance(kind, str) and kind in _ALIASES and kind not in commands:
         kind = "message"
     if "room" not in frame and kind != "join":
         frame["room"] = room
