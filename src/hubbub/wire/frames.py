@@ -109,10 +109,11 @@ class FrameParser:
         if self.violation is not None:
             return received
         if self._buffer is not None:
+            head_was_checked = len(self._buffer) >= 2
             self._buffer += data
-            data = bytes(self._buffer) if self._is_complete(self._buffer) else b""
-            if not data:
+            if head_was_checked and not self._is_complete(self._buffer):
                 return received
+            data = bytes(self._buffer)
             self._buffer = None
         position = 0
         try:
@@ -129,8 +130,6 @@ class FrameParser:
 
     def _is_complete(self, buffer: bytearray) -> bool:
         """Whether another look is worth it, so that a frame coming byte by byte is copied once and not each time."""
-        if len(buffer) < 2:
-            return False
         length, start = buffer[1] & 0x7F, 2
         if length == 126:
             if len(buffer) < 4:
