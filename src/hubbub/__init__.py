@@ -8,27 +8,54 @@ app.include_router(hub.router, prefix="/chat")
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hubbub.errors import Conflict, Forbidden, Invalid, NotFound, NotStarted, RateLimited, Unavailable
+from hubbub.settings import Settings
 from hubbub.wire.commands import Command
-from hubbub.wire.events import Event
+from hubbub.wire.events import Event, MessageEvent, Reply
 from hubbub.wire.identity import User
 
 if TYPE_CHECKING:
+    from hubbub.accounts.policies import Action
     from hubbub.hub.connection import Connection
+    from hubbub.server.hooks import Draft
     from hubbub.server.hubbub import Hubbub
+    from hubbub.server.rate_limit import RateLimit
 
-__all__ = ["Command", "Connection", "Event", "Hubbub", "User"]
+__all__ = [
+    "Action",
+    "Command",
+    "Conflict",
+    "Connection",
+    "Draft",
+    "Event",
+    "Forbidden",
+    "Hubbub",
+    "Invalid",
+    "MessageEvent",
+    "NotFound",
+    "NotStarted",
+    "RateLimit",
+    "RateLimited",
+    "Reply",
+    "Settings",
+    "Unavailable",
+    "User",
+]
+
+# The server's parts are heavy to import, and the Python client needs none of them.
+_HOMES = {
+    "Action": "hubbub.accounts.policies",
+    "Connection": "hubbub.hub.connection",
+    "Draft": "hubbub.server.hooks",
+    "Hubbub": "hubbub.server.hubbub",
+    "RateLimit": "hubbub.server.rate_limit",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The server's parts are heavy to import, and the Python client needs none of them.
-    if name == "Hubbub":
-        from hubbub.server.hubbub import Hubbub
-
-        return Hubbub
-    if name == "Connection":
-        from hubbub.hub.connection import Connection
-
-        return Connection
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

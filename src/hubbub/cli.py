@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from hubbub.errors import ConfigurationError
-from hubbub.settings import Settings, load_settings
+from hubbub.server.configuration import load_settings
+from hubbub.settings import Settings
 
 app = typer.Typer(
     name="hubbub",

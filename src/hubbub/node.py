@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from hubbub.accounts.guests import Guests
-from hubbub.accounts.policies import OpenPolicy, Policy
+from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.chat.messages import Messages
@@ -24,6 +24,7 @@ from hubbub.errors import NotStarted
 from hubbub.hub.hub import BEATS, Hub
 from hubbub.limits import AddressLimit
 from hubbub.settings import Settings
+from hubbub.topics.notifications import Notifications
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
 from hubbub.wire.publication import Publication
@@ -43,7 +44,7 @@ class Node:
         self.id = secrets.token_hex(4)
         self.epoch = secrets.token_hex(6)
         """Names one unbroken life of the rooms' numbers; without a store they live as long as the node."""
-        self.policy = policy or OpenPolicy()
+        self.policy = policy or allow_everybody
         self.broker: Broker = MemoryBroker()
         self.hub = Hub(
             open_channel=self.broker.subscribe,
@@ -62,7 +63,8 @@ class Node:
             rooms_per_connection=settings.rooms_per_connection,
         )
         self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time)
-        self.typing = TypingIndicators(broker=self.broker, clock=time.monotonic)
+        self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
+        self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
         self.guests = Guests(signing_key)
         self.addresses = AddressLimit(settings.connections_per_address)
         self.is_draining = False

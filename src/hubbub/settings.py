@@ -11,15 +11,13 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
-
-from hubbub.errors import ConfigurationError
 
 DEFAULT_PORT = 8000
 
@@ -79,21 +77,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get("HUBBUB_CONFIG", "hubbub.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
-
-
-def load_settings(**options: object) -> Settings:
-    """The settings from options, environment and file. Raises `ConfigurationError` that names what is wrong."""
-    given = {name: value for name, value in options.items() if value is not None}
-    file = os.environ.get("HUBBUB_CONFIG")
-    if file and not Path(file).is_file():
-        raise ConfigurationError(f"HUBBUB_CONFIG names {file}, which is not a file")
-    try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}"
-            for entry in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigurationError("a setting is wrong: " + "; ".join(lines)) from None
-    except ValueError as error:
-        raise ConfigurationError(f"the settings cannot be read: {error}") from None

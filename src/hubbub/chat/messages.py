@@ -29,7 +29,7 @@ class Messages:
         self, user: User, room: Room, text: str, *, key: str | None = None, data: dict[str, Any] | None = None
     ) -> MessageEvent:
         """A user says something. Raises `Forbidden` if the policy does not let them speak here."""
-        if not self._policy.allows(user, Action.SEND, room.key):
+        if not self._policy(user, Action.SEND, room.key):
             raise Forbidden(f"you may not speak in room {room.key!r}", room=room.key)
         event = MessageEvent(
             room=room.key, user=user.key, name=user.name, text=text, ts=timestamp(self._clock()), key=key, data=data

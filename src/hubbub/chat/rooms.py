@@ -124,9 +124,12 @@ class Rooms:
     def __iter__(self) -> Iterator[Room]:
         return iter(self._rooms.values())
 
-    def at(self, channel: str) -> Room:
-        """The room of a channel that somebody is subscribed to."""
-        return self._rooms[channel]
+    def at(self, channel: str) -> Room | None:
+        """The room whose channel this is, if somebody is in it."""
+        return self._rooms.get(channel)
+
+    def has_joined(self, connection: Connection, key: str) -> bool:
+        return channel_of(key) in connection.channels
 
     def online(self, key: str) -> int:
         room = self._rooms.get(channel_of(key))
@@ -148,7 +151,7 @@ class Rooms:
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
-        if not self._policy.allows(connection.user, Action.JOIN, key):
+        if not self._policy(connection.user, Action.JOIN, key):
             raise Forbidden(f"you may not join room {key!r}", room=key)
         channel = channel_of(key)
         if channel in connection.channels:
@@ -174,12 +177,18 @@ class Rooms:
         self._hub.unsubscribe(connection, room.channel)
         self._exit(room, connection.user, linger=0.0)
 
-    def disconnected(self, connection: Connection, *, clean: bool) -> None:
-        """A connection is gone. A clean close is a leave; who vanishes has a while to come back unnoticed."""
+    def disconnected(self, connection: Connection, *, clean: bool) -> list[str]:
+        """A connection is gone. A clean close is a leave; who vanishes has a while to come back unnoticed.
+
+        Returns the keys of the rooms that it was in.
+        """
+        left = []
         for channel in connection.channels:
             room = self._rooms.get(channel)
             if room is not None:
+                left.append(room.key)
                 self._exit(room, connection.user, linger=0.0 if clean else self._linger)
+        return left
 
     def tick(self) -> None:
         """Announce those whose while is over, and the counts of the large rooms."""

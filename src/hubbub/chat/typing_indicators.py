@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
 from hubbub.chat.rooms import Room
+from hubbub.errors import Forbidden
 from hubbub.wire.events import TypingEvent
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
@@ -32,14 +34,17 @@ class _Indicator:
 class TypingIndicators:
     """Call `tick` about once a second. `clock` gives seconds that never jump."""
 
-    def __init__(self, *, broker: Broker, clock: Callable[[], float], expiry: float = EXPIRY) -> None:
+    def __init__(self, *, broker: Broker, policy: Policy, clock: Callable[[], float], expiry: float = EXPIRY) -> None:
         self._broker = broker
+        self._policy = policy
         self._clock = clock
         self._expiry = expiry
         self._rooms: dict[Room, dict[str, tuple[User, _Indicator]]] = {}
 
     def start(self, user: User, room: Room) -> None:
-        """This user types, or goes on typing."""
+        """This user types, or goes on typing. Raises `Forbidden` if the policy says no."""
+        if not self._policy(user, Action.TYPE, room.key):
+            raise Forbidden(f"you may not type in room {room.key!r}", room=room.key)
         typing = self._rooms.setdefault(room, {})
         entry = typing.get(fold(user.key))
         if entry is None:

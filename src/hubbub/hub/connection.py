@@ -62,6 +62,8 @@ class Pause:
     """A command runs that later ones must wait for."""
     HANDSHAKE: Final = 8
     """The ASGI application has not returned yet."""
+    RATE: Final = 16
+    """It sends faster than it may."""
 
 
 class Transport(Protocol):
@@ -159,20 +161,26 @@ class Connection:
     def is_open(self) -> bool:
         return self.state is State.OPEN or self.state is State.CONGESTED
 
-    def send(self, event: Event) -> bool:
-        """Send an event to this connection alone. False, and nothing sent, if it is congested or closing."""
+    def send(self, message: Event | str | bytes) -> bool:
+        """Send to this connection alone: an event, or a text or binary frame with just this in it.
+
+        False, and nothing sent, if it is congested or closing.
+        """
         if self.state is not State.OPEN:
             return False
-        self._write(Publication("", event))
+        if isinstance(message, Event):
+            self._write(self.format.piece(Publication("", message)))
+        else:
+            self._write(self.format.raw(message))
         return True
 
     def reply(self, event: Event) -> None:
         """Send an answer. Also while congested: a connection has few unanswered commands, so this stays bounded."""
         if self.is_open:
-            self._write(Publication("", event))
+            self._write(self.format.piece(Publication("", event)))
 
-    def _write(self, publication: Publication) -> None:
-        for chunk in self.format.chunks([self.format.piece(publication)]):
+    def _write(self, piece: Any) -> None:
+        for chunk in self.format.chunks([piece]):
             self.transport.write(chunk)
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:

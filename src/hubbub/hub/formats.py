@@ -6,9 +6,9 @@ A socket takes RFC 6455 frames, joined; a plain ASGI server frames by itself and
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from hubbub.wire.codecs import CODECS, Codec
+from hubbub.wire.codecs import CODECS, JSON_CODEC, Codec
 from hubbub.wire.frames import Opcode, deflate, frame
 from hubbub.wire.publication import Publication
 
@@ -20,15 +20,18 @@ COMPRESS_FROM = 1024
 
 
 class Format(Protocol):
-    """The format port. A piece is one event; a chunk is what one write takes."""
+    """The format port. A piece is one message; a chunk is what one write takes."""
 
     codec: Codec
 
-    def piece(self, publication: Publication) -> bytes:
+    def piece(self, publication: Publication) -> Any:
         """One event in this format."""
 
-    def chunks(self, pieces: list[bytes]) -> list[Any]:
-        """Many events, as few writes of at most `CHUNK_BYTES` each, cut between events."""
+    def raw(self, message: str | bytes) -> Any:
+        """A message that is no event: a text or a binary frame with just this in it."""
+
+    def chunks(self, pieces: list[Any]) -> list[Any]:
+        """Many pieces, as few writes of at most `CHUNK_BYTES` each, cut between pieces."""
 
     def heartbeat(self, publication: Publication) -> Any:
         """One write that asks the peer whether it lives; `publication` is for those who cannot see RFC 6455 pings."""
@@ -48,6 +51,9 @@ class SocketFormat:
             return frame(self._opcode, deflate(payload), compressed=True)
         return frame(self._opcode, payload)
 
+    def raw(self, message: str | bytes) -> bytes:
+        return frame(Opcode.TEXT, message.encode()) if isinstance(message, str) else frame(Opcode.BINARY, message)
+
     def chunks(self, pieces: list[bytes]) -> list[bytes]:
         return [b"".join(run) for run in _runs(pieces)]
 
@@ -61,18 +67,39 @@ class MessageFormat:
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
 
-    def piece(self, publication: Publication) -> bytes:
-        return publication.payload(self.codec)
+    def piece(self, publication: Publication) -> str | bytes:
+        payload = publication.payload(self.codec)
+        return payload if self.codec.binary else payload.decode()
 
-    def chunks(self, pieces: list[bytes]) -> list[list[bytes]]:
+    def raw(self, message: str | bytes) -> str | bytes:
+        return message
+
+    def chunks(self, pieces: list[str | bytes]) -> list[list[str | bytes]]:
         return list(_runs(pieces))
 
-    def heartbeat(self, publication: Publication) -> list[bytes]:
+    def heartbeat(self, publication: Publication) -> list[str | bytes]:
         return [self.piece(publication)]
 
 
-def _runs(pieces: Iterable[bytes]) -> Iterable[list[bytes]]:
-    run: list[bytes] = []
+class RawSocketFormat(SocketFormat):
+    """For sockets that speak an application's own protocol: no events of ours on them, RFC 6455 pings alone."""
+
+    def heartbeat(self, publication: Publication) -> bytes:
+        return frame(Opcode.PING, b"")
+
+
+class RawMessageFormat(MessageFormat):
+    """The same for plain ASGI, where the server sends the pings."""
+
+    def heartbeat(self, publication: Publication) -> list[str | bytes]:
+        return []
+
+
+Piece = TypeVar("Piece", str, bytes, str | bytes)
+
+
+def _runs(pieces: Iterable[Piece]) -> Iterable[list[Piece]]:
+    run: list[Piece] = []
     size = 0
     for piece in pieces:
         if run and size + len(piece) > CHUNK_BYTES:
@@ -89,4 +116,6 @@ SOCKET_FORMATS: dict[tuple[str, bool], Format] = {
     for codec in CODECS
     for compressed in (False, True)
 }
+RAW_SOCKET_FORMAT: Format = RawSocketFormat(JSON_CODEC, compressed=False)
+RAW_MESSAGE_FORMAT: Format = RawMessageFormat(JSON_CODEC)
 MESSAGE_FORMATS: dict[str, Format] = {codec.name: MessageFormat(codec) for codec in CODECS}

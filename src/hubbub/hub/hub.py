@@ -20,6 +20,7 @@ from hubbub.errors import NotStarted
 from hubbub.hub.connection import Connection, State
 from hubbub.hub.formats import Format
 from hubbub.wire.codes import CloseCode
+from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub.hub")
@@ -122,6 +123,7 @@ class Hub:
         self._close_timeout = close_timeout
         self._loop: asyncio.AbstractEventLoop | None = None
         self.connections: dict[str, Connection] = {}
+        self._users: dict[str, dict[Connection, None]] = {}
         self._channels: dict[str, Channel] = {}
         self._dirty: dict[Channel, None] = {}
         self._flush_scheduled = False
@@ -148,6 +150,7 @@ class Hub:
     def connect(self, connection: Connection) -> None:
         """Begin to look after a connection: heartbeats, congestion, closing."""
         self.connections[connection.id] = connection
+        self._users.setdefault(fold(connection.user.key), {})[connection] = None
         connection.beat = (self._next_beat - 1) % BEATS
         self._beats[connection.beat][connection] = None
 
@@ -167,6 +170,12 @@ class Hub:
     def disconnected(self, connection: Connection) -> None:
         """It is gone. Nothing of it stays here."""
         self.connections.pop(connection.id, None)
+        key = fold(connection.user.key)
+        theirs = self._users.get(key)
+        if theirs is not None:
+            theirs.pop(connection, None)
+            if not theirs:
+                del self._users[key]
         self._beats[connection.beat].pop(connection, None)
         self._stalled.pop(connection, None)
         self._closing.pop(connection, None)
@@ -187,8 +196,14 @@ class Hub:
         found = self._channels.get(channel)
         return list(found.subscribers()) if found is not None else []
 
-    def has_subscribers(self, channel: str) -> bool:
-        return channel in self._channels
+    def count(self, channel: str) -> int:
+        """How many connections of this process are subscribed to a channel."""
+        found = self._channels.get(channel)
+        return sum(map(len, found.writers.values())) + len(found.congested) if found is not None else 0
+
+    def of_user(self, key: str) -> list[Connection]:
+        """A user's connections to this process, the oldest first."""
+        return list(self._users.get(fold(key), ()))
 
     async def subscribe(self, connection: Connection, name: str) -> None:
         """Deliver to `connection` what is published in a channel from now on.

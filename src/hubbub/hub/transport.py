@@ -140,8 +140,7 @@ class MessageTransport:
         self._receive = receive
         self._send = send
         self._max_size = max_size
-        self._binary = connection.format.codec.binary
-        self._queue: deque[list[bytes]] = deque()
+        self._queue: deque[list[str | bytes]] = deque()
         self._size = 0
         self._close: tuple[int, str] | None = None
         self._aborted = False
@@ -153,7 +152,7 @@ class MessageTransport:
     def backlog(self) -> int:
         return self._size
 
-    def write(self, chunk: list[bytes]) -> None:
+    def write(self, chunk: list[str | bytes]) -> None:
         if self._close is not None or self._aborted:
             return
         self._queue.append(chunk)
@@ -191,7 +190,10 @@ class MessageTransport:
             await self._readable.wait()
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                self._connection.ending(message.get("code") or CloseCode.ABNORMAL_CLOSURE, message.get("reason") or "")
+                # Servers say 1005 (no code) for a client that vanished as well; only a code proves a goodbye.
+                code = message.get("code", 1005)
+                code = CloseCode.ABNORMAL_CLOSURE if code in {None, 1005} else code
+                self._connection.ending(code, message.get("reason") or "")
                 return
             text, data = message.get("text"), message.get("bytes")
             payload = text.encode() if text is not None else data or b""
@@ -216,12 +218,13 @@ class MessageTransport:
     async def _write_queue(self) -> None:
         while self._queue and not self._aborted:
             for payload in self._queue.popleft():
-                await self._send(self._message(payload))
+                await self._send(_message(payload))
                 self._size -= len(payload)
             if self._size < LOW_WATER:
                 self._connection.drained()
 
-    def _message(self, payload: bytes) -> MutableMapping[str, Any]:
-        if self._binary:
-            return {"type": "websocket.send", "bytes": payload}
-        return {"type": "websocket.send", "text": payload.decode()}
+
+def _message(payload: str | bytes) -> MutableMapping[str, Any]:
+    if isinstance(payload, str):
+        return {"type": "websocket.send", "text": payload}
+    return {"type": "websocket.send", "bytes": payload}

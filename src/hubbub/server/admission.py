@@ -24,6 +24,9 @@ CREDENTIALS = frozenset({"token", "ticket", "secret"})
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
+GUEST = User("guest", "Guest", guest=True)
+"""Whoever makes an HTTP request without an account, where guests are let in."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -63,6 +66,15 @@ class Admissions:
                 self._node.guests.leave(user)
             raise RateLimited("too many connections from this address", retry_after=10_000)
         return Admitted(user, secret, address)
+
+    def identify(self, request: HTTPConnection, account: Any) -> User:
+        """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
+        _hide_credentials(request)
+        self._check_origin(request)
+        if account is not None:
+            return as_user(account)
+        self._check_guest(request, request.client.host if request.client else "")
+        return GUEST
 
     def leave(self, admitted: Admitted) -> None:
         """The connection is gone."""

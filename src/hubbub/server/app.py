@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from hubbub.server.configuration import load_settings
 from hubbub.server.hubbub import Hubbub
-from hubbub.settings import Settings, load_settings
+from hubbub.settings import Settings
 
 DATA_DIR = Path("hubbub-data")
 

@@ -6,25 +6,39 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from fastapi import APIRouter
+from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Policy
 from hubbub.accounts.signing_key import load_signing_key
-from hubbub.chat.rooms import channel_of
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
 from hubbub.node import Node
 from hubbub.server.admission import Admissions
-from hubbub.server.commands import register_built_in
-from hubbub.server.registry import Registry
+from hubbub.server.commands import BuiltInCommands
+from hubbub.server.configuration import load_settings
+from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
+from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
+from hubbub.server.raw_link import MessageHandler
+from hubbub.server.registry import Handler, Registry
 from hubbub.server.router import build_router
 from hubbub.server.websocket import WebSocketDoor
-from hubbub.settings import Settings, load_settings
-from hubbub.wire.events import MessageEvent, OnlineUser
-from hubbub.wire.keys import clean_text, is_key
+from hubbub.settings import Settings
+from hubbub.wire.commands import Command, Join
+from hubbub.wire.events import Event
+from hubbub.wire.keys import is_key
+from hubbub.wire.schema import json_schema
 
 GuestsAllowed = Literal["auto", "on", "off"]
+# A hook is checked against its own kind and handed back as it came.
+ConnectionHookT = TypeVar("ConnectionHookT", bound=ConnectionHook)
+DisconnectHookT = TypeVar("DisconnectHookT", bound=DisconnectHook)
+RoomHookT = TypeVar("RoomHookT", bound=RoomHook)
+DraftHookT = TypeVar("DraftHookT", bound=DraftHook)
+MessageHookT = TypeVar("MessageHookT", bound=MessageHook)
+HandlerT = TypeVar("HandlerT", bound=Handler)
+EventModel = TypeVar("EventModel", bound=type[Event])
 
 
 class Hubbub:
@@ -40,8 +54,8 @@ class Hubbub:
     ends, so a database session is not held for as long as somebody chats.
 
     `guests` says whether people without an account get in ("on", "off", or "auto": from this machine itself); by
-    default, nobody does where there is an `authenticate`. `page` says whether the web client is served at the
-    router's root.
+    default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
+    root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
 
     Raises `ConfigurationError` where nobody could ever get in.
     """
@@ -51,8 +65,8 @@ class Hubbub:
         *,
         authenticate: Callable[..., Any] | None = None,
         guests: GuestsAllowed | None = None,
-        settings: Settings | None = None,
         policy: Policy | None = None,
+        settings: Settings | None = None,
         page: bool = True,
     ) -> None:
         if authenticate is None and guests in {None, "off"}:
@@ -61,11 +75,16 @@ class Hubbub:
             )
         self.authenticate = authenticate or _nobody
         self._guests: GuestsAllowed = guests or "off"
-        self._given_settings = settings
         self._policy = policy
+        self._given_settings = settings
         self._page = page
+        self._hooks = Hooks()
+        self._registry = Registry()
+        BuiltInCommands(lambda: self.node, self._hooks).register(self._registry)
         self._node: Node | None = None
+        self._admissions: Admissions | None = None
         self._door: WebSocketDoor | None = None
+        self.connections = Connections(lambda: self.node)
 
     @cached_property
     def router(self) -> APIRouter:
@@ -86,11 +105,107 @@ class Hubbub:
             raise NotStarted
         return self._door
 
+    @property
+    def admissions(self) -> Admissions:
+        """Decides who gets in. Raises `NotStarted` outside the application's lifespan."""
+        if self._admissions is None:
+            raise NotStarted
+        return self._admissions
+
+    # What an application sends.
+
     def rooms(self, key: str) -> RoomHandle:
         """A room, whether or not somebody is in it. Raises `Invalid` if `key` is no key."""
-        if not is_key(key):
-            raise Invalid(f"{key!r} is no room key")
-        return RoomHandle(self, key)
+        return RoomHandle(lambda: self.node, key)
+
+    def users(self, key: str | int) -> UserHandle:
+        """A user, connected or not. Raises `Invalid` if `key` is no key."""
+        return UserHandle(lambda: self.node, str(key))
+
+    def topics(self, key: str) -> TopicHandle:
+        """A topic that people can follow. Raises `Invalid` if `key` is no topic."""
+        return TopicHandle(lambda: self.node, key)
+
+    # Addresses of an application's own.
+
+    async def serve(
+        self, websocket: WebSocket, user: Any, *, room: str | None = None, on_message: MessageHandler | None = None
+    ) -> None:
+        """Serve a WebSocket route of the application's own; return from the route after it.
+
+            @app.websocket("/items/{item}/ws")
+            async def item_chat(websocket: WebSocket, item: str, user: Annotated[User, Depends(login)]) -> None:
+                await hub.serve(websocket, user, room=f"item:{item}")
+
+        With `room` the connection joins it, through the easy door. With `on_message` the socket speaks the
+        application's own protocol: each message goes to this function, as str or bytes. `user` is what
+        `authenticate` could return; None for a guest. Raises `Invalid` if `room` is no key.
+        """
+        if on_message is not None:
+            await self.door.serve_raw(websocket, user, on_message)
+            return
+        if room is not None and not is_key(room):
+            raise Invalid(f"{room!r} is no room key")
+        await self.door.serve(websocket, user, room=room, first=Join(room=room) if room is not None else None)
+
+    # What an application takes part in.
+
+    def on_connect(self, hook: ConnectionHookT) -> ConnectionHookT:
+        """`hook(connection)`, after the welcome."""
+        self._hooks.on_connect.append(hook)
+        return hook
+
+    def on_disconnect(self, hook: DisconnectHookT) -> DisconnectHookT:
+        """`hook(connection, code, reason)`, when it is over; code 1006 if it ended without a close frame."""
+        self._hooks.on_disconnect.append(hook)
+        return hook
+
+    def on_join(self, hook: RoomHookT) -> RoomHookT:
+        """`hook(connection, room)`, when a connection has joined a room."""
+        self._hooks.on_join.append(hook)
+        return hook
+
+    def on_leave(self, hook: RoomHookT) -> RoomHookT:
+        """`hook(connection, room)`, when a connection has left a room, by command or by ending."""
+        self._hooks.on_leave.append(hook)
+        return hook
+
+    def before_message(self, hook: DraftHookT) -> DraftHookT:
+        """`hook(draft)`, before a message is sent. It may change the draft, return another one, or refuse by raising
+        `hubbub.Forbidden`, `hubbub.RateLimited` or another `RequestError`."""
+        self._hooks.before_message.append(hook)
+        return hook
+
+    def on_message(self, hook: MessageHookT) -> MessageHookT:
+        """`hook(event)`, after a message was sent."""
+        self._hooks.on_message.append(hook)
+        return hook
+
+    def command(self, handler: HandlerT) -> HandlerT:
+        """Add a command of the application's own: `handler(connection, command)`, typed with its `Command` model.
+
+        What it returns is the answer: a `Reply`, or None for an `ack`. The model takes part in the schema and the
+        TypeScript types as the built-in ones do. Raises TypeError if the model can't be told from the annotations,
+        ValueError if its `type` is taken.
+        """
+        hints = get_type_hints(handler)
+        hints.pop("return", None)
+        models = [hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Command)]
+        if len(models) != 1:
+            raise TypeError(f"{handler!r} needs one parameter that is annotated with its Command model")
+        self._registry.add(models[0], handler)
+        return handler
+
+    def event(self, model: EventModel) -> EventModel:
+        """Add an event of the application's own, for the schema and the TypeScript types."""
+        self._registry.events.register(model)
+        return model
+
+    def schema(self) -> dict[str, Any]:
+        """The wire protocol as JSON Schema, the application's own commands and events included."""
+        return json_schema(self._registry.commands, self._registry.events)
+
+    # Its life.
 
     def problem(self) -> str | None:
         """Why new clients should go elsewhere at the moment, in a word; None if they are welcome."""
@@ -114,48 +229,17 @@ class Hubbub:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
         node = Node(settings, signing_key=_signing_key(settings), policy=self._policy)
-        registry = Registry()
-        register_built_in(registry, node)
         await node.start()
         self._node = node
-        self._door = WebSocketDoor(node, Admissions(node, guests=self._guests), registry)
+        self._admissions = Admissions(node, guests=self._guests)
+        self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
         try:
             yield
         finally:
             try:
                 await node.stop()
             finally:
-                self._node = self._door = None
-
-
-class RoomHandle:
-    """What an application can do with a room, from any route or task in the server's event loop."""
-
-    def __init__(self, hub: Hubbub, key: str) -> None:
-        self._hub = hub
-        self.key = key
-
-    @property
-    def online(self) -> int:
-        """How many users are in the room."""
-        return self._hub.node.rooms.online(self.key)
-
-    def users(self) -> list[OnlineUser]:
-        """At most 100 of those who are in the room."""
-        return self._hub.node.rooms.users(self.key)
-
-    async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
-        """Say something to everybody in the room, as the application (`kind: system`).
-
-        Raises `Invalid` for a text over 4,000 characters or with control characters, `NotStarted` outside the
-        application's lifespan or event loop.
-        """
-        self._hub.node.require_started()
-        try:
-            text = clean_text(text)
-        except ValueError as error:
-            raise Invalid(f"text: {error}") from None
-        return self._hub.node.messages.announce(self.key, channel_of(self.key), text, data=data)
+                self._node = self._admissions = self._door = None
 
 
 async def _nobody() -> None:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubbub.hub.connection import Connection
+from hubbub.node import Node
 from hubbub.wire.commands import Command, CommandTable
 from hubbub.wire.events import Event, EventTable
+
+NodeSource = Callable[[], Node]
+"""Gives the running node. Commands are registered before there is one. Raises `NotStarted` while there is none."""
 
 
 class Answered:

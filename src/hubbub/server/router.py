@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Request, WebSocket
 from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Invalid, RequestError
+from hubbub.server.notices import Sent, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.statuses import error_response
 from hubbub.server.websocket import refuse
-from hubbub.wire.keys import is_key
+from hubbub.wire.commands import Follow
+from hubbub.wire.keys import is_key, is_topic_pattern
 
 if TYPE_CHECKING:
     from hubbub.server.hubbub import Hubbub
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
     router = APIRouter(lifespan=hub.lifespan)
+    _add_sockets(router, hub)
+    _add_explanations(router, hub)
+    _add_topics(router, hub)
+    _add_operations(router, hub)
+    if page:
+        add_page(router)
+    return router
+
+
+def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
     authenticated = Depends(hub.authenticate)
 
     @router.websocket("/ws")
@@ -28,30 +40,65 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
 
     @router.websocket("/ws/chat")
     async def chat_in_default_room(websocket: WebSocket, account: Any = authenticated) -> None:
-        await hub.door.serve(websocket, account, room=hub.node.settings.room_default)
+        await hub.serve(websocket, account, room=hub.node.settings.room_default)
 
     @router.websocket("/ws/chat/{room}")
     async def chat(websocket: WebSocket, room: str, account: Any = authenticated) -> None:
         if not is_key(room):
-            await refuse(websocket, _not_a_room(room))
+            await refuse(websocket, not_a_key("room", room))
             return
-        await hub.door.serve(websocket, account, room=room)
+        await hub.serve(websocket, account, room=room)
+
+    @router.websocket("/ws/notify/{topic}")
+    async def notifications(websocket: WebSocket, topic: str, account: Any = authenticated) -> None:
+        if not is_topic_pattern(topic):
+            await refuse(websocket, not_a_key("topic", topic))
+            return
+        await hub.door.serve(websocket, account, first=Follow(topic=topic))
+
+
+def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
+    authenticated = Depends(hub.authenticate)
 
     @router.get("/ws", summary="Why a WebSocket is refused")
     @router.get("/ws/chat", include_in_schema=False)
     @router.get("/ws/chat/{room}", include_in_schema=False)
-    async def explain(request: Request, room: str = "general", account: Any = authenticated) -> Response:
+    @router.get("/ws/notify/{topic}", include_in_schema=False)
+    async def explain(
+        request: Request, room: str = "general", topic: str = "all", account: Any = authenticated
+    ) -> Response:
         """A browser cannot read why its WebSocket was refused. The same address, asked by GET, gives the same status
         and body; 426 if the handshake would be accepted."""
         try:
             if not is_key(room):
-                raise _not_a_room(room)
+                raise not_a_key("room", room)
+            if not is_topic_pattern(topic):
+                raise not_a_key("topic", topic)
             hub.door.try_handshake(request, account)
         except RequestError as error:
             return error_response(error)
         body = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}
         return JSONResponse(body, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
+
+def _add_topics(router: APIRouter, hub: Hubbub) -> None:
+    authenticated = Depends(hub.authenticate)
+
+    @router.post("/notify/{topic}", tags=["topics"], response_model=Sent)
+    async def notify(request: Request, topic: str, account: Any = authenticated) -> Response:
+        """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
+        JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
+        try:
+            hub.node.require_started()
+            user = hub.admissions.identify(request, account)
+            notice = await read_notice(request)
+            sent = hub.node.notifications.publish(user, topic, **notice.model_dump())
+        except RequestError as error:
+            return error_response(error)
+        return JSONResponse({"sent": sent})
+
+
+def _add_operations(router: APIRouter, hub: Hubbub) -> None:
     @router.get("/health/live", tags=["operations"])
     async def live() -> dict[str, str]:
         """The process answers."""
@@ -63,11 +110,12 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
         problem = hub.problem()
         return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
 
-    if page:
-        add_page(router)
-    return router
+    @router.get("/schema.json", include_in_schema=False)
+    async def schema() -> dict[str, Any]:
+        """The wire protocol as JSON Schema, the application's own commands and events included."""
+        return hub.schema()
 
 
-def _not_a_room(room: str) -> Invalid:
-    message = f"{room[:64]!r} is no room key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit"
-    return Invalid(message, errors=[{"loc": ["room"], "msg": message, "type": "key"}])
+def not_a_key(field: str, value: str) -> Invalid:
+    message = f"{value[:64]!r} is no key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit"
+    return Invalid(f"{field}: {message}", errors=[{"loc": [field], "msg": message, "type": "key"}])

@@ -111,6 +111,8 @@ class HubbubServer(uvicorn.Server):
         if not self.force_exit:
             await self._drain()
         await super().shutdown(sockets)
+        # uvicorn would raise the signal again and so end with a failure, after a stop that went as it should.
+        self._captured_signals.clear()
 
 
 def server_config(app: Any, settings: Settings) -> uvicorn.Config:

@@ -4,119 +4,175 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hubbub.errors import RequestError
-from hubbub.hub.connection import Connection
-from hubbub.hub.formats import MESSAGE_FORMATS, SOCKET_FORMATS
+from hubbub.hub.connection import Connection, Receiver
+from hubbub.hub.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
 from hubbub.hub.transport import MessageTransport, Send
 from hubbub.node import Node
 from hubbub.server.admission import Admissions, Admitted
 from hubbub.server.commands import recover_missed
+from hubbub.server.hooks import Hooks
 from hubbub.server.link import Link
+from hubbub.server.raw_link import MessageHandler, RawLink
 from hubbub.server.registry import Registry
 from hubbub.server.statuses import error_response
-from hubbub.server.uvicorn_protocols import HANDOVER
+from hubbub.server.uvicorn_protocols import HANDOVER, WebSocketProtocol
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
-from hubbub.wire.commands import Join
+from hubbub.wire.commands import Command
 from hubbub.wire.events import Limits, Welcome, timestamp
 from hubbub.wire.keys import TEXT_LENGTH
 
+MakeReceiver = Callable[[Connection], Receiver]
+
 
 class WebSocketDoor:
-    """Serves one WebSocket address: admits, accepts, welcomes, and gives the connection to the hub."""
+    """Serves WebSocket addresses: admits, accepts, welcomes, and gives the connection to the hub."""
 
-    def __init__(self, node: Node, admissions: Admissions, registry: Registry) -> None:
+    def __init__(self, node: Node, admissions: Admissions, registry: Registry, hooks: Hooks) -> None:
         self._node = node
         self._admissions = admissions
         self._registry = registry
+        self._hooks = hooks
 
-    async def serve(self, websocket: WebSocket, account: Any, *, room: str | None = None) -> None:
-        """Returns as soon as the hub has taken the socket over; on other servers, when the connection ends."""
-        self._node.require_started()
-        try:
-            admitted = self._admissions.admit(websocket, account)
-        except RequestError as error:
-            await refuse(websocket, error)
+    async def serve(
+        self, websocket: WebSocket, account: Any, *, room: str | None = None, first: Command | None = None
+    ) -> None:
+        """Serve the protocol. `room` opens the easy door to it; `first` is the command that the address implies.
+
+        Returns as soon as the hub has taken the socket over; on other servers, when the connection ends.
+        """
+        admitted = await self._admit(websocket, account)
+        if admitted is None:
             return
         subprotocol, codec = _choose_codec(websocket)
-        try:
-            await websocket.accept(subprotocol=subprotocol)
-        except BaseException:
-            self._admissions.leave(admitted)
-            raise
-        handover = websocket.scope.get("extensions", {}).get(HANDOVER)
-        if handover is None:
-            connection = self._connect(admitted, MESSAGE_FORMATS[codec.name], room)
-            transport = MessageTransport(
-                connection, websocket.receive, _sending(websocket), max_size=self._node.settings.frame_bytes
-            )
-            connection.transport = transport
-            self._begin(connection, admitted, room)
-            await transport.run()
+
+        def begin(connection: Connection, receiver: Receiver) -> None:
+            assert isinstance(receiver, Link)
+            connection.reply(self._welcome(connection, admitted, room))
+            self._hooks.call(self._hooks.on_connect, connection)
+            if first is not None:
+                receiver.perform(first)
+
+        await self._accept(
+            websocket,
+            admitted,
+            subprotocol=subprotocol,
+            choose_format=lambda handover: (
+                MESSAGE_FORMATS[codec.name] if handover is None else SOCKET_FORMATS[codec.name, handover.compresses]
+            ),
+            make_receiver=lambda connection: Link(
+                connection,
+                self._registry,
+                self._node.settings,
+                room=room,
+                on_drained=lambda connection, missed: recover_missed(self._node, connection, missed),
+                on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
+            ),
+            begin=begin,
+        )
+
+    async def serve_raw(self, websocket: WebSocket, account: Any, on_message: MessageHandler) -> None:
+        """Serve an application's own protocol: each message goes to `on_message`."""
+        admitted = await self._admit(websocket, account)
+        if admitted is None:
             return
-        connection = self._connect(admitted, SOCKET_FORMATS[codec.name, handover.compresses], room)
-        try:
-            handover.adopt(connection, max_size=self._node.settings.frame_bytes)
-        except RuntimeError:
-            self._admissions.leave(admitted)
-            raise WebSocketDisconnect(1006) from None
-        self._begin(connection, admitted, room)
+        await self._accept(
+            websocket,
+            admitted,
+            subprotocol=None,
+            choose_format=lambda handover: RAW_MESSAGE_FORMAT if handover is None else RAW_SOCKET_FORMAT,
+            make_receiver=lambda connection: RawLink(
+                connection,
+                on_message,
+                self._node.settings,
+                on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
+            ),
+            begin=lambda connection, receiver: self._hooks.call(self._hooks.on_connect, connection),
+        )
 
     def try_handshake(self, request: Request, account: Any) -> None:
         """Raises what a handshake with the same headers would be refused with."""
         self._node.require_started()
         self._admissions.leave(self._admissions.admit(request, account))
 
-    def _connect(self, admitted: Admitted, format: Any, room: str | None) -> Connection:
-        connection = Connection(self._node.hub, id=secrets.token_urlsafe(9), user=admitted.user, format=format)
+    async def _admit(self, websocket: WebSocket, account: Any) -> Admitted | None:
+        self._node.require_started()
+        try:
+            return self._admissions.admit(websocket, account)
+        except RequestError as error:
+            await refuse(websocket, error)
+            return None
 
-        def closed(connection: Connection, clean: bool) -> None:
-            self._node.rooms.disconnected(connection, clean=clean)
+    async def _accept(
+        self,
+        websocket: WebSocket,
+        admitted: Admitted,
+        *,
+        subprotocol: str | None,
+        choose_format: Callable[[WebSocketProtocol | None], Format],
+        make_receiver: MakeReceiver,
+        begin: Callable[[Connection, Receiver], None],
+    ) -> None:
+        try:
+            await websocket.accept(subprotocol=subprotocol)
+        except BaseException:
             self._admissions.leave(admitted)
-
-        connection.receiver = Link(
-            connection,
-            self._registry,
-            self._node.settings,
-            room=room,
-            on_drained=lambda connection, missed: recover_missed(self._node, connection, missed),
-            on_closed=closed,
+            raise
+        handover: WebSocketProtocol | None = websocket.scope.get("extensions", {}).get(HANDOVER)
+        connection = Connection(
+            self._node.hub, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
         )
-        return connection
-
-    def _begin(self, connection: Connection, admitted: Admitted, room: str | None) -> None:
+        receiver = connection.receiver = make_receiver(connection)
+        max_size = self._node.settings.frame_bytes
+        if handover is not None:
+            try:
+                handover.adopt(connection, max_size=max_size)
+            except RuntimeError:
+                self._admissions.leave(admitted)
+                raise WebSocketDisconnect(1006) from None
+            self._node.hub.connect(connection)
+            begin(connection, receiver)
+            return
+        transport = MessageTransport(connection, websocket.receive, _sending(websocket), max_size=max_size)
+        connection.transport = transport
         self._node.hub.connect(connection)
+        begin(connection, receiver)
+        await transport.run()
+
+    def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
+        for room in self._node.rooms.disconnected(connection, clean=clean):
+            self._hooks.call(self._hooks.on_leave, connection, room)
+        self._admissions.leave(admitted)
+        self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)
+
+    def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
         settings = self._node.settings
-        connection.reply(
-            Welcome(
-                user=admitted.user.key,
-                name=admitted.user.name,
-                guest=admitted.user.guest or None,
-                secret=admitted.secret,
-                connection=connection.id,
-                node=self._node.id,
-                epoch=self._node.epoch,
-                ts=timestamp(time.time()),
-                heartbeat=round(settings.heartbeat * 1000),
-                limits=Limits(
-                    frame=settings.frame_bytes,
-                    text=TEXT_LENGTH,
-                    unanswered=settings.unanswered,
-                    rate=settings.rate,
-                    burst=settings.burst,
-                ),
-                room=room,
-                online=self._node.rooms.online(room) if room is not None else None,
-            )
+        return Welcome(
+            user=admitted.user.key,
+            name=admitted.user.name,
+            guest=admitted.user.guest or None,
+            secret=admitted.secret,
+            connection=connection.id,
+            node=self._node.id,
+            epoch=self._node.epoch,
+            ts=timestamp(time.time()),
+            heartbeat=round(settings.heartbeat * 1000),
+            limits=Limits(
+                frame=settings.frame_bytes,
+                text=TEXT_LENGTH,
+                unanswered=settings.unanswered,
+                rate=settings.rate,
+                burst=settings.burst,
+            ),
+            room=room,
+            online=self._node.rooms.online(room) if room is not None else None,
         )
-        if room is not None:
-            assert isinstance(connection.receiver, Link)
-            connection.receiver.perform(Join(room=room))
 
 
 def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:

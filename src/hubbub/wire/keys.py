@@ -24,6 +24,11 @@ def is_key(value: str) -> bool:
     return _key.match(value) is not None
 
 
+def is_topic_pattern(value: str) -> bool:
+    """A topic, or one that ends in `.*` and means all below it."""
+    return is_key(value.removesuffix(".*"))
+
+
 def fold(key: str) -> str:
     """The form under which two spellings of one key are the same. Keys are ASCII, so lower case is enough."""
     return key.lower()
@@ -60,6 +65,9 @@ def clean_text(value: str) -> str:
 
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 """A user's, room's or topic's address."""
+
+TopicPattern = Annotated[str, StringConstraints(pattern=KEY_PATTERN[:-1] + r"(\.\*)?$")]
+"""What can be followed: a topic, or with `.*` at its end all below it."""
 
 Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(clean_text)]
 """What people write: up to 4,000 code points, no control characters but newline and tab, kept as written."""

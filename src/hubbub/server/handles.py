@@ -1,0 +1,125 @@
+"""What an application can do from any of its routes and tasks: with rooms, users, topics and connections.
+
+Handles are cheap and hold nothing; make one where it is needed. All of them raise `NotStarted` outside the
+application's lifespan or event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hubbub.chat.rooms import channel_of
+from hubbub.errors import Invalid
+from hubbub.hub.connection import Connection
+from hubbub.node import Node
+from hubbub.server.registry import NodeSource
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.events import Event, Level, MessageEvent, OnlineUser
+from hubbub.wire.keys import clean_text, is_key
+from hubbub.wire.publication import Publication
+
+
+class _Handle:
+    __slots__ = ("_source", "key")
+
+    def __init__(self, source: NodeSource, key: str) -> None:
+        """Raises `Invalid` if `key` is no key."""
+        if not is_key(key):
+            raise Invalid(f"{key!r} is no key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit")
+        self._source = source
+        self.key = key
+
+    @property
+    def _node(self) -> Node:
+        node = self._source()
+        node.require_started()
+        return node
+
+
+class RoomHandle(_Handle):
+    """A room, whether or not somebody is in it."""
+
+    __slots__ = ()
+
+    @property
+    def online(self) -> int:
+        """How many users are in the room."""
+        return self._node.rooms.online(self.key)
+
+    def users(self) -> list[OnlineUser]:
+        """At most 100 of those who are in the room."""
+        return self._node.rooms.users(self.key)
+
+    async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
+        """Say something to everybody in the room, as the application (`kind: system`).
+
+        Raises `Invalid` for a text over 4,000 characters or with control characters.
+        """
+        try:
+            text = clean_text(text)
+        except ValueError as error:
+            raise Invalid(f"text: {error}") from None
+        return self._node.messages.announce(self.key, channel_of(self.key), text, data=data)
+
+    async def publish(self, event: Event) -> None:
+        """Send an event of the application's own to everybody in the room. It is not stored: who is away misses it."""
+        self._node.broker.publish(Publication(channel_of(self.key), event, ephemeral=True))
+
+
+class UserHandle(_Handle):
+    """A user, connected or not."""
+
+    __slots__ = ()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Their connections to this process, the oldest first."""
+        return self._node.hub.of_user(self.key)
+
+    @property
+    def is_online(self) -> bool:
+        return bool(self.connections)
+
+    async def send(self, event: Event) -> int:
+        """Send an event to all their connections. Returns how many took it."""
+        return sum(connection.send(event) for connection in self.connections)
+
+    async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
+        """Close all their connections. Returns how many that were."""
+        connections = self.connections
+        for connection in connections:
+            connection.close(code, reason)
+        return len(connections)
+
+
+class TopicHandle(_Handle):
+    """A topic that people can follow."""
+
+    __slots__ = ()
+
+    async def publish(
+        self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
+    ) -> int:
+        """Tell everybody who follows the topic. Returns how many connections of this process that are."""
+        return self._node.notifications.publish(None, self.key, title=title, message=message, level=level, data=data)
+
+
+class Connections:
+    """All connections to this process."""
+
+    def __init__(self, source: NodeSource) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source().hub.connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._source().hub.connections.values()))
+
+    def get(self, id: str) -> Connection | None:
+        return self._source().hub.connections.get(id)
+
+    def send(self, message: Event | str | bytes) -> int:
+        """Send to every connection. Returns how many took it. For many, a room is cheaper: it is encoded once."""
+        return sum(connection.send(message) for connection in self)

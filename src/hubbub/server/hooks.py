@@ -1,0 +1,106 @@
+"""The hooks: where an application takes part in what happens, as typed functions.
+
+A hook may be a plain or an `async` function. One that raises or does not end in time is logged by its name and harms
+nobody else; what it belonged to goes on, but for `before_message`, whose sender gets `internal`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+from hubbub.errors import Internal, RequestError
+from hubbub.hub.connection import Connection
+from hubbub.wire.events import MessageEvent
+
+log = logging.getLogger("hubbub.hooks")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message that is about to be sent. A `before_message` hook may change `text` and `data`."""
+
+    connection: Connection
+    room: str
+    text: str
+    data: dict[str, Any] | None = None
+
+    @property
+    def user(self) -> Any:
+        return self.connection.user
+
+
+Result = Awaitable[None] | None
+ConnectionHook = Callable[[Connection], Result]
+DisconnectHook = Callable[[Connection, int, str], Result]
+RoomHook = Callable[[Connection, str], Result]
+DraftHook = Callable[[Draft], Awaitable[Draft | None] | Draft | None]
+MessageHook = Callable[[MessageEvent], Result]
+
+
+class Hooks:
+    """An application's functions, by the moment they are for. `timeout` is in seconds."""
+
+    def __init__(self, *, timeout: float = 10.0) -> None:
+        self.timeout = timeout
+        self.on_connect: list[ConnectionHook] = []
+        self.on_disconnect: list[DisconnectHook] = []
+        self.on_join: list[RoomHook] = []
+        self.on_leave: list[RoomHook] = []
+        self.before_message: list[DraftHook] = []
+        self.on_message: list[MessageHook] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    def call(self, hooks: list[Any], *arguments: Any) -> None:
+        """Call all hooks of a moment, in order. Those that are `async` go on by themselves."""
+        for hook in hooks:
+            try:
+                result = hook(*arguments)
+            except Exception:
+                log.exception("hook %s failed", _name(hook))
+                continue
+            if isawaitable(result):
+                task = asyncio.ensure_future(self._finish(hook, result))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _finish(self, hook: Any, result: Awaitable[Any]) -> None:
+        try:
+            await asyncio.wait_for(result, self.timeout)
+        except TimeoutError:
+            log.error("hook %s did not end within %g s", _name(hook), self.timeout)  # noqa: TRY400 - no traceback of ours
+        except Exception:
+            log.exception("hook %s failed", _name(hook))
+
+    async def revise(self, draft: Draft) -> Draft:
+        """Let every `before_message` hook change or refuse a message.
+
+        Raises the `RequestError` by which a hook refuses, and `Internal` if one fails.
+        """
+        for hook in self.before_message:
+            try:
+                result: Any = hook(draft)
+                if isawaitable(result):
+                    result = await asyncio.wait_for(result, self.timeout)
+            except RequestError:
+                raise
+            except TimeoutError:
+                log.error("hook %s did not end within %g s", _name(hook), self.timeout)  # noqa: TRY400 - as above
+                raise Internal("the server failed; its log says more", room=draft.room) from None
+            except Exception:
+                log.exception("hook %s failed", _name(hook))
+                raise Internal("the server failed; its log says more", room=draft.room) from None
+            if isinstance(result, Draft):
+                draft = result
+            elif result is not None:
+                log.error("hook %s must return a Draft or None, not %s", _name(hook), type(result).__name__)
+                raise Internal("the server failed; its log says more", room=draft.room)
+        return draft
+
+
+def _name(hook: Any) -> str:
+    return f"{getattr(hook, '__module__', '?')}.{getattr(hook, '__qualname__', repr(hook))}"

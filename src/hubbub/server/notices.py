@@ -1,0 +1,57 @@
+"""A notification as it comes by HTTP: JSON, a form, or query parameters, whatever the publisher's tool sends best."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+
+from hubbub.errors import Invalid, TooLarge
+from hubbub.wire.codecs import JSON_CODEC
+from hubbub.wire.commands import Data, invalid_fields
+from hubbub.wire.events import Level
+from hubbub.wire.keys import Text
+
+BODY_BYTES = 64 * 1024
+
+
+class Notice(BaseModel):
+    title: str = Field(min_length=1, max_length=200)
+    message: Text = ""
+    level: Level = "info"
+    data: Data | None = None
+
+
+class Sent(BaseModel):
+    sent: int
+
+
+async def read_notice(request: Request) -> Notice:
+    """Raises `Invalid` with the field named, `TooLarge` for a body over 64 KiB."""
+    fields: dict[str, Any] = dict(request.query_params)
+    body = await _read_body(request)
+    if body:
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            fields |= dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        else:
+            content = JSON_CODEC.decode(body)
+            if not isinstance(content, dict):
+                raise Invalid('the body must be one JSON object: {"title": …}')
+            fields |= content
+    if isinstance(fields.get("data"), str):
+        fields["data"] = JSON_CODEC.decode(fields["data"])
+    try:
+        return Notice.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
+
+
+async def _read_body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise TooLarge(f"a notification has at most {BODY_BYTES} bytes")
+    return bytes(body)

@@ -1,0 +1,163 @@
+"""For the tests of applications that mount a hub: a real server, and a client whose waiting always ends.
+
+    async def test_a_message_reaches_the_room() -> None:
+        async with serving(app) as server:
+            async with server.connect("/chat/ws/chat/general?username=alice") as alice:
+                await alice.send({"text": "hello"})
+                await alice.expect("message", text="hello")
+
+The server is uvicorn with Hubbub's protocol classes, in the test's own event loop, on a free port of 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from urllib.parse import urljoin
+
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from hubbub.server.serving import HubbubServer, server_config
+from hubbub.settings import Settings
+
+TIMEOUT = 10.0
+
+
+class TestClient:
+    """One WebSocket client. Whatever waits, waits at most `timeout` seconds, and says what it had seen until then."""
+
+    __test__ = False
+
+    def __init__(self, connection: ClientConnection, *, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self.seen: list[Any] = []
+        """What came and was not asked for."""
+
+    async def send(self, message: Mapping[str, Any] | str | bytes) -> None:
+        """Send a command (anything JSON can say), or a text or binary frame with just this in it."""
+        frame = message if isinstance(message, (str, bytes)) else json.dumps(message)
+        await self._within(self._connection.send(frame), "the server to take a message")
+
+    async def receive(self) -> Any:
+        """The next frame: an event, or text that is no JSON, or bytes.
+
+        Raises TimeoutError, or `websockets.ConnectionClosed` with the server's close code.
+        """
+        frame = await self._within(self._connection.recv(), "a frame")
+        if isinstance(frame, bytes):
+            return frame
+        try:
+            return json.loads(frame)
+        except ValueError:
+            return frame
+
+    async def expect(self, type: str, **fields: Any) -> dict[str, Any]:
+        """The next event of this type with these fields; what comes before it is kept in `seen`.
+
+        Raises AssertionError if none comes in time or the connection ends, saying what came instead.
+        """
+        wanted = {"type": type} | fields
+        try:
+            while True:
+                event = await self.receive()
+                if isinstance(event, dict) and wanted.items() <= event.items():
+                    return event
+                self.seen.append(event)
+        except (TimeoutError, ConnectionClosed) as error:
+            raise AssertionError(f"no {wanted} came ({error}); seen: {self.seen}") from None
+
+    async def closed(self) -> tuple[int, str]:
+        """Wait until the server has closed the connection. Returns the close code and the reason."""
+        await self._within(self._connection.wait_closed(), "the server to close the connection")
+        return self._connection.close_code or 1006, self._connection.close_reason or ""
+
+    async def close(self, code: int = 1000) -> None:
+        await self._connection.close(code)
+
+    def vanish(self) -> None:
+        """End without a close frame, as a phone in a tunnel does."""
+        self._connection.transport.abort()
+
+    async def _within(self, waiting: Any, what: str) -> Any:
+        try:
+            return await asyncio.wait_for(waiting, self._timeout)
+        except TimeoutError:
+            raise TimeoutError(f"waited {self._timeout:g} s for {what}") from None
+
+
+class TestServer:
+    """An application that is being served."""
+
+    __test__ = False
+
+    def __init__(self, port: int, *, timeout: float) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._timeout = timeout
+
+    @asynccontextmanager
+    async def connect(
+        self, path: str, *, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] | None = None
+    ) -> AsyncIterator[TestClient]:
+        """A WebSocket client on one of the application's addresses, closed at the end.
+
+        Raises `websockets.InvalidStatus` if the handshake is refused.
+        """
+        address = urljoin(f"ws://127.0.0.1:{self.port}/", path.lstrip("/"))
+        connecting = connect(
+            address,
+            additional_headers=headers,
+            subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
+            proxy=None,
+            open_timeout=self._timeout,
+        )
+        async with connecting as connection:
+            yield TestClient(connection, timeout=self._timeout)
+
+
+@asynccontextmanager
+async def serving(
+    app: Any, *, settings: Settings | None = None, plain: bool = False, timeout: float = TIMEOUT
+) -> AsyncIterator[TestServer]:
+    """Serve an ASGI application for as long as the block runs. `plain` serves it by uvicorn's own protocol classes,
+    as any other ASGI server would. `timeout` is in seconds."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    if plain:
+        config = uvicorn.Config(app, log_config=None, lifespan="on", access_log=False)
+    else:
+        config = server_config(app, settings or Settings())
+    ready = asyncio.Event()
+    server = _InProcessServer(config, drain=_nothing, on_ready=ready.set)
+    task = asyncio.ensure_future(server.serve([listener]))
+    try:
+        waiting = asyncio.ensure_future(ready.wait())
+        await asyncio.wait({task, waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not ready.is_set():
+            if task.done():
+                task.result()
+            raise RuntimeError("the application did not start; its log says why")
+        yield TestServer(listener.getsockname()[1], timeout=timeout)
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task}, timeout=timeout)
+        listener.close()
+
+
+class _InProcessServer(HubbubServer):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The process belongs to the tests, and so do its signals."""
+        yield
+
+
+async def _nothing() -> None:
+    """The application's own shutdown drains its hubs."""
