@@ -18,7 +18,7 @@ const ORIGIN_NOTE =
   /( \*\n)? \* This interface was referenced by `\w+`'s JSON-Schema\n \* via the `definition` "\w+"\.\n/g;
 
 export async function generate() {
-  const schema = withoutNulls(JSON.parse(await readFile(SCHEMA, 'utf8')));
+  const schema = simplified(JSON.parse(await readFile(SCHEMA, 'utf8')));
   const source = await compile(schema, 'Wire', {
     bannerComment: BANNER,
     ignoreMinAndMaxItems: true,
@@ -31,15 +31,19 @@ export async function generate() {
     .replace(/\/\*\*\s*\*\/\n/g, '');
 }
 
-/** Absent fields are left out of frames, never sent as null, so no type needs to say "or null". */
-function withoutNulls(node) {
-  if (Array.isArray(node)) return node.map(withoutNulls);
+/**
+ * Absent fields are left out of frames, never sent as null, so no type needs to say "or null". Fields that this
+ * version doesn't know are ignored, so no type needs to admit them, which would admit misspelt ones too.
+ */
+function simplified(node) {
+  if (Array.isArray(node)) return node.map(simplified);
   if (node === null || typeof node !== 'object') return node;
   const { anyOf, ...rest } = node;
-  const kinds = anyOf?.filter(({ type }) => type !== 'null');
-  const plain = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, withoutNulls(value)]));
+  if (rest.properties !== undefined) delete rest.additionalProperties;
+  const plain = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, simplified(value)]));
+  const kinds = anyOf?.filter(({ type }) => type !== 'null').map(simplified);
   if (kinds === undefined) return plain;
-  return kinds.length === 1 ? { ...plain, ...withoutNulls(kinds[0]) } : { ...plain, anyOf: kinds.map(withoutNulls) };
+  return kinds.length === 1 ? { ...plain, ...kinds[0] } : { ...plain, anyOf: kinds };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

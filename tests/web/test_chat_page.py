@@ -1,0 +1,274 @@
+"""The page in a real browser, against a real server: what people see when they chat."""
+
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Dialog, Page, expect
+from websockets.asyncio.client import connect
+
+from tests.conftest import PageFactory, ServerFactory
+from tests.servers import REPOSITORY, WebServer
+
+pytestmark = pytest.mark.anyio
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+AXE = REPOSITORY / "web/node_modules/axe-core/axe.min.js"
+
+HOSTILE_TEXT = (
+    "<img src=x onerror=alert(1)> <script>alert(2)</script> {@html '<b>'} \u202egnippilf\u202c javascript:alert(3)"
+)
+HOSTILE_NAME = "<b onmouseover=alert(4)>Mallory</b>"
+
+Enter = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+def server(serve: ServerFactory) -> WebServer:
+    return serve()
+
+
+@pytest.fixture
+def enter(server: WebServer, new_page: PageFactory) -> Enter:
+    """Opens the page as a person of that name."""
+
+    async def open_as(name: str, *, room: str = "general", **options: object) -> Page:
+        page = await new_page(**options)
+        await page.goto(f"{server.url}/#{room}")
+        await page.get_by_label("Your name").fill(name)
+        await page.get_by_role("button", name="Start chatting").click()
+        await expect(page.get_by_role("heading", name=room, level=1)).to_be_visible()
+        return page
+
+    return open_as
+
+
+async def say(page: Page, text: str) -> None:
+    await page.get_by_label("Message in").fill(text)
+    await page.get_by_role("button", name="Send").click()
+
+
+async def expect_live(page: Page) -> None:
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+async def test_two_people_choose_names_and_talk(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+
+    await say(alice, "Hello Bob!")
+    await expect(bob.get_by_role("log").get_by_text("Hello Bob!")).to_be_visible()
+    await bob.get_by_label("Message in").fill("Hello Alice!")
+    await bob.keyboard.press("Enter")
+
+    await expect(alice.get_by_role("article", name="bob")).to_contain_text("Hello Alice!")
+    await expect(bob.get_by_role("log").get_by_text("Hello Bob!")).to_have_count(1)
+
+
+async def test_they_see_who_is_here_and_who_comes_and_goes(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    people = alice.get_by_role("complementary", name="People")
+
+    await expect(people.get_by_role("listitem")).to_contain_text(["alice", "bob"])
+    await expect(alice.get_by_role("log")).to_contain_text("bob joined")
+    await bob.get_by_role("button", name="Leave general").click()
+
+    await expect(people.get_by_role("listitem")).to_contain_text(["alice"])
+    await expect(people).to_contain_text("1 online")
+
+
+async def test_they_see_who_types(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+
+    await bob.get_by_label("Message in").press_sequentially("Hm")
+    await expect(alice.get_by_text("bob is typing")).to_be_visible()
+    await bob.get_by_label("Message in").clear()
+
+    await expect(alice.get_by_text("bob is typing")).to_be_hidden()
+
+
+async def test_what_is_said_in_another_room_is_counted(enter: Enter) -> None:
+    alice, bob = await enter("alice", room="kitchen"), await enter("bob")
+    await expect(alice.get_by_role("button", name="general", exact=True)).to_be_visible()
+
+    await say(bob, "Lunch, @alice?")
+
+    await expect(alice.get_by_label("1 new, you were mentioned")).to_be_visible()
+    assert await alice.title() == "(1) kitchen · Hubbub"
+    await alice.get_by_role("button", name="general").first.click()
+    await expect(alice.get_by_label("1 new, you were mentioned")).to_be_hidden()
+
+
+async def test_a_room_can_be_joined_by_its_name(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob", room="team-chat")
+
+    await alice.get_by_label("Join or create a room").fill("#team chat")
+    await alice.keyboard.press("Enter")
+    await say(alice, "Found you.")
+
+    await expect(bob.get_by_role("log").get_by_text("Found you.")).to_be_visible()
+
+
+async def test_the_page_reconnects_by_itself_when_the_server_was_killed(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect_live(alice)
+
+    server.kill()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    await expect(alice.get_by_role("button", name="Send")).to_be_disabled()
+    server.start()
+    for page in (alice, bob):
+        await expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
+
+    await say(alice, "Still here?")
+    await expect(bob.get_by_role("log").get_by_text("Still here?")).to_be_visible()
+
+
+async def test_the_page_reconnects_at_once_when_the_network_is_back(enter: Enter, server: WebServer) -> None:
+    alice = await enter("alice")
+
+    server.stop()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    server.start()
+    await alice.evaluate("window.dispatchEvent(new Event('online'))")
+
+    await expect_live(alice)
+
+
+async def test_the_page_notices_a_server_that_went_silent(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve(environment={"HUBBUB_HEARTBEAT": "0.5"})
+    alice = await new_page()
+    await alice.goto(server.url)
+    await alice.get_by_label("Your name").fill("alice")
+    await alice.keyboard.press("Enter")
+    await expect_live(alice)
+
+    server.signal(signal.SIGSTOP)
+    try:
+        await expect(alice.get_by_text("Live", exact=True)).to_be_hidden()
+    finally:
+        server.signal(signal.SIGCONT)
+
+    await expect(alice.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
+
+
+async def test_a_reload_keeps_name_and_rooms(enter: Enter) -> None:
+    alice = await enter("alice")
+    await alice.get_by_label("Join or create a room").fill("kitchen")
+    await alice.keyboard.press("Enter")
+
+    await alice.reload()
+
+    await expect_live(alice)
+    await expect(alice.get_by_role("heading", name="kitchen", level=1)).to_be_visible()
+    await expect(alice.get_by_role("button", name="general").first).to_be_visible()
+
+
+async def test_two_tabs_of_one_browser_can_be_two_people(enter: Enter, server: WebServer) -> None:
+    alice = await enter("alice")
+    tab = await alice.context.new_page()
+    await tab.goto(server.url)
+
+    await expect(tab.get_by_label("Your name")).to_have_value("alice")
+    await tab.get_by_label("Your name").fill("bob")
+    await tab.keyboard.press("Enter")
+
+    await expect(alice.get_by_role("log")).to_contain_text("bob joined")
+
+
+async def test_a_name_in_use_is_refused_with_a_reason(enter: Enter) -> None:
+    await expect_live(await enter("alice"))
+    other = await enter("alice")
+
+    await expect(other.get_by_role("status").get_by_text("in use")).to_be_visible()
+    await other.get_by_role("button", name="Use another name").first.click()
+
+    await expect(other.get_by_label("Your name")).to_be_visible()
+
+
+async def test_a_room_of_more_than_a_hundred_shows_how_many(enter: Enter, server: WebServer) -> None:
+    alice = await enter("alice")
+    async with AsyncExitStack() as crowd:
+        for number in range(120):
+            url = f"{server.ws_url}/ws/chat/general?username=member{number}"
+            # Nobody reads these; with a full queue their close would wait for somebody who does.
+            await crowd.enter_async_context(connect(url, max_queue=None))
+        await expect(alice.get_by_role("complementary", name="People")).to_contain_text("121 online")
+        await expect(alice.get_by_role("log")).not_to_contain_text("member119 joined")
+
+
+async def test_markup_scripts_and_bidi_overrides_are_only_text(enter: Enter) -> None:
+    alice, mallory = await enter("alice"), await enter(HOSTILE_NAME)
+    dialogs: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+
+    alice.on("dialog", note)
+
+    await say(mallory, HOSTILE_TEXT)
+
+    message = alice.get_by_role("article").get_by_text("onerror")
+    await expect(message).to_be_visible()
+    assert await message.text_content() == HOSTILE_TEXT
+    assert await message.evaluate("element => getComputedStyle(element).unicodeBidi") == "isolate"
+    await expect(alice.get_by_role("article").get_by_text(HOSTILE_NAME)).to_be_visible()
+    assert await message.locator("img, script").count() == 0
+    assert not dialogs
+
+
+async def test_a_web_address_is_a_link_that_gives_nothing_away(enter: Enter) -> None:
+    alice = await enter("alice")
+
+    await say(alice, "see https://example.com/a?b=1.")
+
+    link = alice.get_by_role("log").get_by_role("link")
+    await expect(link).to_have_attribute("href", "https://example.com/a?b=1")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+
+
+async def test_on_a_phone_rooms_and_people_are_in_drawers(enter: Enter) -> None:
+    alice = await enter("alice", **PHONE)
+
+    await expect(alice.get_by_role("navigation", name="My rooms")).to_be_hidden()
+    await alice.get_by_role("button", name="Rooms").click()
+    await alice.get_by_label("Join or create a room").fill("kitchen")
+    await alice.keyboard.press("Enter")
+    await expect(alice.get_by_role("heading", name="kitchen", level=1)).to_be_visible()
+    await expect(alice.get_by_role("navigation", name="My rooms")).to_be_hidden()
+    await alice.get_by_role("button", name="People").click()
+    await expect(alice.get_by_role("dialog", name="People")).to_contain_text("alice")
+    await alice.keyboard.press("Escape")
+
+    await expect(alice.get_by_role("dialog")).to_be_hidden()
+    assert await alice.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_it_is_light_or_dark_as_the_device_or_its_reader_wants(enter: Enter) -> None:
+    alice = await enter("alice", color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = await alice.evaluate(ground)
+
+    await alice.get_by_role("button", name="Theme: system").click()
+    await expect(alice.get_by_role("button", name="Theme: light")).to_be_visible()
+
+    assert await alice.evaluate(ground) != dark
+    await alice.reload()
+    assert await alice.evaluate(ground) != dark
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+async def test_axe_finds_nothing_to_complain_of(enter: Enter, color_scheme: str, screenshots: Path) -> None:
+    alice = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce")
+    bob = await enter("bob")
+    await say(alice, "Have you seen https://example.com?")
+    await say(bob, "Not yet, @alice.")
+    await expect(alice.get_by_role("log")).to_contain_text("Not yet")
+
+    await alice.evaluate(AXE.read_text())
+    report = await alice.evaluate("axe.run()")
+
+    await alice.screenshot(path=screenshots / f"chat-{color_scheme}.png")
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
