@@ -1,0 +1,435 @@
+"""One batch of changes to rooms' logs: read what it touches, decide in order, write what changed.
+
+Deciding is plain Python on what was read, so each rule stands once for both engines; reading and writing are a handful
+of statements whatever the size of the batch. The rooms are locked before anything else of them is read: what is read
+then is the latest, and the order of commits is the order of the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from hubbub.chat import log_sql as sql
+from hubbub.chat.log_changes import (
+    Author,
+    Changed,
+    Delete,
+    Edit,
+    MessageChange,
+    Outcome,
+    Pin,
+    React,
+    Request,
+    Send,
+    Sent,
+)
+from hubbub.errors import Conflict, Forbidden, NotFound, RequestError, TooLarge
+from hubbub.store.base import Transaction
+from hubbub.wire.events import ChangedEvent, MessageEvent, Quote, Reaction, timestamp
+from hubbub.wire.keys import fold
+
+REACTION_USERS = 20
+"""How many of those who reacted are named. The count goes on."""
+REACTION_KINDS = 20
+"""Different emoji under one message."""
+QUOTED = 140
+"""Characters of a message that are shown above a reply to it."""
+
+_REMEMBERED = 50_000
+"""Ids in a connection's memory before it begins anew: about 10 MB."""
+
+
+@dataclass(slots=True)
+class _Person:
+    id: int
+    key: str
+    name: str
+
+
+@dataclass(slots=True)
+class _Head:
+    """A locked room."""
+
+    id: int
+    key: str
+    seq: int
+    rev: int
+    is_moved: bool = False
+
+    def next_rev(self) -> int:
+        self.is_moved = True
+        self.rev += 1
+        return self.rev
+
+
+@dataclass(slots=True)
+class _Message:
+    """A message that the batch sends, changes or quotes."""
+
+    room_id: int
+    seq: int
+    rev: int
+    user_id: int
+    text: str
+    edited: int | None
+    deleted: int | None
+    pinned: int | None
+    reactions: str | None
+    user_key: str
+    name: str
+    is_changed: bool = False
+
+
+@dataclass(slots=True)
+class _Keyed:
+    """What was sent under an idempotency key."""
+
+    digest: int | None
+    seq: int
+    rev: int
+    ts: int
+
+
+@dataclass(slots=True)
+class _Reactions:
+    """Who reacted to what: what was there, and what is to be."""
+
+    before: set[tuple[int, int, str, int]] = field(default_factory=set)
+    after: set[tuple[int, int, str, int]] = field(default_factory=set)
+
+
+def change_rooms(
+    transaction: Transaction, requests: Sequence[Request], *, clock: Callable[[], float]
+) -> list[Outcome | Exception]:
+    """The operation of the rooms' log, for `Database.write`. `clock` gives seconds since 1970."""
+    batch = Batch(transaction, now=round(clock() * 1000))
+    batch.read(requests)
+    outcomes: list[Outcome | Exception] = []
+    for request in requests:
+        try:
+            outcomes.append(batch.decide(request))
+        except RequestError as refusal:
+            outcomes.append(refusal)
+    batch.write()
+    return outcomes
+
+
+class Batch:
+    """`read`, then `decide` request by request, then `write`. `now` is in milliseconds since 1970."""
+
+    def __init__(self, transaction: Transaction, *, now: int) -> None:
+        self._transaction = transaction
+        self._now = now
+        self._ts = timestamp(now / 1000)
+        self._people: dict[tuple[str, str], _Person] = {}
+        self._heads: dict[str, _Head] = {}
+        self._keyed: dict[tuple[int, int, str], _Keyed] = {}
+        self._messages: dict[tuple[int, int], _Message] = {}
+        self._reactions = _Reactions()
+        self._added: list[tuple[Any, ...]] = []
+        self._kept_edits: list[tuple[int, int, int, str]] = []
+
+    def read(self, requests: Sequence[Request]) -> None:
+        """Find and lock all that the requests touch. New people, and rooms that are spoken in, come to be."""
+        sends = [request for request in requests if isinstance(request, Send)]
+        changes = [request for request in requests if isinstance(request, MessageChange)]
+        self._find_people([*(send.author for send in sends), *(change.author for change in changes)])
+        self._lock_rooms({fold(request.room) for request in requests}, {fold(send.room): send.room for send in sends})
+        self._find_keys(sends)
+        self._find_messages(sends, changes)
+        self._find_reactions([change for change in changes if isinstance(change, React)])
+
+    def decide(self, request: Request) -> Outcome:
+        """What comes of one request, given all before it. Raises a `RequestError`, and then it changed nothing."""
+        head = self._heads.get(fold(request.room))
+        if head is None:
+            raise NotFound(f"there is no room {request.room!r}", room=request.room)
+        match request:
+            case Send():
+                return self._send(head, request)
+            case Edit():
+                return self._edit(head, self._message(head, request), request)
+            case Delete():
+                return self._delete(head, self._message(head, request), request)
+            case React():
+                return self._react(head, self._message(head, request), request)
+            case Pin():
+                return self._pin(head, self._message(head, request), request)
+
+    def write(self) -> None:
+        """Write what changed."""
+        run = self._transaction.run
+        heads = [(head.id, head.seq, head.rev) for head in self._heads.values() if head.is_moved]
+        if not heads:
+            return
+        if self._added:
+            run(sql.ADD_MESSAGES, added=self._added)
+        changed = [message for message in self._messages.values() if message.is_changed]
+        if changed:
+            self._write_changed(changed)
+        run(sql.MOVE_HEADS, head=heads)
+
+    def _write_changed(self, changed: list[_Message]) -> None:
+        run = self._transaction.run
+        alive = [
+            (message.room_id, message.seq, message.rev, message.text, message.edited, message.pinned, message.reactions)
+            for message in changed
+            if message.deleted is None
+        ]
+        buried = [
+            (message.room_id, message.seq, message.rev, message.deleted)
+            for message in changed
+            if message.deleted is not None
+        ]
+        if alive:
+            run(sql.CHANGE_MESSAGES, changed=alive)
+        if self._kept_edits:
+            run(sql.KEEP_EDITS, kept=self._kept_edits)
+        gone = {(room_id, seq) for room_id, seq, _, _ in buried}
+        before, after = self._reactions.before, {one for one in self._reactions.after if one[:2] not in gone}
+        if added := sorted(after - before):
+            run(sql.ADD_REACTIONS, added=added)
+        if removed := sorted(before - after):
+            run(sql.REMOVE_REACTIONS, removed=removed)
+        if buried:
+            run(sql.BURY_MESSAGES, buried=buried)
+            run(sql.FORGET_EDITS, buried=sorted(gone))
+            run(sql.FORGET_REACTIONS, buried=sorted(gone))
+
+    # What the batch touches.
+
+    def _find_people(self, authors: Sequence[Author]) -> None:
+        wanted = {author.address: author for author in authors}
+        known = self._remembered("people")
+        self._people = {address: known[address] for address in wanted if address in known}
+        missing = sorted(set(wanted) - set(self._people))
+        if missing:
+            self._people |= self._committed_people(missing, known)
+            added = [(wanted[one].key, *one, wanted[one].name) for one in missing if one not in self._people]
+            if added:
+                self._transaction.run(sql.ADD_USERS, added=added)
+                self._people |= self._committed_people([address for _, *address, _ in added], {})
+        renamed = []
+        for address, author in wanted.items():
+            person = self._people[address]
+            if person.name != author.name:
+                # Not the remembered one: this transaction may yet be rolled back.
+                self._people[address] = _Person(person.id, person.key, author.name)
+                known.pop(address, None)
+                renamed.append((person.id, author.name))
+        if renamed:
+            self._transaction.run(sql.RENAME_USERS, renamed=sorted(renamed))
+
+    def _committed_people(
+        self, addresses: Sequence[Sequence[str]], known: dict[Any, Any]
+    ) -> dict[tuple[str, str], _Person]:
+        found = {
+            (folded, identity): _Person(id, key, name)
+            for id, key, folded, identity, name in self._transaction.rows(sql.FIND_USERS, wanted=addresses)
+        }
+        known |= found
+        return found
+
+    def _lock_rooms(self, wanted: set[str], spoken_in: dict[str, str]) -> None:
+        known = self._remembered("rooms")
+        missing = sorted(wanted - set(known))
+        ids = {folded: known[folded] for folded in wanted if folded in known}
+        if missing:
+            found = {folded: id for id, folded in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(missing))}
+            known |= found
+            ids |= found
+            added = [(spoken_in[folded], folded) for folded in missing if folded not in ids and folded in spoken_in]
+            if added:
+                self._transaction.run(sql.ADD_ROOMS, added=added)
+                new = [folded for _, folded in added]
+                ids |= {folded: id for id, folded in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(new))}
+        if ids:
+            locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
+            self._heads = {fold(row[1]): _Head(*row) for row in locked}
+
+    def _find_keys(self, sends: Sequence[Send]) -> None:
+        wanted = {
+            (self._heads[fold(send.room)].id, self._people[send.author.address].id, send.key)
+            for send in sends
+            if send.key is not None
+        }
+        if wanted:
+            self._keyed = {
+                (room_id, user_id, key): _Keyed(*rest)
+                for room_id, user_id, key, *rest in self._transaction.rows(sql.FIND_KEYS, wanted=sorted(wanted))
+            }
+
+    def _find_messages(self, sends: Sequence[Send], changes: Sequence[MessageChange]) -> None:
+        targets = [(fold(change.room), change.seq) for change in changes]
+        targets += [(fold(send.room), send.reply_to) for send in sends if send.reply_to is not None]
+        wanted = {(self._heads[room].id, seq) for room, seq in targets if room in self._heads}
+        if wanted:
+            found = [_Message(*row) for row in self._transaction.rows(sql.FIND_MESSAGES, wanted=sorted(wanted))]
+            self._messages = {(message.room_id, message.seq): message for message in found}
+
+    def _find_reactions(self, reacts: Sequence[React]) -> None:
+        wanted = {
+            (self._heads[fold(react.room)].id, react.seq, react.emoji, self._people[react.author.address].id)
+            for react in reacts
+            if fold(react.room) in self._heads
+        }
+        if wanted:
+            found = self._transaction.rows(sql.FIND_REACTIONS, wanted=sorted(wanted))
+            before = {(room_id, seq, emoji, user_id) for room_id, seq, emoji, user_id in found}
+            self._reactions = _Reactions(before, set(before))
+
+    def _remembered(self, what: str) -> dict[Any, Any]:
+        memory = self._transaction.memory.setdefault(what, {})
+        if len(memory) > _REMEMBERED:
+            memory.clear()
+        found: dict[Any, Any] = memory
+        return found
+
+    # The rules.
+
+    def _send(self, head: _Head, send: Send) -> Sent:
+        person = self._people[send.author.address]
+        digest = None
+        if send.key is not None:
+            digest = send.digest()
+            first = self._keyed.get((head.id, person.id, send.key))
+            if first is not None:
+                if first.digest not in {digest, None}:
+                    raise Conflict("this key was used for another message", room=head.key)
+                return Sent(head.key, first.seq, first.rev, timestamp(first.ts / 1000), None)
+        quote = None
+        if send.reply_to is not None:
+            quote = self._quote(head, send.reply_to)
+        rev = head.next_rev()
+        head.seq += 1
+        self._added.append(
+            (
+                head.id,
+                head.seq,
+                rev,
+                person.id,
+                send.kind,
+                send.text,
+                self._now,
+                send.key,
+                digest,
+                send.reply_to,
+                send.data,
+            )
+        )
+        self._messages[head.id, head.seq] = _Message(
+            head.id, head.seq, rev, person.id, send.text, None, None, None, None, person.key, person.name
+        )
+        if send.key is not None:
+            self._keyed[head.id, person.id, send.key] = _Keyed(digest, head.seq, rev, self._now)
+        event = MessageEvent.model_construct(
+            room=head.key,
+            seq=head.seq,
+            rev=rev,
+            user=person.key,
+            name=person.name,
+            kind=send.kind,
+            text=send.text,
+            ts=self._ts,
+            key=send.key,
+            reply_to=send.reply_to,
+            quote=quote,
+            data=from_json(send.data) if send.data is not None else None,
+        )
+        return Sent(head.key, head.seq, rev, self._ts, event)
+
+    def _quote(self, head: _Head, seq: int) -> Quote:
+        target = self._messages.get((head.id, seq))
+        if target is None or target.deleted is not None:
+            raise NotFound(f"there is no message {seq} to reply to", room=head.key)
+        return Quote(user=target.user_key, name=target.name, text=target.text[:QUOTED])
+
+    def _edit(self, head: _Head, message: _Message, edit: Edit) -> Changed:
+        if message.user_id != self._people[edit.author.address].id:
+            raise Forbidden("only who wrote a message may edit it", room=head.key)
+        if message.text == edit.text:
+            return Changed(head.key, message.rev, None)
+        previous, message.text, message.edited = message.text, edit.text, self._now
+        event = self._changed(head, message, edit.author, text=edit.text, edited=self._ts)
+        self._kept_edits.append((head.id, message.seq, message.rev, previous))
+        return event
+
+    def _delete(self, head: _Head, message: _Message, delete: Delete) -> Changed:
+        if message.user_id != self._people[delete.author.address].id and not delete.of_anybody:
+            raise Forbidden("you may not delete what somebody else wrote", room=head.key)
+        if message.deleted is not None:
+            return Changed(head.key, message.rev, None)
+        message.deleted = self._now
+        return self._changed(head, message, delete.author, deleted=self._ts)
+
+    def _react(self, head: _Head, message: _Message, react: React) -> Changed:
+        person = self._people[react.author.address]
+        reaction = (head.id, message.seq, react.emoji, person.id)
+        if (reaction in self._reactions.after) == react.on:
+            return Changed(head.key, message.rev, None)
+        reactions = [Reaction.model_construct(**given) for given in from_json(message.reactions or "[]")]
+        if react.on:
+            _add_reaction(reactions, react.emoji, person.key)
+            self._reactions.after.add(reaction)
+        else:
+            _remove_reaction(reactions, react.emoji, person.key)
+            self._reactions.after.discard(reaction)
+        message.reactions = to_json(reactions).decode() if reactions else None
+        return self._changed(head, message, react.author, reactions=reactions)
+
+    def _pin(self, head: _Head, message: _Message, pin: Pin) -> Changed:
+        if (message.pinned is not None) == pin.on:
+            return Changed(head.key, message.rev, None)
+        message.pinned = self._now if pin.on else None
+        return self._changed(head, message, pin.author, pinned=pin.on)
+
+    def _message(self, head: _Head, change: MessageChange) -> _Message:
+        message = self._messages.get((head.id, change.seq))
+        if message is None:
+            raise NotFound(f"there is no message {change.seq} in room {head.key!r}", room=head.key)
+        if message.deleted is not None and not isinstance(change, Delete):
+            raise NotFound(f"message {change.seq} was deleted", room=head.key)
+        return message
+
+    def _changed(self, head: _Head, message: _Message, author: Author, **fields: Any) -> Changed:
+        message.rev = head.next_rev()
+        message.is_changed = True
+        event = ChangedEvent.model_construct(
+            room=head.key,
+            seq=message.seq,
+            rev=message.rev,
+            user=self._people[author.address].key,
+            **fields,
+        )
+        return Changed(head.key, message.rev, event)
+
+
+def _add_reaction(reactions: list[Reaction], emoji: str, user: str) -> None:
+    for reaction in reactions:
+        if reaction.emoji == emoji:
+            reaction.count += 1
+            if len(reaction.users) < REACTION_USERS:
+                reaction.users.append(user)
+            return
+    if len(reactions) >= REACTION_KINDS:
+        raise TooLarge(f"a message has at most {REACTION_KINDS} different reactions")
+    reactions.append(Reaction.model_construct(emoji=emoji, count=1, users=[user]))
+
+
+def _remove_reaction(reactions: list[Reaction], emoji: str, user: str) -> None:
+    for reaction in reactions:
+        if reaction.emoji == emoji:
+            reaction.count -= 1
+            if user in reaction.users:
+                reaction.users.remove(user)
+            if not reaction.count:
+                reactions.remove(reaction)
+            return
+
+
+def _column(values: Sequence[Any]) -> list[tuple[Any]]:
+    return [(value,) for value in values]

@@ -1,0 +1,117 @@
+"""What can be asked of a room's log, and what comes of it. Plain values, without a database."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from hubbub.wire.events import ChangedEvent, MessageEvent, RoomEvent
+from hubbub.wire.keys import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who asks for a change.
+
+    `identity` tells a guest from an earlier guest of the same key; it is empty for those who have an account. Two
+    identities are two people, with no rights on each other's messages.
+    """
+
+    key: str
+    name: str
+    identity: str = ""
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return fold(self.key), self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    author: Author
+    room: str
+    text: str
+    kind: Literal["text", "system"] = "text"
+    key: str | None = None
+    reply_to: int | None = None
+    data: str | None = None
+    """The application's object as JSON."""
+
+    def digest(self) -> int:
+        """Tells this content from another that comes under the same key; a signed 64-bit number."""
+        content = repr((self.text, self.reply_to, self.data)).encode(errors="surrogatepass")
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    author: Author
+    room: str
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    author: Author
+    room: str
+    seq: int
+    of_anybody: bool = False
+    """Whether the author may delete what others wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    author: Author
+    room: str
+    seq: int
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    author: Author
+    room: str
+    seq: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Forget the messages up to `seq`."""
+
+    room: str
+    seq: int
+
+
+MessageChange = Edit | Delete | React | Pin
+Request = Send | MessageChange
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message is durable. A repeat under the same key gets the numbers of the first time, and no event."""
+
+    room: str
+    seq: int
+    rev: int
+    ts: str
+    event: MessageEvent | None
+
+    @property
+    def is_duplicate(self) -> bool:
+        return self.event is None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change is durable. Where it changed nothing there is no event, and `rev` is that of the latest change."""
+
+    room: str
+    rev: int
+    event: ChangedEvent | RoomEvent | None
+
+
+Outcome = Sent | Changed

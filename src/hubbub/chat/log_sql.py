@@ -1,0 +1,259 @@
+"""The statements of the rooms' log. Each batch runs every one of them once at most."""
+
+from __future__ import annotations
+
+from hubbub.store.statement import Statement
+
+USER_COLUMNS = ("id", "key", "folded", "identity", "name")
+
+FIND_USERS = Statement(
+    """
+    SELECT users.id, users.key, users.folded, users.identity, users.name
+    FROM {wanted} AS wanted
+    JOIN users ON users.folded = wanted.folded AND users.identity = wanted.identity
+    """,
+    columns=USER_COLUMNS,
+    tables={"wanted": {"folded": str, "identity": str}},
+)
+
+# In one order everywhere, so that two nodes which meet the same newcomers do not wait for each other in a circle.
+ADD_USERS = Statement(
+    """
+    INSERT INTO users (key, folded, identity, name)
+    SELECT key, folded, identity, name FROM {added} AS added WHERE true ORDER BY folded, identity
+    ON CONFLICT DO NOTHING
+    """,
+    tables={"added": {"key": str, "folded": str, "identity": str, "name": str}},
+)
+
+RENAME_USERS = Statement(
+    "UPDATE users SET name = renamed.name FROM {renamed} AS renamed WHERE users.id = renamed.id",
+    tables={"renamed": {"id": int, "name": str}},
+)
+
+FIND_ROOMS = Statement(
+    "SELECT rooms.id, rooms.folded FROM {wanted} AS wanted JOIN rooms ON rooms.folded = wanted.folded",
+    columns=("id", "folded"),
+    tables={"wanted": {"folded": str}},
+)
+
+ADD_ROOMS = Statement(
+    """
+    INSERT INTO rooms (key, folded, seq, rev, floor, floor_rev, epoch)
+    SELECT key, folded, 0, 0, 0, 0, (SELECT max(number) FROM epochs)
+    FROM {added} AS added WHERE true ORDER BY folded
+    ON CONFLICT DO NOTHING
+    """,
+    tables={"added": {"key": str, "folded": str}},
+)
+
+LOCK_ROOMS = Statement(
+    """
+    SELECT id, key, seq, rev FROM rooms
+    WHERE id IN (SELECT id FROM {wanted} AS wanted) ORDER BY id {for_update}
+    """,
+    columns=("id", "key", "seq", "rev"),
+    tables={"wanted": {"id": int}},
+)
+
+MOVE_HEADS = Statement(
+    """
+    UPDATE rooms SET seq = head.seq, rev = head.rev, epoch = (SELECT max(number) FROM epochs)
+    FROM {head} AS head WHERE rooms.id = head.id
+    """,
+    tables={"head": {"id": int, "seq": int, "rev": int}},
+)
+
+FIND_KEYS = Statement(
+    """
+    SELECT messages.room_id, messages.user_id, messages.key, digest, seq, first_rev, ts
+    FROM {wanted} AS wanted
+    JOIN messages ON messages.room_id = wanted.room_id AND messages.user_id = wanted.user_id
+        AND messages.key = wanted.key
+    """,
+    columns=("room_id", "user_id", "key", "digest", "seq", "first_rev", "ts"),
+    tables={"wanted": {"room_id": int, "user_id": int, "key": str}},
+)
+
+FIND_MESSAGES = Statement(
+    """
+    SELECT messages.room_id, messages.seq, messages.rev, user_id, text, edited, deleted, pinned, reactions,
+        users.key AS user_key, users.name
+    FROM {wanted} AS wanted
+    JOIN messages ON messages.room_id = wanted.room_id AND messages.seq = wanted.seq
+    JOIN users ON users.id = messages.user_id
+    """,
+    columns=(
+        "room_id",
+        "seq",
+        "rev",
+        "user_id",
+        "text",
+        "edited",
+        "deleted",
+        "pinned",
+        "reactions",
+        "user_key",
+        "name",
+    ),
+    tables={"wanted": {"room_id": int, "seq": int}},
+)
+
+ADD_MESSAGES = Statement(
+    """
+    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, digest, reply_to, data)
+    SELECT room_id, seq, rev, rev, user_id, kind, text, ts, key, digest, reply_to, data FROM {added} AS added
+    """,
+    tables={
+        "added": {
+            "room_id": int,
+            "seq": int,
+            "rev": int,
+            "user_id": int,
+            "kind": str,
+            "text": str,
+            "ts": int,
+            "key": str,
+            "digest": int,
+            "reply_to": int,
+            "data": str,
+        }
+    },
+)
+
+CHANGE_MESSAGES = Statement(
+    """
+    UPDATE messages SET rev = changed.rev, text = changed.text, edited = changed.edited, pinned = changed.pinned,
+        reactions = changed.reactions
+    FROM {changed} AS changed WHERE messages.room_id = changed.room_id AND messages.seq = changed.seq
+    """,
+    tables={
+        "changed": {
+            "room_id": int,
+            "seq": int,
+            "rev": int,
+            "text": str,
+            "edited": int,
+            "pinned": int,
+            "reactions": str,
+        }
+    },
+)
+
+BURY_MESSAGES = Statement(
+    """
+    UPDATE messages SET rev = buried.rev, deleted = buried.deleted, text = '', data = NULL, digest = NULL,
+        reply_to = NULL, edited = NULL, pinned = NULL, reactions = NULL
+    FROM {buried} AS buried WHERE messages.room_id = buried.room_id AND messages.seq = buried.seq
+    """,
+    tables={"buried": {"room_id": int, "seq": int, "rev": int, "deleted": int}},
+)
+
+_SAME_MESSAGE = "WHERE (room_id, seq) IN (SELECT room_id, seq FROM {buried} AS buried)"
+_BURIED = {"buried": {"room_id": int, "seq": int}}
+FORGET_EDITS = Statement(f"DELETE FROM edits {_SAME_MESSAGE}", tables=_BURIED)  # noqa: S608
+FORGET_REACTIONS = Statement(f"DELETE FROM reactions {_SAME_MESSAGE}", tables=_BURIED)  # noqa: S608
+
+KEEP_EDITS = Statement(
+    "INSERT INTO edits (room_id, seq, rev, text) SELECT room_id, seq, rev, text FROM {kept} AS kept",
+    tables={"kept": {"room_id": int, "seq": int, "rev": int, "text": str}},
+)
+
+_REACTION = {"room_id": int, "seq": int, "emoji": str, "user_id": int}
+FIND_REACTIONS = Statement(
+    """
+    SELECT reactions.room_id, reactions.seq, reactions.emoji, reactions.user_id
+    FROM {wanted} AS wanted
+    JOIN reactions ON reactions.room_id = wanted.room_id AND reactions.seq = wanted.seq
+        AND reactions.emoji = wanted.emoji AND reactions.user_id = wanted.user_id
+    """,
+    columns=tuple(_REACTION),
+    tables={"wanted": _REACTION},
+)
+ADD_REACTIONS = Statement(
+    """
+    INSERT INTO reactions (room_id, seq, emoji, user_id)
+    SELECT room_id, seq, emoji, user_id FROM {added} AS added
+    """,
+    tables={"added": _REACTION},
+)
+REMOVE_REACTIONS = Statement(
+    """
+    DELETE FROM reactions
+    WHERE (room_id, seq, emoji, user_id) IN (SELECT room_id, seq, emoji, user_id FROM {removed} AS removed)
+    """,
+    tables={"removed": _REACTION},
+)
+
+LOCK_ROOM = Statement(
+    """
+    SELECT id, key, seq, rev, floor,
+        (SELECT max(messages.rev) FROM messages WHERE messages.room_id = rooms.id AND messages.seq <= :seq) AS trimmed
+    FROM rooms WHERE folded = :folded {for_update}
+    """,
+    columns=("id", "key", "seq", "rev", "floor", "trimmed"),
+)
+FORGET_MESSAGES = tuple(
+    Statement(f"DELETE FROM {table} WHERE room_id = :room_id AND seq <= :seq")  # noqa: S608 - our own tables
+    for table in ("reactions", "edits", "messages")
+)
+RAISE_FLOOR = Statement(
+    """
+    UPDATE rooms SET rev = :rev, floor = :floor, epoch = (SELECT max(number) FROM epochs),
+        floor_rev = CASE WHEN floor_rev < :trimmed THEN :trimmed ELSE floor_rev END
+    WHERE id = :id
+    """
+)
+
+_MESSAGE = """
+    SELECT messages.seq, messages.rev, users.key AS user_key, users.name AS name,
+        CASE WHEN users.identity = '' THEN 0 ELSE 1 END AS guest, messages.kind, messages.text, messages.ts,
+        messages.key, messages.reply_to, messages.data, messages.edited, messages.deleted, messages.pinned,
+        messages.reactions, quoted_users.key AS quoted_key, quoted_users.name AS quoted_name,
+        substr(quoted.text, 1, :quoted) AS quoted_text, quoted.deleted AS quoted_deleted
+    FROM messages JOIN users ON users.id = messages.user_id
+    LEFT JOIN messages AS quoted ON quoted.room_id = messages.room_id AND quoted.seq = messages.reply_to
+    LEFT JOIN users AS quoted_users ON quoted_users.id = quoted.user_id
+    WHERE messages.room_id = :room_id AND
+"""
+_MESSAGE_COLUMNS = (
+    "seq",
+    "rev",
+    "user_key",
+    "name",
+    "guest",
+    "kind",
+    "text",
+    "ts",
+    "key",
+    "reply_to",
+    "data",
+    "edited",
+    "deleted",
+    "pinned",
+    "reactions",
+    "quoted_key",
+    "quoted_name",
+    "quoted_text",
+    "quoted_deleted",
+)
+
+HEADS = Statement(
+    """
+    SELECT wanted.folded, rooms.id, coalesce(rooms.seq, 0) AS seq, coalesce(rooms.rev, 0) AS rev,
+        coalesce(rooms.floor, 0) AS floor, coalesce(rooms.floor_rev, 0) AS floor_rev,
+        coalesce(rooms.epoch, 0) AS changed_in,
+        (SELECT name FROM epochs ORDER BY number DESC LIMIT 1) AS epoch, rooms.key
+    FROM {wanted} AS wanted LEFT JOIN rooms ON rooms.folded = wanted.folded
+    """,
+    columns=("folded", "id", "seq", "rev", "floor", "floor_rev", "changed_in", "epoch", "key"),
+    tables={"wanted": {"folded": str}},
+)
+EPOCH_NUMBER = Statement("SELECT number FROM epochs WHERE name = :name", columns=("number",))
+
+CHANGED_SINCE = Statement(_MESSAGE + "messages.rev > :rev ORDER BY messages.rev LIMIT :limit", columns=_MESSAGE_COLUMNS)
+BEFORE = Statement(_MESSAGE + "messages.seq < :seq ORDER BY messages.seq DESC LIMIT :limit", columns=_MESSAGE_COLUMNS)
+AFTER = Statement(_MESSAGE + "messages.seq > :seq ORDER BY messages.seq LIMIT :limit", columns=_MESSAGE_COLUMNS)
+PINNED = Statement(
+    _MESSAGE + "messages.pinned IS NOT NULL ORDER BY messages.seq DESC LIMIT :limit", columns=_MESSAGE_COLUMNS
+)

@@ -1,0 +1,55 @@
+"""When thousands come back at once and ask for the same rows, the database is asked once.
+
+A page may be handed to whoever asks for the same while the room has not moved past it. It is not enough that a query
+runs already: it may have begun before the asker subscribed, and what was changed in between would reach it neither way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+
+from hubbub.chat.log_pages import Page
+
+PAGES = 64
+AGE = 1.0
+"""Seconds. Another node may have moved the room without this one having heard of it yet."""
+
+
+class SharedReads:
+    """The pages that are being read, and the last ones that were. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._pages: OrderedDict[Hashable, tuple[float, Page]] = OrderedDict()
+        self._flights: dict[Hashable, asyncio.Task[Page]] = {}
+
+    async def get(self, key: Hashable, at_least: int, read: Callable[[], Awaitable[Page]]) -> Page:
+        """The page of a key, as it was when the room's rev was `at_least` that. Raises what reading raises."""
+        kept = self._pages.get(key)
+        if kept is not None and kept[1].head.rev >= at_least and kept[0] > self._clock() - AGE:
+            return kept[1]
+        flight = self._flights.get(key)
+        if flight is not None:
+            page = await asyncio.shield(flight)
+            if page.head.rev >= at_least:
+                return page
+        # One that is here now began after the call did, and so is new enough.
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.ensure_future(self._fly(key, read))
+        # Who stops waiting must not end it for the others.
+        return await asyncio.shield(flight)
+
+    async def _fly(self, key: Hashable, read: Callable[[], Awaitable[Page]]) -> Page:
+        began = self._clock()
+        try:
+            page = await read()
+        finally:
+            del self._flights[key]
+        self._pages[key] = began, page
+        self._pages.move_to_end(key)
+        if len(self._pages) > PAGES:
+            self._pages.popitem(last=False)
+        return page

@@ -1,0 +1,68 @@
+"""The engine port: what a database must offer so that `Database` can build on it.
+
+An engine is synchronous. Its writer lives in one thread and its readers in a few others; only `Database` knows of
+threads and of the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from hubbub.store.statement import Statement
+
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """What a function that reads or writes is given. It is over when the function returns."""
+
+    memory: dict[str, Any]
+    """Lives as long as the connection behind it: for what is looked up once, such as ids. Put only committed facts
+    in it: what this very transaction wrote may yet be rolled back."""
+
+    def rows(self, statement: Statement, **parameters: Any) -> list[list[Any]]:
+        """The rows that a statement gives."""
+
+    def run(self, statement: Statement, **parameters: Any) -> None:
+        """Run a statement that gives no rows."""
+
+
+class Writer(Protocol):
+    """The one connection that writes."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Do `work` in a transaction; when this returns, it is durable. `work` may be called again after a rollback.
+
+        Raises `Unavailable` where the database, not the work, is at fault; anything else comes from `work` itself.
+        """
+
+    def rest(self, *, idle: bool) -> None:
+        """Upkeep between transactions, when their results are out; `idle` if nothing is waiting to be written."""
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """A connection that only reads."""
+
+    def snapshot(self, work: Callable[[Transaction], T]) -> T:
+        """Do `work` on one unmoving state of the database. Raises `Unavailable` where the database is at fault."""
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """A database of one kind. `prepare` comes first and `release` last."""
+
+    name: str
+
+    def prepare(self) -> None:
+        """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
+
+    def open_writer(self) -> Writer: ...
+
+    def open_reader(self) -> Reader: ...
+
+    def release(self) -> None:
+        """Let go of what `prepare` took."""

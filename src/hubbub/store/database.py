@@ -1,0 +1,89 @@
+"""The database as the event loop sees it: `write` shares transactions, `read` shares threads.
+
+It knows no SQL. The engine does; the features that own tables bring their statements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from hubbub.errors import Unavailable
+from hubbub.store.base import Engine, Reader, Transaction
+from hubbub.store.group_commit import GroupCommit, Operation
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default, 5 ms, is paid
+again at every statement of a commit."""
+
+
+class Database:
+    """Everything durable goes through here. Use it between `start` and `stop`, in one event loop.
+
+    `queued` bounds the writes without an answer; `readers` is a number of threads.
+    """
+
+    def __init__(self, engine: Engine, *, queued: int = 10_000, readers: int = 2) -> None:
+        self._engine = engine
+        self._commits = GroupCommit(engine.open_writer, most=queued)
+        self._number_of_readers = readers
+        self._threads: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._readers: list[Reader] = []
+
+    @property
+    def engine(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.name
+
+    async def start(self) -> None:
+        """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL))
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._engine.prepare)
+        try:
+            await self._commits.start()
+        except BaseException:
+            self._engine.release()
+            raise
+        self._threads = ThreadPoolExecutor(self._number_of_readers, thread_name_prefix="hubbub-reader")
+
+    async def stop(self) -> None:
+        """Returns when every write is answered and everything is closed."""
+        if self._threads is None:
+            return
+        threads, self._threads = self._threads, None
+        await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+        # The writer goes last: only it may checkpoint, and SQLite does so when the last connection closes.
+        await self._commits.stop()
+        self._engine.release()
+
+    def write(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
+        """Have `operation` do a request, together with all others that ask for it now. The result is durable.
+
+        Raises `Unavailable` if too many wait; the future may raise it as well, and whatever refused this request.
+        """
+        return self._commits.submit(operation, request)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` reads from one unmoving state of the database. Raises `Unavailable`."""
+        if self._threads is None:
+            raise Unavailable("the database is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = self._engine.open_reader()
+            self._readers.append(reader)
+        return reader.snapshot(work)

@@ -1,0 +1,65 @@
+"""The data directory's lock: one server at a time, and the second is told what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from hubbub.errors import ConfigurationError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows locks ranges of bytes instead
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+else:
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+FILE_NAME = "lock"
+
+
+class DirectoryLock:
+    """Held while a process may write to a data directory. The system lets go of it when the process ends, however."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be."""
+        file = self._data_dir / FILE_NAME
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{file} cannot be written ({error.strerror}): "
+                "choose another directory with --data-dir or HUBBUB_DATA_DIR"
+            ) from None
+        try:
+            _lock(descriptor)
+        except OSError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise ConfigurationError(
+                f"another Hubbub{f' (process {holder})' if holder else ''} uses {self._data_dir.absolute()}: "
+                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR. "
+                "Several servers on the same rooms need PostgreSQL (HUBBUB_DATABASE_URL)"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            # The file stays: whoever waits for it would else lock a file that is no longer there.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,167 @@
+"""Group commit: many requests share one transaction, and each still gets its own answer.
+
+What one turn of the event loop asked for, and what came while the last commit ran, is one batch. A batch that fails is
+halved until the bad request stands alone, so it fails nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from hubbub.errors import Unavailable
+from hubbub.store.base import Transaction, Writer
+
+log = logging.getLogger("hubbub")
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+Operation = Callable[[Transaction, Sequence[R]], "Sequence[T | Exception]"]
+"""Does a batch of requests in a transaction. Gives one result for each, in their order; a request that is refused gets
+its exception as a result and changes nothing. What it raises fails the batch."""
+
+BATCH = 1000
+"""Requests in one transaction. More would hold the room locks, and everybody's answer, for longer than they gain."""
+IDLE_AFTER = 0.5
+"""Seconds without a request after which the writer has time for upkeep."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    operation: Operation[Any, Any]
+    request: Any
+    answer: asyncio.Future[Any]
+
+
+class GroupCommit:
+    """A queue before the writer's thread. Use it from one event loop; `most` bounds the requests without an answer."""
+
+    def __init__(self, open_writer: Callable[[], Writer], *, most: int) -> None:
+        self._open_writer = open_writer
+        self._most = most
+        self._unanswered = 0
+        self._turn: list[_Pending] = []
+        self._queue: SimpleQueue[list[_Pending] | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Open the writer and its thread. Raises what opening raises."""
+        self._loop = asyncio.get_running_loop()
+        writer = await self._loop.run_in_executor(None, self._open_writer)
+        self._thread = threading.Thread(target=self._work, args=(writer,), name="hubbub-writer", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Returns when all that was asked for is answered and the writer is closed."""
+        if self._loop is None or self._thread is None:
+            return
+        thread, self._thread = self._thread, None
+        self._hand_over()
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, thread.join)
+
+    def submit(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
+        """Ask for a request to be done. The future gives its result once that is durable.
+
+        Raises `Unavailable` if too many wait already.
+        """
+        if self._loop is None or self._thread is None:
+            raise Unavailable("the database is closed")
+        if self._unanswered >= self._most:
+            raise Unavailable(f"{self._most} changes wait to be stored already", retry_after=1000)
+        answer: asyncio.Future[T] = self._loop.create_future()
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(_Pending(operation, request, answer))
+        self._unanswered += 1
+        return answer
+
+    def _hand_over(self) -> None:
+        if self._turn:
+            self._queue.put(self._turn)
+            self._turn = []
+
+    def _work(self, writer: Writer) -> None:
+        """The writer's thread."""
+        waiting: list[_Pending] = []
+        is_open = True
+        try:
+            while is_open or waiting:
+                is_open = self._gather(waiting, writer) and is_open
+                batch, waiting = waiting[:BATCH], waiting[BATCH:]
+                if batch:
+                    self._answer(batch, self._commit(writer, batch))
+                    self._rest(writer, idle=False)
+        finally:
+            writer.close()
+
+    def _gather(self, waiting: list[_Pending], writer: Writer) -> bool:
+        """Take what there is; wait only where there is nothing. False when the last request has come."""
+        try:
+            turn = self._queue.get(block=not waiting, timeout=IDLE_AFTER)
+        except Empty:
+            if waiting:
+                return True
+            self._rest(writer, idle=True)
+            turn = self._queue.get()
+        while turn is not None:
+            waiting += turn
+            try:
+                turn = self._queue.get_nowait()
+            except Empty:
+                return True
+        return False
+
+    def _commit(self, writer: Writer, batch: list[_Pending]) -> list[Any]:
+        try:
+            return writer.transact(lambda transaction: _perform(transaction, batch))
+        except Unavailable as error:
+            return [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - the one who asked for it gets it
+            if len(batch) == 1:
+                return [error]
+        half = len(batch) // 2
+        return self._commit(writer, batch[:half]) + self._commit(writer, batch[half:])
+
+    def _answer(self, batch: list[_Pending], results: list[Any]) -> None:
+        assert self._loop is not None
+        # A loop that was closed without `stop` has nobody left to answer.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._resolve, batch, results)
+
+    def _resolve(self, batch: list[_Pending], results: list[Any]) -> None:
+        self._unanswered -= len(batch)
+        for pending, result in zip(batch, results, strict=True):
+            if pending.answer.done():
+                continue
+            if isinstance(result, Exception):
+                pending.answer.set_exception(result)
+            else:
+                pending.answer.set_result(result)
+
+    def _rest(self, writer: Writer, *, idle: bool) -> None:
+        try:
+            writer.rest(idle=idle)
+        except Exception:
+            log.exception("the database's upkeep failed; it is tried again later")
+
+
+def _perform(transaction: Transaction, batch: list[_Pending]) -> list[Any]:
+    """One call for each operation. Requests of one operation keep their order."""
+    places: dict[Operation[Any, Any], list[int]] = {}
+    for place, pending in enumerate(batch):
+        places.setdefault(pending.operation, []).append(place)
+    results: list[Any] = [None] * len(batch)
+    for operation, of_operation in places.items():
+        given = operation(transaction, [batch[place].request for place in of_operation])
+        for place, result in zip(of_operation, given, strict=True):
+            results[place] = result
+    return results

@@ -1,0 +1,99 @@
+"""Brings a database's schema up to date when it is opened.
+
+Alembic and SQLAlchemy are imported only where there is something to do: they take longer to import than the rest of a
+start takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubbub.errors import ConfigurationError
+from hubbub.store.migrations import HEAD
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+log = logging.getLogger("hubbub")
+
+SCRIPTS = Path(__file__).parent / "migrations"
+VERSION_QUERY = "SELECT version_num FROM alembic_version"
+LOCK_IN_POSTGRES = 0x68756262
+"""The advisory lock (an arbitrary number) under which one node migrates and the others wait."""
+
+
+def migrate_sqlite(path: Path) -> Path | None:
+    """Upgrade the file, or make it. What is in it is copied first. Returns the copy, if there was a need for one.
+
+    The caller holds the data directory's lock. Raises `ConfigurationError`.
+    """
+    try:
+        version = sqlite_version(path)
+        if version == HEAD:
+            return None
+        copy = _copy_before_upgrade(path, version) if version else None
+        from sqlalchemy import create_engine, event
+
+        engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+        # Python's sqlite3 would begin a transaction only at the first INSERT, after the first CREATE TABLE.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        with engine.begin() as connection:
+            _upgrade(connection)
+        engine.dispose()
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"{path} cannot be opened: {error}") from None
+    return copy
+
+
+def sqlite_version(path: Path) -> str | None:
+    """The schema's version; None for an empty or missing file."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
+            return None
+        row = database.execute(VERSION_QUERY).fetchone()
+        return str(row[0]) if row else None
+
+
+def migrate_postgres(url: str) -> None:
+    """Upgrade the database at a `postgresql://` address. Other nodes wait. Raises `ConfigurationError`."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
+        _upgrade(connection)
+    engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConfigurationError(
+            f"the database was made by a newer Hubbub ({error}): install that version, or restore an older backup"
+        ) from None
+
+
+def _copy_before_upgrade(path: Path, version: str) -> Path:
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    copy = path.with_name(f"{path.stem}-{version}-{moment}.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.chmod(0o600)
+    log.info("the database is upgraded from %s to %s; it was copied to %s", version, HEAD, copy)
+    return copy

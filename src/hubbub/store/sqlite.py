@@ -1,0 +1,193 @@
+"""SQLite as an engine: one file, one writer, readers that never write.
+
+SQLite 3.7.0 to 3.51.2, which Python often links, can corrupt a write-ahead log when two connections write or checkpoint
+at once (https://www.sqlite.org/wal.html, "the WAL-reset bug"). So the writer alone checkpoints, readers open the file
+`mode=ro`, and the data directory is locked against a second server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic_core import from_json, to_json
+
+from hubbub.errors import Unavailable
+from hubbub.store.base import Transaction
+from hubbub.store.directory import DirectoryLock
+from hubbub.store.migrate import migrate_sqlite
+from hubbub.store.statement import Statement
+
+T = TypeVar("T")
+
+FILE_NAME = "hubbub.db"
+
+BUSY = 1.0
+"""Seconds to wait for a lock that a foreign program (a `sqlite3` shell, a backup tool) holds."""
+WAL_BYTES = 64 * 1024 * 1024
+"""From this size on the log is emptied even under load, before it slows readers down and fills the disk."""
+COMMITS_BEFORE_CHECKPOINT = 1000
+"""How many commits may pass without a quiet moment. SQLite's own checkpoint would come in the middle of one of them."""
+CACHE_KIB = 64 * 1024
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk, or the database's limit of pages, is full",
+    sqlite3.SQLITE_READONLY: "the database is read-only",
+    sqlite3.SQLITE_BUSY: "another program has locked the database",
+    sqlite3.SQLITE_LOCKED: "another program has locked the database",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
+    sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "the database file is damaged: run `hubbub db check`",
+    sqlite3.SQLITE_NOTADB: "the database file is not one of SQLite's",
+}
+
+
+def unavailable(error: sqlite3.Error) -> Unavailable | None:
+    """The same error for a client, if it is the database that cannot, and not the statement that is wrong."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    reason = _REASONS.get(code)
+    return Unavailable(f"nothing can be stored now: {reason}", retry_after=1000) if reason else None
+
+
+class _Connection:
+    """Implements `Transaction` on a connection of Python's `sqlite3`."""
+
+    def __init__(self, path: Path, *, mode: str) -> None:
+        self.memory: dict[str, Any] = {}
+        self.database = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY,
+        )
+        self._compiled: dict[Statement, str] = {}
+        self.database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+
+    def rows(self, statement: Statement, **parameters: Any) -> list[list[Any]]:
+        found = self._execute(statement, parameters).fetchall()
+        if not statement.columns:
+            return [list(row) for row in found]
+        rows: list[list[Any]] = from_json(found[0][0])
+        return rows
+
+    def run(self, statement: Statement, **parameters: Any) -> None:
+        self._execute(statement, parameters)
+
+    def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
+        sql = self._compiled.get(statement)
+        if sql is None:
+            sql = self._compiled[statement] = statement.for_sqlite()
+        for name in statement.tables:
+            parameters[name] = to_json(parameters[name]).decode()
+        return self.database.execute(sql, parameters)
+
+    def in_transaction(self, begin: str, work: Callable[[Transaction], T]) -> T:
+        try:
+            self.database.execute(begin)
+            try:
+                result = work(self)
+                self.database.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, a full disk among them.
+                if self.database.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        self.database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            reason = unavailable(error)
+            if reason is None:
+                raise
+            raise reason from error
+        return result
+
+
+class SQLiteWriter:
+    """The connection that writes, and the only one that checkpoints."""
+
+    def __init__(self, path: Path, *, most_pages: int | None = None) -> None:
+        self._wal = path.with_name(path.name + "-wal")
+        self._connection = _Connection(path, mode="rwc")
+        self._commits = 0
+        database = self._connection.database
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "wal_autocheckpoint=0",
+            "foreign_keys=ON",
+            # What people delete is overwritten, not merely unlinked.
+            "secure_delete=ON",
+        ):
+            database.execute(f"PRAGMA {pragma}")
+        if most_pages is not None:
+            database.execute(f"PRAGMA max_page_count={most_pages}")
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
+        self._commits += 1
+        return result
+
+    def rest(self, *, idle: bool) -> None:
+        if not self._commits:
+            return
+        if self._wal.stat().st_size > WAL_BYTES:
+            self._checkpoint("TRUNCATE")
+        elif idle or self._commits > COMMITS_BEFORE_CHECKPOINT:
+            self._checkpoint("PASSIVE")
+
+    def _checkpoint(self, mode: str) -> None:
+        # A reader, or a full disk, may keep it from finishing: the next one does the rest.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._connection.database.execute(f"PRAGMA wal_checkpoint({mode})")
+        self._commits = 0
+
+    def close(self) -> None:
+        self._connection.database.close()
+
+
+class SQLiteReader:
+    """A connection that cannot write."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = _Connection(path, mode="ro")
+
+    def snapshot(self, work: Callable[[Transaction], T]) -> T:
+        return self._connection.in_transaction("BEGIN", work)
+
+    def close(self) -> None:
+        self._connection.database.close()
+
+
+class SQLite:
+    """A database in one file of the data directory.
+
+    `most_pages` bounds the file (a page is 4 KiB). A full database answers `Unavailable` and loses nothing.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, data_dir: Path, *, most_pages: int | None = None) -> None:
+        self.path = data_dir / FILE_NAME
+        self._lock = DirectoryLock(data_dir)
+        self._most_pages = most_pages
+
+    def prepare(self) -> None:
+        self._lock.acquire()
+        try:
+            migrate_sqlite(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def open_writer(self) -> SQLiteWriter:
+        return SQLiteWriter(self.path, most_pages=self._most_pages)
+
+    def open_reader(self) -> SQLiteReader:
+        return SQLiteReader(self.path)
+
+    def release(self) -> None:
+        self._lock.release()

@@ -1,0 +1,56 @@
+"""One SQL text for both engines.
+
+A batch reaches the database as one parameter: a JSON array of arrays, which the statement sees as a table. So a batch
+of a thousand is as many statements as a batch of one: row by row, each of them gives the interpreter's lock away and
+has to win it back from a busy event loop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_TYPES_IN_POSTGRES = {int: "bigint", str: "text"}
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+
+
+class Statement:
+    """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
+
+    `columns` names what a SELECT gives. `{for_update}` locks rows where readers and writers need it.
+    """
+
+    __slots__ = ("columns", "sql", "tables")
+
+    def __init__(
+        self, sql: str, *, columns: Sequence[str] = (), tables: Mapping[str, Mapping[str, type]] | None = None
+    ) -> None:
+        self.sql = sql
+        self.columns = tuple(columns)
+        self.tables = tables or {}
+
+    def for_sqlite(self) -> str:
+        """Its rows as one JSON value: fetching them singly would give the interpreter's lock away for each."""
+        tables = {
+            name: "(SELECT {} FROM json_each(:{}))".format(  # noqa: S608 - names of columns, from this program
+                ", ".join(f"value ->> {place} AS {column}" for place, column in enumerate(columns)), name
+            )
+            for name, columns in self.tables.items()
+        }
+        sql = self.sql.format(for_update="", **tables)
+        if self.columns:
+            return f"SELECT json_group_array(json_array({', '.join(self.columns)})) FROM ({sql})"  # noqa: S608
+        return sql
+
+    def for_postgres(self) -> str:
+        tables = {
+            name: "(SELECT {} FROM jsonb_array_elements(:{}::jsonb) AS given(value))".format(  # noqa: S608
+                ", ".join(
+                    f"(value ->> {place})::{_TYPES_IN_POSTGRES[kind]} AS {column}"
+                    for place, (column, kind) in enumerate(columns.items())
+                ),
+                name,
+            )
+            for name, columns in self.tables.items()
+        }
+        return _PARAMETER.sub(r"%(\1)s", self.sql.format(for_update="FOR UPDATE", **tables).replace("%", "%%"))
