@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hubbub.server.hooks import Draft
     from hubbub.server.hubbub import Hubbub
     from hubbub.server.rate_limit import RateLimit
+    from hubbub.server.serving import run
 
 __all__ = [
     "Action",
@@ -43,6 +44,7 @@ __all__ = [
     "Settings",
     "Unavailable",
     "User",
+    "run",
 ]
 
 # The server's parts are heavy to import, and the Python client needs none of them.
@@ -52,6 +54,7 @@ _HOMES = {
     "Draft": "hubbub.server.hooks",
     "Hubbub": "hubbub.server.hubbub",
     "RateLimit": "hubbub.server.rate_limit",
+    "run": "hubbub.server.serving",
 }
 
 

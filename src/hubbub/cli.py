@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -53,37 +52,17 @@ def serve(
 def _run(settings: Settings) -> None:
     # Imported here so that `hubbub --help` answers at once.
     from hubbub.server.app import create_app
-    from hubbub.server.serving import HubbubServer, listen, raise_file_limit, server_config
+    from hubbub.server.serving import run
 
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    raise_file_limit()
     application = create_app(settings)
     hub = application.state.hub
-    sockets = listen(settings)
-    address = _address(settings.host, sockets[0].getsockname()[1])
 
-    def ready() -> None:
+    def ready(address: str) -> None:
         data_dir = hub.node.settings.data_dir
         typer.echo(f"Hubbub is at {address} (data in {data_dir.resolve()}; Ctrl-C stops it)")
         sys.stdout.flush()
 
-    server = HubbubServer(server_config(application, settings), drain=hub.drain, on_ready=ready)
-    try:
-        server.run(sockets)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for sock in sockets:
-            sock.close()
-    if not server.started:
-        raise typer.Exit(1)
-
-
-def _address(host: str | None, port: int) -> str:
-    if host in {None, "127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        host = "localhost"
-    return f"http://{f'[{host}]' if ':' in str(host) else host}:{port}/"
+    run(application, settings=settings, on_ready=ready)
 
 
 @app.command()

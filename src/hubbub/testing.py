@@ -135,7 +135,7 @@ async def serving(
     else:
         config = server_config(app, settings or Settings())
     ready = asyncio.Event()
-    server = _InProcessServer(config, drain=_nothing, on_ready=ready.set)
+    server = _InProcessServer(config, on_ready=ready.set)
     task = asyncio.ensure_future(server.serve([listener]))
     try:
         waiting = asyncio.ensure_future(ready.wait())
@@ -157,7 +157,3 @@ class _InProcessServer(HubbubServer):
     def capture_signals(self) -> Iterator[None]:
         """The process belongs to the tests, and so do its signals."""
         yield
-
-
-async def _nothing() -> None:
-    """The application's own shutdown drains its hubs."""

@@ -223,8 +223,12 @@ class Hubbub:
             await self._node.drain()
 
     @asynccontextmanager
-    async def lifespan(self, app: Any) -> AsyncIterator[None]:
-        """Runs the hub for as long as the application runs."""
+    async def lifespan(self, app: Any) -> AsyncIterator[dict[str, Hubbub]]:
+        """Runs the hub for as long as the application runs.
+
+        The router brings it along. An application that serves only addresses of its own takes it directly:
+        `FastAPI(lifespan=hub.lifespan)`. The hub is part of the lifespan's state, where a server finds it to drain.
+        """
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
@@ -234,7 +238,7 @@ class Hubbub:
         self._admissions = Admissions(node, guests=self._guests)
         self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
         try:
-            yield
+            yield {f"hubbub.{id(self)}": self}
         finally:
             try:
                 await node.stop()

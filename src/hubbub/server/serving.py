@@ -1,22 +1,26 @@
 """What an application cannot do for itself: choose a port, listen, and stop in stages.
 
 uvicorn, told to stop, closes all sockets at once and only then runs the application's shutdown, without a deadline.
-`HubbubServer` puts the hub's drain before that.
+`HubbubServer` puts the drain of the application's hubs before that.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from hubbub.errors import ConfigurationError
+from hubbub.server.configuration import load_settings
+from hubbub.server.hubbub import Hubbub
 from hubbub.server.uvicorn_protocols import HTTPProtocol, WebSocketProtocol
 from hubbub.settings import DEFAULT_PORT, Settings
 
@@ -84,20 +88,13 @@ def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
 
 
 class HubbubServer(uvicorn.Server):
-    """uvicorn with a staged stop: no new connections, then `drain`, then the rest.
+    """uvicorn with a staged stop: no new connections, then the application's hubs drain, then the rest.
 
     A second signal does not wait. `on_ready` is called once the server answers.
     """
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        *,
-        drain: Callable[[], Awaitable[None]],
-        on_ready: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None] | None = None) -> None:
         super().__init__(config)
-        self._drain = drain
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -109,7 +106,9 @@ class HubbubServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         if not self.force_exit:
-            await self._drain()
+            # Each hub puts itself into the lifespan's state, where also a wrapped application's can be found.
+            hubs = [value for value in self.lifespan.state.values() if isinstance(value, Hubbub)]
+            await asyncio.gather(*(hub.drain() for hub in hubs))
         await super().shutdown(sockets)
         # uvicorn would raise the signal again and so end with a failure, after a stop that went as it should.
         self._captured_signals.clear()
@@ -133,6 +132,42 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         ws_per_message_deflate=settings.compression,
         timeout_graceful_shutdown=max(1, round(settings.close_timeout)),
     )
+
+
+def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve an application with hubs in it until Ctrl-C or SIGTERM, and stop in stages; a second signal does not wait.
+
+        if __name__ == "__main__":
+            hubbub.run(app)
+
+    Address and port are those of the settings (`HUBBUB_HOST`, `HUBBUB_PORT`), which are read from the environment and
+    `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
+    Raises `ConfigurationError` if the address can't be had, `SystemExit` if the application does not start.
+    """
+    settings = settings or load_settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    raise_file_limit()
+    sockets = listen(settings)
+    address = _address(settings.host, sockets[0].getsockname()[1])
+    announce = on_ready or partial(log.info, "serving at %s (Ctrl-C stops it)")
+    server = HubbubServer(server_config(app, settings), on_ready=partial(announce, address))
+    # uvicorn sets this level anew for each configuration; what it says of its own starting and stopping is said here.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    try:
+        server.run(sockets)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for sock in sockets:
+            sock.close()
+    if not server.started:
+        raise SystemExit(1)
+
+
+def _address(host: str | None, port: int) -> str:
+    if host in {None, "127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in str(host) else host}:{port}/"
 
 
 def raise_file_limit() -> int:
