@@ -14,6 +14,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from hubbub.errors import NotStarted
@@ -63,6 +64,7 @@ class Channel:
         "pending",
         "position",
         "recoverable",
+        "unwritten",
         "writers",
     )
 
@@ -81,6 +83,8 @@ class Channel:
         """The position up to which everybody but the congested has been written to."""
         self.flush: Iterator[int] | None = None
         """A flush that waits for its next turn."""
+        self.unwritten: dict[Format, Gap | None] = {}
+        """What those miss who are set aside in the middle of a flush: its later chunks."""
         self.opened: asyncio.Future[None] | None = None
         self.joining = 0
 
@@ -134,7 +138,7 @@ class Hub:
         self._beats: list[dict[Connection, None]] = [{} for _ in range(BEATS)]
         self._next_beat = 0
         self._emptied = asyncio.Event()
-        self._hooks: set[asyncio.Future[None]] = set()
+        self._shutting: dict[str, asyncio.Future[None]] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -217,12 +221,13 @@ class Hub:
         channel.joining += 1
         try:
             if channel.opened is None:
-                channel.opened = asyncio.ensure_future(self._open_channel(name))
-            await asyncio.shield(channel.opened)
-        except BaseException:
-            channel.opened = None
-            raise
-        else:
+                channel.opened = asyncio.ensure_future(self._open(name))
+            opened = channel.opened
+            # Not awaited itself: others wait for it too, and must not be cancelled with this one.
+            await asyncio.wait({opened})
+            if opened.exception() is not None and channel.opened is opened:
+                channel.opened = None
+            opened.result()
             if connection.is_open:
                 self._add(channel, connection)
         finally:
@@ -261,9 +266,28 @@ class Hub:
             del self._channels[channel.name]
             self._dirty.pop(channel, None)
             if channel.opened is not None:
-                hook = asyncio.ensure_future(self._close_channel(channel.name))
-                self._hooks.add(hook)
-                hook.add_done_callback(self._hooks.discard)
+                shutting = asyncio.ensure_future(self._shut(channel.name, channel.opened))
+                self._shutting[channel.name] = shutting
+                shutting.add_done_callback(partial(self._has_shut, channel.name))
+
+    # A channel's hooks never overlap: what overtook the other would leave the broker with the wrong idea.
+
+    async def _open(self, name: str) -> None:
+        shutting = self._shutting.get(name)
+        if shutting is not None:
+            await asyncio.wait({shutting})
+        await self._open_channel(name)
+
+    async def _shut(self, name: str, opened: asyncio.Future[None]) -> None:
+        await asyncio.wait({opened})
+        if opened.exception() is None:
+            await self._close_channel(name)
+
+    def _has_shut(self, name: str, shutting: asyncio.Future[None]) -> None:
+        if self._shutting.get(name) is shutting:
+            del self._shutting[name]
+        if not shutting.cancelled() and shutting.exception() is not None:
+            log.error("channel %r could not be closed", name, exc_info=shutting.exception())
 
     # Fan-out.
 
@@ -329,17 +353,19 @@ class Hub:
             if gap is not None:
                 for connection, earlier in channel.congested.items():
                     channel.congested[connection] = earlier or gap
+            channel.unwritten = dict.fromkeys(pending, gap)
             for form, pieces in pending.items():
                 writers = channel.writers.get(form)
                 if writers is None:
                     continue
                 chunks = form.chunks(pieces)
                 for index, chunk in enumerate(chunks):
+                    if index + 1 == len(chunks):
+                        del channel.unwritten[form]
                     yield from self._write_chunk(writers, chunk)
                     if self._filled:
-                        for connection in self._set_aside():
-                            if gap is not None and index + 1 < len(chunks) and connection in channel.congested:
-                                channel.congested[connection] = gap
+                        self._set_aside()
+            channel.unwritten = {}
             channel.position = reached
 
     def _write_chunk(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
@@ -372,7 +398,7 @@ class Hub:
         if not self._writing:
             self._set_aside()
 
-    def _set_aside(self) -> list[Connection]:
+    def _set_aside(self) -> None:
         filled, self._filled = self._filled, []
         now = self.loop.time()
         for connection in filled:
@@ -383,8 +409,7 @@ class Hub:
                 channel = self._channels[name]
                 writers = channel.writers.get(connection.format)
                 if writers is not None and writers.pop(connection, None) is not None:
-                    channel.congested[connection] = None
-        return filled
+                    channel.congested[connection] = channel.unwritten.get(connection.format)
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
         """Its buffer has drained: serve it again. Returns where it has gaps: channel and position before the gap."""

@@ -1,0 +1,773 @@
+"""Fan-out: who gets what, in which order, in how many writes; who is left out and what they are told afterwards."""
+
+import asyncio
+import random
+from itertools import count
+
+import pytest
+
+from hubbub.errors import NotStarted
+from hubbub.hub.connection import State
+from hubbub.hub.formats import CHUNK_BYTES
+from hubbub.hub.hub import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Hub
+from hubbub.hub.transport import HIGH_WATER
+from hubbub.wire.publication import Publication
+from tests.hub.links import MSGPACK_FORMAT, Clock, Person, new_hub, opened_at_once, say, size_of, turn
+
+ROOM = "room:lobby"
+OTHER = "room:other"
+
+
+async def everybody(hub: Hub, *names: str, channel: str = ROOM) -> list[Person]:
+    people = [Person(hub, name) for name in names]
+    for person in people:
+        await hub.subscribe(person.connection, channel)
+    return people
+
+
+def is_bare(hub: Hub) -> bool:
+    """Whether nothing of channels or of connections that have trouble is left in a hub."""
+    return not (hub._channels or hub._dirty or hub._stalled or hub._closing or hub._filled or hub._shutting)
+
+
+# Who gets what, in how many writes.
+
+
+async def test_what_one_turn_delivers_is_one_write_for_each_subscriber() -> None:
+    hub = new_hub()
+    alice, bob = await everybody(hub, "alice", "bob")
+
+    for number in range(20):
+        say(hub, ROOM, f"message {number}")
+    assert not alice.transport.writes
+    await turn()
+
+    for person in (alice, bob):
+        assert len(person.transport.writes) == 1
+        assert person.texts == [f"message {number}" for number in range(20)]
+
+
+async def test_two_subscribers_get_the_very_same_bytes() -> None:
+    hub = new_hub()
+    alice, bob = await everybody(hub, "alice", "bob")
+
+    say(hub, ROOM, "hello")
+    await turn()
+
+    assert alice.transport.writes[0] is bob.transport.writes[0]
+
+
+async def test_each_codec_is_written_to_those_who_chose_it() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+    bob = Person(hub, "bob", form=MSGPACK_FORMAT)
+    await hub.subscribe(bob.connection, ROOM)
+
+    say(hub, ROOM, "hello")
+    await turn()
+
+    assert alice.texts == bob.texts == ["hello"]
+    assert alice.frames[0].opcode == 1
+    assert bob.frames[0].opcode == 2
+
+
+async def test_nothing_reaches_another_channel() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+    (bob,) = await everybody(hub, "bob", channel=OTHER)
+
+    say(hub, ROOM, "hello")
+    say(hub, "room:empty", "nobody")
+    await turn()
+
+    assert alice.texts == ["hello"]
+    assert not bob.transport.writes
+
+
+async def test_who_joins_sees_nothing_older_and_who_was_here_loses_nothing() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+
+    say(hub, ROOM, "before")
+    bob = Person(hub, "bob")
+    joining = asyncio.ensure_future(hub.subscribe(bob.connection, ROOM))
+    await joining
+    say(hub, ROOM, "after")
+    await turn()
+
+    assert alice.texts == ["before", "after"]
+    assert bob.texts == ["after"]
+
+
+async def test_who_leaves_still_gets_what_was_said_before() -> None:
+    hub = new_hub()
+    alice, bob = await everybody(hub, "alice", "bob")
+
+    say(hub, ROOM, "before")
+    hub.unsubscribe(bob.connection, ROOM)
+    say(hub, ROOM, "after")
+    await turn()
+
+    assert alice.texts == ["before", "after"]
+    assert bob.texts == ["before"]
+
+
+async def test_who_closes_still_gets_what_was_said_before() -> None:
+    hub = new_hub()
+    alice, bob = await everybody(hub, "alice", "bob")
+
+    say(hub, ROOM, "before")
+    bob.connection.close(1000, "bye")
+    say(hub, ROOM, "after")
+    await turn()
+
+    assert alice.texts == ["before", "after"]
+    assert bob.texts == ["before"]
+    assert bob.transport.closed_with == (1000, "bye")
+
+
+async def test_an_answer_comes_after_what_its_channel_delivered_earlier_in_the_turn() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+
+    say(hub, ROOM, "first")
+    hub.unsubscribe(alice.connection, ROOM)
+    alice.transport.write(b"")
+
+    assert alice.texts == ["first"]
+
+
+async def test_an_event_that_cannot_be_encoded_reaches_nobody_and_harms_no_other() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+    bob = Person(hub, "bob", form=MSGPACK_FORMAT)
+    await hub.subscribe(bob.connection, ROOM)
+
+    with pytest.raises(TypeError):
+        hub.deliver(Publication(ROOM, {"type": "said", "text": 2**70}))
+    say(hub, ROOM, "fine")
+    await turn()
+
+    assert alice.texts == bob.texts == ["fine"]
+
+
+async def test_writes_are_at_most_64_kb_and_cut_between_frames() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+    texts = [str(number) * 1000 for number in range(300)]
+
+    for text in texts:
+        say(hub, ROOM, text)
+    await turn()
+
+    assert alice.texts == texts
+    assert len(alice.transport.writes) > 2
+    assert all(len(write) <= CHUNK_BYTES for write in alice.transport.writes)
+    for write in alice.transport.writes:
+        alice.transport.writes = [write]
+        assert alice.texts[0] in texts
+
+
+async def test_a_hub_that_was_not_started_says_so() -> None:
+    hub = Hub(open_channel=opened_at_once, close_channel=opened_at_once, ping=lambda: Publication("", {"type": "ping"}))
+
+    with pytest.raises(NotStarted):
+        _ = hub.loop
+
+
+# More than one turn may serve.
+
+
+async def crowd(hub: Hub, number: int, channel: str = ROOM) -> list[Person]:
+    return await everybody(hub, *(f"guest-{index}" for index in range(number)), channel=channel)
+
+
+async def test_a_huge_room_is_served_over_several_turns_and_another_room_in_between() -> None:
+    hub = new_hub()
+    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN + 1)
+    (dave,) = await everybody(hub, "dave", channel=OTHER)
+
+    say(hub, ROOM, "to many")
+    say(hub, OTHER, "to one")
+    await turn()
+
+    served = sum(bool(person.transport.writes) for person in people)
+    assert served == SUBSCRIBERS_PER_TURN
+    await turn()
+    assert dave.texts == ["to one"]
+    await turn(3)
+    assert all(person.texts == ["to many"] for person in people)
+
+
+async def test_order_holds_while_people_come_and_go_between_the_turns_of_a_flush() -> None:
+    hub = new_hub()
+    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN)
+    early, late = people[0], people[-1]
+
+    say(hub, ROOM, "one")
+    await turn()
+    assert early.texts == ["one"]
+    assert not late.transport.writes
+    hub.unsubscribe(late.connection, ROOM)
+    say(hub, ROOM, "two")
+    await turn()
+    early.connection.lost(1006, "")
+    erin = Person(hub, "erin")
+    await hub.subscribe(erin.connection, ROOM)
+    say(hub, ROOM, "three")
+    await turn(5)
+
+    assert late.texts == ["one"]
+    assert early.texts == ["one", "two"]
+    assert erin.texts == ["three"]
+    assert all(person.texts == ["one", "two", "three"] for person in people[1:-1])
+
+
+async def test_random_comings_and_goings_in_a_huge_room_lose_and_reorder_nothing() -> None:
+    chance = random.Random(7)
+    hub = new_hub()
+    present = await crowd(hub, SUBSCRIBERS_PER_TURN + 50)
+    expected: dict[Person, list[str]] = {person: [] for person in present}
+    numbers = count()
+
+    for _ in range(300):
+        choice = chance.random()
+        if choice < 0.5:
+            text = f"message {next(numbers)}"
+            say(hub, ROOM, text)
+            for person in present:
+                expected[person].append(text)
+        elif choice < 0.7 and len(present) > SUBSCRIBERS_PER_TURN:
+            person = present.pop(chance.randrange(len(present)))
+            leave = chance.choice(["unsubscribe", "close", "lose"])
+            if leave == "unsubscribe":
+                hub.unsubscribe(person.connection, ROOM)
+            elif leave == "close":
+                person.connection.close()
+            else:
+                person.connection.lost(1006, "")
+        elif choice < 0.8:
+            person = Person(hub, f"late-{next(numbers)}")
+            await hub.subscribe(person.connection, ROOM)
+            expected[person] = []
+            present.append(person)
+        else:
+            await turn()
+    await turn(10)
+
+    assert all(person.texts == texts for person, texts in expected.items())
+
+
+# Congestion.
+
+
+BIG = "x" * (HIGH_WATER // 2)
+
+
+async def fill(hub: Hub, person: Person, channel: str = ROOM, *, position: int | None = None) -> None:
+    """Say big things until this person, who takes nothing, is congested."""
+    person.transport.capacity = 0
+    for _ in range(3):
+        say(hub, channel, BIG, position=position)
+        await turn()
+    assert person.connection.state is State.CONGESTED
+
+
+async def test_a_congested_connection_gets_nothing_more_and_is_not_read_from() -> None:
+    hub = new_hub()
+    alice, slow = await everybody(hub, "alice", "slow")
+    await fill(hub, slow)
+    taken = len(slow.transport.writes)
+
+    for _ in range(50):
+        say(hub, ROOM, "on and on")
+        await turn()
+
+    assert len(slow.transport.writes) == taken
+    assert not slow.transport.reading
+    assert slow.transport.backlog <= HIGH_WATER + CHUNK_BYTES
+    assert alice.texts.count("on and on") == 50
+
+
+async def test_a_burst_of_one_turn_stops_at_the_high_water_mark() -> None:
+    hub = new_hub()
+    alice, slow = await everybody(hub, "alice", "slow")
+    slow.transport.capacity = 0
+
+    for _ in range(100):
+        say(hub, ROOM, "y" * 30_000)
+    await turn()
+
+    assert slow.transport.backlog <= HIGH_WATER + CHUNK_BYTES
+    assert len(alice.texts) == 100
+
+
+async def test_who_drains_is_told_where_it_has_a_gap_and_from_which_position() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    await hub.subscribe(slow.connection, OTHER)
+    say(hub, ROOM, "early", position=7)
+    await turn()
+    slow.transport.capacity = 0
+    say(hub, OTHER, "z" * (HIGH_WATER + 1), position=3)
+    await turn()
+    assert slow.connection.state is State.CONGESTED
+
+    for position in (8, 9):
+        say(hub, ROOM, "missed", position=position)
+        await turn()
+    slow.transport.drain()
+
+    assert slow.listener.missed == [{ROOM: 7}]
+    assert slow.transport.reading
+
+
+async def test_a_gap_in_the_middle_of_one_turn_s_burst_begins_before_the_burst() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    say(hub, ROOM, "early", position=7)
+    await turn()
+    slow.transport.capacity = 0
+
+    for position in range(8, 20):
+        say(hub, ROOM, BIG, position=position)
+    await turn()
+    slow.transport.drain()
+
+    assert len(slow.texts) < 13
+    assert slow.listener.missed == [{ROOM: 7}]
+
+
+async def test_who_missed_only_what_passes_by_has_no_gap() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+    slow.transport.drain()
+    slow.listener.missed.clear()
+    slow.transport.capacity = 0
+    say(hub, ROOM, "w" * (HIGH_WATER + 1))
+    await turn()
+
+    say(hub, ROOM, "typing", ephemeral=True)
+    await turn()
+    slow.transport.drain()
+
+    assert slow.listener.missed == [{}]
+
+
+async def test_who_has_caught_up_is_served_again() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+
+    slow.transport.drain()
+    say(hub, ROOM, "again")
+    await turn()
+
+    assert slow.connection.state is State.OPEN
+    assert slow.texts[-1] == "again"
+
+
+async def test_who_joins_while_congested_is_served_after_it_has_caught_up() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+
+    await hub.subscribe(slow.connection, OTHER)
+    say(hub, OTHER, "missed", position=1)
+    await turn()
+    slow.transport.drain()
+    say(hub, OTHER, "served", position=2)
+    await turn()
+
+    assert OTHER in slow.listener.missed[-1]
+    assert slow.texts[-1] == "served"
+
+
+async def test_who_fills_up_elsewhere_between_two_turns_of_a_flush_has_a_gap_here() -> None:
+    hub = new_hub()
+    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN)
+    slow = people[-1]
+    say(hub, ROOM, "early", position=1)
+    await turn(4)
+    slow.transport.capacity = 0
+
+    for position in range(2, 6):
+        say(hub, ROOM, BIG, position=position)
+    await turn()
+    # An answer to this person alone, while the flush waits for its next turn.
+    slow.transport.write(bytes(HIGH_WATER + 1))
+    assert slow.connection.state is State.CONGESTED
+    await turn(20)
+    slow.transport.writes.pop(-1)
+    slow.transport.drain()
+
+    assert slow.listener.missed == [{ROOM: 1}]
+
+
+async def test_a_connection_that_fills_and_drains_within_one_write_stays_served() -> None:
+    hub = new_hub()
+    (quick,) = await everybody(hub, "quick")
+    quick.transport.capacity = 0
+    quick.transport.on_write = lambda: hub.loop.call_soon(quick.transport.drain)
+
+    for number in range(10):
+        say(hub, ROOM, f"{number} {BIG}")
+        await turn(3)
+
+    assert [text.split()[0] for text in quick.texts] == [str(number) for number in range(10)]
+
+
+async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
+    hub = new_hub()
+    slow, other = await everybody(hub, "slow", "other")
+    await fill(hub, slow)
+    other.transport.on_write = slow.transport.drain
+
+    say(hub, ROOM, "hello", position=1)
+    hub._flush_turn()
+    assert not slow.listener.missed
+    await turn()
+
+    assert slow.connection.state is State.OPEN
+    assert slow.listener.missed
+
+
+# Deadlines.
+
+
+async def test_who_makes_no_progress_is_dropped_after_the_stall() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    hub = new_hub(clock=clock, stall=10.0, patience=60.0)
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+
+    clock.now += 10
+    hub.check_deadlines()
+    assert not slow.transport.aborted
+    clock.now += 0.1
+    hub.check_deadlines()
+
+    assert slow.transport.aborted
+
+
+async def test_who_makes_some_progress_has_more_patience_but_not_for_ever() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    hub = new_hub(clock=clock, stall=10.0, patience=60.0)
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+
+    for _ in range(12):
+        clock.now += 5
+        slow.transport.backlog -= 1
+        hub.check_deadlines()
+        assert not slow.transport.aborted
+    clock.now += 0.1
+    slow.transport.backlog -= 1
+    hub.check_deadlines()
+
+    assert slow.transport.aborted
+
+
+async def test_who_does_not_answer_a_close_frame_is_dropped_after_its_deadline() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    hub = new_hub(clock=clock, close_timeout=5.0)
+    (alice,) = await everybody(hub, "alice")
+    alice.connection.close(1000)
+
+    clock.now += 5
+    hub.check_deadlines()
+    assert not alice.transport.aborted
+    clock.now += 0.1
+    hub.check_deadlines()
+
+    assert alice.transport.aborted
+
+
+async def test_deadlines_end_with_their_connection() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    hub = new_hub(clock=clock)
+    slow, alice = await everybody(hub, "slow", "alice")
+    await fill(hub, slow)
+    alice.connection.close(1000)
+
+    slow.connection.lost(1006, "")
+    alice.connection.lost(1006, "")
+    clock.now += 1000
+    hub.check_deadlines()
+    await turn(10)
+
+    assert not slow.transport.aborted
+    assert not alice.transport.aborted
+    assert is_bare(hub)
+
+
+# Heartbeats.
+
+
+async def test_everybody_is_pinged_once_in_a_heartbeat_with_frame_and_event() -> None:
+    hub = new_hub()
+    people = [Person(hub, f"guest-{index}") for index in range(2 * BEATS)]
+
+    for _ in range(BEATS):
+        hub.beat()
+
+    for person in people:
+        assert [int(frame.opcode) for frame in person.frames] == [9, 1]
+        assert person.events == [{"type": "ping"}]
+
+
+async def test_the_pings_of_those_who_came_at_different_times_are_spread() -> None:
+    hub = new_hub()
+    people = []
+    for index in range(BEATS):
+        people.append(Person(hub, f"guest-{index}"))
+        hub.beat()
+
+    before = [len(person.transport.writes) for person in people]
+    hub.beat()
+
+    assert sum(len(person.transport.writes) - old for person, old in zip(people, before, strict=True)) == 1
+
+
+async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
+    hub = new_hub()
+    silent, lively, deaf = Person(hub, "silent"), Person(hub, "lively"), Person(hub, "deaf")
+    deaf.transport.hears_pongs = False
+
+    for beat in range((SILENT_BEATS + 1) * BEATS):
+        hub.beat()
+        if beat % BEATS == 0:
+            lively.connection.received([])
+
+    assert silent.transport.closed_with == (4408, "no frame for two heartbeats")
+    assert lively.transport.closed_with is None
+    # On a foreign server pongs don't reach us: it has to notice by itself.
+    assert deaf.transport.closed_with is None
+
+
+async def test_a_congested_connection_is_not_pinged() -> None:
+    hub = new_hub()
+    (slow,) = await everybody(hub, "slow")
+    await fill(hub, slow)
+    taken = len(slow.transport.writes)
+
+    for _ in range(5 * BEATS):
+        hub.beat()
+
+    assert len(slow.transport.writes) == taken
+    assert slow.transport.closed_with is None
+
+
+# Nothing stays behind.
+
+
+async def test_a_channel_is_opened_for_the_first_and_closed_after_the_last() -> None:
+    calls: list[str] = []
+
+    async def opening(name: str) -> None:
+        calls.append(f"open {name}")
+
+    async def closing(name: str) -> None:
+        calls.append(f"close {name}")
+
+    hub = new_hub(open_channel=opening, close_channel=closing)
+    alice, bob = await everybody(hub, "alice", "bob")
+    assert calls == [f"open {ROOM}"]
+    hub.unsubscribe(alice.connection, ROOM)
+    await turn(10)
+    assert calls == [f"open {ROOM}"]
+    bob.connection.lost(1006, "")
+    await turn(10)
+
+    assert calls == [f"open {ROOM}", f"close {ROOM}"]
+    assert is_bare(hub)
+
+
+async def test_nobody_is_subscribed_before_the_broker_has_confirmed() -> None:
+    confirmed = asyncio.Event()
+
+    async def slow_opening(name: str) -> None:
+        await confirmed.wait()
+
+    hub = new_hub(open_channel=slow_opening)
+    alice = Person(hub, "alice")
+    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    await turn(5)
+    assert not joining.done()
+    assert not alice.connection.channels
+
+    confirmed.set()
+    await joining
+
+    assert hub.subscribers(ROOM) == [alice.connection]
+
+
+async def test_who_is_gone_before_the_broker_has_confirmed_is_not_subscribed() -> None:
+    confirmed = asyncio.Event()
+
+    async def slow_opening(name: str) -> None:
+        await confirmed.wait()
+
+    hub = new_hub(open_channel=slow_opening)
+    alice = Person(hub, "alice")
+    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    await turn(2)
+    alice.connection.lost(1006, "")
+    confirmed.set()
+    await joining
+    await turn(10)
+
+    assert not hub.subscribers(ROOM)
+    assert is_bare(hub)
+
+
+async def test_a_broker_that_refuses_is_everybody_s_error_and_the_next_one_may_try_again() -> None:
+    attempts = count()
+
+    async def failing_once(name: str) -> None:
+        attempt = next(attempts)
+        await turn(2)
+        if attempt == 0:
+            raise ConnectionError("no broker")
+
+    hub = new_hub(open_channel=failing_once)
+    alice, bob = Person(hub, "alice"), Person(hub, "bob")
+
+    results = await asyncio.gather(
+        hub.subscribe(alice.connection, ROOM), hub.subscribe(bob.connection, ROOM), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [ConnectionError, ConnectionError]
+    assert is_bare(hub)
+    await hub.subscribe(alice.connection, ROOM)
+
+    assert hub.subscribers(ROOM) == [alice.connection]
+
+
+async def test_a_channel_whose_only_joiner_gave_up_is_closed_again() -> None:
+    confirmed = asyncio.Event()
+    calls: list[str] = []
+
+    async def slow_opening(name: str) -> None:
+        calls.append("open")
+        await confirmed.wait()
+        calls.append("opened")
+
+    async def closing(name: str) -> None:
+        calls.append("close")
+
+    hub = new_hub(open_channel=slow_opening, close_channel=closing)
+    alice = Person(hub, "alice")
+    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    await turn(2)
+    joining.cancel()
+    await turn(2)
+    confirmed.set()
+    await turn(10)
+
+    assert calls == ["open", "opened", "close"]
+    assert is_bare(hub)
+
+
+async def test_a_broker_that_fails_to_close_is_logged_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing(name: str) -> None:
+        raise ConnectionError("no broker")
+
+    hub = new_hub(close_channel=failing)
+    (alice,) = await everybody(hub, "alice")
+    hub.unsubscribe(alice.connection, ROOM)
+    await turn(10)
+
+    assert "could not be closed" in caplog.text
+    assert is_bare(hub)
+
+
+class ShakyBroker:
+    """Confirms after a while, in which others may overtake, and fails now and then."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self.followed: set[str] = set()
+        self.busy: set[str] = set()
+
+    async def subscribe(self, channel: str) -> None:
+        async with self._alone(channel):
+            await turn(self._chance.randrange(4))
+            if self._chance.random() < 0.2:
+                raise ConnectionError("no broker")
+            self.followed.add(channel)
+
+    async def unsubscribe(self, channel: str) -> None:
+        async with self._alone(channel):
+            await turn(self._chance.randrange(4))
+            self.followed.discard(channel)
+
+    def _alone(self, channel: str) -> "_Alone":
+        return _Alone(self.busy, channel)
+
+
+class _Alone:
+    def __init__(self, busy: set[str], channel: str) -> None:
+        self._busy, self._channel = busy, channel
+
+    async def __aenter__(self) -> None:
+        assert self._channel not in self._busy, "two calls about one channel at a time"
+        self._busy.add(self._channel)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._busy.discard(self._channel)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_storm_of_joins_and_leaves_on_a_shaky_broker_leaves_nothing_behind(seed: int) -> None:
+    chance = random.Random(seed)
+    broker = ShakyBroker(chance)
+    hub = new_hub(open_channel=broker.subscribe, close_channel=broker.unsubscribe)
+    people = [Person(hub, f"guest-{index}") for index in range(20)]
+    joins: dict[Person, asyncio.Task[None]] = {}
+    begun: list[asyncio.Task[None]] = []
+
+    for _ in range(2000):
+        person = chance.choice(people)
+        choice = chance.random()
+        task = joins.get(person)
+        if task is not None and not task.done():
+            if choice < 0.3:
+                task.cancel()
+        elif ROOM in person.connection.channels:
+            hub.unsubscribe(person.connection, ROOM)
+        else:
+            joins[person] = asyncio.ensure_future(hub.subscribe(person.connection, ROOM))
+            begun.append(joins[person])
+        if choice < 0.5:
+            await turn()
+        joined = hub.subscribers(ROOM)
+        assert not joined or ROOM in broker.followed
+    await asyncio.gather(*begun, return_exceptions=True)
+    for person in people:
+        person.connection.lost(1006, "")
+    await turn(30)
+
+    assert not broker.followed
+    assert is_bare(hub)
+    assert not hub.connections
+    assert not any(hub._beats)
+
+
+async def test_the_last_one_gone_ends_the_wait_for_an_empty_hub() -> None:
+    hub = new_hub()
+    alice, bob = Person(hub, "alice"), Person(hub, "bob")
+    waiting = asyncio.ensure_future(hub.wait_until_empty(30))
+    await turn()
+    alice.connection.lost(1006, "")
+    await turn(2)
+    assert not waiting.done()
+
+    bob.connection.lost(1006, "")
+
+    await asyncio.wait_for(waiting, 10)
+    assert not hub.connections
+
+
+def test_the_sizes_of_this_file_s_messages_fit_its_marks() -> None:
+    assert HIGH_WATER // 2 < size_of(BIG) < HIGH_WATER
