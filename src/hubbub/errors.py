@@ -96,7 +96,8 @@ class NotStarted(HubbubError):
     def __init__(self) -> None:
         super().__init__(
             "Hubbub isn't started: its router's lifespan has not run in this event loop. "
-            "Include hub.router in the app that the server runs; in tests, use `with TestClient(app) as client:`."
+            "Include hub.router in the app that the server runs; in tests, use `with TestClient(app) as client:`; "
+            "and use the hub in `async def` functions, since a route that is a plain `def` runs in a thread."
         )
 
 

@@ -77,7 +77,11 @@ class Node:
 
     def require_started(self) -> None:
         """Raises `NotStarted` unless the node runs in this very event loop."""
-        if self._loop is None or asyncio.get_running_loop() is not self._loop:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:  # a thread without a loop, where a route that is a plain `def` runs
+            raise NotStarted from None
+        if running is not self._loop:
             raise NotStarted
 
     async def start(self) -> None:

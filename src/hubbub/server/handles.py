@@ -67,6 +67,23 @@ class RoomHandle(_Handle):
         self._node.broker.publish(Publication(channel_of(self.key), event, ephemeral=True))
 
 
+class RoomHandles:
+    """The rooms of a hub. Called with a key, it gives that room; iterated over, those that somebody is in."""
+
+    def __init__(self, source: NodeSource) -> None:
+        self._source = source
+
+    def __call__(self, key: str) -> RoomHandle:
+        """Raises `Invalid` if `key` is no key."""
+        return RoomHandle(self._source, key)
+
+    def __len__(self) -> int:
+        return len(self._source().rooms)
+
+    def __iter__(self) -> Iterator[RoomHandle]:
+        return iter([RoomHandle(self._source, room.key) for room in self._source().rooms])
+
+
 class UserHandle(_Handle):
     """A user, connected or not."""
 

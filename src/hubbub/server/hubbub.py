@@ -18,7 +18,7 @@ from hubbub.node import Node
 from hubbub.server.admission import Admissions
 from hubbub.server.commands import BuiltInCommands
 from hubbub.server.configuration import load_settings
-from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
+from hubbub.server.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.server.raw_link import MessageHandler
 from hubbub.server.registry import Handler, Registry
@@ -85,6 +85,9 @@ class Hubbub:
         self._admissions: Admissions | None = None
         self._door: WebSocketDoor | None = None
         self.connections = Connections(lambda: self.node)
+        """All connections to this process."""
+        self.rooms = RoomHandles(lambda: self.node)
+        """`hub.rooms("general")` is a room, whether or not somebody is in it; `for room in hub.rooms`: those with."""
 
     @cached_property
     def router(self) -> APIRouter:
@@ -113,10 +116,6 @@ class Hubbub:
         return self._admissions
 
     # What an application sends.
-
-    def rooms(self, key: str) -> RoomHandle:
-        """A room, whether or not somebody is in it. Raises `Invalid` if `key` is no key."""
-        return RoomHandle(lambda: self.node, key)
 
     def users(self, key: str | int) -> UserHandle:
         """A user, connected or not. Raises `Invalid` if `key` is no key."""
