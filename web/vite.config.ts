@@ -25,10 +25,7 @@ export default defineConfig({
   },
   server: {
     fs: { allow: [path('.'), path('../clients')] },
-    proxy: {
-      '/ws': { target: SERVER, ws: true },
-      '/api': SERVER,
-    },
+    proxy: { '/ws': { target: SERVER, ws: true } },
   },
   test: {
     environment: 'node',

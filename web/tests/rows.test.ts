@@ -6,7 +6,17 @@ const NOON = new Date(2026, 10, 20, 12).getTime();
 const MINUTE = 60_000;
 
 function said(text: string, at: number, user = 'bob'): Said {
-  return { kind: 'said', id: `${user} ${text}`, user, name: user, text, at, state: 'sent' };
+  return {
+    kind: 'said',
+    id: `${user} ${text}`,
+    user,
+    name: user,
+    text,
+    at,
+    edited: false,
+    deleted: false,
+    state: 'sent',
+  };
 }
 
 const shape = (...lines: Said[]) =>

@@ -48,6 +48,23 @@ describe('what is said', () => {
     expect(words()).toEqual(['better words (sent)']);
   });
 
+  it('is one message with or without its key, if it has the same number', () => {
+    timeline.show(message('first words', { seq: 1, rev: 1, key: 'key-0001' }));
+    timeline.show(message('better words', { seq: 1, rev: 2 }));
+    expect(words()).toEqual(['better words (sent)']);
+  });
+
+  it('may be edited and deleted', () => {
+    timeline.show(message('first words', { seq: 1, rev: 1 }));
+    const change = { type: 'changed', room: 'general', seq: 1, user: 'bob' } as const;
+    timeline.change({ ...change, rev: 2, text: 'better words', edited: TS });
+    expect(timeline.lines[0]).toMatchObject({ text: 'better words', edited: true, deleted: false });
+    timeline.change({ ...change, rev: 3, deleted: TS });
+    expect(timeline.lines[0]).toMatchObject({ text: '', deleted: true });
+    timeline.show(message('first words', { seq: 1, rev: 1 }));
+    expect(timeline.lines[0]).toMatchObject({ deleted: true });
+  });
+
   it('may come from the server itself', () => {
     timeline.show(message('deployed', { kind: 'system' }));
     expect(timeline.lines[0]).toMatchObject({ kind: 'announced', text: 'deployed', at: AT });

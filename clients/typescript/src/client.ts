@@ -4,8 +4,8 @@
  */
 import { Connection, type ConnectionOptions, type Failure, type State } from './connection.js';
 import { fold } from './keys.js';
-import { Position } from './position.js';
-import type { Ack, ErrorEvent, Event, Joined, RoomPosition, SendMessage } from './protocol.js';
+import { Position, type Verdict } from './position.js';
+import type { Ack, ErrorEvent, Event, Joined, RoomPosition, SendMessage, Sync } from './protocol.js';
 
 /** A command's answer was an `error`. */
 export class CommandRefused extends Error {
@@ -120,9 +120,14 @@ export class Client {
         this.#sendJoin([...this.#positions.keys()]);
         return;
       case 'joined':
-        if (this.#accept(event)) this.#options.onEvent(event);
+        if (this.#joined(event)) this.#options.onEvent(event);
+        return;
+      case 'sync':
+        if (this.#caughtUp(event)) this.#options.onEvent(event);
         return;
       case 'message':
+      case 'changed':
+      case 'room':
         if (this.#follows(event.room, event.rev)) this.#options.onEvent(event);
         return;
       case 'ack':
@@ -136,22 +141,25 @@ export class Client {
     }
   }
 
-  #accept(event: Joined): boolean {
+  #joined(event: Joined): boolean {
+    if (event.recovered) return this.#caughtUp(event);
     const position = this.#positions.get(fold(event.room));
-    if (position === undefined) return false;
-    if (!event.recovered) {
-      position.startOver(event.rev, event.epoch);
-      return true;
-    }
-    const verdict = position.catchUp(event.since, event.rev);
-    if (verdict === 'gap') this.#sendJoin([event.room]);
-    return verdict === 'apply';
+    position?.startOver(event.rev, event.epoch);
+    return position !== undefined;
+  }
+
+  #caughtUp({ room, since, rev }: Joined | Sync): boolean {
+    return this.#judge(room, (position) => position.catchUp(since, rev));
   }
 
   #follows(room: string, rev: number | undefined): boolean {
+    return this.#judge(room, (position) => position.see(rev));
+  }
+
+  #judge(room: string, judge: (position: Position) => Verdict): boolean {
     const position = this.#positions.get(fold(room));
     if (position === undefined) return false;
-    const verdict = position.see(rev);
+    const verdict = judge(position);
     if (verdict === 'gap') this.#sendJoin([room]);
     return verdict === 'apply';
   }

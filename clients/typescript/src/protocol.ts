@@ -3,7 +3,8 @@
  * edits here are overwritten.
  */
 
-export type Command = SendMessage | Join | Leave | Typing | Ping | Pong;
+export type Command =
+  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Read | Typing | Follow | Unfollow | Ping | Pong;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -22,10 +23,16 @@ export type Event =
   | Welcome
   | Joined
   | MessageEvent
+  | ChangedEvent
+  | RoomEvent
+  | Sync
+  | HistoryPage
   | JoinEvent
   | LeaveEvent
   | Online
   | TypingEvent
+  | Following
+  | NotificationEvent
   | Ack
   | PongEvent
   | PingEvent
@@ -45,6 +52,37 @@ export interface Ack {
   [k: string]: unknown;
 }
 /**
+ * A message is no longer what it was: what is there replaces what was.
+ */
+export interface ChangedEvent {
+  type: 'changed';
+  room: string;
+  seq: number;
+  rev: number;
+  /**
+   * Who changed it.
+   */
+  user: string;
+  text?: string;
+  edited?: string;
+  /**
+   * Text, data, reactions, reply and pin are gone.
+   */
+  deleted?: string;
+  pinned?: boolean;
+  reactions?: Reaction[];
+  [k: string]: unknown;
+}
+export interface Reaction {
+  emoji: string;
+  count: number;
+  /**
+   * Some of those who reacted, the first ones first.
+   */
+  users: string[];
+  [k: string]: unknown;
+}
+/**
  * Say something in a room. Answered by `ack`.
  */
 export interface SendMessage {
@@ -53,12 +91,57 @@ export interface SendMessage {
   room: string;
   text: string;
   key?: string;
+  reply_to?: number;
   /**
    * The application's own object, at most 4 KB as JSON.
    */
   data?: {
     [k: string]: unknown;
   };
+  [k: string]: unknown;
+}
+/**
+ * Give one's own message another text. Answered by `ack`.
+ */
+export interface Edit {
+  type: 'edit';
+  id?: string;
+  room: string;
+  seq: number;
+  text: string;
+  [k: string]: unknown;
+}
+/**
+ * Take a message back: its text, its edits and its reactions are gone for good. Answered by `ack`.
+ */
+export interface Delete {
+  type: 'delete';
+  id?: string;
+  room: string;
+  seq: number;
+  [k: string]: unknown;
+}
+/**
+ * Put an emoji under a message, or take it away again. Answered by `ack`.
+ */
+export interface React {
+  type: 'react';
+  id?: string;
+  room: string;
+  seq: number;
+  emoji: string;
+  on?: boolean;
+  [k: string]: unknown;
+}
+/**
+ * Pin a message for everybody in the room, or unpin it. Answered by `ack`.
+ */
+export interface Pin {
+  type: 'pin';
+  id?: string;
+  room: string;
+  seq: number;
+  on?: boolean;
   [k: string]: unknown;
 }
 /**
@@ -100,6 +183,29 @@ export interface Leave {
   [k: string]: unknown;
 }
 /**
+ * A page of messages: before, after or around a `seq`; without any, the latest. Answered by `history`.
+ */
+export interface History {
+  type: 'history';
+  id?: string;
+  room: string;
+  before?: number;
+  after?: number;
+  around?: number;
+  limit?: number;
+  [k: string]: unknown;
+}
+/**
+ * I have read up to here. Answered by `ack` with the pointer's place: it only ever rises.
+ */
+export interface Read {
+  type: 'read';
+  id?: string;
+  room: string;
+  seq: number;
+  [k: string]: unknown;
+}
+/**
  * This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`.
  */
 export interface Typing {
@@ -107,6 +213,24 @@ export interface Typing {
   id?: string;
   room: string;
   active?: boolean;
+  [k: string]: unknown;
+}
+/**
+ * Be told what is published to a topic, or below a pattern such as `orders.*`. Answered by `following`.
+ */
+export interface Follow {
+  type: 'follow';
+  id?: string;
+  topic: string;
+  [k: string]: unknown;
+}
+/**
+ * No longer be told. Answered by `ack`.
+ */
+export interface Unfollow {
+  type: 'unfollow';
+  id?: string;
+  topic: string;
   [k: string]: unknown;
 }
 /**
@@ -255,6 +379,8 @@ export interface OnlineUser {
 }
 /**
  * Somebody said something. In rooms that store nothing there is no `seq` and no `rev`.
+ *
+ * A deleted message stays as a row that says so, with an empty text.
  */
 export interface MessageEvent {
   type: 'message';
@@ -267,9 +393,85 @@ export interface MessageEvent {
   text: string;
   ts: string;
   key?: string;
+  /**
+   * The `seq` of the message that this one answers.
+   */
+  reply_to?: number;
+  quote?: Quote;
   data?: {
     [k: string]: unknown;
   };
+  /**
+   * When it was last edited.
+   */
+  edited?: string;
+  /**
+   * When it was deleted.
+   */
+  deleted?: string;
+  pinned?: boolean;
+  reactions?: Reaction[];
+  [k: string]: unknown;
+}
+/**
+ * The message that another one replies to, as it was when this was read.
+ */
+export interface Quote {
+  user: string;
+  name: string;
+  /**
+   * Its beginning.
+   */
+  text: string;
+  deleted?: boolean;
+  [k: string]: unknown;
+}
+/**
+ * Something of the room itself changed.
+ */
+export interface RoomEvent {
+  type: 'room';
+  room: string;
+  rev: number;
+  /**
+   * Messages up to this `seq` are gone.
+   */
+  floor?: number;
+  [k: string]: unknown;
+}
+/**
+ * All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one.
+ */
+export interface Sync {
+  type: 'sync';
+  room: string;
+  since: number;
+  rev: number;
+  floor: number;
+  /**
+   * Who wrote these messages.
+   */
+  users: OnlineUser[];
+  messages: MessageEvent[];
+  [k: string]: unknown;
+}
+/**
+ * The answer to `history`: messages in the order of their `seq`.
+ */
+export interface HistoryPage {
+  type: 'history';
+  id?: string;
+  room: string;
+  rev: number;
+  /**
+   * Who wrote these messages.
+   */
+  users: OnlineUser[];
+  messages: MessageEvent[];
+  /**
+   * Whether there are more in the direction that was asked for.
+   */
+  more: boolean;
   [k: string]: unknown;
 }
 /**
@@ -313,6 +515,30 @@ export interface TypingEvent {
   user: string;
   name: string;
   active: boolean;
+  [k: string]: unknown;
+}
+/**
+ * The answer to `follow`.
+ */
+export interface Following {
+  type: 'following';
+  id?: string;
+  topic: string;
+  [k: string]: unknown;
+}
+/**
+ * A program has published something to a topic that this connection follows.
+ */
+export interface NotificationEvent {
+  type: 'notification';
+  topic: string;
+  title: string;
+  message?: string;
+  level?: 'info' | 'success' | 'warning' | 'error';
+  data?: {
+    [k: string]: unknown;
+  };
+  ts: string;
   [k: string]: unknown;
 }
 /**

@@ -138,6 +138,39 @@ describe('order', () => {
   });
 });
 
+describe('catching up', () => {
+  const sync: Event = { type: 'sync', room: 'general', since: 7, rev: 9, floor: 0, users: [], messages: [] };
+
+  beforeEach(() => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    wires.last.arrives({ ...joined, rev: 7 });
+  });
+
+  it('follows a sync that begins where it is', () => {
+    wires.last.arrives(sync);
+    wires.last.arrives(message('nine again', 9));
+    wires.last.arrives(message('ten', 10));
+    expect(events).toContainEqual(sync);
+    expect(texts()).toEqual(['ten']);
+  });
+
+  it('joins again where a sync begins too late', () => {
+    wires.last.arrives({ ...sync, since: 8 });
+    expect(events).not.toContainEqual({ ...sync, since: 8 });
+    expect(wires.last.sent.at(-1)).toMatchObject({ rooms: [{ room: 'general', rev: 7 }] });
+  });
+
+  it('counts changes as well as messages', () => {
+    const changed: Event = { type: 'changed', room: 'general', seq: 3, rev: 8, user: 'bob', pinned: true };
+    wires.last.arrives(changed);
+    wires.last.arrives({ type: 'room', room: 'general', rev: 9, floor: 2 });
+    wires.last.arrives(message('ten', 10));
+    expect(events).toContainEqual(changed);
+    expect(texts()).toEqual(['ten']);
+  });
+});
+
 describe('saying', () => {
   beforeEach(() => wires.last.arrives(welcome));
 

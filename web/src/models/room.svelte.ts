@@ -5,7 +5,10 @@ import { mentions, type Me } from './text';
 import { Timeline } from './timeline.svelte';
 import { TypingSign, Typists } from './typing.svelte';
 
-export type RoomEvent = Extract<Event, { type: 'joined' | 'message' | 'join' | 'leave' | 'online' | 'typing' }>;
+export type RoomEvent = Extract<
+  Event,
+  { type: 'joined' | 'sync' | 'message' | 'changed' | 'join' | 'leave' | 'online' | 'typing' }
+>;
 
 export interface RoomOptions {
   clock: Clock;
@@ -55,6 +58,12 @@ export class Room {
         break;
       case 'message':
         this.#said(event, isMe);
+        break;
+      case 'sync':
+        for (const message of event.messages) this.timeline.show(message);
+        break;
+      case 'changed':
+        this.timeline.change(event);
         break;
       case 'join':
         this.people.came({ user: event.user, name: event.name, guest: event.guest }, event.online);

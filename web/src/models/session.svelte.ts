@@ -204,7 +204,9 @@ export class Session {
         this.#refused(event);
         break;
       case 'joined':
+      case 'sync':
       case 'message':
+      case 'changed':
       case 'join':
       case 'leave':
       case 'online':

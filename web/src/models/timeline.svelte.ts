@@ -3,7 +3,7 @@
  * server numbers them, and by their sender's `key` until then; positions and gaps in the log are the
  * client's business, not this page's.
  */
-import type { Ack, MessageEvent } from 'hubbub-client';
+import type { Ack, ChangedEvent, MessageEvent } from 'hubbub-client';
 
 export interface Said {
   kind: 'said';
@@ -17,6 +17,8 @@ export interface Said {
   name: string;
   text: string;
   at: number;
+  edited: boolean;
+  deleted: boolean;
   state: 'sending' | 'sent' | 'failed';
 }
 
@@ -48,6 +50,8 @@ export interface Missed {
 
 export type Line = Said | Announced | Moved | Missed;
 
+const UNCHANGED = { edited: false, deleted: false };
+
 /** A page that stays open for a week must not grow for a week. */
 const KEPT = 1000;
 
@@ -63,9 +67,22 @@ export class Timeline {
     return this.lines.length === 0;
   }
 
-  /** Something was said, changed or said again; the higher `rev` wins. */
+  /** Something was said, or is told again; the higher `rev` wins. */
   show(event: MessageEvent): void {
     this.#put(this.#lineOf(event));
+  }
+
+  change({ seq, rev, text, edited, deleted }: ChangedEvent): void {
+    const line = this.#settled.find((other) => seqOf(other) === seq);
+    if (line?.kind !== 'said') return;
+    const words = deleted === undefined ? (text ?? line.text) : '';
+    this.#put({
+      ...line,
+      rev,
+      text: words,
+      edited: line.edited || edited !== undefined,
+      deleted: line.deleted || deleted !== undefined,
+    });
   }
 
   /** The room as it is now, nothing of before: the server could not bring us up to date. */
@@ -100,7 +117,7 @@ export class Timeline {
 
   /** Shows my message before the server has it. */
   send(user: string, name: string, text: string, key: string, at: number): void {
-    const line: Said = { kind: 'said', id: idOf(user, key), key, user, name, text, at, state: 'sending' };
+    const line: Said = { kind: 'said', id: idOf(user, key), key, user, name, text, at, ...UNCHANGED, state: 'sending' };
     this.#pending = [...this.#pending.filter(({ id }) => id !== line.id), line];
   }
 
@@ -118,12 +135,13 @@ export class Timeline {
 
   #put(line: Said | Announced): void {
     this.#pending = this.#pending.filter(({ id }) => id !== line.id);
-    const known = this.#settled.findLastIndex(({ id }) => id === line.id);
-    if (known < 0) {
-      this.#insert(line);
-    } else if (isNewer(line, this.#settled[known])) {
-      this.#settled = this.#settled.with(known, line);
-    }
+    // What comes from the store may have left its key behind, but never its number.
+    const known = this.#settled.findLastIndex(
+      (other) => other.id === line.id || (line.seq !== undefined && seqOf(other) === line.seq),
+    );
+    const knownLine = this.#settled[known];
+    if (knownLine === undefined) this.#insert(line);
+    else if (isNewer(line, knownLine)) this.#settled = this.#settled.with(known, { ...line, id: knownLine.id });
   }
 
   #lineOf(event: MessageEvent): Said | Announced {
@@ -131,7 +149,9 @@ export class Timeline {
     const at = Date.parse(event.ts);
     const id = this.#idOf(event);
     if (event.kind === 'system') return { kind: 'announced', id, seq, rev, text, at };
-    return { kind: 'said', id, seq, rev, key, user, name, text, at, state: 'sent' };
+    const edited = event.edited !== undefined;
+    const deleted = event.deleted !== undefined;
+    return { kind: 'said', id, seq, rev, key, user, name, text, at, edited, deleted, state: 'sent' };
   }
 
   #idOf({ user, key, seq }: MessageEvent): string {
@@ -171,7 +191,7 @@ function seqOf(line: Line): number | undefined {
   return 'seq' in line ? line.seq : undefined;
 }
 
-function isNewer(line: Said | Announced, known: Line | undefined): boolean {
-  const knownRev = known !== undefined && 'rev' in known ? known.rev : undefined;
+function isNewer(line: Said | Announced, known: Line): boolean {
+  const knownRev = 'rev' in known ? known.rev : undefined;
   return line.rev !== undefined && (knownRev === undefined || line.rev > knownRev);
 }
