@@ -127,8 +127,11 @@ class Batch:
         self._ts = timestamp(now / 1000)
         self._people: dict[tuple[str, str], _Person] = {}
         self._heads: dict[str, _Head] = {}
+        """By the room's key as the requests spell it."""
         self._keyed: dict[tuple[int, int, str], _Keyed] = {}
         self._messages: dict[tuple[int, int], _Message] = {}
+        self._targets: set[tuple[int, int]] = set()
+        """Room and seq of the messages that the requests are about; some may be sent by this very batch."""
         self._reactions = _Reactions()
         self._added: list[tuple[Any, ...]] = []
         self._kept_edits: list[tuple[int, int, int, str]] = []
@@ -137,15 +140,15 @@ class Batch:
         """Find and lock all that the requests touch. New people, and rooms that are spoken in, come to be."""
         sends = [request for request in requests if isinstance(request, Send)]
         changes = [request for request in requests if isinstance(request, MessageChange)]
-        self._find_people([*(send.author for send in sends), *(change.author for change in changes)])
-        self._lock_rooms({fold(request.room) for request in requests}, {fold(send.room): send.room for send in sends})
+        self._find_people([request.author for request in requests])
+        self._lock_rooms({request.room for request in requests}, {send.room for send in sends})
         self._find_keys(sends)
         self._find_messages(sends, changes)
         self._find_reactions([change for change in changes if isinstance(change, React)])
 
     def decide(self, request: Request) -> Outcome:
         """What comes of one request, given all before it. Raises a `RequestError`, and then it changed nothing."""
-        head = self._heads.get(fold(request.room))
+        head = self._heads.get(request.room)
         if head is None:
             raise NotFound(f"there is no room {request.room!r}", room=request.room)
         match request:
@@ -163,7 +166,7 @@ class Batch:
     def write(self) -> None:
         """Write what changed."""
         run = self._transaction.run
-        heads = [(head.id, head.seq, head.rev) for head in self._heads.values() if head.is_moved]
+        heads = sorted({(head.id, head.seq, head.rev) for head in self._heads.values() if head.is_moved})
         if not heads:
             return
         if self._added:
@@ -234,26 +237,30 @@ class Batch:
         known |= found
         return found
 
-    def _lock_rooms(self, wanted: set[str], spoken_in: dict[str, str]) -> None:
+    def _lock_rooms(self, spellings: set[str], spoken_in: set[str]) -> None:
         known = self._remembered("rooms")
-        missing = sorted(wanted - set(known))
+        folded_of = {room: fold(room) for room in spellings}
+        wanted = set(folded_of.values())
         ids = {folded: known[folded] for folded in wanted if folded in known}
-        if missing:
-            found = {folded: id for id, folded in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(missing))}
+        if missing := sorted(wanted - set(ids)):
+            found = self._room_ids(missing)
             known |= found
             ids |= found
-            added = [(spoken_in[folded], folded) for folded in missing if folded not in ids and folded in spoken_in]
+            added = {folded_of[room]: (room, folded_of[room]) for room in spoken_in if folded_of[room] not in ids}
             if added:
-                self._transaction.run(sql.ADD_ROOMS, added=added)
-                new = [folded for _, folded in added]
-                ids |= {folded: id for id, folded in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(new))}
+                self._transaction.run(sql.ADD_ROOMS, added=list(added.values()))
+                ids |= self._room_ids(sorted(added))
         if ids:
             locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
-            self._heads = {fold(row[1]): _Head(*row) for row in locked}
+            heads = {fold(row[1]): _Head(*row) for row in locked}
+            self._heads = {room: heads[folded] for room, folded in folded_of.items() if folded in heads}
+
+    def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
+        return {key: id for id, key in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(folded))}
 
     def _find_keys(self, sends: Sequence[Send]) -> None:
         wanted = {
-            (self._heads[fold(send.room)].id, self._people[send.author.address].id, send.key)
+            (self._heads[send.room].id, self._people[send.author.address].id, send.key)
             for send in sends
             if send.key is not None
         }
@@ -264,18 +271,18 @@ class Batch:
             }
 
     def _find_messages(self, sends: Sequence[Send], changes: Sequence[MessageChange]) -> None:
-        targets = [(fold(change.room), change.seq) for change in changes]
-        targets += [(fold(send.room), send.reply_to) for send in sends if send.reply_to is not None]
-        wanted = {(self._heads[room].id, seq) for room, seq in targets if room in self._heads}
-        if wanted:
-            found = [_Message(*row) for row in self._transaction.rows(sql.FIND_MESSAGES, wanted=sorted(wanted))]
+        about = [(change.room, change.seq) for change in changes]
+        about += [(send.room, send.reply_to) for send in sends if send.reply_to is not None]
+        self._targets = {(self._heads[room].id, seq) for room, seq in about if room in self._heads}
+        if self._targets:
+            found = [_Message(*row) for row in self._transaction.rows(sql.FIND_MESSAGES, wanted=sorted(self._targets))]
             self._messages = {(message.room_id, message.seq): message for message in found}
 
     def _find_reactions(self, reacts: Sequence[React]) -> None:
         wanted = {
-            (self._heads[fold(react.room)].id, react.seq, react.emoji, self._people[react.author.address].id)
+            (self._heads[react.room].id, react.seq, react.emoji, self._people[react.author.address].id)
             for react in reacts
-            if fold(react.room) in self._heads
+            if react.room in self._heads
         }
         if wanted:
             found = self._transaction.rows(sql.FIND_REACTIONS, wanted=sorted(wanted))
@@ -321,12 +328,13 @@ class Batch:
                 send.data,
             )
         )
-        self._messages[head.id, head.seq] = _Message(
-            head.id, head.seq, rev, person.id, send.text, None, None, None, None, person.key, person.name
-        )
+        if (head.id, head.seq) in self._targets:
+            self._messages[head.id, head.seq] = _Message(
+                head.id, head.seq, rev, person.id, send.text, None, None, None, None, person.key, person.name
+            )
         if send.key is not None:
             self._keyed[head.id, person.id, send.key] = _Keyed(digest, head.seq, rev, self._now)
-        event = MessageEvent.model_construct(
+        event = MessageEvent(
             room=head.key,
             seq=head.seq,
             rev=rev,
@@ -371,7 +379,7 @@ class Batch:
         reaction = (head.id, message.seq, react.emoji, person.id)
         if (reaction in self._reactions.after) == react.on:
             return Changed(head.key, message.rev, None)
-        reactions = [Reaction.model_construct(**given) for given in from_json(message.reactions or "[]")]
+        reactions = [Reaction(**given) for given in from_json(message.reactions or "[]")]
         if react.on:
             _add_reaction(reactions, react.emoji, person.key)
             self._reactions.after.add(reaction)
@@ -398,7 +406,7 @@ class Batch:
     def _changed(self, head: _Head, message: _Message, author: Author, **fields: Any) -> Changed:
         message.rev = head.next_rev()
         message.is_changed = True
-        event = ChangedEvent.model_construct(
+        event = ChangedEvent(
             room=head.key,
             seq=message.seq,
             rev=message.rev,
@@ -417,7 +425,7 @@ def _add_reaction(reactions: list[Reaction], emoji: str, user: str) -> None:
             return
     if len(reactions) >= REACTION_KINDS:
         raise TooLarge(f"a message has at most {REACTION_KINDS} different reactions")
-    reactions.append(Reaction.model_construct(emoji=emoji, count=1, users=[user]))
+    reactions.append(Reaction(emoji=emoji, count=1, users=[user]))
 
 
 def _remove_reaction(reactions: list[Reaction], emoji: str, user: str) -> None:

@@ -152,7 +152,7 @@ def _users(users: Iterable[OnlineUser]) -> list[OnlineUser]:
 def _message(room: str, row: Sequence[Any]) -> MessageEvent:
     # Not validated again: it was when it came in, and a page is made of hundreds.
     (seq, rev, user, name, _, kind, text, ts, key, reply_to, data, edited, deleted, pinned, reactions, *quoted) = row
-    return MessageEvent.model_construct(
+    return MessageEvent(
         room=room,
         seq=seq,
         rev=rev,
@@ -168,14 +168,14 @@ def _message(room: str, row: Sequence[Any]) -> MessageEvent:
         edited=_time(edited) if edited is not None else None,
         deleted=_time(deleted) if deleted is not None else None,
         pinned=True if pinned is not None else None,
-        reactions=[Reaction.model_construct(**one) for one in from_json(reactions)] if reactions else None,
+        reactions=[Reaction(**one) for one in from_json(reactions)] if reactions else None,
     )
 
 
 def _quote(user: str | None, name: str, text: str, deleted: int | None) -> Quote | None:
     if user is None:
         return None
-    return Quote.model_construct(user=user, name=name, text=text, deleted=True if deleted is not None else None)
+    return Quote(user=user, name=name, text=text, deleted=True if deleted is not None else None)
 
 
 def _time(milliseconds: int) -> str:

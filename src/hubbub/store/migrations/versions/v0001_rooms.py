@@ -71,7 +71,8 @@ def upgrade() -> None:
     op.create_index(
         "messages_key",
         "messages",
-        ["room_id", "user_id", "key"],
+        # The key first: where clients make keys that begin with the time, new entries stand together at the end.
+        ["key", "user_id", "room_id"],
         unique=True,
         sqlite_where=keyed,
         postgresql_where=keyed,
