@@ -6,7 +6,8 @@
                 await alice.send({"text": "hello"})
                 await alice.expect("message", text="hello")
 
-The server is uvicorn with Hubbub's protocol classes, in the test's own event loop, on a free port of 127.0.0.1.
+The server is uvicorn with Hubbub's protocol classes, in the test's own event loop, on a free port of 127.0.0.1. With
+pytest, the fixtures of `hubbub.testing.fixtures` save an indentation.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from hubbub.server.configuration import load_settings
 from hubbub.server.serving import HubbubServer, server_config
 from hubbub.settings import Settings
 
@@ -86,6 +88,10 @@ class TestClient:
         """End without a close frame, as a phone in a tunnel does."""
         self._connection.transport.abort()
 
+    def fall_silent(self) -> None:
+        """Stay connected, but read nothing and answer no ping, as a laptop does that sleeps."""
+        self._connection.transport.pause_reading()
+
     async def _within(self, waiting: Any, what: str) -> Any:
         try:
             return await asyncio.wait_for(waiting, self._timeout)
@@ -127,13 +133,22 @@ class TestServer:
 async def serving(
     app: Any, *, settings: Settings | None = None, plain: bool = False, timeout: float = TIMEOUT
 ) -> AsyncIterator[TestServer]:
-    """Serve an ASGI application for as long as the block runs. `plain` serves it by uvicorn's own protocol classes,
-    as any other ASGI server would. `timeout` is in seconds."""
+    """Serve an ASGI application for as long as the block runs.
+
+    `settings` are the server's, read from the environment if not given; a hub has its own. `plain` serves by uvicorn's
+    own protocol classes, as any other ASGI server would. `timeout` is in seconds, and bounds every wait.
+
+    Raises RuntimeError if the application does not start.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
+    settings = settings or load_settings()
     if plain:
-        config = uvicorn.Config(app, log_config=None, lifespan="on", access_log=False)
+        heartbeat = settings.heartbeat
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="on", access_log=False, ws_ping_interval=heartbeat, ws_ping_timeout=heartbeat
+        )
     else:
-        config = server_config(app, settings or Settings())
+        config = server_config(app, settings)
     ready = asyncio.Event()
     server = _InProcessServer(config, on_ready=ready.set)
     task = asyncio.ensure_future(server.serve([listener]))
