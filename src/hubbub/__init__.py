@@ -20,6 +20,7 @@ from hubbub.wire.identity import User
 if TYPE_CHECKING:
     from hubbub.accounts.policies import Action
     from hubbub.hub.connection import Connection
+    from hubbub.server.credentials import bearer_token
     from hubbub.server.hooks import Draft
     from hubbub.server.hubbub import Hubbub
     from hubbub.server.rate_limit import RateLimit
@@ -44,6 +45,7 @@ __all__ = [
     "Settings",
     "Unavailable",
     "User",
+    "bearer_token",
     "run",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "Draft": "hubbub.server.hooks",
     "Hubbub": "hubbub.server.hubbub",
     "RateLimit": "hubbub.server.rate_limit",
+    "bearer_token": "hubbub.server.credentials",
     "run": "hubbub.server.serving",
 }
 

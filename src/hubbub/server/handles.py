@@ -51,6 +51,13 @@ class RoomHandle(_Handle):
         """At most 100 of those who are in the room."""
         return self._node.rooms.users(self.key)
 
+    def require(self, connection: Connection) -> None:
+        """Begin with this in a command of the application's own that addresses a room.
+
+        Raises `Forbidden` unless the connection has joined the room.
+        """
+        self._node.rooms.joined_by(connection, self.key)
+
     async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """Say something to everybody in the room, as the application (`kind: system`).
 

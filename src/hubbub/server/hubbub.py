@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Policy
 from hubbub.accounts.signing_key import load_signing_key
-from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.errors import ConfigurationError, NotStarted
 from hubbub.node import Node
 from hubbub.server.admission import Admissions
 from hubbub.server.commands import BuiltInCommands
@@ -22,8 +22,8 @@ from hubbub.server.handles import Connections, RoomHandles, TopicHandle, UserHan
 from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.server.raw_link import MessageHandler
 from hubbub.server.registry import Handler, Registry
-from hubbub.server.router import build_router
-from hubbub.server.websocket import WebSocketDoor
+from hubbub.server.router import build_router, not_a_key
+from hubbub.server.websocket import WebSocketDoor, refuse
 from hubbub.settings import Settings
 from hubbub.wire.commands import Command, Join
 from hubbub.wire.events import Event
@@ -128,7 +128,12 @@ class Hubbub:
     # Addresses of an application's own.
 
     async def serve(
-        self, websocket: WebSocket, user: Any, *, room: str | None = None, on_message: MessageHandler | None = None
+        self,
+        websocket: WebSocket,
+        user: Any = None,
+        *,
+        room: str | None = None,
+        on_message: MessageHandler | None = None,
     ) -> None:
         """Serve a WebSocket route of the application's own; return from the route after it.
 
@@ -136,15 +141,16 @@ class Hubbub:
             async def item_chat(websocket: WebSocket, item: str, user: Annotated[User, Depends(login)]) -> None:
                 await hub.serve(websocket, user, room=f"item:{item}")
 
-        With `room` the connection joins it, through the easy door. With `on_message` the socket speaks the
-        application's own protocol: each message goes to this function, as str or bytes. `user` is what
-        `authenticate` could return; None for a guest. Raises `Invalid` if `room` is no key.
+        With `room` the connection joins it, through the easy door; a room that is no key is refused with 400. With
+        `on_message` the socket speaks the application's own protocol: each message goes to this function, as str or
+        bytes. `user` is what `authenticate` could return; None for a guest.
         """
         if on_message is not None:
             await self.door.serve_raw(websocket, user, on_message)
             return
         if room is not None and not is_key(room):
-            raise Invalid(f"{room!r} is no room key")
+            await refuse(websocket, not_a_key("room", room))
+            return
         await self.door.serve(websocket, user, room=room, first=Join(room=room) if room is not None else None)
 
     # What an application takes part in.
@@ -186,6 +192,8 @@ class Hubbub:
         What it returns is the answer: a `Reply`, or None for an `ack`. The model takes part in the schema and the
         TypeScript types as the built-in ones do. Raises TypeError if the model can't be told from the annotations,
         ValueError if its `type` is taken.
+
+        Commands are strict: a field that JSON cannot say by itself (datetime, UUID, Enum) takes `Field(strict=False)`.
         """
         hints = get_type_hints(handler)
         hints.pop("return", None)

@@ -44,9 +44,6 @@ def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
 
     @router.websocket("/ws/chat/{room}")
     async def chat(websocket: WebSocket, room: str, account: Any = authenticated) -> None:
-        if not is_key(room):
-            await refuse(websocket, not_a_key("room", room))
-            return
         await hub.serve(websocket, account, room=room)
 
     @router.websocket("/ws/notify/{topic}")
