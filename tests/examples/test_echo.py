@@ -1,0 +1,22 @@
+"""Echo: text, JSON and binary, each as what it was."""
+
+from examples.echo import app
+from tests.examples.conftest import Start
+
+
+async def test_text_json_and_bytes_come_back_as_what_they_are(start: Start) -> None:
+    server = await start(app)
+    async with server.connect("/ws") as alice:
+        await alice.send("hello")
+        assert await alice.receive() == "echo: hello"
+        await alice.send({"answer": [42]})
+        assert await alice.receive() == {"echo": {"answer": [42]}}
+        await alice.send(b"\x00\xff")
+        assert await alice.receive() == b"\x00\xff"
+
+
+async def test_what_only_begins_like_json_is_text(start: Start) -> None:
+    server = await start(app)
+    async with server.connect("/ws") as alice:
+        await alice.send("{not json")
+        assert await alice.receive() == "echo: {not json"
