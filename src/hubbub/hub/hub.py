@@ -34,6 +34,9 @@ BEATS = 25
 
 SILENT_BEATS = 2
 
+HELD = 5_000
+"""Publications kept for one connection that is catching up."""
+
 Write = Callable[[Any], None]
 ChannelHook = Callable[[str], Awaitable[None]]
 
@@ -58,6 +61,7 @@ class Channel:
         "congested",
         "delivered",
         "flush",
+        "held",
         "joining",
         "name",
         "opened",
@@ -73,6 +77,8 @@ class Channel:
         self.writers: dict[Format, dict[Connection, Write]] = {}
         self.congested: dict[Connection, Gap | None] = {}
         """Those left out for now, and what they have missed that must be recovered."""
+        self.held: dict[Connection, list[Publication]] = {}
+        """Those who are catching up, and what has been published meanwhile: they get it afterwards."""
         self.pending: dict[Format, list[bytes]] = {}
         """What this turn of the loop delivered, in each format that somebody here uses."""
         self.recoverable = False
@@ -90,12 +96,13 @@ class Channel:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.writers or self.congested or self.joining)
+        return not (self.writers or self.congested or self.held or self.joining)
 
     def subscribers(self) -> Iterator[Connection]:
         for writers in self.writers.values():
             yield from writers
         yield from self.congested
+        yield from self.held
 
 
 class Hub:
@@ -203,14 +210,16 @@ class Hub:
     def count(self, channel: str) -> int:
         """How many connections of this process are subscribed to a channel."""
         found = self._channels.get(channel)
-        return sum(map(len, found.writers.values())) + len(found.congested) if found is not None else 0
+        if found is None:
+            return 0
+        return sum(map(len, found.writers.values())) + len(found.congested) + len(found.held)
 
     def of_user(self, key: str) -> list[Connection]:
         """A user's connections to this process, the oldest first."""
         return list(self._users.get(fold(key), ()))
 
-    async def subscribe(self, connection: Connection, name: str) -> None:
-        """Deliver to `connection` what is published in a channel from now on.
+    async def subscribe(self, connection: Connection, name: str, *, hold: bool = False) -> None:
+        """Deliver to `connection` what is published in a channel from now on; with `hold`, from `let_go` on.
 
         Returns when the broker has confirmed the subscription, so that nothing published later is missed. Raises
         what `open_channel` raised; then nothing was subscribed.
@@ -229,7 +238,12 @@ class Hub:
                 channel.opened = None
             opened.result()
             if connection.is_open:
-                self._add(channel, connection)
+                self._flush(channel)
+                connection.channels[name] = None
+                if hold:
+                    channel.held[connection] = []
+                else:
+                    self._add(channel, connection)
         finally:
             channel.joining -= 1
             self._forget_if_empty(channel)
@@ -245,17 +259,19 @@ class Hub:
         if channel is None:
             return
         self._flush(channel)
+        self._take_out(channel, connection)
+        self._forget_if_empty(channel)
+
+    def _take_out(self, channel: Channel, connection: Connection) -> None:
         channel.congested.pop(connection, None)
+        channel.held.pop(connection, None)
         writers = channel.writers.get(connection.format)
         if writers is not None:
             writers.pop(connection, None)
             if not writers:
                 del channel.writers[connection.format]
-        self._forget_if_empty(channel)
 
     def _add(self, channel: Channel, connection: Connection) -> None:
-        self._flush(channel)
-        connection.channels[channel.name] = None
         if connection in self._stalled:
             channel.congested.setdefault(connection, None)
         else:
@@ -306,7 +322,13 @@ class Hub:
                 channel.pending[form] = [piece]
             else:
                 pending.append(piece)
+        for connection, kept in list(channel.held.items()):
+            kept.append(publication)
+            if len(kept) > HELD:
+                connection.close(CloseCode.TRY_AGAIN_LATER, "too much happened while it was catching up")
         if not publication.ephemeral:
+            if channel.position is None and publication.position is not None:
+                channel.position = publication.position - 1
             channel.recoverable = True
             channel.delivered = publication.position
         self._dirty[channel] = None
@@ -412,17 +434,57 @@ class Hub:
                     channel.congested[connection] = channel.unwritten.get(connection.format)
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
-        """Its buffer has drained: serve it again. Returns where it has gaps: channel and position before the gap."""
+        """Its buffer has drained: serve it again, but where it has gaps, held until `let_go`.
+
+        Returns those channels, each with the position before the gap.
+        """
         self._stalled.pop(connection, None)
         missed: dict[str, int | None] = {}
         for name in connection.channels:
             channel = self._channels[name]
             self._flush(channel)
+            if connection in channel.held:
+                continue
             gap = channel.congested.pop(connection, None)
-            if gap is not None:
+            if gap is None:
+                self._add(channel, connection)
+            else:
                 missed[name] = gap.position
-            channel.writers.setdefault(connection.format, {})[connection] = connection.transport.write
+                channel.held[connection] = []
         return missed
+
+    # Catching up.
+
+    def hold(self, connection: Connection, name: str) -> None:
+        """Keep what is published in a channel from this connection until `let_go`, so that what is read for it from
+        the store meanwhile arrives first."""
+        channel = self._channels[name]
+        self._flush(channel)
+        if connection not in channel.held:
+            self._take_out(channel, connection)
+            channel.held[connection] = []
+
+    def let_go(self, connection: Connection, name: str, *, after: int | None = None) -> None:
+        """Deliver what was kept, without what the connection was given up to the position `after`, and go on live."""
+        channel = self._channels.get(name)
+        if channel is None or connection not in channel.held:
+            return
+        self._flush(channel)
+        kept = [
+            publication
+            for publication in channel.held.pop(connection)
+            if after is None or publication.position is None or publication.position > after
+        ]
+        self._add(channel, connection)
+        if connection in self._stalled:
+            durable = [publication.position for publication in kept if not publication.ephemeral]
+            if durable:
+                position = durable[0]
+                channel.congested[connection] = Gap(position - 1 if position is not None else None)
+            return
+        form = connection.format
+        for chunk in form.chunks([form.piece(publication) for publication in kept]):
+            connection.transport.write(chunk)
 
     # Time.
 

@@ -12,3 +12,5 @@ class User:
     key: str
     name: str
     guest: bool = False
+    identity: str = ""
+    """Tells a guest from an earlier one of the same key, who was somebody else; empty for those with an account."""
