@@ -77,9 +77,10 @@ class Recorder:
 
 
 class Listener:
-    """A receiver that keeps what it hears."""
+    """A receiver that keeps what it hears. It has nothing to catch up with, so it goes on at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.heard: list[tuple[int, bytes]] = []
         self.missed: list[dict[str, int | None]] = []
         self.endings: list[tuple[int, str]] = []
@@ -89,6 +90,8 @@ class Listener:
 
     def drained(self, missed: dict[str, int | None]) -> None:
         self.missed.append(missed)
+        for channel in missed:
+            self._connection.hub.let_go(self._connection, channel)
 
     def closed(self, code: int, reason: str) -> None:
         self.endings.append((code, reason))
@@ -102,7 +105,7 @@ class Person:
     ) -> None:
         self.connection = Connection(hub, id=id or name, user=User(name, name.title()), format=form)
         self.transport = Recorder(self.connection, capacity)
-        self.listener = Listener()
+        self.listener = Listener(self.connection)
         self.connection.transport = self.transport
         self.connection.receiver = self.listener
         self._form = form
