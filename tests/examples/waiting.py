@@ -1,0 +1,19 @@
+"""For what a test can only look at again and again."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+
+DEADLINE = 10.0
+INTERVAL = 0.01
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Returns once it holds. Raises TimeoutError if that takes longer than the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        while not await _settled(holds()):  # noqa: ASYNC110 - logs and routes raise no event
+            await asyncio.sleep(INTERVAL)
+
+
+async def _settled(answer: bool | Awaitable[bool]) -> bool:
+    return await answer if inspect.isawaitable(answer) else answer
