@@ -17,6 +17,8 @@ from hubbub.accounts.guests import Guests
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
+from hubbub.chat.catching_up import CatchingUp
+from hubbub.chat.log import RoomLog
 from hubbub.chat.messages import Messages
 from hubbub.chat.rooms import Rooms
 from hubbub.chat.typing_indicators import TypingIndicators
@@ -24,9 +26,12 @@ from hubbub.errors import NotStarted
 from hubbub.hub.hub import BEATS, Hub
 from hubbub.limits import AddressLimit
 from hubbub.settings import Settings
+from hubbub.store.base import Engine
+from hubbub.store.database import Database
 from hubbub.topics.notifications import Notifications
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
+from hubbub.wire.keys import KeyPatterns, fold
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub")
@@ -39,11 +44,18 @@ CLOSES_PER_SECOND = 500
 class Node:
     """Everything that lives as long as the server does. Use it between `start` and `stop`, in one event loop."""
 
-    def __init__(self, settings: Settings, *, signing_key: bytes, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        signing_key: bytes,
+        policy: Policy | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         self.settings = settings
         self.id = secrets.token_hex(4)
         self.epoch = secrets.token_hex(6)
-        """Names one unbroken life of the rooms' numbers; without a store they live as long as the node."""
+        """Names one unbroken life of the rooms' numbers. The database keeps it; without one it is the node's own."""
         self.policy = policy or allow_everybody
         self.broker: Broker = MemoryBroker()
         self.hub = Hub(
@@ -62,11 +74,15 @@ class Node:
             linger=settings.linger,
             rooms_per_connection=settings.rooms_per_connection,
         )
-        self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time)
+        self.database = Database(engine) if engine is not None else None
+        self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
+        self._log = RoomLog(self.database, committed=self.messages.publish) if self.database is not None else None
+        self.catching_up = CatchingUp(hub=self.hub, log_of=self.log_of, epoch=self.epoch)
         self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
         self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
         self.guests = Guests(signing_key)
         self.addresses = AddressLimit(settings.connections_per_address)
+        self._relay_rooms = KeyPatterns(settings.relay_rooms)
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +100,17 @@ class Node:
         if running is not self._loop:
             raise NotStarted
 
+    def log_of(self, room: str) -> RoomLog | None:
+        """The log of a room, None if it stores no messages."""
+        if self._log is None or self._relay_rooms.covers(fold(room)):
+            return None
+        return self._log
+
     async def start(self) -> None:
+        """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened."""
+        if self.database is not None and self._log is not None:
+            await self.database.start()
+            self.epoch = (await self._log.head(self.settings.room_default)).epoch
         self._loop = asyncio.get_running_loop()
         self.is_draining = False
         self.hub.start(self._loop)
@@ -132,6 +158,8 @@ class Node:
                 await task
         self._tasks = []
         await self.broker.stop()
+        if self.database is not None:
+            await self.database.stop()
         self._loop = None
 
     async def _every(self, seconds: float, *jobs: Callable[[], Awaitable[None] | None]) -> None:

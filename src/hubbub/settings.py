@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(
         None, description="Where the server keeps its files; by default `./hubbub-data`, and none for a mounted hub."
     )
+    database_url: SecretStr | None = Field(
+        None,
+        description="`postgresql://…`, or `none` to store nothing; by default SQLite in `data_dir`, if there is one.",
+    )
+    relay_rooms: list[str] = Field(
+        [], description="Keys of rooms that store no messages; one that ends in `*` stands for all that begin so."
+    )
     secret: SecretStr | None = Field(
         None,
         min_length=32,

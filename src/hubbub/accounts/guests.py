@@ -51,7 +51,7 @@ class Guests:
             identity, key = self._verify(secret)
         else:
             identity, key = secrets.token_urlsafe(9), self._choose_key(username)
-        user = self._as_user(key, username)
+        user = self._as_user(key, username, identity)
         folded, name = fold(key), user.name.casefold()
         present = self._present.get(folded)
         if (present is not None and present.identity != identity) or self._names.get(name, folded) != folded:
@@ -82,11 +82,11 @@ class Guests:
             if key not in self._present:
                 return key
 
-    def _as_user(self, key: str, username: str | None) -> User:
+    def _as_user(self, key: str, username: str | None, identity: str) -> User:
         if not username:
-            return User(key, key, guest=True)
+            return User(key, key, guest=True, identity=identity)
         try:
-            return User(key, clean_name(username), guest=True)
+            return User(key, clean_name(username), guest=True, identity=identity)
         except ValueError as error:
             raise Invalid(
                 f"username: {error}", errors=[{"loc": ["username"], "msg": str(error), "type": "name"}]

@@ -13,6 +13,13 @@ class Action(StrEnum):
 
     JOIN = "join"
     SEND = "send"
+    EDIT = "edit"
+    DELETE = "delete"
+    MODERATE = "moderate"
+    """Delete what others wrote."""
+    REACT = "react"
+    PIN = "pin"
+    READ = "read"
     TYPE = "type"
     FOLLOW = "follow"
     PUBLISH = "publish"
@@ -23,5 +30,5 @@ Policy = Callable[[User, Action, str], bool]
 
 
 def allow_everybody(user: User, action: Action, where: str) -> bool:
-    """Everybody who was let in may do everything everywhere."""
-    return True
+    """Everybody who was let in may do everything everywhere, but to what others wrote."""
+    return action is not Action.MODERATE

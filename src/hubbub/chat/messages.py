@@ -1,14 +1,21 @@
-"""Saying something in a room."""
+"""Saying something in a room, changing it, and reading what was said.
+
+In a room that is stored, a message is durable before its sender is told so, and everybody hears of it from the commit.
+In one that is not, it is handed to whoever is there. Which rooms are stored is the node's decision.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
-from hubbub.chat.rooms import Room
-from hubbub.errors import Forbidden
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Author, Changed, Outcome, Sent
+from hubbub.chat.rooms import channel_of
+from hubbub.errors import Forbidden, NotFound
 from hubbub.wire.events import MessageEvent, timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -17,36 +24,117 @@ SYSTEM = User("system", "System")
 """Who speaks when the application does."""
 
 
-class Messages:
-    """Sends messages to rooms. `clock` gives seconds since 1970."""
+@dataclass(slots=True)
+class Said:
+    """A message is on its way. In a room that is not stored it has no numbers; a repeat of one has no event."""
 
-    def __init__(self, *, broker: Broker, policy: Policy, clock: Callable[[], float]) -> None:
+    room: str
+    seq: int | None
+    rev: int | None
+    ts: str
+    event: MessageEvent | None
+
+
+class Messages:
+    """What is said in rooms. `clock` gives seconds since 1970; `log_of` the log of a room, None if it is not stored."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        policy: Policy,
+        clock: Callable[[], float],
+        log_of: Callable[[str], RoomLog | None],
+    ) -> None:
         self._broker = broker
         self._policy = policy
         self._clock = clock
+        self._log_of = log_of
 
-    def send(
-        self, user: User, room: Room, text: str, *, key: str | None = None, data: dict[str, Any] | None = None
-    ) -> MessageEvent:
-        """A user says something. Raises `Forbidden` if the policy does not let them speak here."""
-        if not self._policy(user, Action.SEND, room.key):
-            raise Forbidden(f"you may not speak in room {room.key!r}", room=room.key)
-        event = MessageEvent(
-            room=room.key, user=user.key, name=user.name, text=text, ts=timestamp(self._clock()), key=key, data=data
-        )
-        self._broker.publish(Publication(room.channel, event))
-        return event
+    async def send(
+        self,
+        user: User,
+        room: str,
+        text: str,
+        *,
+        key: str | None = None,
+        reply_to: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> Said:
+        """A user says something. A repeat under the same `key` gets the numbers of the first time.
 
-    def announce(self, room: str, channel: str, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
-        """The application says something to everybody in a room, if there is anybody."""
-        event = MessageEvent(
-            room=room,
-            user=SYSTEM.key,
-            name=SYSTEM.name,
-            kind="system",
-            text=text,
-            ts=timestamp(self._clock()),
-            data=data,
-        )
-        self._broker.publish(Publication(channel, event))
-        return event
+        Raises `Forbidden` if the policy does not let them, `Conflict` for a key with another content, `NotFound` for a
+        reply to nothing, `Unavailable` if it could not be stored: then it was not sent.
+        """
+        self._check(user, Action.SEND, room)
+        log = self._log_of(room)
+        if log is None:
+            return self._relay(user, room, text, key=key, data=data)
+        return _said(await log.send(author_of(user), room, text, key=key, reply_to=reply_to, data=data))
+
+    async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
+        """The application says something to everybody in a room. Raises `Unavailable` if it could not be stored."""
+        log = self._log_of(room)
+        if log is None:
+            return self._relay(SYSTEM, room, text, kind="system", data=data)
+        return _said(await log.send(author_of(SYSTEM), room, text, data=data, kind="system"))
+
+    async def edit(self, user: User, room: str, seq: int, text: str) -> Changed:
+        """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Unavailable`."""
+        self._check(user, Action.EDIT, room)
+        return await self._stored(room).edit(author_of(user), room, seq, text)
+
+    async def delete(self, user: User, room: str, seq: int) -> Changed:
+        """Take a message back: one's own, or with the policy's leave anybody's. Raises as `edit` does."""
+        self._check(user, Action.DELETE, room)
+        of_anybody = self._policy(user, Action.MODERATE, room)
+        return await self._stored(room).delete(author_of(user), room, seq, of_anybody=of_anybody)
+
+    async def react(self, user: User, room: str, seq: int, emoji: str, *, on: bool) -> Changed:
+        """Put an emoji under a message, or take it away. Raises as `edit` does, and `TooLarge`."""
+        self._check(user, Action.REACT, room)
+        return await self._stored(room).react(author_of(user), room, seq, emoji, on=on)
+
+    async def pin(self, user: User, room: str, seq: int, *, on: bool) -> Changed:
+        """Pin a message for everybody, or unpin it. Raises as `edit` does."""
+        self._check(user, Action.PIN, room)
+        return await self._stored(room).pin(author_of(user), room, seq, on=on)
+
+    def publish(self, outcome: Outcome) -> None:
+        """Tell everybody in the room of a change that has become durable."""
+        if outcome.event is not None:
+            self._broker.publish(Publication(channel_of(outcome.room), outcome.event, position=outcome.rev))
+
+    def _check(self, user: User, action: Action, room: str) -> None:
+        if not self._policy(user, action, room):
+            raise Forbidden(f"you may not {action.value} in room {room!r}", room=room)
+
+    def _stored(self, room: str) -> RoomLog:
+        log = self._log_of(room)
+        if log is None:
+            raise NotFound(f"room {room!r} stores no messages", room=room)
+        return log
+
+    def _relay(
+        self,
+        user: User,
+        room: str,
+        text: str,
+        *,
+        kind: Any = "text",
+        key: str | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> Said:
+        ts = timestamp(self._clock())
+        event = MessageEvent(room=room, user=user.key, name=user.name, kind=kind, text=text, ts=ts, key=key, data=data)
+        self._broker.publish(Publication(channel_of(room), event))
+        return Said(room, None, None, ts, event)
+
+
+def _said(sent: Sent) -> Said:
+    return Said(sent.room, sent.seq, sent.rev, sent.ts, sent.event)
+
+
+def author_of(user: User) -> Author:
+    """A user as the log knows them."""
+    return Author(user.key, user.name, user.identity)

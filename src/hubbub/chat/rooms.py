@@ -147,7 +147,7 @@ class Rooms:
         return self._rooms[channel]
 
     async def join(self, connection: Connection, key: str) -> Room:
-        """Subscribe a connection to a room's events, and count its user in.
+        """Subscribe a connection to a room's events, held until the hub lets it go, and count its user in.
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
@@ -155,6 +155,7 @@ class Rooms:
             raise Forbidden(f"you may not join room {key!r}", room=key)
         channel = channel_of(key)
         if channel in connection.channels:
+            self._hub.hold(connection, channel)
             return self._rooms[channel]
         if len(connection.channels) >= self._rooms_per_connection:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
@@ -163,7 +164,7 @@ class Rooms:
             room = self._rooms[channel] = Room(key)
         room.joining += 1
         try:
-            await self._hub.subscribe(connection, channel)
+            await self._hub.subscribe(connection, channel, hold=True)
             if connection.is_open:
                 self._enter(room, connection.user)
         finally:

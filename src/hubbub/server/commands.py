@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable
 
+from hubbub.chat.log_changes import Changed
+from hubbub.chat.messages import Said
 from hubbub.chat.rooms import Room
 from hubbub.errors import RequestError
 from hubbub.hub.connection import Connection, Pause
 from hubbub.node import Node
 from hubbub.server.hooks import Draft, Hooks
+from hubbub.server.link import run
 from hubbub.server.registry import ANSWERED, Answered, NodeSource, Registry
-from hubbub.wire.codes import ErrorCode
-from hubbub.wire.commands import Follow, Join, Leave, Ping, Pong, SendMessage, Typing, Unfollow
-from hubbub.wire.events import Ack, ErrorEvent, Following, Joined, PongEvent, timestamp
+from hubbub.wire.codes import CloseCode, ErrorCode
+from hubbub.wire.commands import (
+    Delete,
+    Edit,
+    Follow,
+    History,
+    Join,
+    Leave,
+    Pin,
+    Ping,
+    Pong,
+    React,
+    SendMessage,
+    Typing,
+    Unfollow,
+)
+from hubbub.wire.events import Ack, ErrorEvent, Following, PongEvent, timestamp
+
+log = logging.getLogger("hubbub")
 
 
 class BuiltInCommands:
@@ -25,17 +45,23 @@ class BuiltInCommands:
 
     def register(self, registry: Registry) -> None:
         registry.add(SendMessage, self.send_message)
+        registry.add(Edit, self.edit)
+        registry.add(Delete, self.delete)
+        registry.add(React, self.react)
+        registry.add(Pin, self.pin)
         registry.add(Join, self.join, in_order=True)
         registry.add(Leave, self.leave)
+        registry.add(History, self.history, in_order=True)
         registry.add(Typing, self.typing)
         registry.add(Follow, self.follow, in_order=True)
         registry.add(Unfollow, self.unfollow)
         registry.add(Ping, self.ping)
         registry.add(Pong, self.pong)
 
-    def send_message(self, connection: Connection, command: SendMessage) -> Ack | Awaitable[Ack]:
-        node = self._node()
-        room = node.rooms.joined_by(connection, command.room)
+    # Messages.
+
+    def send_message(self, connection: Connection, command: SendMessage) -> Awaitable[Ack]:
+        room = self._node().rooms.joined_by(connection, command.room)
         if self._hooks.before_message:
             return self._send_revised(connection, room, command)
         return self._send(connection, room, command)
@@ -47,24 +73,64 @@ class BuiltInCommands:
             revised = SendMessage.model_validate(
                 command.model_dump() | {"text": draft.text, "data": draft.data}, strict=True
             )
-            return self._send(connection, room, revised)
+            return await self._send(connection, room, revised)
         finally:
             connection.resume(Pause.ORDER)
 
-    def _send(self, connection: Connection, room: Room, command: SendMessage) -> Ack:
+    async def _send(self, connection: Connection, room: Room, command: SendMessage) -> Ack:
         node = self._node()
-        event = node.messages.send(connection.user, room, command.text, key=command.key, data=command.data)
+        said: Said = await node.messages.send(
+            connection.user, room.key, command.text, key=command.key, reply_to=command.reply_to, data=command.data
+        )
         node.typing.sent(connection.user, room)
-        if self._hooks.on_message:
-            self._hooks.call(self._hooks.on_message, event)
-        return Ack(room=event.room, ts=event.ts)
+        if said.event is not None and self._hooks.on_message:
+            self._hooks.call(self._hooks.on_message, said.event)
+        return Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
+
+    async def edit(self, connection: Connection, command: Edit) -> Ack:
+        room = self._node().rooms.joined_by(connection, command.room)
+        return _changed(await self._node().messages.edit(connection.user, room.key, command.seq, command.text))
+
+    async def delete(self, connection: Connection, command: Delete) -> Ack:
+        room = self._node().rooms.joined_by(connection, command.room)
+        return _changed(await self._node().messages.delete(connection.user, room.key, command.seq))
+
+    async def react(self, connection: Connection, command: React) -> Ack:
+        room = self._node().rooms.joined_by(connection, command.room)
+        messages = self._node().messages
+        return _changed(await messages.react(connection.user, room.key, command.seq, command.emoji, on=command.on))
+
+    async def pin(self, connection: Connection, command: Pin) -> Ack:
+        room = self._node().rooms.joined_by(connection, command.room)
+        return _changed(await self._node().messages.pin(connection.user, room.key, command.seq, on=command.on))
+
+    async def history(self, connection: Connection, command: History) -> Answered:
+        node = self._node()
+        room = node.rooms.joined_by(connection, command.room)
+        node.hub.hold(connection, room.channel)
+        try:
+            page = await node.catching_up.history(command)
+            page.id = command.id
+            connection.reply(page)
+        finally:
+            node.hub.let_go(connection, room.channel)
+        return ANSWERED
+
+    # Rooms.
 
     async def join(self, connection: Connection, command: Join) -> Answered:
         node = self._node()
         for position in command.positions:
+            already = node.rooms.has_joined(connection, position.room)
             try:
-                already = node.rooms.has_joined(connection, position.room)
                 room = await node.rooms.join(connection, position.room)
+                if not connection.is_open:
+                    break
+                try:
+                    await node.catching_up.join(connection, room, position, limit=command.limit, id=command.id)
+                except BaseException:
+                    _undo_join(node, connection, room, already=already)
+                    raise
             except RequestError as error:
                 connection.reply(
                     ErrorEvent(
@@ -73,10 +139,10 @@ class BuiltInCommands:
                         room=position.room,
                         code=ErrorCode(error.code),
                         message=error.message,
+                        retry_after=error.retry_after,
                     )
                 )
                 continue
-            connection.reply(joined(node, room, id=command.id))
             if not already:
                 self._hooks.call(self._hooks.on_join, connection, room.key)
         return ANSWERED
@@ -111,22 +177,33 @@ class BuiltInCommands:
         return ANSWERED
 
 
-def joined(node: Node, room: Room, *, id: str | None = None) -> Joined:
-    """A room as it is now. Nothing is stored, so nothing that was missed can be recovered, and it says so."""
-    return Joined(
-        id=id,
-        room=room.key,
-        name=room.name,
-        online=room.online,
-        users=room.users(),
-        epoch=node.epoch,
-        recovered=False,
-    )
+def _changed(changed: Changed) -> Ack:
+    return Ack(room=changed.room, rev=changed.rev)
+
+
+def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool) -> None:
+    """The room could not be read: nothing may look joined that has a hole."""
+    if already:
+        node.hub.let_go(connection, room.channel)
+    elif node.rooms.has_joined(connection, room.key):
+        node.rooms.leave(connection, room.key)
 
 
 def recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
-    """A congested connection takes part again: for each room where it missed something, begin anew."""
-    for channel in missed:
+    """A congested connection takes part again: bring it what it missed, room by room."""
+    if missed:
+        run(_recover_missed(node, connection, missed))
+
+
+async def _recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
+    for channel, position in missed.items():
         room = node.rooms.at(channel)
-        if room is not None:
-            connection.reply(joined(node, room))
+        if room is None or channel not in connection.channels:
+            node.hub.let_go(connection, channel)
+            continue
+        try:
+            await node.catching_up.recover(connection, room, position)
+        except RequestError as error:
+            log.warning("%s could not catch up in %s: %s", connection.id, room.key, error.message)
+            connection.close(CloseCode.TRY_AGAIN_LATER, "what was missed cannot be read now")
+            return

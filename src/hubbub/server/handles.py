@@ -61,13 +61,16 @@ class RoomHandle(_Handle):
     async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """Say something to everybody in the room, as the application (`kind: system`).
 
-        Raises `Invalid` for a text over 4,000 characters or with control characters.
+        Raises `Invalid` for a text over 4,000 characters or with control characters, `Unavailable` if it could not be
+        stored: then nobody has heard it.
         """
         try:
             text = clean_text(text)
         except ValueError as error:
             raise Invalid(f"text: {error}") from None
-        return self._node.messages.announce(self.key, channel_of(self.key), text, data=data)
+        said = await self._node.messages.announce(self.key, text, data=data)
+        assert said.event is not None  # only a repeat has none
+        return said.event
 
     async def publish(self, event: Event) -> None:
         """Send an event of the application's own to everybody in the room. It is not stored: who is away misses it."""

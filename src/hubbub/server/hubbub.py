@@ -18,6 +18,7 @@ from hubbub.node import Node
 from hubbub.server.admission import Admissions
 from hubbub.server.commands import BuiltInCommands
 from hubbub.server.configuration import load_settings
+from hubbub.server.engines import choose_engine
 from hubbub.server.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.server.raw_link import MessageHandler
@@ -239,7 +240,7 @@ class Hubbub:
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
-        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy)
+        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=choose_engine(settings))
         await node.start()
         self._node = node
         self._admissions = Admissions(node, guests=self._guests)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from hubbub.errors import Invalid, RequestError
 from hubbub.server.notices import Sent, read_notice
 from hubbub.server.page import add_page
+from hubbub.server.rest import add_rest
 from hubbub.server.statuses import error_response
 from hubbub.server.websocket import refuse
 from hubbub.wire.commands import Follow
@@ -25,6 +26,7 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     _add_sockets(router, hub)
     _add_explanations(router, hub)
     _add_topics(router, hub)
+    add_rest(router, hub)
     _add_operations(router, hub)
     if page:
         add_page(router)

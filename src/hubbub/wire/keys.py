@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -32,6 +33,19 @@ def is_topic_pattern(value: str) -> bool:
 def fold(key: str) -> str:
     """The form under which two spellings of one key are the same. Keys are ASCII, so lower case is enough."""
     return key.lower()
+
+
+class KeyPatterns:
+    """A set of keys; one that ends in `*` stands for all that begin so."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        folded = [fold(pattern) for pattern in patterns]
+        self._keys = frozenset(pattern for pattern in folded if not pattern.endswith("*"))
+        self._prefixes = tuple(pattern[:-1] for pattern in folded if pattern.endswith("*"))
+
+    def covers(self, folded: str) -> bool:
+        """Whether a folded key is one of them."""
+        return folded in self._keys or folded.startswith(self._prefixes)
 
 
 def clean_name(value: str) -> str:

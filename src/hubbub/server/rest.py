@@ -1,0 +1,57 @@
+"""The REST API: what has no need of a socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from hubbub.accounts.policies import Action
+from hubbub.errors import Forbidden, RequestError
+from hubbub.server.statuses import error_response
+from hubbub.wire.commands import History, invalid_fields
+from hubbub.wire.events import HistoryPage
+
+if TYPE_CHECKING:
+    from hubbub.server.hubbub import Hubbub
+
+
+class Place(BaseModel):
+    """Where in a room's messages. Checked as the command `history` is, so that a mistake gets the same answer."""
+
+    before: str | None = None
+    after: str | None = None
+    around: str | None = None
+    limit: str | None = None
+
+
+def add_rest(router: APIRouter, hub: Hubbub) -> None:
+    """Add the routes under `/api/v1`."""
+    authenticated = Depends(hub.authenticate)
+
+    @router.get("/api/v1/rooms/{room}/messages", tags=["rooms"], response_model=HistoryPage)
+    async def messages(
+        request: Request, room: str, place: Annotated[Place, Query()], account: Any = authenticated
+    ) -> Response:
+        """A page of a room's messages, in the order of their `seq`: those before, after or around one; without any of
+        them, the latest. The same as the command `history`."""
+        try:
+            hub.node.require_started()
+            user = hub.admissions.identify(request, account)
+            query = _query(room, place)
+            if not hub.node.policy(user, Action.READ, room):
+                raise Forbidden(f"you may not read room {room!r}", room=room)
+            page = await hub.node.catching_up.history(query)
+        except RequestError as error:
+            return error_response(error)
+        return JSONResponse(page.model_dump(mode="json", exclude_none=True))
+
+
+def _query(room: str, place: Place) -> History:
+    """Query parameters are strings, so they are read less strictly than a command's fields. Raises `Invalid`."""
+    try:
+        return History.model_validate({"room": room} | place.model_dump(exclude_none=True), strict=False)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
