@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -126,9 +126,13 @@ async def person(
     """Somebody who has been welcomed. Raises `Refused`."""
     if username is not None:
         query = {"username": username, **query}
+    headers = dict(headers or {})
+    uri = urlsplit(address(server, path, **query))
     try:
         link = await connect(
-            address(server, path, **query),
+            urlunsplit(uri._replace(netloc=headers.pop("Host", uri.netloc))),
+            host=uri.hostname,
+            port=uri.port,
             subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
             additional_headers=headers,
             compression=compression,
