@@ -127,13 +127,17 @@ def _before(transaction: Transaction, head: Head, seq: int, limit: int) -> Page:
     return _page(head, rows[:limit][::-1], limit, more=len(rows) > limit)
 
 
-def _rows(transaction: Transaction, statement: Statement, head: Head, limit: int, **parameters: int) -> list[list[Any]]:
+def _rows(
+    transaction: Transaction, statement: Statement, head: Head, limit: int, **parameters: int
+) -> list[Sequence[Any]]:
     if head.id is None:
         return []
     return transaction.rows(statement, room_id=head.id, limit=limit, quoted=QUOTED, **parameters)
 
 
-def _page(head: Head, rows: list[list[Any]], limit: int, *, more: bool | None = None, continues: bool = True) -> Page:
+def _page(
+    head: Head, rows: list[Sequence[Any]], limit: int, *, more: bool | None = None, continues: bool = True
+) -> Page:
     shown = rows[:limit]
     return Page(
         head,

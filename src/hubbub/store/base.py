@@ -6,7 +6,7 @@ threads and of the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from hubbub.store.statement import Statement
@@ -21,7 +21,7 @@ class Transaction(Protocol):
     """Lives as long as the connection behind it: for what is looked up once, such as ids. Put only committed facts
     in it: what this very transaction wrote may yet be rolled back."""
 
-    def rows(self, statement: Statement, **parameters: Any) -> list[list[Any]]:
+    def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         """The rows that a statement gives."""
 
     def run(self, statement: Statement, **parameters: Any) -> None:

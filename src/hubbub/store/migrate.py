@@ -62,14 +62,32 @@ def sqlite_version(path: Path) -> str | None:
 
 
 def migrate_postgres(url: str) -> None:
-    """Upgrade the database at a `postgresql://` address. Other nodes wait. Raises `ConfigurationError`."""
+    """Upgrade the database at a `postgresql://` address, while other nodes wait.
+
+    Raises `ConfigurationError`, and psycopg's `OperationalError` if there is no reaching it.
+    """
+    if postgres_version(url) == HEAD:
+        return
     from sqlalchemy import create_engine, text
 
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.begin() as connection:
+        # Alembic looks only now how far the schema is: whoever waited here finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
         _upgrade(connection)
     engine.dispose()
+
+
+def postgres_version(url: str) -> str | None:
+    """The schema's version; None for an empty database."""
+    import psycopg
+
+    with psycopg.connect(url, connect_timeout=5) as database:
+        found = database.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+        if found != (True,):
+            return None
+        row = database.execute(VERSION_QUERY).fetchone()
+        return str(row[0]) if row else None
 
 
 def _upgrade(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -68,11 +68,11 @@ class _Connection:
         self._compiled: dict[Statement, str] = {}
         self.database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
-    def rows(self, statement: Statement, **parameters: Any) -> list[list[Any]]:
+    def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         found = self._execute(statement, parameters).fetchall()
         if not statement.columns:
-            return [list(row) for row in found]
-        rows: list[list[Any]] = from_json(found[0][0])
+            return list(found)
+        rows: list[Sequence[Any]] = from_json(found[0][0])
         return rows
 
     def run(self, statement: Statement, **parameters: Any) -> None:
@@ -172,15 +172,15 @@ class SQLite:
 
     def __init__(self, data_dir: Path, *, most_pages: int | None = None) -> None:
         self.path = data_dir / FILE_NAME
-        self._lock = DirectoryLock(data_dir)
+        self.lock = DirectoryLock(data_dir)
         self._most_pages = most_pages
 
     def prepare(self) -> None:
-        self._lock.acquire()
+        self.lock.acquire()
         try:
             migrate_sqlite(self.path)
         except BaseException:
-            self._lock.release()
+            self.lock.release()
             raise
 
     def open_writer(self) -> SQLiteWriter:
@@ -190,4 +190,4 @@ class SQLite:
         return SQLiteReader(self.path)
 
     def release(self) -> None:
-        self._lock.release()
+        self.lock.release()
