@@ -51,7 +51,7 @@ class Admissions:
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
         query = dict(parse_qsl(connection.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
-        _hide_credentials(connection)
+        hide_credentials(connection)
         self._check_origin(connection)
         self._check_capacity()
         address = connection.client.host if connection.client else ""
@@ -69,7 +69,7 @@ class Admissions:
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
-        _hide_credentials(request)
+        hide_credentials(request)
         self._check_origin(request)
         if account is not None:
             return as_user(account)
@@ -154,7 +154,7 @@ def as_user(account: Any) -> User:
         return User(key, key)
 
 
-def _hide_credentials(connection: HTTPConnection) -> None:
+def hide_credentials(connection: HTTPConnection) -> None:
     """The server logs the address of each handshake from the same scope that we read it from."""
     query = connection.scope.get("query_string", b"")
     if b"=" not in query:

@@ -68,6 +68,7 @@ def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
     ) -> Response:
         """A browser cannot read why its WebSocket was refused. The same address, asked by GET, gives the same status
         and body; 426 if the handshake would be accepted."""
+        hide_credentials(request)
         try:
             if not is_key(room):
                 raise not_a_key("room", room)
