@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, WebSocket
 from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Invalid, RequestError
+from hubbub.server.admission import hide_credentials
 from hubbub.server.notices import Sent, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.rest import add_rest
