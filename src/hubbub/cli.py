@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -13,6 +14,7 @@ import typer
 from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
 from hubbub.settings import Settings
+from hubbub.store.base import Engine
 
 app = typer.Typer(
     name="hubbub",
@@ -107,6 +109,73 @@ def schema() -> None:
     from hubbub.wire.schema import json_schema
 
     typer.echo(json.dumps(json_schema(CommandTable(BUILT_IN), EventTable()), indent=2, ensure_ascii=False))
+
+
+database = typer.Typer(
+    help="Look after the database; backup and check also while the server runs.", no_args_is_help=True
+)
+app.add_typer(database, name="db")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the server keeps its files.")]
+
+
+@database.command()
+def upgrade(data_dir: DataDir = None) -> None:
+    """Bring the schema up to date; SQLite's file is copied first. The server does this by itself when it starts."""
+    _on_database(data_dir, lambda operations, engine: operations.upgrade(engine))
+    typer.echo("The database is up to date.")
+
+
+@database.command(epilog="Example:  hubbub db backup hubbub-2026-11-20.db")
+def backup(
+    file: Annotated[Path, typer.Argument(help="A file that does not exist yet.")], data_dir: DataDir = None
+) -> None:
+    """Copy the database, as it is at one moment, into a new file."""
+    _on_database(data_dir, lambda operations, engine: operations.backup(engine, file))
+    typer.echo(f"Backed up to {file}.")
+
+
+@database.command(epilog="Example:  hubbub db restore hubbub-2026-11-20.db")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `hubbub db backup` made.")], data_dir: DataDir = None
+) -> None:
+    """Put a backup in the database's place. The server must not run; clients begin anew when it does again."""
+    aside = _on_database(data_dir, lambda operations, engine: operations.restore(engine, file))
+    typer.echo(f"Restored {file}." + (f" What was there before is now {aside}." if aside else ""))
+
+
+@database.command()
+def check(
+    data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
+) -> None:
+    """Look for damage: in the file, and in the numbers of rooms and messages. Exits with 1 if there is any."""
+    from hubbub.chat.log_check import check_rooms
+
+    problems: list[str] = _on_database(data_dir, lambda operations, engine: operations.check(engine, check_rooms))
+    if as_json:
+        typer.echo(json.dumps({"ok": not problems, "problems": problems}))
+    else:
+        typer.echo("\n".join(problems) or "The database is in order.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> Any:
+    """Do something with the configured database, or say in one sentence why it can't be done."""
+    from hubbub.server.app import DATA_DIR
+    from hubbub.server.databases import choose_engine
+    from hubbub.store import operations
+
+    try:
+        current = load_settings(data_dir=data_dir)
+        if current.data_dir is None:
+            current = current.model_copy(update={"data_dir": DATA_DIR})
+        engine = choose_engine(current)
+        if engine is None:
+            raise ConfigurationError("HUBBUB_DATABASE_URL is `none`: there is no database")
+        return work(operations, engine)
+    except ConfigurationError as error:
+        _fail(error)
 
 
 @app.command("version")

@@ -18,7 +18,7 @@ from hubbub.node import Node
 from hubbub.server.admission import Admissions
 from hubbub.server.commands import BuiltInCommands
 from hubbub.server.configuration import load_settings
-from hubbub.server.engines import choose_engine
+from hubbub.server.databases import choose_engine
 from hubbub.server.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.server.raw_link import MessageHandler

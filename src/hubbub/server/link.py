@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any
 
@@ -94,21 +94,33 @@ class Link:
 
     def perform(self, command: Command) -> None:
         """Do a command, and answer it; also one that the client did not send, but an address implies."""
+        work = self._begin(command)
+        if work is not None:
+            run(work)
+
+    async def complete(self, command: Command) -> None:
+        """`perform`, for a caller that has a task anyway: where nothing must be waited for, it needs no other one."""
+        work = self._begin(command)
+        if work is not None:
+            await work
+
+    def _begin(self, command: Command) -> Coroutine[Any, Any, None] | None:
+        """Do a command. Returns what is left of it, if it was not done at once."""
         registration = self._registry.of(command)
         try:
             answer = registration.handler(self._connection, command)
         except Exception as error:  # noqa: BLE001 - a handler may be the application's own
             self._failed(command, error)
-            return
+            return None
         if not isawaitable(answer):
             self._answer(command, answer)
-            return
+            return None
         self._unanswered += 1
         if registration.in_order:
             self._connection.pause(Pause.ORDER)
         elif self._unanswered >= self._limits.unanswered:
             self._connection.pause(Pause.UNANSWERED)
-        run(self._finish(command, answer, in_order=registration.in_order))
+        return self._finish(command, answer, in_order=registration.in_order)
 
     async def _finish(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
         try:

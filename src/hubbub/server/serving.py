@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
@@ -142,26 +143,61 @@ def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str],
 
     Address and port are those of the settings (`HUBBUB_HOST`, `HUBBUB_PORT`), which are read from the environment and
     `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
-    Raises `ConfigurationError` if the address can't be had, `SystemExit` if the application does not start.
+    Raises `ConfigurationError` if the address can't be had or a hub can't start as configured, `SystemExit` if the
+    application does not start for another reason.
     """
     settings = settings or load_settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     raise_file_limit()
     sockets = listen(settings)
     address = _address(settings.host, sockets[0].getsockname()[1])
     announce = on_ready or partial(log.info, "serving at %s (Ctrl-C stops it)")
-    server = HubbubServer(server_config(app, settings), on_ready=partial(announce, address))
+    started = _Started(app)
+    server = HubbubServer(server_config(started, settings), on_ready=partial(announce, address))
     # uvicorn sets this level anew for each configuration; what it says of its own starting and stopping is said here.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         server.run(sockets)
     except KeyboardInterrupt:
         pass
+    except SystemExit:
+        if started.failure is None:
+            raise
     finally:
         for sock in sockets:
             sock.close()
+    if started.failure is not None:
+        raise started.failure
     if not server.started:
         raise SystemExit(1)
+
+
+class _Started:
+    """An application whose start may fail for a reason that a person can mend: they get the reason, no traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.failure: ConfigurationError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def explain(message: Message) -> None:
+            if self.failure is None and message["type"] == "lifespan.startup.failed":
+                error = sys.exc_info()[1]
+                if isinstance(error, ConfigurationError):
+                    self.failure = error
+                    message = {"type": message["type"], "message": ""}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, explain)
+        except ConfigurationError:
+            if self.failure is None:
+                raise
 
 
 def _address(host: str | None, port: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any
 
 from starlette.requests import Request
@@ -15,10 +15,10 @@ from hubbub.hub.connection import Connection, Receiver
 from hubbub.hub.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
 from hubbub.hub.transport import MessageTransport, Send
 from hubbub.node import Node
-from hubbub.server.admission import Admissions, Admitted
+from hubbub.server.admission import Admissions, Admitted, hide_credentials
 from hubbub.server.commands import recover_missed
 from hubbub.server.hooks import Hooks
-from hubbub.server.link import Link
+from hubbub.server.link import Link, run
 from hubbub.server.raw_link import MessageHandler, RawLink
 from hubbub.server.registry import Registry
 from hubbub.server.statuses import error_response
@@ -29,6 +29,8 @@ from hubbub.wire.events import Limits, Welcome, timestamp
 from hubbub.wire.keys import TEXT_LENGTH
 
 MakeReceiver = Callable[[Connection], Receiver]
+Begin = Callable[[Connection, Receiver], Coroutine[Any, Any, None] | None]
+"""Sends the first events. What it returns is still to be done; nothing is read from the client until then."""
 
 
 class WebSocketDoor:
@@ -52,12 +54,11 @@ class WebSocketDoor:
             return
         subprotocol, codec = _choose_codec(websocket)
 
-        def begin(connection: Connection, receiver: Receiver) -> None:
+        def begin(connection: Connection, receiver: Receiver) -> Coroutine[Any, Any, None] | None:
             assert isinstance(receiver, Link)
             connection.reply(self._welcome(connection, admitted, room))
             self._hooks.call(self._hooks.on_connect, connection)
-            if first is not None:
-                receiver.perform(first)
+            return receiver.complete(first) if first is not None else None
 
         await self._accept(
             websocket,
@@ -117,7 +118,7 @@ class WebSocketDoor:
         subprotocol: str | None,
         choose_format: Callable[[WebSocketProtocol | None], Format],
         make_receiver: MakeReceiver,
-        begin: Callable[[Connection, Receiver], None],
+        begin: Begin,
     ) -> None:
         try:
             await websocket.accept(subprotocol=subprotocol)
@@ -137,12 +138,16 @@ class WebSocketDoor:
                 self._admissions.leave(admitted)
                 raise WebSocketDisconnect(1006) from None
             self._node.hub.connect(connection)
-            begin(connection, receiver)
+            rest = begin(connection, receiver)
+            if rest is not None:
+                await rest
             return
         transport = MessageTransport(connection, websocket.receive, _sending(websocket), max_size=max_size)
         connection.transport = transport
         self._node.hub.connect(connection)
-        begin(connection, receiver)
+        rest = begin(connection, receiver)
+        if rest is not None:
+            run(rest)
         await transport.run()
 
     def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
@@ -197,6 +202,7 @@ def _sending(websocket: WebSocket) -> Send:
 
 async def refuse(websocket: WebSocket, error: RequestError) -> None:
     """Answer a handshake with an HTTP status instead of the upgrade."""
+    hide_credentials(websocket)
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
         await websocket.send_denial_response(error_response(error))
     else:

@@ -9,9 +9,14 @@ from hubbub.store.base import Engine
 from hubbub.store.sqlite import SQLite
 
 
-def engine_at(data_dir: Path, url: str | None = None) -> Engine:
-    """The engine for a data directory or a `postgresql://` address. Raises `ConfigurationError` for another address."""
+def engine_at(data_dir: Path | None, url: str | None = None) -> Engine:
+    """The engine for a `postgresql://` address, or without one for a data directory.
+
+    Raises `ConfigurationError` for any other address, or if neither is given.
+    """
     if not url:
+        if data_dir is None:
+            raise ConfigurationError("a database needs HUBBUB_DATA_DIR or HUBBUB_DATABASE_URL")
         return SQLite(data_dir)
     scheme = url.partition("://")[0]
     if scheme not in {"postgresql", "postgres"}:

@@ -1,0 +1,29 @@
+"""Which database a hub's settings ask for."""
+
+from __future__ import annotations
+
+from hubbub.errors import ConfigurationError
+from hubbub.settings import Settings
+from hubbub.store.base import Engine
+
+NO_DATABASE = "none"
+
+
+def choose_engine(settings: Settings) -> Engine | None:
+    """The engine for `database_url`, SQLite in the data directory without one; None to store nothing.
+
+    Raises `ConfigurationError` for an address that is neither, or if what the engine needs is not installed.
+    """
+    url = settings.database_url.get_secret_value() if settings.database_url is not None else None
+    if url == NO_DATABASE or (url is None and settings.data_dir is None):
+        return None
+    try:
+        # Imported here: who only relays need not install what a database needs.
+        from hubbub.store.engines import engine_at
+
+        return engine_at(settings.data_dir, url)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed, which the database needs: "
+            f"pip install 'hubbub[{'server,postgres' if url else 'server'}]'"
+        ) from None
