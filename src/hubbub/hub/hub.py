@@ -232,8 +232,9 @@ class Hub:
             if channel.opened is None:
                 channel.opened = asyncio.ensure_future(self._open(name))
             opened = channel.opened
-            # Not awaited itself: others wait for it too, and must not be cancelled with this one.
-            await asyncio.wait({opened})
+            if not opened.done():
+                # Not awaited itself: others wait for it too, and must not be cancelled with this one.
+                await asyncio.wait({opened})
             if opened.exception() is not None and channel.opened is opened:
                 channel.opened = None
             opened.result()
@@ -276,6 +277,14 @@ class Hub:
             channel.congested.setdefault(connection, None)
         else:
             channel.writers.setdefault(connection.format, {})[connection] = connection.transport.write
+
+    def rewire(self, connection: Connection) -> None:
+        """Its transport's `write` is another function now."""
+        for name in connection.channels:
+            channel = self._channels.get(name)
+            writers = channel.writers.get(connection.format, {}) if channel is not None else {}
+            if connection in writers:
+                writers[connection] = connection.transport.write
 
     def _forget_if_empty(self, channel: Channel) -> None:
         if channel.is_empty and self._channels.get(channel.name) is channel:

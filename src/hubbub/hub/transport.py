@@ -31,11 +31,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 class SocketTransport(asyncio.Protocol):
     """A connection on a socket of its own: no task, no queue and no buffer while nothing happens.
 
-    It takes the place of the protocol that did the opening handshake. `shutdown` is uvicorn's word for its server's
-    end.
+    It takes the place of the protocol that did the opening handshake. With `held`, the end of that handshake, it keeps
+    what is written until `flush`, so that a client's arrival is one system call. `shutdown` is uvicorn's word for its
+    server's end.
     """
 
-    __slots__ = ("_connection", "_on_lost", "_parser", "_transport", "write")
+    __slots__ = ("_connection", "_held", "_on_lost", "_parser", "_transport", "write")
     hears_pongs = True
 
     def __init__(
@@ -46,20 +47,31 @@ class SocketTransport(asyncio.Protocol):
         max_size: int,
         deflate: bool,
         on_lost: Callable[[SocketTransport], None],
+        held: bytes = b"",
     ) -> None:
         self._connection = connection
         self._transport = transport
         self._parser = FrameParser(max_size, deflate=deflate)
         self._on_lost = on_lost
-        self.write = transport.write
+        self._held: list[bytes] | None = [held] if held else None
+        self.write: Callable[[bytes], None] = transport.write if self._held is None else self._held.append
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+
+    def flush(self) -> None:
+        """Write what was held, and hold nothing from now on."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.write = self._transport.write
+            self._connection.hub.rewire(self._connection)
+            if not self._transport.is_closing():
+                self.write(b"".join(held))
 
     @property
     def backlog(self) -> int:
         return self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
-        self._transport.write(close_frame(code, reason))
+        self.write(close_frame(code, reason))
 
     def abort(self) -> None:
         self._transport.abort()

@@ -1,0 +1,138 @@
+"""The opening handshake of RFC 6455, section 4.2, without I/O: what client and server agree upon, as bytes.
+
+`websockets` checks and negotiates. One `ServerProtocol` serves all handshakes: it keeps nothing from one to the next
+that this module uses, and making one costs more than the handshake itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from email.utils import formatdate
+from functools import cache
+from http import HTTPStatus
+from typing import NamedTuple
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+HeaderList = list[tuple[bytes, bytes]]
+
+_NEGOTIATED = frozenset(
+    {
+        b"connection",
+        b"upgrade",
+        b"origin",
+        b"sec-websocket-key",
+        b"sec-websocket-version",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+    }
+)
+
+
+class Head(NamedTuple):
+    """A request's head, as an HTTP parser gives it: header names in lower case."""
+
+    method: str
+    target: bytes
+    version: str
+    headers: HeaderList
+
+    def values(self, name: bytes) -> Iterable[str]:
+        """The comma-separated values of a header, however many lines it came in."""
+        for field, value in self.headers:
+            if field == name:
+                for item in value.decode("latin-1").split(","):
+                    yield item.strip()
+
+
+class Agreement(NamedTuple):
+    accept: str
+    """Proves to the client that the server has read its key."""
+    extensions_header: str | None
+    extensions: list[Extension]
+
+    def response(self, *, subprotocol: str | None, headers: HeaderList) -> bytes:
+        """The 101, with headers of the server's and the application's."""
+        lines = ["HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"]
+        lines.append(f"Sec-WebSocket-Accept: {self.accept}\r\n")
+        if self.extensions_header is not None:
+            lines.append(f"Sec-WebSocket-Extensions: {self.extensions_header}\r\n")
+        if subprotocol:
+            lines.append(f"Sec-WebSocket-Protocol: {subprotocol}\r\n")
+        if headers:
+            more = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+            return "".join(lines).encode("latin-1") + more.serialize()
+        lines.append("\r\n")
+        return "".join(lines).encode("latin-1")
+
+
+class HandshakeRefused(Exception):
+    """What the client sent is no handshake that this server can accept; `response` tells it why."""
+
+    def __init__(self, response: bytes) -> None:
+        self.response = response
+
+
+def parse_head(data: bytes) -> Head:
+    """A whole head, as uvicorn's HTTP classes write it anew. Raises `HandshakeRefused`."""
+    parser = ServerProtocol()
+    parser.receive_data(data)
+    for event in parser.events_received():
+        if isinstance(event, Request):
+            headers = [
+                (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in event.headers.raw_items()
+            ]
+            return Head(event.method, event.path.encode("ascii"), event.protocol.removeprefix("HTTP/"), headers)
+    raise HandshakeRefused(b"".join(parser.data_to_send()))
+
+
+def agree(head: Head, *, compress: bool) -> Agreement:
+    """Check a handshake, and negotiate its extensions. Raises `HandshakeRefused`."""
+    headers = Headers(
+        [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers if name in _NEGOTIATED]
+    )
+    try:
+        target = head.target.decode("ascii")
+    except UnicodeDecodeError:
+        raise HandshakeRefused(
+            refusal(HTTPStatus.BAD_REQUEST, "The address has characters other than ASCII.\n")
+        ) from None
+    request = Request(target, headers, head.method, f"HTTP/{head.version}")
+    negotiator = _negotiator(compress)
+    try:
+        accept, extensions_header, _ = negotiator.process_request(request)
+    except InvalidHandshake:
+        raise HandshakeRefused(negotiator.accept(request).serialize()) from None
+    return Agreement(accept, extensions_header, negotiator.extensions)
+
+
+def refusal(status: int, text: str) -> bytes:
+    """A plain answer instead of the 101."""
+    return _negotiator(compress=False).reject(status, text).serialize()
+
+
+def denial(status: int, headers: HeaderList, body: bytes) -> bytes:
+    """An application's own answer instead of the 101."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    lines = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+    lines.setdefault("Date", formatdate(usegmt=True))
+    lines.setdefault("Connection", "close")
+    lines.setdefault("Content-Length", str(len(body)))
+    lines.setdefault("Content-Type", "text/plain; charset=utf-8")
+    return Response(status, phrase, lines, body).serialize()
+
+
+@cache
+def _negotiator(compress: bool) -> ServerProtocol:
+    # A compression context costs 32 KB per connection; without one, a compressed frame can also be shared.
+    deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+    return ServerProtocol(extensions=[deflate] if compress else [], logger=logging.getLogger("uvicorn.error"))
