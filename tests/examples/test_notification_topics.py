@@ -1,0 +1,39 @@
+"""Notification topics: who follows is told, at the level that the publisher gave."""
+
+import httpx
+import pytest
+
+from examples.notification_topics import app
+from tests.examples.conftest import Start
+
+
+@pytest.mark.parametrize("level", ["info", "success", "warning", "error"])
+async def test_what_is_published_by_http_reaches_those_who_follow(start: Start, level: str) -> None:
+    server = await start(app)
+    async with (
+        server.connect("/ws/notify/alerts.disk") as alice,
+        server.connect("/ws/notify/alerts.*") as bob,
+        server.connect("/ws/notify/deploys") as carol,
+        httpx.AsyncClient(base_url=server.url) as publisher,
+    ):
+        for client in (alice, bob, carol):
+            await client.expect("following")
+
+        answer = await publisher.post("/notify/alerts.disk", data={"title": "Disk is full", "level": level})
+        assert answer.json() == {"sent": 2}
+        for client in (alice, bob):
+            await client.expect("notification", topic="alerts.disk", title="Disk is full", level=level)
+
+        # Deliveries are in order, so the first notification that carol gets is all that she was sent.
+        await publisher.post("/deploy/v2")
+        await carol.expect("notification", title="v2 is live", level="success")
+        assert not [event for event in carol.seen if event["type"] == "notification"]
+
+
+async def test_a_level_that_is_none_is_refused_with_the_field_named(start: Start) -> None:
+    server = await start(app)
+    async with httpx.AsyncClient(base_url=server.url) as publisher:
+        answer = await publisher.post("/notify/alerts", json={"title": "Hm", "level": "loud"})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["loc"] == ["level"]
