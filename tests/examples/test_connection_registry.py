@@ -1,0 +1,17 @@
+"""The registry: one connection per user, and it is the newest."""
+
+from examples.connection_registry import app
+from tests.examples.conftest import Start
+
+
+async def test_a_newer_connection_of_a_user_replaces_the_older_one(start: Start) -> None:
+    server = await start(app)
+    async with (
+        server.connect("/ws/chat?user=alice") as older,
+        server.connect("/ws/chat?user=bob") as bob,
+        server.connect("/ws/chat?user=Alice") as newer,
+    ):
+        assert await older.closed() == (1000, "replaced by a newer connection")
+        await newer.expect("joined")
+        await bob.send({"text": "hello"})
+        await newer.expect("message", text="hello")
