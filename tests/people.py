@@ -69,6 +69,17 @@ class Person:
         except TimeoutError:
             raise AssertionError(f"no {wanted} among {self.seen[-10:]}") from None
 
+    async def hear(self, number: int) -> list[str]:
+        """The texts of all messages so far, once there are as many."""
+        await self.gather("message", number)
+        return self.texts
+
+    async def gather(self, type: str, number: int) -> list[dict[str, Any]]:
+        """All events of a type so far, once there are as many."""
+        while len(found := self.of_type(type)) < number:
+            await self.next()
+        return found
+
     async def ask(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """Send a command and return its answer."""
         id = f"{self.link.id.hex[:8]}-{next(self._ids)}"
