@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,7 +23,7 @@ from hubbub.wire.keys import clean_name, is_key
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log."""
 
-FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+FORWARDING_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 
 GUEST = User("guest", "Guest", guest=True)
 """Whoever makes an HTTP request without an account, where guests are let in."""
@@ -50,11 +51,10 @@ class Admissions:
 
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
-        query = dict(parse_qsl(connection.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
-        hide_credentials(connection)
+        query = hide_credentials(connection)
         self._check_origin(connection)
         self._check_capacity()
-        address = connection.client.host if connection.client else ""
+        address = _peer(connection)
         if account is not None:
             user, secret = as_user(account), None
         else:
@@ -73,7 +73,7 @@ class Admissions:
         self._check_origin(request)
         if account is not None:
             return as_user(account)
-        self._check_guest(request, request.client.host if request.client else "")
+        self._check_guest(request, _peer(request))
         return GUEST
 
     def leave(self, admitted: Admitted) -> None:
@@ -105,8 +105,8 @@ class Admissions:
         if self._guests == "on":
             return
         server = connection.scope.get("server")
-        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
-        forwarded = any(header in connection.headers for header in FORWARDING_HEADERS)
+        host = _host_name(connection.headers.get("host", ""))
+        forwarded = any(name in FORWARDING_HEADERS for name, _ in connection.scope["headers"])
         at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
         # Starlette's TestClient has no socket; its addresses are these words.
         in_process = address == "testclient" and host == "testserver"
@@ -114,6 +114,8 @@ class Admissions:
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
 
 
+# Clients come from few addresses and by few names; parsing either costs more than all other checks together.
+@lru_cache(maxsize=1024)
 def is_loopback(host: str | None) -> bool:
     """Whether a host name or address means this machine, whatever a name server says."""
     if host is None:
@@ -126,6 +128,19 @@ def is_loopback(host: str | None) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+@lru_cache(maxsize=1024)
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _peer(connection: HTTPConnection) -> str:
+    client = connection.scope.get("client")
+    return client[0] if client else ""
 
 
 def as_user(account: Any) -> User:
@@ -154,15 +169,16 @@ def as_user(account: Any) -> User:
         return User(key, key)
 
 
-def hide_credentials(connection: HTTPConnection) -> None:
-    """The server logs the address of each handshake from the same scope that we read it from."""
+def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
+    """The query's parameters as they came. The scope keeps no credentials: the server logs each address from it."""
     query = connection.scope.get("query_string", b"")
     if b"=" not in query:
-        return
+        return {}
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     if any(name in CREDENTIALS for name, _ in pairs):
         hidden = [(name, "..." if name in CREDENTIALS else value) for name, value in pairs]
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
+    return dict(pairs)
 
 
 def _origin(origin: str) -> tuple[str, str, int] | None:

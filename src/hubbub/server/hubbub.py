@@ -23,7 +23,7 @@ from hubbub.server.handles import Connections, RoomHandles, TopicHandle, UserHan
 from hubbub.server.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.server.raw_link import MessageHandler
 from hubbub.server.registry import Handler, Registry
-from hubbub.server.router import build_router, not_a_key
+from hubbub.server.router import build_router, nobody, not_a_key
 from hubbub.server.websocket import WebSocketDoor, refuse
 from hubbub.settings import Settings
 from hubbub.wire.commands import Command, Join
@@ -74,7 +74,7 @@ class Hubbub:
             raise ConfigurationError(
                 "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"
             )
-        self.authenticate = authenticate or _nobody
+        self.authenticate = authenticate or nobody
         self._guests: GuestsAllowed = guests or "off"
         self._policy = policy
         self._given_settings = settings
@@ -252,10 +252,6 @@ class Hubbub:
                 await node.stop()
             finally:
                 self._node = self._admissions = self._door = None
-
-
-async def _nobody() -> None:
-    """The login of an application that has none."""
 
 
 def _signing_key(settings: Settings) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
@@ -34,27 +35,50 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     return router
 
 
-def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
-    authenticated = Depends(hub.authenticate)
+async def nobody() -> None:
+    """The login of an application that has none."""
 
-    @router.websocket("/ws")
-    async def connect(websocket: WebSocket, account: Any = authenticated) -> None:
+
+def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
+    async def chat(websocket: WebSocket, account: Any) -> None:
+        await hub.serve(websocket, account, room=websocket.path_params["room"])
+
+    async def connect(websocket: WebSocket, account: Any) -> None:
         await hub.door.serve(websocket, account)
 
-    @router.websocket("/ws/chat")
-    async def chat_in_default_room(websocket: WebSocket, account: Any = authenticated) -> None:
+    async def chat_in_default_room(websocket: WebSocket, account: Any) -> None:
         await hub.serve(websocket, account, room=hub.node.settings.room_default)
 
-    @router.websocket("/ws/chat/{room}")
-    async def chat(websocket: WebSocket, room: str, account: Any = authenticated) -> None:
-        await hub.serve(websocket, account, room=room)
-
-    @router.websocket("/ws/notify/{topic}")
-    async def notifications(websocket: WebSocket, topic: str, account: Any = authenticated) -> None:
+    async def notifications(websocket: WebSocket, account: Any) -> None:
+        topic = websocket.path_params["topic"]
         if not is_topic_pattern(topic):
             await refuse(websocket, not_a_key("topic", topic))
             return
         await hub.door.serve(websocket, account, first=Follow(topic=topic))
+
+    # Routes are tried in this order: the busiest comes first.
+    for path, serve in (
+        ("/ws/chat/{room}", chat),
+        ("/ws", connect),
+        ("/ws/chat", chat_in_default_room),
+        ("/ws/notify/{topic}", notifications),
+    ):
+        router.add_api_websocket_route(path, _endpoint(hub, serve), name=serve.__name__)
+
+
+def _endpoint(hub: Hubbub, serve: Callable[[WebSocket, Any], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """`serve` as FastAPI calls it. Where nobody logs in it gets no parameter to solve: that is dear at each connect."""
+    if hub.authenticate is nobody:
+
+        async def serve_guest(websocket: WebSocket) -> None:
+            await serve(websocket, None)
+
+        return serve_guest
+
+    async def serve_account(websocket: WebSocket, account: Any = Depends(hub.authenticate)) -> None:
+        await serve(websocket, account)
+
+    return serve_account
 
 
 def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
