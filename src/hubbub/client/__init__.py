@@ -1,0 +1,22 @@
+"""The Python client.
+
+    from hubbub.client import Client
+
+    async with Client("ws://localhost:8000/ws", username="alice") as client:
+        room = await client.join("general")
+        await room.send("hello")
+        async for event in client:
+            print(event)
+
+It knows the wire and the errors, and nothing of the server. From the logic outwards: `view` (a room's messages and
+position), `outbox` (what has no answer yet), `session` (connections, rooms and commands as a table of states), and
+`client`, which puts a WebSocket under them.
+"""
+
+from __future__ import annotations
+
+from hubbub.client.client import Client, EventsLost, Room
+from hubbub.client.session import Ended, State, Undelivered
+from hubbub.client.view import RoomView
+
+__all__ = ["Client", "Ended", "EventsLost", "Room", "RoomView", "State", "Undelivered"]

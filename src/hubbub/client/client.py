@@ -1,0 +1,403 @@
+"""The client that people use: a session, and a WebSocket under it that comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+
+from hubbub.client.session import ERRORS, Session, State, Undelivered
+from hubbub.client.view import KEPT, RoomView
+from hubbub.errors import HubbubError, Internal, RequestError
+from hubbub.wire.codecs import CODECS, CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
+from hubbub.wire.commands import Command, Delete, Edit, History, Pin, React, SendMessage, Typing
+from hubbub.wire.events import Ack, Event, EventTable, HistoryPage, Joined, MessageEvent, Reply, Welcome
+
+R = TypeVar("R", bound=Reply)
+
+UNREAD_EVENTS = 10_000
+KEY_BYTES = 12
+MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses of a handshake after which a later one may be accepted."""
+CODES = {
+    400: "invalid",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limited",
+}
+CLOSE_TIMEOUT = 5.0
+OVER = frozenset({State.REFUSED, State.CLOSED})
+
+
+class EventsLost(HubbubError):
+    """Nobody read the events for too long, and the oldest ones are gone. The rooms' messages are complete all the same.
+
+    Iteration may go on.
+    """
+
+
+class Client:
+    """One user's connection to a Hubbub server, over as many WebSockets as it takes.
+
+        async with Client("ws://localhost:8000/ws", username="alice") as client:
+            room = await client.join("general")
+            await room.send("hello")
+            async for event in client:
+                ...
+
+    `async with` returns when the server has welcomed us. It raises the `RequestError` that the server refuses us with,
+    or `Ended`; while there is no server it tries again, for as long as it may: bound it with `asyncio.timeout`. From
+    then on the client reconnects by itself, joins its rooms again from where it was, and sends again what had no
+    answer.
+
+    `username` is for guests; `secret` proves that a guest is the one of an earlier session (`client.secret`). `token`
+    goes as `Authorization: Bearer`, and `headers` as they are. `events` are an application's own event models. Waits
+    between attempts begin below `first_wait` and end below `longest_wait` seconds.
+
+    Iterating gives the events of all rooms, in each room's order. Each message is given as a `message` event once,
+    whether it came live or was caught up with; what else was caught up with is in the `joined` or `sync` event before
+    it. A `joined` that is not `recovered` begins anew: what lies between is not given. Raises `EventsLost` if more than
+    10,000 events were not read, and what ended the session if the server did; ends when the client is closed.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        username: str | None = None,
+        secret: str | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        codec: Literal["json", "msgpack"] = "json",
+        events: Iterable[type[Event]] = (),
+        first_wait: float = 0.5,
+        longest_wait: float = 30.0,
+    ) -> None:
+        if urlsplit(address).scheme not in {"ws", "wss"}:
+            raise ValueError(f"an address begins with ws:// or wss://, not {address!r}")
+        self._address = address
+        self._username = username
+        self.secret = secret
+        """Proves to the server, later, that a guest is this one."""
+        self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._subprotocol = next(known.subprotocol for known in CODECS if known.name == codec)
+        self._models = {model.type_name(): model for model in (*EventTable(), *events)}
+        self._session = Session(first_wait=first_wait, longest_wait=longest_wait)
+        self._answers: dict[str, asyncio.Future[Reply]] = {}
+        self._events: deque[Event] = deque(maxlen=UNREAD_EVENTS)
+        self._has_lost_events = False
+        self._waiters: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        return self._session.state
+
+    @property
+    def user(self) -> str:
+        """One's own key, as the server knows it. Empty before the first welcome."""
+        return self._session.me.user if self._session.me is not None else ""
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_connected(), name=f"hubbub client {self._address}")
+        try:
+            await self.wait_for(State.LIVE)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection. Whoever waits for an answer gets `Undelivered`."""
+        self._session.close()
+        self._take_output()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def wait_for(self, state: State) -> None:
+        """Returns when the client is in this state. Raises what ended the session, if it cannot come to it."""
+        await self._until(lambda: self.state is state or self.state in OVER)
+        if self.state is not state:
+            raise self._session.failure or Undelivered("the client is closed")
+
+    async def join(self, room: str, *, limit: int | None = None, kept: int = KEPT) -> Room:
+        """Follow a room, until `leave`. It begins with its latest messages, `limit` of them; `kept` are held at most.
+
+        Raises the `RequestError` that the server refuses it with.
+        """
+        view = self._session.view(room)
+        if view is None or view.epoch is None:
+            folded = self._session.join(room, limit=limit, kept=kept)
+            await self._answer_to(folded, Joined)
+            view = self._session.view(room)
+            assert view is not None
+        return Room(self, view)
+
+    async def ask(self, command: Command, reply: type[R] = Reply) -> R:  # type: ignore[assignment]
+        """Have a command done, and return its answer. It is sent again after a reconnect, if it had no answer.
+
+        Raises the `RequestError` that the server refuses it with, `Undelivered`, or what ended the session. Who is
+        cancelled while waiting does not know whether it was done.
+        """
+        id = self._session.ask(command)
+        try:
+            return await self._answer_to(id, reply)
+        except asyncio.CancelledError:
+            self._session.withdraw(id)
+            self._answers.pop(id, None)
+            raise
+
+    def tell(self, command: Command) -> None:
+        """Send a command that needs no answer and is worth nothing later. Dropped if there is no connection."""
+        self._session.tell(command)
+        self._wake.set()
+
+    def leave(self, room: str) -> None:
+        """Follow a room no longer. Whoever waits for an answer in it gets `Undelivered`."""
+        self._session.leave(room)
+        self._wake.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        await self._until(lambda: bool(self._events) or self.state in OVER)
+        if self._has_lost_events:
+            self._has_lost_events = False
+            raise EventsLost(f"more than {UNREAD_EVENTS} events were not read; the oldest ones are gone")
+        if self._events:
+            return self._events.popleft()
+        if self._session.failure is not None:
+            raise self._session.failure
+        raise StopAsyncIteration
+
+    async def _answer_to(self, id: str, kind: type[R]) -> R:
+        answer = self._answers.get(id)
+        if answer is None:
+            answer = self._answers[id] = asyncio.get_running_loop().create_future()
+        self._take_output()
+        self._wake.set()
+        # Several may wait for the same `joined`: who is cancelled must not end it for the others.
+        reply = await asyncio.shield(answer)
+        if not isinstance(reply, kind):
+            raise Internal(f"the server answered {reply.type!r}, not {kind.__name__}")
+        return reply
+
+    def _take_output(self) -> None:
+        """Hand over what the session has for those who wait here."""
+        output = self._session.output
+        while output.answers:
+            id, answer = output.answers.popleft()
+            waiting = self._answers.pop(id, None)
+            if waiting is None:
+                continue
+            if isinstance(answer, Exception):
+                waiting.set_exception(answer)
+                # Whoever asked may have been cancelled since.
+                waiting.exception()
+            else:
+                waiting.set_result(answer)
+        while output.events:
+            self._has_lost_events |= len(self._events) == UNREAD_EVENTS
+            self._events.append(output.events.popleft())
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    # The connection.
+
+    async def _keep_connected(self) -> None:
+        session = self._session
+        try:
+            while session.state not in OVER:
+                if session.state is State.WAITING:
+                    await asyncio.sleep(session.due - time.monotonic())
+                session.open()
+                link = await self._connect()
+                if link is not None:
+                    await self._talk(link)
+                self._take_output()
+        except Exception as error:  # noqa: BLE001 - those who wait get it: this task has nobody else to tell
+            session.fail(error)
+            self._take_output()
+
+    async def _connect(self) -> ClientConnection | None:
+        try:
+            async with asyncio.timeout(self._session.silence_deadline - time.monotonic()):
+                return await connect(
+                    self._uri(),
+                    subprotocols=[Subprotocol(self._subprotocol)],
+                    additional_headers=self._headers,
+                    compression=None,
+                    open_timeout=None,
+                    close_timeout=CLOSE_TIMEOUT,
+                    ping_interval=None,
+                )
+        except InvalidStatus as error:
+            self._session.rejected(refusal_of(error.response), may_pass=error.response.status_code in MAY_PASS)
+        except (OSError, InvalidHandshake):
+            self._session.lost()
+        return None
+
+    async def _talk(self, link: ClientConnection) -> None:
+        codec = CODECS_BY_SUBPROTOCOL.get(link.subprotocol or "", JSON_CODEC)
+        writing = asyncio.create_task(self._write(link, codec))
+        try:
+            while True:
+                async with asyncio.timeout(self._session.silence_deadline - time.monotonic()):
+                    payload = await link.recv()
+                self._receive(payload, codec)
+        except ConnectionClosed as closed:
+            code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
+            self._session.lost(code, reason)
+        except TimeoutError:
+            # A closing handshake would wait for the same silence.
+            link.transport.abort()
+            self._session.lost()
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await link.close()
+
+    def _receive(self, payload: str | bytes, codec: Codec) -> None:
+        frame = codec.decode(payload)
+        model = self._models.get(frame.get("type", "")) if isinstance(frame, dict) else None
+        if model is None:
+            self._session.heard()
+            return
+        try:
+            # A newer server may send fields that this client does not know.
+            event = model.model_validate(frame, extra="ignore")
+        except ValidationError as error:
+            raise Internal(f"the server sent an event that makes no sense here: {error}") from None
+        self._session.receive(event)
+        if isinstance(event, Welcome) and event.secret is not None:
+            self.secret = event.secret
+        self._take_output()
+        self._wake.set()
+
+    async def _write(self, link: ClientConnection, codec: Codec) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self._wake.clear()
+                while (command := self._session.next_command()) is not None:
+                    payload = codec.encode(command.model_dump(mode="json", exclude_none=True))
+                    await link.send(payload if codec.binary else payload.decode())
+                due = self._session.next_send()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if due is None else due - time.monotonic()):
+                        await self._wake.wait()
+
+    def _uri(self) -> str:
+        parts = urlsplit(self._address)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        query += [(name, value) for name, value in (("username", self._username), ("secret", self.secret)) if value]
+        return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+class Room:
+    """A room that the client has joined, and what can be done there.
+
+    What is done is durable when the call returns (in a room that stores messages). Calls raise the `RequestError` that
+    the server refuses them with; see `Client.ask` for the rest.
+    """
+
+    def __init__(self, client: Client, view: RoomView) -> None:
+        self._client = client
+        self.view = view
+        """What is known of the room: messages, position, who is online."""
+
+    @property
+    def key(self) -> str:
+        return self.view.key
+
+    @property
+    def messages(self) -> list[MessageEvent]:
+        """The latest messages, by seq. An event, not the answer to `send`, puts one's own among them."""
+        return self.view.messages
+
+    async def send(
+        self, text: str, *, key: str | None = None, reply_to: int | None = None, data: dict[str, Any] | None = None
+    ) -> Ack:
+        """Say something, once, whatever happens to the connection. Returns where it stands: `seq`, `rev` and `ts`.
+
+        `key` makes a repeat of the call the same message, also in another process. Raises `Conflict` if it was used
+        for another content.
+        """
+        key = key or secrets.token_urlsafe(KEY_BYTES)
+        return await self._client.ask(SendMessage(room=self.key, text=text, key=key, reply_to=reply_to, data=data), Ack)
+
+    async def edit(self, seq: int, text: str) -> Ack:
+        """Give one's own message another text."""
+        return await self._client.ask(Edit(room=self.key, seq=seq, text=text), Ack)
+
+    async def delete(self, seq: int) -> Ack:
+        """Take a message back."""
+        return await self._client.ask(Delete(room=self.key, seq=seq), Ack)
+
+    async def react(self, seq: int, emoji: str, *, on: bool = True) -> Ack:
+        """Put an emoji under a message, or take it away."""
+        return await self._client.ask(React(room=self.key, seq=seq, emoji=emoji, on=on), Ack)
+
+    async def pin(self, seq: int, *, on: bool = True) -> Ack:
+        """Pin a message for everybody, or unpin it."""
+        return await self._client.ask(Pin(room=self.key, seq=seq, on=on), Ack)
+
+    async def history(
+        self, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = 50
+    ) -> HistoryPage:
+        """A page of messages, by seq; without a place the latest. One that joins `messages` becomes part of them."""
+        command = History(room=self.key, before=before, after=after, around=around, limit=limit)
+        return await self._client.ask(command, HistoryPage)
+
+    async def load_earlier(self, limit: int = 50) -> bool:
+        """Bring the messages before the first one into `messages`. False if there are none."""
+        if not self.view.has_earlier:
+            return False
+        return bool((await self.history(before=self.view.first, limit=limit)).messages)
+
+    def typing(self, *, active: bool = True) -> None:
+        """Show the others that one types; repeat it every few seconds. Dropped if there is no connection."""
+        self._client.tell(Typing(room=self.key, active=active))
+
+    def leave(self) -> None:
+        """Follow the room no longer."""
+        self._client.leave(self.key)
+
+
+def refusal_of(response: Response) -> RequestError:
+    """What a handshake was refused with: our server's own words where it is one of ours, else the status."""
+    try:
+        body = from_json(response.body or b"{}")
+        code, message = str(body["code"]), str(body["message"])
+    except (ValueError, KeyError, TypeError):
+        code, message = CODES.get(response.status_code, "internal"), f"the server answered {response.status_code}"
+    seconds = response.headers.get("Retry-After", "")
+    retry_after = 1000 * int(seconds) if seconds.isdecimal() else None
+    return ERRORS.get(code, Internal)(message, retry_after=retry_after)

@@ -1,0 +1,139 @@
+"""What this client has asked for and has no answer to yet.
+
+The outbox knows commands and their answers. It knows no sockets and no clock: it is told the time, in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from hubbub.client.backoff import Backoff
+from hubbub.wire.commands import Command
+from hubbub.wire.events import Limits
+from hubbub.wire.keys import fold
+
+
+@dataclass(slots=True)
+class _Entry:
+    id: str
+    command: Command
+    room: str | None
+    backoff: Backoff
+    in_flight: bool = False
+    not_before: float = 0.0
+
+
+class Outbox:
+    """Commands in the order in which they were asked for. Each stays until it is answered for good, or withdrawn.
+
+    After a reconnect all that had no answer is sent again, as it was. That is harmless for a message, which has a key;
+    and a change says what is to be, not what to do.
+    """
+
+    def __init__(self, make_backoff: Callable[[], Backoff]) -> None:
+        self._make_backoff = make_backoff
+        self._entries: dict[str, _Entry] = {}
+        self._in_flight = 0
+        self._not_before = 0.0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, id: str, command: Command) -> None:
+        room = getattr(command, "room", None)
+        self._entries[id] = _Entry(
+            id,
+            command.model_copy(update={"id": id}),
+            fold(room) if room is not None else None,
+            self._make_backoff(),
+        )
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._entries
+
+    def remove(self, id: str) -> None:
+        """It is answered for good, or nobody waits for its answer any more."""
+        entry = self._entries.pop(id, None)
+        if entry is not None and entry.in_flight:
+            self._in_flight -= 1
+
+    def of_room(self, folded: str) -> list[str]:
+        """The ids of the commands that are about a room."""
+        return [entry.id for entry in self._entries.values() if entry.room == folded]
+
+    def ids(self) -> list[str]:
+        return list(self._entries)
+
+    def disconnected(self) -> None:
+        """What was in flight is not any more, and may or may not have been done."""
+        for entry in self._entries.values():
+            entry.in_flight = False
+        self._in_flight = 0
+        self._not_before = 0.0
+
+    def postpone(self, id: str, now: float, retry_after: float | None, *, everything: bool) -> None:
+        """The server cannot do it now. It is sent again after `retry_after` seconds, or after a while of our own.
+
+        `everything`: until then the server would refuse the other commands as well.
+        """
+        entry = self._entries[id]
+        if entry.in_flight:
+            entry.in_flight = False
+            self._in_flight -= 1
+        entry.not_before = now + (retry_after if retry_after is not None else entry.backoff.next())
+        if everything:
+            self._not_before = max(self._not_before, entry.not_before)
+
+    def due(self, now: float, rooms: Iterable[str], *, most: int) -> Iterator[Command]:
+        """The commands to send now: of the given rooms or of none, with at most `most` unanswered in all.
+
+        Taking one from the iterator puts it in flight.
+        """
+        if now < self._not_before:
+            return
+        here = set(rooms)
+        held: set[str | None] = set()
+        for entry in self._entries.values():
+            if self._in_flight >= most:
+                return
+            if entry.in_flight or (entry.room is not None and entry.room not in here) or entry.room in held:
+                continue
+            if now < entry.not_before:
+                # What comes after it in the same room must not overtake it.
+                held.add(entry.room)
+                continue
+            entry.in_flight = True
+            self._in_flight += 1
+            yield entry.command
+
+    def next_due(self, now: float) -> float | None:
+        """When a postponed command may be sent again; None if none is postponed."""
+        times = [max(entry.not_before, self._not_before) for entry in self._entries.values() if not entry.in_flight]
+        return min((time for time in times if time > now), default=None)
+
+
+class Pace:
+    """How fast this client may send, so that a server seldom has to say that it is too fast.
+
+    The generic cell rate algorithm (ITU-T I.371, annex A) with the server's own rate and half of its burst: the other
+    half is for what the network bunches together.
+    """
+
+    def __init__(self) -> None:
+        self._arrival = 0.0
+        self._interval = 0.0
+        self._slack = 0.0
+
+    def begin(self, limits: Limits, now: float) -> None:
+        """A new connection, with a full burst."""
+        self._arrival = now
+        self._interval = 1 / limits.rate
+        self._slack = max(0.0, (limits.burst // 2 - 1) * self._interval)
+
+    def due(self) -> float:
+        """When the next command may be sent."""
+        return self._arrival - self._slack
+
+    def sent(self, now: float) -> None:
+        self._arrival = max(self._arrival, now) + self._interval

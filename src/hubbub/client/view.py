@@ -1,0 +1,202 @@
+"""One room as a client sees it: where it stands in the room's log, and the messages from there back.
+
+A view knows events. It knows no sockets, no clock and no other rooms.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import Enum
+
+from hubbub.wire.events import (
+    ChangedEvent,
+    HistoryPage,
+    Joined,
+    JoinEvent,
+    LeaveEvent,
+    MessageEvent,
+    Online,
+    OnlineUser,
+    RoomEvent,
+    Sync,
+)
+from hubbub.wire.keys import fold
+
+KEPT = 1000
+
+
+class Verdict(Enum):
+    """What an event means for a view."""
+
+    APPLIED = "applied"
+    KNOWN = "known"
+    """The view has it already."""
+    GAP = "gap"
+    """Something before it is missing: join again, from the view's position."""
+
+
+class RoomView:
+    """A room's messages and position, fed with the room's events in the order in which they come.
+
+    The position (`rev` in `epoch`) comes from events alone: an `ack` may overtake the events before it, so it never
+    moves a position. Of two rows of one message the one with the higher rev is the later one.
+
+    At most `kept` messages are held, the latest ones; `page` brings older ones back.
+    """
+
+    def __init__(self, key: str, *, kept: int = KEPT) -> None:
+        self.key = key
+        self.name = key
+        self.epoch: str | None = None
+        self.rev: int | None = None
+        """None before the first `joined`, and in a room that stores nothing."""
+        self.seq = 0
+        self.floor = 0
+        """Messages up to this seq are gone for good."""
+        self.online = 0
+        self.people: dict[str, OnlineUser] = {}
+        """Some of those online, by their folded keys."""
+        self._kept = kept
+        self._first = 1
+        self._rows: dict[int, MessageEvent] = {}
+        self._unnumbered: deque[MessageEvent] = deque(maxlen=kept)
+
+    @property
+    def messages(self) -> list[MessageEvent]:
+        """The latest messages, by seq; what was deleted is there as a row that says so.
+
+        They have no hole, but while a long absence is being caught up with: rows come by rev then, and a message that
+        was changed late comes late.
+        """
+        if self.rev is None:
+            return list(self._unnumbered)
+        return [self._rows[seq] for seq in sorted(self._rows)]
+
+    @property
+    def first(self) -> int:
+        """The seq of the first message that the view holds; `seq` + 1 if it holds none."""
+        return self._first
+
+    @property
+    def has_earlier(self) -> bool:
+        """Whether the room has messages before the first one here."""
+        return self._first > self.floor + 1
+
+    def message(self, seq: int) -> MessageEvent | None:
+        return self._rows.get(seq)
+
+    def is_new(self, row: MessageEvent) -> bool:
+        """Whether a row is of a message that the view has not had."""
+        return row.seq is not None and row.seq >= self._first and row.seq not in self._rows
+
+    # What the room's log says.
+
+    def joined(self, event: Joined) -> Verdict:
+        """The answer to `join`. Where it is not recovered, all that was known is forgotten."""
+        if event.recovered and event.rev is not None:
+            if self._catch_up(event.since or 0, event.rev, event.floor or 0, event.messages) is Verdict.GAP:
+                return Verdict.GAP
+            # Another one than ours where the room has not changed since a new epoch began.
+            self.epoch = event.epoch
+        else:
+            self._start_over(event)
+        self.name, self.online = event.name, event.online
+        self.people = {fold(user.user): user for user in event.users}
+        return Verdict.APPLIED
+
+    def sync(self, event: Sync) -> Verdict:
+        """All rows that changed in (since, rev]."""
+        return self._catch_up(event.since, event.rev, event.floor, event.messages)
+
+    def changed(self, event: MessageEvent | ChangedEvent | RoomEvent) -> Verdict:
+        """One change of the room."""
+        if event.rev is None:
+            if isinstance(event, MessageEvent):
+                self._unnumbered.append(event)
+            return Verdict.APPLIED
+        if self.rev is None or event.rev > self.rev + 1:
+            return Verdict.GAP
+        if event.rev <= self.rev:
+            return Verdict.KNOWN
+        match event:
+            case MessageEvent():
+                self._put([event])
+            case ChangedEvent():
+                self._revise(event)
+            case RoomEvent(floor=floor) if floor is not None:
+                self._raise_floor(floor)
+        self.rev = event.rev
+        return Verdict.APPLIED
+
+    def page(self, page: HistoryPage) -> None:
+        """Take in a page of history, as far as it joins what is here already."""
+        rows = {row.seq: row for row in page.messages if row.seq is not None and row.seq > self.floor}
+        if self.rev is None or not rows or not min(rows) <= self._first <= max(rows) + 1:
+            return
+        # Newer ones than the position come as events: taken here, they would leave a hole behind them.
+        self._first = min(self._first, *rows)
+        self._kept = max(self._kept, self.seq - self._first + 1)
+        self._put(row for seq, row in rows.items() if seq <= self.seq)
+
+    # Who is there.
+
+    def people_changed(self, event: JoinEvent | LeaveEvent | Online) -> None:
+        self.online = event.online
+        match event:
+            case JoinEvent():
+                self.people[fold(event.user)] = OnlineUser(user=event.user, name=event.name, guest=event.guest)
+            case LeaveEvent():
+                self.people.pop(fold(event.user), None)
+
+    def _start_over(self, event: Joined) -> None:
+        self.epoch, self.rev = event.epoch, event.rev
+        self.seq, self.floor = event.seq or 0, event.floor or 0
+        self._rows = {}
+        self._unnumbered.clear()
+        self._first = min((row.seq for row in event.messages if row.seq is not None), default=self.seq + 1)
+        self._put(event.messages)
+
+    def _catch_up(self, since: int, rev: int, floor: int, rows: Iterable[MessageEvent]) -> Verdict:
+        if self.rev is None or since > self.rev:
+            return Verdict.GAP
+        if rev < self.rev:
+            return Verdict.KNOWN
+        self._raise_floor(floor)
+        self._put(rows)
+        self.rev = rev
+        return Verdict.APPLIED
+
+    def _put(self, rows: Iterable[MessageEvent]) -> None:
+        for row in rows:
+            # An older message than the first one here would stand behind a hole; `page` brings it as it is then.
+            if row.seq is None or row.seq < self._first:
+                continue
+            known = self._rows.get(row.seq)
+            if known is None or (known.rev or 0) < (row.rev or 0):
+                self._rows[row.seq] = row
+            self.seq = max(self.seq, row.seq)
+        self._forget_before(self.seq - self._kept + 1)
+
+    def _revise(self, event: ChangedEvent) -> None:
+        row = self._rows.get(event.seq)
+        if row is None or (row.rev or 0) >= event.rev:
+            return
+        change = event.model_dump(include={"rev", "text", "edited", "deleted", "pinned"}, exclude_none=True)
+        if event.deleted is not None:
+            change |= dict.fromkeys(("data", "reply_to", "quote", "edited", "pinned", "reactions")) | {"text": ""}
+        elif event.reactions is not None:
+            change["reactions"] = event.reactions or None
+        if event.pinned is False:
+            change["pinned"] = None
+        self._rows[event.seq] = row.model_copy(update=change)
+
+    def _raise_floor(self, floor: int) -> None:
+        self.floor = max(self.floor, floor)
+        self.seq = max(self.seq, self.floor)
+        self._forget_before(self.floor + 1)
+
+    def _forget_before(self, first: int) -> None:
+        for seq in range(self._first, min(first, self.seq + 1)):
+            self._rows.pop(seq, None)
+        self._first = max(self._first, first)
