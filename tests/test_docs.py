@@ -1,0 +1,298 @@
+"""What is public is documented, and what is documented holds."""
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from inspect import getmembers
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from fastapi import FastAPI
+from starlette import testclient
+
+import hubbub
+from hubbub import Action, Hubbub, Settings
+from hubbub.cli import app as cli
+from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
+from hubbub.testing import TestClient, TestServer, serving
+from tests import reference
+from tests.servers import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *(REPOSITORY / "examples").glob("*.md")])
+PROTOCOL, LIBRARY = (DOCS / "protocol.md").read_text(), (DOCS / "library.md").read_text()
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return [content for kind, content in _BLOCK.findall(text) if kind == language]
+
+
+def all_blocks(language: str) -> list[Any]:
+    return [
+        pytest.param(block, id=f"{name(page)}-{number}")
+        for page in PAGES
+        for number, block in enumerate(blocks(page.read_text(), language), start=1)
+    ]
+
+
+def code_in(text: str) -> str:
+    """All that is set as code."""
+    spans = re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+    return "\n".join([*spans, *(content for _, content in _BLOCK.findall(text))])
+
+
+def anchors(page: Path) -> set[str]:
+    """What a heading is linked by: in lower case, without punctuation, dashes for spaces."""
+    text = _BLOCK.sub("", page.read_text())
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(text)}
+
+
+# What is made from the code.
+
+
+@pytest.mark.parametrize("page", reference.PAGES, ids=name)
+def test_what_is_made_from_the_code_is_up_to_date(page: Path) -> None:
+    text = page.read_text()
+
+    assert text == reference.renewed(text), "run: python -m tests.reference"
+
+
+def test_every_part_that_can_be_made_stands_in_one_page() -> None:
+    made = [part for page in reference.PAGES for part in reference.parts_in(page.read_text())]
+
+    assert sorted(made) == sorted(reference.PARTS)
+
+
+# The protocol.
+
+
+def test_every_field_of_every_frame_is_explained_and_no_other() -> None:
+    section = PROTOCOL.partition("\n## Fields\n")[2].partition("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    explained = [field for cell in first_cells for field in re.findall(r"`(\w+)`", cell)]
+
+    assert sorted(explained) == sorted(reference.Schema().fields())
+
+
+async def test_the_first_conversation_goes_as_it_is_shown(tmp_path: Path) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", settings=Settings(data_dir=tmp_path)).router)
+    (conversation,) = blocks(PROTOCOL, "")
+
+    async with serving(app) as server, server.connect("/ws/chat/room1?username=alice") as alice:
+        for direction, lines in groupby(conversation.splitlines(), key=lambda line: line[0]):
+            frames = [line.removeprefix(direction) for line in lines]
+            if direction == ">":
+                for frame in frames:
+                    await alice.send(frame)
+            else:
+                received = [await alice.receive() for _ in frames]
+                assert as_shown(received) == as_shown([json.loads(frame) for frame in frames])
+
+
+def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An ack and its event come in either order, and some values are never the same."""
+    varying = {"secret", "connection", "node", "epoch", "ts", "edited"}
+    same = [{field: None if field in varying else value for field, value in frame.items()} for frame in frames]
+    return sorted(same, key=lambda frame: str(frame["type"]))
+
+
+def test_every_address_is_documented() -> None:
+    routes: list[Any] = list(Hubbub(guests="on", page=False).router.routes)
+    documented = code_in(PROTOCOL)
+
+    for route in routes:
+        words = route.methods if hasattr(route, "methods") else {"WS"}
+        if words == {"GET"} and any(other.path == route.path for other in routes if not hasattr(other, "methods")):
+            continue  # "GET on any of these"
+        assert all(f"{word} {route.path}" in documented.splitlines() for word in words), route.path
+
+
+# The library.
+
+
+@pytest.mark.parametrize("export", hubbub.__all__)
+def test_every_export_is_documented(export: str) -> None:
+    assert hasattr(hubbub, export)
+    assert re.search(rf"\b{export}\b", code_in(LIBRARY))
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [
+        (Hubbub, "hub"),
+        (RoomHandle, "room"),
+        (UserHandle, "user"),
+        (TopicHandle, "topic"),
+        (Connections, "connections"),
+        (hubbub.Draft, "draft"),
+        (TestServer, "server"),
+        (TestClient, "client"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_public_member_is_documented(kind: type, called: str) -> None:
+    documented = code_in(LIBRARY)
+    members = [member for member, _ in getmembers(kind) if not member.startswith("_")]
+
+    assert [member for member in members if not re.search(rf"\b{called}\.{member}\b", documented)] == []
+
+
+@pytest.mark.parametrize("action", Action, ids=str)
+def test_every_action_of_a_policy_is_documented(action: Action) -> None:
+    assert f"`Action.{action.name}`" in LIBRARY
+
+
+# The programs.
+
+
+@pytest.mark.parametrize("block", all_blocks("python"))
+def test_a_python_block_compiles(block: str) -> None:
+    compile(block, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def programs() -> list[Any]:
+    return [param for param in all_blocks("python") if re.search(r"^app = FastAPI\(", param.values[0], re.MULTILINE)]
+
+
+@pytest.mark.parametrize("program", programs())
+def test_a_whole_program_starts(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    namespace = run([program])
+
+    with testclient.TestClient(namespace["app"]) as client:
+        assert client.get("/openapi.json").is_success
+
+
+def test_the_library_page_is_one_program_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = [block for block in blocks(LIBRARY, "python") if not block.startswith(("# conftest.py", "# test_"))]
+
+    namespace = run(program)
+
+    app: FastAPI = namespace["app"]
+    with testclient.TestClient(app, cookies={"session": "s3cret"}) as client:
+        with client.websocket_connect("/chat/ws/chat/general") as alice:
+            assert [alice.receive_json()["type"] for _ in range(3)] == ["welcome", "joined", "join"]
+            assert alice.receive_json()["text"] == "Alice is here"
+            alice.send_json({"text": "spam", "id": "1"})
+            assert alice.receive_json()["message"] == "not here"
+            alice.send_json({"type": "roll", "id": "2"})
+            assert {alice.receive_json()["type"] for _ in range(2)} == {"dice_fell", "rolled"}
+        with client.websocket_connect("/items/7/ws") as alice:
+            assert alice.receive_json()["room"] == "item:7"
+        with client.websocket_connect("/echo") as alice:
+            alice.send_bytes(b"echo")
+            assert alice.receive_bytes() == b"echo"
+        assert client.post("/orders/7/ship").is_success
+
+
+def test_the_library_pages_test_passes(tmp_path: Path) -> None:
+    for block in blocks(LIBRARY, "python"):
+        if file := re.match(r"# (\w+\.py)\n", block):
+            (tmp_path / file[1]).write_text(block)
+
+    command = [sys.executable, "-m", "pytest", "-o", "anyio_mode=auto", "-o", "pythonpath=.", "-p", "no:cacheprovider"]
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+
+    assert "1 passed" in outcome.stdout, outcome.stdout + outcome.stderr
+
+
+def run(program: list[str]) -> dict[str, Any]:
+    """Run the blocks of a program one after the other, as a module that is imported."""
+    namespace: dict[str, Any] = {"__name__": "documented"}
+    for block in program:
+        exec(compile(block, "documented", "exec"), namespace)
+    return namespace
+
+
+# Settings and the command line.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_variable_that_is_named_is_a_setting(page: Path) -> None:
+    known = {f"HUBBUB_{name.upper()}" for name in Settings.model_fields} | {"HUBBUB_CONFIG"}
+
+    assert set(re.findall(r"\bHUBBUB_[A-Z_]*[A-Z]\b", page.read_text())) <= known
+
+
+@pytest.mark.parametrize("block", all_blocks("toml"))
+def test_a_file_of_settings_that_is_shown_can_be_read(block: str) -> None:
+    shown = tomllib.loads(block)
+
+    assert {name: getattr(Settings(**shown), name) for name in shown} == shown
+
+
+def command_lines() -> list[str]:
+    """Every call of `hubbub` in a shell block, without the variables before it."""
+    lines = [line for page in PAGES for block in blocks(page.read_text(), "sh") for line in block.splitlines()]
+    called = [re.match(r"(?:\w+=(?:'[^']*'|\S*) )*hubbub (.+)", line) for line in lines]
+    return [found[1] for found in called if found]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_a_command_line_that_is_shown_is_understood(line: str) -> None:
+    command: Any = typer.main.get_command(cli)
+    words = shlex.split(line, comments=True)
+    while words and hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= options
+
+
+def test_what_a_server_is_told_to_import_is_there() -> None:
+    named = {found for page in PAGES for found in re.findall(r"\b(hubbub[\w.]*):([A-Za-z]\w+)", page.read_text())}
+
+    assert named
+    assert [found for found in named if not hasattr(import_module(found[0]), found[1])] == []
+
+
+def test_a_list_in_the_environment_is_json_as_documented() -> None:
+    (example,) = re.findall(r"(HUBBUB_ALLOWED_ORIGINS)='(\[.*\])'", (DOCS / "settings.md").read_text())
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "hubbub.cli", "settings", "--json"],
+        env=os.environ | {example[0]: example[1]},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    values = {row["environment"]: row["value"] for row in json.loads(shown.stdout)}
+    assert values[example[0]] == json.loads(example[1])
+
+
+# Links.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    links = [link for link in _LINK.findall(_BLOCK.sub("", page.read_text())) if "://" not in link]
+
+    assert [link for link in links if not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    file, _, anchor = link.partition("#")
+    target = (page.parent / file).resolve() if file else page
+    return target.exists() and (not anchor or anchor in anchors(target))
