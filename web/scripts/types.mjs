@@ -12,7 +12,7 @@ const BANNER = `/**
  */`;
 
 /** The schema's root is only the house of the definitions: no frame has its shape. */
-const ROOT = /export interface HubbubWireProtocol\w+ \{\s*\[k: string\]: unknown;\s*\}\n/;
+const ROOT = /export interface HubbubWireProtocol\w+ \{\s*(\[k: string\]: unknown;\s*)?\}\n/;
 /** The generator repeats each type's name in a comment of its own. */
 const ORIGIN_NOTE =
   /( \*\n)? \* This interface was referenced by `\w+`'s JSON-Schema\n \* via the `definition` "\w+"\.\n/g;
@@ -20,6 +20,7 @@ const ORIGIN_NOTE =
 export async function generate() {
   const schema = simplified(JSON.parse(await readFile(SCHEMA, 'utf8')));
   const source = await compile(schema, 'Wire', {
+    additionalProperties: false,
     bannerComment: BANNER,
     ignoreMinAndMaxItems: true,
     style: { printWidth: 120, singleQuote: true },

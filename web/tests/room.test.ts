@@ -1,10 +1,12 @@
-import type { Joined } from 'hubbub-client';
+import { Client, fold, type Event, type Joined, type MessageEvent } from 'hubbub-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HandClock } from '../../clients/typescript/tests/world';
+import { HandClock, welcome, Wires } from '../../clients/typescript/tests/world';
 import { Room, type RoomEvent } from '../src/models/room.svelte';
 
 let clock: HandClock;
-let told: boolean[];
+let wires: Wires;
+let client: Client;
+let told: unknown[];
 let room: Room;
 
 const joined: Joined = {
@@ -22,14 +24,64 @@ const joined: Joined = {
 
 beforeEach(() => {
   clock = new HandClock();
+  wires = new Wires();
   told = [];
+  let keys = 0;
+  client = new Client({
+    address: () => 'ws://host/ws',
+    network: wires,
+    clock,
+    onState: () => {},
+    onEvent: (event) => {
+      if (isOfRoom(event) && fold(event.room) === 'general') room.apply(event);
+    },
+    onSent: (message, ack) => room.sent(message, ack),
+    onFailed: (message) => room.failed(message),
+  });
   room = new Room('general', {
     clock,
+    client,
     me: () => ({ user: 'alice', name: 'Alice' }),
-    tellTyping: (active) => told.push(active),
+    newKey: () => `key-${(keys += 1)}`,
+    tell: (error) => told.push(error),
   });
-  room.apply(joined);
+  client.join('general');
+  client.connection.open();
+  wires.last.arrives(welcome);
+  wires.last.arrives(joined);
 });
+
+const OF_ROOMS = new Set(['joined', 'sync', 'message', 'changed', 'room', 'join', 'leave', 'online', 'typing']);
+
+function isOfRoom(event: Event): event is RoomEvent {
+  return OF_ROOMS.has(event.type);
+}
+
+const ofType = (type: string) => wires.last.sent.filter((command) => command['type'] === type);
+const lastId = () => String(wires.last.sent.at(-1)?.['id']);
+
+/** The answer to the last command. */
+function page(messages: MessageEvent[], more: boolean): Event {
+  return { type: 'history', id: lastId(), room: 'general', rev: 100, users: [], messages, more };
+}
+
+/** Lets what was promised happen. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+const stored = (seq: number, extra: Partial<MessageEvent> = {}): MessageEvent => ({
+  type: 'message',
+  room: 'general',
+  user: 'bob',
+  name: 'Bob',
+  text: `no ${seq}`,
+  ts: welcome.ts,
+  seq,
+  rev: seq,
+  ...extra,
+});
+
+const rows = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => stored(first + index));
 
 const said = (user: string, text: string): RoomEvent => ({
   type: 'message',
@@ -109,7 +161,7 @@ describe('who types', () => {
     room.sign.wrote('hel');
     room.sign.wrote('');
     room.sign.wrote('');
-    expect(told).toEqual([true, true, false]);
+    expect(ofType('typing').map(({ active }) => active)).toEqual([true, true, false]);
   });
 });
 
@@ -147,5 +199,108 @@ describe('coming back', () => {
     const missed = { ...said('bob', 'meanwhile'), seq: 4, rev: 4 } as Extract<RoomEvent, { type: 'message' }>;
     room.apply({ ...joined, rev: 4, since: 3, recovered: true, messages: [missed] });
     expect(room.timeline.lines).toMatchObject([{ text: 'meanwhile' }]);
+  });
+});
+
+describe('what I do', () => {
+  beforeEach(() => wires.last.arrives({ ...joined, seq: 100, rev: 100, floor: 0, messages: rows(51, 100) }));
+
+  it('says something, and answers something', async () => {
+    room.composing.answer(stored(100) as never);
+    room.composing.draft = ' hello ';
+    await room.submit();
+    expect(ofType('message')).toMatchObject([{ text: 'hello', key: 'key-1', reply_to: 100 }]);
+    expect(room.timeline.lines.at(-1)).toMatchObject({ state: 'sending', replyTo: 100, quote: { text: 'no 100' } });
+    expect(room.composing.draft).toBe('');
+    wires.last.arrives({ type: 'ack', id: lastId(), room: 'general', seq: 101, rev: 101, ts: welcome.ts });
+    await settled();
+    expect(room.timeline.lines.at(-1)).toMatchObject({ state: 'sent', seq: 101 });
+  });
+
+  it('can be tried again or discarded where the server refuses', async () => {
+    room.composing.draft = 'hello';
+    await room.submit();
+    wires.last.arrives({ type: 'error', id: lastId(), code: 'forbidden', message: 'not here' });
+    await settled();
+    const line = room.timeline.lines.at(-1);
+    expect(line).toMatchObject({ state: 'failed', failure: 'not here' });
+    if (line?.kind === 'said') room.retry(line);
+    expect(ofType('message').map(({ key }) => key)).toEqual(['key-1', 'key-1']);
+    if (line?.kind === 'said') room.discard(line);
+    expect(room.timeline.upTo).toBe(100);
+    expect(client.outbox.of('general')).toEqual([]);
+  });
+
+  it('edits my last message, and keeps the words until the server has taken them', async () => {
+    wires.last.arrives(stored(101, { user: 'alice', text: 'helo' }));
+    room.composing.draft = 'something else';
+    room.editLast();
+    expect(room.composing.draft).toBe('helo');
+    room.composing.draft = 'hello';
+    const edit = room.submit();
+    wires.last.arrives({ type: 'error', id: lastId(), code: 'unavailable', message: 'not now' });
+    await edit;
+    expect(room.composing.draft).toBe('hello');
+    expect(told).toMatchObject([{ message: 'not now' }]);
+    const again = room.submit();
+    expect(ofType('edit').at(-1)).toMatchObject({ seq: 101, text: 'hello' });
+    wires.last.arrives({ type: 'ack', id: lastId(), rev: 102 });
+    await again;
+    expect(room.composing.draft).toBe('something else');
+  });
+
+  it('goes back page by page, and to the end again', async () => {
+    const older = room.reading.older();
+    expect(ofType('history')).toMatchObject([{ before: 51 }]);
+    void room.reading.older();
+    expect(ofType('history')).toHaveLength(1);
+    wires.last.arrives({ ...page, messages: rows(1, 50), more: false });
+    await older;
+    expect(room.timeline.from).toBe(1);
+    expect(room.timeline.hasOlder).toBe(false);
+  });
+
+  it('goes to a message that is not here, and counts what comes meanwhile', async () => {
+    const there = room.reading.to(10);
+    wires.last.arrives(page(rows(1, 30), true));
+    await there;
+    expect(room.reading.goal).toEqual({ kind: 'message', seq: 10 });
+    expect(room.timeline.isBehind).toBe(true);
+    room.reading.looksAt(true);
+    wires.last.arrives(stored(101));
+    expect(room.timeline.upTo).toBe(30);
+    expect(room.reading.unread).toBe(1);
+    const back = room.reading.toEnd();
+    wires.last.arrives(page(rows(52, 101), true));
+    await back;
+    expect(room.reading.goal).toEqual({ kind: 'end' });
+    room.reading.looksAt(true);
+    expect(room.reading.unread).toBe(0);
+  });
+});
+
+describe('pins', () => {
+  const change = { type: 'changed', room: 'general', user: 'bob' } as const;
+
+  beforeEach(() =>
+    wires.last.arrives({ ...joined, seq: 3, rev: 3, floor: 0, messages: [stored(3, { pinned: true })] }),
+  );
+
+  it('come with the room, and go when they are unpinned or deleted', () => {
+    expect(room.pins.list).toMatchObject([{ seq: 3, text: 'no 3' }]);
+    wires.last.arrives({ ...change, seq: 3, rev: 4, pinned: false });
+    expect(room.pins.list).toEqual([]);
+    wires.last.arrives({ ...change, seq: 3, rev: 5, pinned: true });
+    wires.last.arrives({ ...change, seq: 3, rev: 6, deleted: welcome.ts });
+    expect(room.pins.list).toEqual([]);
+  });
+
+  it('are fetched where the message is out of sight', async () => {
+    wires.last.arrives({ ...change, seq: 1, rev: 4, pinned: true });
+    expect(ofType('history')).toMatchObject([{ around: 1, limit: 1 }]);
+    const row = stored(1, { rev: 4, pinned: true });
+    wires.last.arrives(page([row], true));
+    await settled();
+    expect(room.pins.list.map(({ seq }) => seq)).toEqual([3, 1]);
   });
 });

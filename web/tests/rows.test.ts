@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { arrange } from '../src/models/rows';
-import type { Said } from '../src/models/timeline.svelte';
+import type { Said } from '../src/models/lines';
 
 const NOON = new Date(2026, 10, 20, 12).getTime();
 const MINUTE = 60_000;
@@ -11,10 +11,13 @@ function said(text: string, at: number, user = 'bob'): Said {
     id: `${user} ${text}`,
     user,
     name: user,
+    isMine: false,
     text,
     at,
     edited: false,
     deleted: false,
+    pinned: false,
+    reactions: [],
     state: 'sent',
   };
 }

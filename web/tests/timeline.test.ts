@@ -1,6 +1,6 @@
-import type { MessageEvent } from 'hubbub-client';
+import type { MessageEvent, Unsent } from 'hubbub-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Timeline } from '../src/models/timeline.svelte';
+import { KEPT, Timeline } from '../src/models/timeline.svelte';
 
 const TS = '2026-11-20T09:30:00.123Z';
 const AT = Date.parse(TS);
@@ -8,8 +8,19 @@ const AT = Date.parse(TS);
 let timeline: Timeline;
 
 beforeEach(() => {
-  timeline = new Timeline();
+  timeline = new Timeline(() => ({ user: 'alice', name: 'Alice' }));
 });
+
+const hello: Unsent = { room: 'general', key: 'key-0001', text: 'hello', at: AT };
+
+function stored(first: number, last: number): MessageEvent[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => {
+    const seq = first + index;
+    return message(`no ${seq}`, { seq, rev: seq });
+  });
+}
+
+const seqs = () => timeline.lines.map((line) => ('seq' in line ? line.seq : undefined));
 
 function message(text: string, extra: Partial<MessageEvent> = {}): MessageEvent {
   return { type: 'message', room: 'general', user: 'bob', name: 'Bob', text, ts: TS, ...extra };
@@ -71,14 +82,14 @@ describe('what is said', () => {
   });
 
   it('does not fill the memory of a page that is never closed', () => {
-    for (let i = 1; i <= 1200; i += 1) timeline.show(message(`no ${i}`));
-    expect(timeline.lines).toHaveLength(1000);
-    expect(words().at(-1)).toBe('no 1200 (sent)');
+    for (let i = 1; i <= KEPT + 200; i += 1) timeline.show(message(`no ${i}`));
+    expect(timeline.lines).toHaveLength(KEPT);
+    expect(words().at(-1)).toBe(`no ${KEPT + 200} (sent)`);
   });
 });
 
 describe('what I say', () => {
-  beforeEach(() => timeline.send('alice', 'Alice', 'hello', 'key-0001', AT));
+  beforeEach(() => timeline.send(hello));
 
   const mine = (extra: Partial<MessageEvent> = {}) =>
     message('hello', { user: 'alice', name: 'Alice', key: 'key-0001', ...extra });
@@ -96,22 +107,118 @@ describe('what I say', () => {
   });
 
   it('stands once whichever comes first, ack or event', () => {
-    timeline.confirm('alice', 'key-0001', { type: 'ack', seq: 5, rev: 5, ts: TS });
+    timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
     timeline.show(mine({ seq: 5, rev: 5 }));
-    timeline.confirm('alice', 'key-0001', { type: 'ack', seq: 5, rev: 5, ts: TS });
+    timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
     expect(words()).toEqual(['hello (sent)']);
   });
 
   it('can fail and be tried again', () => {
-    timeline.fail('alice', 'key-0001');
-    expect(words()).toEqual(['hello (failed)']);
-    timeline.send('alice', 'Alice', 'hello', 'key-0001', AT);
+    timeline.send({ ...hello, failure: { code: 'conflict', message: 'no' } });
+    expect(timeline.lines).toMatchObject([{ state: 'failed', failure: 'no' }]);
+    timeline.send(hello);
     expect(words()).toEqual(['hello (sending)']);
+    timeline.discard(timeline.lines[0]?.id ?? '');
+    expect(words()).toEqual([]);
   });
 
   it("is not confirmed by another's message with the same key", () => {
     timeline.show(message('stolen', { key: 'key-0001' }));
     expect(words()).toEqual(['stolen (sent)', 'hello (sending)']);
+  });
+});
+
+describe('a change', () => {
+  const change = { type: 'changed', room: 'general', seq: 1, user: 'carol' } as const;
+
+  beforeEach(() => {
+    timeline.show(message('question', { seq: 1, rev: 1 }));
+    const quote = { user: 'bob', name: 'Bob', text: 'question' };
+    timeline.show(message('answer', { seq: 2, rev: 2, reply_to: 1, quote }));
+  });
+
+  it('shows reactions and pins', () => {
+    timeline.change({ ...change, rev: 3, reactions: [{ emoji: '👍', count: 1, users: ['carol'] }] });
+    timeline.change({ ...change, rev: 4, pinned: true });
+    expect(timeline.lines[0]).toMatchObject({ pinned: true, reactions: [{ emoji: '👍' }] });
+  });
+
+  it('reaches what quotes the message', () => {
+    timeline.change({ ...change, rev: 3, text: 'better question', edited: TS });
+    expect(timeline.lines[1]).toMatchObject({ quote: { text: 'better question' } });
+    timeline.change({ ...change, rev: 4, deleted: TS });
+    expect(timeline.lines[1]).toMatchObject({ quote: { text: '', deleted: true } });
+  });
+
+  it('takes everything from a deleted message', () => {
+    timeline.change({ ...change, seq: 2, rev: 3, deleted: TS });
+    expect(timeline.lines[1]).toMatchObject({ text: '', deleted: true, quote: undefined, replyTo: undefined });
+  });
+});
+
+describe('the part of the log that is here', () => {
+  beforeEach(() => timeline.startOver(stored(101, 150), 150));
+
+  it('goes on with what is said', () => {
+    timeline.show(message('no 151', { seq: 151, rev: 151 }));
+    expect(timeline.upTo).toBe(151);
+    expect(timeline.hasOlder).toBe(true);
+  });
+
+  it('grows backwards to the beginning', () => {
+    timeline.prepend(stored(51, 100), true);
+    timeline.prepend(stored(1, 50), false);
+    expect(seqs()).toEqual(stored(1, 150).map(({ seq }) => seq));
+    expect(timeline.hasOlder).toBe(false);
+  });
+
+  it('takes no page that would leave a gap', () => {
+    timeline.prepend(stored(41, 90), true);
+    timeline.append(stored(161, 170), false);
+    expect(seqs()).toEqual(stored(101, 150).map(({ seq }) => seq));
+  });
+
+  it('does not show a change of what lies before it', () => {
+    timeline.show(message('old, but changed', { seq: 7, rev: 151 }));
+    expect(timeline.from).toBe(101);
+    expect(seqs()[0]).toBe(101);
+  });
+
+  it('lets the newest fall off while somebody reads the oldest, and fetches them again', () => {
+    timeline.holdsStill = true;
+    timeline.startOver(stored(1001, 1100), 1100);
+    for (let first = 951; first > 600; first -= 50) timeline.prepend(stored(first, first + 49), true);
+    expect(timeline.lines).toHaveLength(KEPT);
+    expect(timeline.isBehind).toBe(true);
+    timeline.show(message('no 1101', { seq: 1101, rev: 1101 }));
+    expect(timeline.upTo).toBeLessThan(1100);
+    while (timeline.isBehind) {
+      const next = timeline.upTo + 1;
+      timeline.append(stored(next, Math.min(next + 49, 1101)), next + 49 < 1101);
+    }
+    expect(timeline.upTo).toBe(1101);
+    expect(timeline.lines).toHaveLength(KEPT);
+  });
+
+  it('stops growing under somebody who reads older lines', () => {
+    timeline.holdsStill = true;
+    for (const event of stored(151, 101 + KEPT)) timeline.show(event);
+    expect(seqs()[0]).toBe(101);
+    expect(timeline.isBehind).toBe(true);
+  });
+
+  it('hides what I say until the end is here', () => {
+    timeline.startOver(stored(1, 50), 150);
+    timeline.send(hello);
+    expect(timeline.lines).toHaveLength(50);
+    timeline.confirm(hello, { type: 'ack', seq: 151, rev: 151, ts: TS });
+    expect(timeline.upTo).toBe(50);
+  });
+
+  it('forgets what the room has forgotten', () => {
+    timeline.trim(120);
+    expect(seqs()[0]).toBe(121);
+    expect(timeline.hasOlder).toBe(false);
   });
 });
 
@@ -134,8 +241,8 @@ describe('coming and going', () => {
 describe('starting over', () => {
   it('keeps nothing of before but what I have not got rid of yet', () => {
     timeline.show(message('old', { seq: 1, rev: 1 }));
-    timeline.send('alice', 'Alice', 'hello', 'key-0001', AT);
-    timeline.startOver([message('new', { seq: 900, rev: 2000 })]);
+    timeline.send(hello);
+    timeline.startOver([message('new', { seq: 900, rev: 2000 })], 900);
     expect(words()).toEqual(['new (sent)', 'hello (sending)']);
   });
 

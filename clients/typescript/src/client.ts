@@ -1,58 +1,59 @@
 /**
  * The protocol's client side: keeps rooms joined across reconnects, keeps each room's events in
- * order without gaps or doubles, and matches answers to commands. It knows no DOM.
+ * order without gaps or doubles, and sends what was said until it is stored. It knows no DOM.
  */
-import { Connection, type ConnectionOptions, type Failure, type State } from './connection.js';
+import { Connection, type ConnectionOptions, type State } from './connection.js';
 import { fold } from './keys.js';
+import { forgetful, Outbox, type OutboxOptions, type OutboxStore } from './outbox.js';
 import { Position, type Verdict } from './position.js';
-import type { Ack, ErrorEvent, Event, Joined, RoomPosition, SendMessage, Sync } from './protocol.js';
-
-/** A command's answer was an `error`. */
-export class CommandRefused extends Error {
-  readonly failure: Failure;
-  /** Milliseconds, when the server says when to try again. */
-  readonly retryAfter: number | undefined;
-
-  constructor(event: ErrorEvent) {
-    super(event.message);
-    this.name = 'CommandRefused';
-    this.failure = { code: event.code, message: event.message };
-    this.retryAfter = event.retry_after;
-  }
-}
-
-/** There was no answer before the connection went; whether the command took effect is unknown. */
-export class ConnectionLost extends Error {
-  constructor() {
-    super('The connection was lost before the server answered.');
-    this.name = 'ConnectionLost';
-  }
-}
+import type { Ack, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
+import { Requests } from './requests.js';
 
 export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'network' | 'clock' | 'backoff'> {
   onState: (state: State) => void;
   /** Events to apply, in each room's order. Answers to commands are not among them. */
   onEvent: (event: Event) => void;
+  /** Where unsent messages outlive the page; by default they don't. */
+  outbox?: OutboxStore;
+  onSent?: OutboxOptions['onSent'];
+  onFailed?: OutboxOptions['onFailed'];
 }
 
-interface Pending {
-  resolve: (ack: Ack) => void;
-  reject: (error: Error) => void;
+/** Before, after or around a `seq`; with none of them, the latest. */
+export interface Place {
+  before?: number;
+  after?: number;
+  around?: number;
+  limit?: number;
 }
 
 /** The server refuses a join with these for as long as nothing about the room or user changes. */
 const HOPELESS = new Set(['invalid', 'forbidden', 'not_found']);
+/** Milliseconds until a join is tried again that failed for a passing reason, unless the server says when. */
+const REJOIN_AFTER = 2_000;
 
 export class Client {
   readonly connection: Connection;
+  /** What is said goes through here; all other commands are answered or fail at once. */
+  readonly outbox: Outbox;
   readonly #options: ClientOptions;
+  readonly #requests: Requests;
   /** Of each room that should be joined, by its folded key. */
   readonly #positions = new Map<string, Position>();
-  readonly #pending = new Map<string, Pending>();
-  #lastId = 0;
+  /** Rooms with an unanswered `join`: a second one would only bring the same rows again. */
+  readonly #joining = new Set<string>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#requests = new Requests((command) => this.connection.send(command));
+    this.outbox = new Outbox({
+      store: options.outbox ?? forgetful,
+      clock: options.clock,
+      send: ({ room, text, key, replyTo }) =>
+        this.#requests.ask({ type: 'message', room, text, key, reply_to: replyTo }, 'ack'),
+      onSent: options.onSent ?? (() => {}),
+      onFailed: options.onFailed ?? (() => {}),
+    });
     this.connection = new Connection({
       ...options,
       onState: (state) => this.#changeState(state),
@@ -68,36 +69,43 @@ export class Client {
   }
 
   leave(room: string): void {
+    this.outbox.close(room);
+    this.#joining.delete(fold(room));
     if (this.#positions.delete(fold(room))) this.connection.send({ type: 'leave', room });
   }
 
-  /**
-   * Resolves once the server has taken the message. `key` makes a repeat harmless: the same key
-   * gets the first answer. Rejects with CommandRefused or ConnectionLost.
-   */
-  say(room: string, text: string, key: string): Promise<Ack> {
-    return this.#ask({ type: 'message', room, text, key });
+  // These reject with CommandRefused or ConnectionLost.
+
+  /** A page of the room's log. Its rows may be newer than events that have not come yet: the higher `rev` wins. */
+  history(room: string, place: Place): Promise<HistoryPage> {
+    return this.#requests.ask({ type: 'history', room, ...place }, 'history');
+  }
+
+  edit(room: string, seq: number, text: string): Promise<Ack> {
+    return this.#requests.ask({ type: 'edit', room, seq, text }, 'ack');
+  }
+
+  delete(room: string, seq: number): Promise<Ack> {
+    return this.#requests.ask({ type: 'delete', room, seq }, 'ack');
+  }
+
+  react(room: string, seq: number, emoji: string, on: boolean): Promise<Ack> {
+    return this.#requests.ask({ type: 'react', room, seq, emoji, on }, 'ack');
+  }
+
+  pin(room: string, seq: number, on: boolean): Promise<Ack> {
+    return this.#requests.ask({ type: 'pin', room, seq, on }, 'ack');
   }
 
   typing(room: string, active: boolean): void {
     this.connection.send({ type: 'typing', room, active });
   }
 
-  #ask(command: SendMessage): Promise<Ack> {
-    this.#lastId += 1;
-    const id = String(this.#lastId);
-    return new Promise((resolve, reject) => {
-      if (this.connection.send({ ...command, id })) this.#pending.set(id, { resolve, reject });
-      else reject(new ConnectionLost());
-    });
-  }
-
   #sendJoin(rooms: string[]): void {
-    if (rooms.length === 0) return;
-    this.connection.send({
-      type: 'join',
-      rooms: rooms.map((room) => this.#whereIs(room)),
-    });
+    const waiting = rooms.filter((room) => !this.#joining.has(fold(room)));
+    if (waiting.length === 0) return;
+    const isSent = this.connection.send({ type: 'join', rooms: waiting.map((room) => this.#whereIs(room)) });
+    if (isSent) for (const room of waiting) this.#joining.add(fold(room));
   }
 
   #whereIs(room: string): RoomPosition {
@@ -107,8 +115,9 @@ export class Client {
 
   #changeState(state: State): void {
     if (state.name !== 'live') {
-      for (const { reject } of this.#pending.values()) reject(new ConnectionLost());
-      this.#pending.clear();
+      this.#joining.clear();
+      this.outbox.closeAll();
+      this.#requests.lose();
     }
     this.#options.onState(state);
   }
@@ -120,7 +129,9 @@ export class Client {
         this.#sendJoin([...this.#positions.keys()]);
         return;
       case 'joined':
+        this.#joining.delete(fold(event.room));
         if (this.#joined(event)) this.#options.onEvent(event);
+        if (this.#positions.has(fold(event.room))) this.outbox.open(event.room);
         return;
       case 'sync':
         if (this.#caughtUp(event)) this.#options.onEvent(event);
@@ -131,7 +142,8 @@ export class Client {
         if (this.#follows(event.room, event.rev)) this.#options.onEvent(event);
         return;
       case 'ack':
-        this.#settle(event.id)?.resolve(event);
+      case 'history':
+        this.#requests.settle(event);
         return;
       case 'error':
         this.#refuse(event);
@@ -148,8 +160,9 @@ export class Client {
     return position !== undefined;
   }
 
-  #caughtUp({ room, since, rev }: Joined | Sync): boolean {
-    return this.#judge(room, (position) => position.catchUp(since, rev));
+  #caughtUp(event: Joined | Sync): boolean {
+    const epoch = event.type === 'joined' ? event.epoch : undefined;
+    return this.#judge(event.room, (position) => position.catchUp(event.since, event.rev, epoch));
   }
 
   #follows(room: string, rev: number | undefined): boolean {
@@ -165,21 +178,18 @@ export class Client {
   }
 
   #refuse(event: ErrorEvent): void {
-    const pending = this.#settle(event.id);
-    if (pending !== undefined) {
-      pending.reject(new CommandRefused(event));
-      return;
-    }
-    if (event.command === 'join' && event.room !== undefined && HOPELESS.has(event.code)) {
-      this.#positions.delete(fold(event.room));
-    }
+    if (this.#requests.settle(event)) return;
+    if (event.command === 'join' && event.room !== undefined) this.#notJoined(event.room, event);
     this.#options.onEvent(event);
   }
 
-  #settle(id: string | undefined): Pending | undefined {
-    if (id === undefined) return undefined;
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    return pending;
+  #notJoined(room: string, { code, retry_after }: ErrorEvent): void {
+    this.#joining.delete(fold(room));
+    if (HOPELESS.has(code)) this.#positions.delete(fold(room));
+    else this.#options.clock.after(retry_after ?? REJOIN_AFTER, () => this.#joinAgain(room));
+  }
+
+  #joinAgain(room: string): void {
+    if (this.#positions.has(fold(room))) this.#sendJoin([room]);
   }
 }

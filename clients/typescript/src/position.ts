@@ -31,12 +31,13 @@ export class Position {
     return 'apply';
   }
 
-  /** Every change in (`since`, `rev`] at once. */
-  catchUp(since: number | undefined, rev: number | undefined): Verdict {
+  /** Every change in (`since`, `rev`] at once. An `epoch` may be a newer one that goes on where the last one ended. */
+  catchUp(since: number | undefined, rev: number | undefined, epoch = this.#epoch): Verdict {
     if (rev === undefined) return 'apply';
     if (since !== undefined && since > (this.#rev ?? 0)) return 'gap';
     if (this.#rev !== undefined && rev < this.#rev) return 'skip';
     this.#rev = rev;
+    this.#epoch = epoch;
     return 'apply';
   }
 

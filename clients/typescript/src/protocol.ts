@@ -49,7 +49,6 @@ export interface Ack {
   seq?: number;
   rev?: number;
   ts?: string;
-  [k: string]: unknown;
 }
 /**
  * A message is no longer what it was: what is there replaces what was.
@@ -71,7 +70,6 @@ export interface ChangedEvent {
   deleted?: string;
   pinned?: boolean;
   reactions?: Reaction[];
-  [k: string]: unknown;
 }
 export interface Reaction {
   emoji: string;
@@ -80,7 +78,6 @@ export interface Reaction {
    * Some of those who reacted, the first ones first.
    */
   users: string[];
-  [k: string]: unknown;
 }
 /**
  * Say something in a room. Answered by `ack`.
@@ -98,7 +95,6 @@ export interface SendMessage {
   data?: {
     [k: string]: unknown;
   };
-  [k: string]: unknown;
 }
 /**
  * Give one's own message another text. Answered by `ack`.
@@ -109,7 +105,6 @@ export interface Edit {
   room: string;
   seq: number;
   text: string;
-  [k: string]: unknown;
 }
 /**
  * Take a message back: its text, its edits and its reactions are gone for good. Answered by `ack`.
@@ -119,7 +114,6 @@ export interface Delete {
   id?: string;
   room: string;
   seq: number;
-  [k: string]: unknown;
 }
 /**
  * Put an emoji under a message, or take it away again. Answered by `ack`.
@@ -131,7 +125,6 @@ export interface React {
   seq: number;
   emoji: string;
   on?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Pin a message for everybody in the room, or unpin it. Answered by `ack`.
@@ -142,7 +135,6 @@ export interface Pin {
   room: string;
   seq: number;
   on?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Follow rooms on this connection. Answered by one `joined` for each room.
@@ -162,7 +154,6 @@ export interface Join {
    * How many of the latest messages to begin with.
    */
   limit?: number;
-  [k: string]: unknown;
 }
 /**
  * A room, and up to where this client knows it.
@@ -171,7 +162,6 @@ export interface RoomPosition {
   room: string;
   rev?: number;
   epoch?: string;
-  [k: string]: unknown;
 }
 /**
  * Stop following a room on this connection. Answered by `ack`.
@@ -180,7 +170,6 @@ export interface Leave {
   type: 'leave';
   id?: string;
   room: string;
-  [k: string]: unknown;
 }
 /**
  * A page of messages: before, after or around a `seq`; without any, the latest. Answered by `history`.
@@ -193,7 +182,6 @@ export interface History {
   after?: number;
   around?: number;
   limit?: number;
-  [k: string]: unknown;
 }
 /**
  * I have read up to here. Answered by `ack` with the pointer's place: it only ever rises.
@@ -203,7 +191,6 @@ export interface Read {
   id?: string;
   room: string;
   seq: number;
-  [k: string]: unknown;
 }
 /**
  * This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`.
@@ -213,7 +200,6 @@ export interface Typing {
   id?: string;
   room: string;
   active?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Be told what is published to a topic, or below a pattern such as `orders.*`. Answered by `following`.
@@ -222,7 +208,6 @@ export interface Follow {
   type: 'follow';
   id?: string;
   topic: string;
-  [k: string]: unknown;
 }
 /**
  * No longer be told. Answered by `ack`.
@@ -231,7 +216,6 @@ export interface Unfollow {
   type: 'unfollow';
   id?: string;
   topic: string;
-  [k: string]: unknown;
 }
 /**
  * Is the server there? Answered by `pong`.
@@ -239,7 +223,6 @@ export interface Unfollow {
 export interface Ping {
   type: 'ping';
   id?: string;
-  [k: string]: unknown;
 }
 /**
  * An answer to the server's `ping`; allowed, never needed.
@@ -247,7 +230,6 @@ export interface Ping {
 export interface Pong {
   type: 'pong';
   id?: string;
-  [k: string]: unknown;
 }
 /**
  * The server is about to close this connection: come back in `reconnect_in`, which differs for each client.
@@ -258,7 +240,6 @@ export interface Draining {
    * Milliseconds.
    */
   reconnect_in: number;
-  [k: string]: unknown;
 }
 /**
  * What a client did cannot be done. The connection lives.
@@ -283,7 +264,6 @@ export interface ErrorEvent {
   errors?: {
     [k: string]: unknown;
   }[];
-  [k: string]: unknown;
 }
 /**
  * The first event of every connection: who you are here, and what the server expects.
@@ -313,7 +293,6 @@ export interface Welcome {
    */
   room?: string;
   online?: number;
-  [k: string]: unknown;
 }
 /**
  * What this server allows, so that a client can stay within it.
@@ -339,7 +318,6 @@ export interface Limits {
    * Commands at once.
    */
   burst: number;
-  [k: string]: unknown;
 }
 /**
  * One of my rooms, in `welcome`.
@@ -347,7 +325,6 @@ export interface Limits {
 export interface RoomState {
   room: string;
   name: string;
-  [k: string]: unknown;
 }
 /**
  * The answer to `join`: a room as it is now. `recovered: false` means: forget what you knew, and begin here.
@@ -369,13 +346,11 @@ export interface Joined {
   floor?: number;
   messages?: MessageEvent[];
   recovered: boolean;
-  [k: string]: unknown;
 }
 export interface OnlineUser {
   user: string;
   name: string;
   guest?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Somebody said something. In rooms that store nothing there is no `seq` and no `rev`.
@@ -411,7 +386,6 @@ export interface MessageEvent {
   deleted?: string;
   pinned?: boolean;
   reactions?: Reaction[];
-  [k: string]: unknown;
 }
 /**
  * The message that another one replies to, as it was when this was read.
@@ -424,7 +398,6 @@ export interface Quote {
    */
   text: string;
   deleted?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Something of the room itself changed.
@@ -437,7 +410,6 @@ export interface RoomEvent {
    * Messages up to this `seq` are gone.
    */
   floor?: number;
-  [k: string]: unknown;
 }
 /**
  * All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one.
@@ -453,7 +425,6 @@ export interface Sync {
    */
   users: OnlineUser[];
   messages: MessageEvent[];
-  [k: string]: unknown;
 }
 /**
  * The answer to `history`: messages in the order of their `seq`.
@@ -472,7 +443,6 @@ export interface HistoryPage {
    * Whether there are more in the direction that was asked for.
    */
   more: boolean;
-  [k: string]: unknown;
 }
 /**
  * A user's first connection to this room.
@@ -484,7 +454,6 @@ export interface JoinEvent {
   name: string;
   guest?: boolean;
   online: number;
-  [k: string]: unknown;
 }
 /**
  * A user's last connection to this room is gone.
@@ -495,7 +464,6 @@ export interface LeaveEvent {
   user: string;
   name: string;
   online: number;
-  [k: string]: unknown;
 }
 /**
  * Instead of `join` and `leave` where many are online: how many, at most once a second.
@@ -504,7 +472,6 @@ export interface Online {
   type: 'online';
   room: string;
   online: number;
-  [k: string]: unknown;
 }
 /**
  * Somebody types, or no longer does. Forget it after 6 s.
@@ -515,7 +482,6 @@ export interface TypingEvent {
   user: string;
   name: string;
   active: boolean;
-  [k: string]: unknown;
 }
 /**
  * The answer to `follow`.
@@ -524,7 +490,6 @@ export interface Following {
   type: 'following';
   id?: string;
   topic: string;
-  [k: string]: unknown;
 }
 /**
  * A program has published something to a topic that this connection follows.
@@ -539,7 +504,6 @@ export interface NotificationEvent {
     [k: string]: unknown;
   };
   ts: string;
-  [k: string]: unknown;
 }
 /**
  * The answer to `ping`.
@@ -548,7 +512,6 @@ export interface PongEvent {
   type: 'pong';
   id?: string;
   ts: string;
-  [k: string]: unknown;
 }
 /**
  * Lets a browser, which cannot see RFC 6455 pings, notice a dead server. Needs no answer.
@@ -556,5 +519,4 @@ export interface PongEvent {
 export interface PingEvent {
   type: 'ping';
   ts: string;
-  [k: string]: unknown;
 }

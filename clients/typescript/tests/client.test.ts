@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Backoff, Client, CommandRefused, ConnectionLost, type Event, type Joined } from 'hubbub-client';
 import { HandClock, welcome, Wires } from './world.js';
 
@@ -100,6 +100,17 @@ describe('joining', () => {
     expect(wires.last.sent).toEqual([]);
   });
 
+  it('tries again where the room cannot be read at the moment', () => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    const later = { code: 'unavailable', message: 'not now', retry_after: 700 } as const;
+    wires.last.arrives({ type: 'error', command: 'join', room: 'general', ...later });
+    clock.pass(699);
+    expect(wires.last.sent).toHaveLength(1);
+    clock.pass(1);
+    expect(wires.last.sent).toHaveLength(2);
+  });
+
   it('drops what still arrives for a room that it left', () => {
     wires.last.arrives(welcome);
     client.join('general');
@@ -132,6 +143,8 @@ describe('order', () => {
       type: 'join',
       rooms: [{ room: 'general', rev: 8, epoch: 'e1' }],
     });
+    wires.last.arrives(message('eleven, too early', 11));
+    expect(wires.last.sent).toHaveLength(2);
     wires.last.arrives({ ...joined, recovered: true, since: 8, rev: 10 });
     wires.last.arrives(message('eleven', 11));
     expect(texts()).toEqual(['eight', 'eleven']);
@@ -172,47 +185,63 @@ describe('catching up', () => {
 });
 
 describe('saying', () => {
+  const hello = { room: 'general', key: 'key-0001', text: 'hello' };
+
+  it('waits until the room is joined, and uses the key', () => {
+    client.outbox.add(hello);
+    client.join('general');
+    wires.last.arrives(welcome);
+    expect(wires.last.sent.at(-1)).toMatchObject({ type: 'join' });
+    wires.last.arrives({ ...joined, rev: 7 });
+    expect(wires.last.sent.at(-1)).toEqual({ type: 'message', ...hello, id: '1' });
+  });
+
+  it('says it again under the same key if the connection went before the answer', async () => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    wires.last.arrives({ ...joined, rev: 7 });
+    client.outbox.add(hello);
+    reconnect();
+    await Promise.resolve();
+    wires.last.arrives({ ...joined, rev: 8, since: 7, recovered: true });
+    await vi.waitFor(() => expect(wires.last.sent.at(-1)).toMatchObject({ type: 'message', ...hello }));
+  });
+});
+
+describe('asking', () => {
   beforeEach(() => wires.last.arrives(welcome));
 
-  it('resolves with the ack that carries its id', async () => {
-    const answer = client.say('general', 'hello', 'key-0001');
-    expect(wires.last.sent.at(-1)).toEqual({
-      type: 'message',
-      room: 'general',
-      text: 'hello',
-      key: 'key-0001',
-      id: '1',
-    });
-    wires.last.arrives({ type: 'ack', id: '1', room: 'general' });
-    expect(await answer).toMatchObject({ type: 'ack', room: 'general' });
+  it('resolves with the answer that carries its id', async () => {
+    const edited = client.edit('general', 3, 'better');
+    const page = client.history('general', { before: 3, limit: 20 });
+    expect(wires.last.sent).toEqual([
+      { type: 'edit', room: 'general', seq: 3, text: 'better', id: '1' },
+      { type: 'history', room: 'general', before: 3, limit: 20, id: '2' },
+    ]);
+    const answer: Event = { type: 'history', id: '2', room: 'general', rev: 9, users: [], messages: [], more: false };
+    wires.last.arrives(answer);
+    wires.last.arrives({ type: 'ack', id: '1', rev: 9 });
+    expect(await page).toEqual(answer);
+    expect(await edited).toMatchObject({ rev: 9 });
   });
 
   it('rejects with the reason, and reports it nowhere else', async () => {
-    const answer = client.say('general', 'hello', 'key-0001');
-    wires.last.arrives({
-      type: 'error',
-      id: '1',
-      code: 'rate_limited',
-      message: 'too fast',
-      retry_after: 800,
-    });
+    const answer = client.delete('general', 3);
+    wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'too fast', retry_after: 800 });
     const error = await answer.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CommandRefused);
-    expect(error).toMatchObject({
-      failure: { code: 'rate_limited' },
-      retryAfter: 800,
-    });
+    expect(error).toMatchObject({ failure: { code: 'rate_limited' }, retryAfter: 800 });
     expect(events).toEqual([welcome]);
   });
 
   it('rejects when the connection goes before the answer', async () => {
-    const answer = client.say('general', 'hello', 'key-0001');
+    const answer = client.react('general', 3, '👍', true);
     wires.last.breaks();
     await expect(answer).rejects.toBeInstanceOf(ConnectionLost);
   });
 
   it('rejects at once without a connection', async () => {
     wires.last.breaks();
-    await expect(client.say('general', 'hello', 'key-0001')).rejects.toBeInstanceOf(ConnectionLost);
+    await expect(client.pin('general', 3, true)).rejects.toBeInstanceOf(ConnectionLost);
   });
 });

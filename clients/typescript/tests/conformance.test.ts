@@ -22,7 +22,7 @@ const joined: Joined = {
 };
 
 /** These answer a command or belong to the connection; the rest is passed on. */
-const KEPT = new Set<Event['type']>(['ack']);
+const KEPT = new Set<Event['type']>(['ack', 'history']);
 
 it.each(frames)('understands the golden event "$name"', ({ frame }) => {
   const wires = new Wires();

@@ -19,6 +19,11 @@ export class People {
     return Math.max(0, this.#online - this.#byKey.size);
   }
 
+  /** Somebody who has left is known by their key only. */
+  nameOf(user: string): string {
+    return this.#byKey.get(user)?.name ?? user;
+  }
+
   startOver(users: readonly OnlineUser[], online: number): void {
     this.#byKey.clear();
     for (const person of users) this.#byKey.set(person.user, person);

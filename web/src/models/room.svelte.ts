@@ -1,42 +1,58 @@
-/** One room as this tab sees it: puts each event where it belongs. */
-import type { Clock, Event, Joined, MessageEvent } from 'hubbub-client';
+/** One room as this tab sees it: puts each event where it belongs, and says what its person does there. */
+import type { Ack, Client, Clock, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
+import { Composing } from './composing.svelte';
+import { isStored, type Said, type Stored } from './lines';
 import { People } from './people.svelte';
+import { Pins } from './pins.svelte';
+import { Reading } from './reading.svelte';
 import { mentions, type Me } from './text';
 import { Timeline } from './timeline.svelte';
 import { TypingSign, Typists } from './typing.svelte';
 
 export type RoomEvent = Extract<
   Event,
-  { type: 'joined' | 'sync' | 'message' | 'changed' | 'join' | 'leave' | 'online' | 'typing' }
+  { type: 'joined' | 'sync' | 'message' | 'changed' | 'room' | 'join' | 'leave' | 'online' | 'typing' }
 >;
 
 export interface RoomOptions {
   clock: Clock;
+  client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing'>;
   me: () => Me;
-  tellTyping: (active: boolean) => void;
+  newKey: () => string;
+  /** Something that was asked for could not be done. */
+  tell: (error: unknown) => void;
 }
 
 export class Room {
   readonly key: string;
-  readonly timeline = new Timeline();
+  readonly timeline: Timeline;
+  readonly reading: Reading;
+  readonly composing = new Composing();
   readonly people = new People();
+  readonly pins: Pins;
   readonly typists: Typists;
   readonly sign: TypingSign;
   name = $state('');
-  draft = $state('');
   /** Messages that came while nobody looked at this room. */
   unseen = $state(0);
   mentioned = $state(false);
   isJoined = $state(false);
+  /** The room keeps its messages, so they can be answered, changed and found again. */
+  keepsMessages = $state(false);
   isLookedAt = false;
   readonly #options: RoomOptions;
 
   constructor(key: string, options: RoomOptions) {
+    const { client, clock, me } = options;
     this.key = key;
     this.name = key;
     this.#options = options;
-    this.typists = new Typists(options.clock);
-    this.sign = new TypingSign(options.clock, options.tellTyping);
+    this.timeline = new Timeline(me);
+    this.reading = new Reading(this.timeline, (place) => client.history(key, place));
+    this.pins = new Pins((seq) => void this.#fetchPinned(seq));
+    this.typists = new Typists(clock);
+    this.sign = new TypingSign(clock, (active) => client.typing(key, active));
+    for (const message of client.outbox.of(key)) this.timeline.send(message);
   }
 
   lookAt(): void {
@@ -49,6 +65,79 @@ export class Room {
     this.isLookedAt = false;
   }
 
+  // What I do.
+
+  /** Says what is written, or changes what is being edited. */
+  async submit(): Promise<void> {
+    const { draft, editing, answering } = this.composing;
+    const text = draft.trim();
+    if (editing !== null) {
+      // The draft stays until the server has taken it.
+      if (text === editing.text || (await this.#ask(this.#options.client.edit(this.key, editing.seq, text)))) {
+        this.composing.done();
+      }
+      return;
+    }
+    const key = this.#options.newKey();
+    const message = this.#options.client.outbox.add({ room: this.key, key, text, replyTo: answering?.seq });
+    if (message === undefined) {
+      this.#options.tell(new Error('Too many messages here wait to be sent.'));
+      return;
+    }
+    this.composing.done();
+    this.sign.sent();
+    this.timeline.send(message);
+    await this.#ask(this.reading.toEnd());
+  }
+
+  /** The same key again: if the first attempt did arrive, the server answers what it answered then. */
+  retry({ key }: Said): void {
+    if (key === undefined) return;
+    this.#options.client.outbox.retry(this.key, key);
+    const message = this.#options.client.outbox.of(this.key).find((other) => other.key === key);
+    if (message !== undefined) this.timeline.send(message);
+  }
+
+  discard({ id, key }: Said): void {
+    if (key !== undefined) this.#options.client.outbox.discard(this.key, key);
+    this.timeline.discard(id);
+  }
+
+  editLast(): void {
+    const mine = this.timeline.lines.findLast((line) => isStored(line) && line.isMine && !line.deleted);
+    if (mine !== undefined && isStored(mine)) this.composing.edit(mine);
+  }
+
+  async delete({ seq }: Stored): Promise<void> {
+    await this.#ask(this.#options.client.delete(this.key, seq));
+  }
+
+  async react({ seq }: Stored, emoji: string, on: boolean): Promise<void> {
+    await this.#ask(this.#options.client.react(this.key, seq, emoji, on));
+  }
+
+  async pin(seq: number, on: boolean): Promise<void> {
+    await this.#ask(this.#options.client.pin(this.key, seq, on));
+  }
+
+  async lookFor(seq: number): Promise<void> {
+    await this.#ask(this.reading.to(seq));
+  }
+
+  async lookAtLatest(): Promise<void> {
+    await this.#ask(this.reading.toEnd());
+  }
+
+  // What happens.
+
+  sent(message: Unsent, ack: Ack): void {
+    this.timeline.confirm(message, ack);
+  }
+
+  failed(message: Unsent): void {
+    this.timeline.send(message);
+  }
+
   apply(event: RoomEvent): void {
     const now = this.#options.clock.now();
     const isMe = 'user' in event && event.user === this.#options.me().user;
@@ -57,13 +146,19 @@ export class Room {
         this.#joined(event);
         break;
       case 'message':
-        this.#said(event, isMe);
+        this.#said(event);
+        this.typists.stopped(event.user);
         break;
       case 'sync':
-        for (const message of event.messages) this.timeline.show(message);
+        this.#trim(event.floor);
+        for (const message of event.messages) this.#said(message);
         break;
       case 'changed':
         this.timeline.change(event);
+        this.pins.changed(event, this.#stored(event.seq));
+        break;
+      case 'room':
+        this.#trim(event.floor);
         break;
       case 'join':
         this.people.came({ user: event.user, name: event.name, guest: event.guest }, event.online);
@@ -85,22 +180,67 @@ export class Room {
   }
 
   #joined(event: Joined): void {
-    const messages = event.messages ?? [];
     this.name = event.name;
     this.people.startOver(event.users, event.online);
     this.typists.startOver();
-    if (event.recovered) for (const message of messages) this.timeline.show(message);
-    else if (event.rev !== undefined) this.timeline.startOver(messages);
-    // A room that stores nothing has nothing to begin again with: what was read stays readable.
-    else if (this.isJoined || !this.timeline.isEmpty) this.timeline.missed(this.#options.clock.now());
+    this.keepsMessages = event.rev !== undefined;
+    const messages = event.messages ?? [];
+    if (event.recovered) {
+      this.#trim(event.floor);
+      for (const message of messages) this.#said(message);
+    } else if (this.keepsMessages) {
+      this.#startOver(messages, event);
+    } else if (this.isJoined || !this.timeline.isEmpty) {
+      // A room that stores nothing has nothing to begin again with: what was read stays readable.
+      this.timeline.missed(this.#options.clock.now());
+    }
     this.isJoined = true;
   }
 
-  #said(event: MessageEvent, isMe: boolean): void {
+  #startOver(messages: readonly MessageEvent[], { seq = 0, floor }: Joined): void {
+    this.reading.head = seq;
+    this.timeline.startOver(messages, seq, floor);
+    this.pins.startOver();
+    for (const message of messages) this.pins.saw(message);
+  }
+
+  /** Something new, or something old that has changed. */
+  #said(event: MessageEvent): void {
     this.timeline.show(event);
-    this.typists.stopped(event.user);
-    if (this.isLookedAt || isMe) return;
+    this.pins.saw(event);
+    if (event.seq !== undefined && event.seq <= this.reading.head) return;
+    this.reading.head = event.seq ?? 0;
+    if (event.user === this.#options.me().user || event.deleted !== undefined) return;
+    this.reading.came();
+    if (this.isLookedAt) return;
     this.unseen += 1;
     this.mentioned ||= mentions(event.text, this.#options.me());
+  }
+
+  #trim(floor: number | undefined): void {
+    if (floor === undefined) return;
+    this.timeline.trim(floor);
+    this.pins.trim(floor);
+  }
+
+  #stored(seq: number): Stored | undefined {
+    const line = this.timeline.find(seq);
+    return line !== undefined && isStored(line) ? line : undefined;
+  }
+
+  async #fetchPinned(seq: number): Promise<void> {
+    const page = await this.#options.client.history(this.key, { around: seq, limit: 1 }).catch(() => null);
+    for (const message of page?.messages ?? []) this.pins.saw(message);
+  }
+
+  /** Whether it was done; if not, its person has been told why. */
+  async #ask(answer: Promise<unknown>): Promise<boolean> {
+    try {
+      await answer;
+      return true;
+    } catch (error) {
+      this.#options.tell(error);
+      return false;
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** How lines stand on the page: under days, and gathered where one person goes on talking. */
-import type { Announced, Line, Missed, Moved, Said } from './timeline.svelte';
+import type { Announced, Line, Missed, Moved, Said } from './lines';
 
 export interface Day {
   kind: 'day';
@@ -12,6 +12,7 @@ export interface Talk {
   id: string;
   user: string;
   name: string;
+  isMine: boolean;
   at: number;
   messages: Said[];
 }
@@ -36,8 +37,8 @@ export function arrange(lines: readonly Line[]): Row[] {
     } else if (last?.kind === 'talk' && continues(last, line)) {
       last.messages.push(line);
     } else {
-      const { id, user, name, at } = line;
-      rows.push({ kind: 'talk', id: `talk from ${id}`, user, name, at, messages: [line] });
+      const { id, user, name, isMine, at } = line;
+      rows.push({ kind: 'talk', id: `talk from ${id}`, user, name, isMine, at, messages: [line] });
     }
   }
   return rows;
@@ -45,5 +46,6 @@ export function arrange(lines: readonly Line[]): Row[] {
 
 function continues(talk: Talk, line: Said): boolean {
   const previous = talk.messages.at(-1)?.at ?? talk.at;
-  return talk.user === line.user && talk.name === line.name && line.at - previous < PAUSE;
+  const isSamePerson = talk.isMine ? line.isMine : talk.user === line.user && talk.name === line.name;
+  return isSamePerson && line.at - previous < PAUSE;
 }

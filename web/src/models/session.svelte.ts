@@ -15,7 +15,6 @@ import { Notices } from './notices.svelte';
 import { Room } from './room.svelte';
 import type { Remembered } from './storage';
 import type { Me } from './text';
-import type { Said } from './timeline.svelte';
 
 export interface SessionOptions {
   name: string;
@@ -57,6 +56,9 @@ export class Session {
       clock,
       onState: (state) => this.#changed(state),
       onEvent: (event) => this.#receive(event),
+      outbox: options.remembered.outboxOf(name),
+      onSent: (message, ack) => this.#rooms.get(fold(message.room))?.sent(message, ack),
+      onFailed: (message) => this.#rooms.get(fold(message.room))?.failed(message),
     });
   }
 
@@ -134,35 +136,19 @@ export class Session {
     this.#client.leave(room.key);
   }
 
-  say(room: Room, text: string): void {
-    room.sign.sent();
-    this.#send(room, text, this.#options.newKey());
-  }
-
-  /** The same key again: if the first attempt did arrive, the server answers what it answered then. */
-  sayAgain(room: Room, { text, key }: Said): void {
-    this.#send(room, text, key ?? this.#options.newKey());
-  }
-
   #changed(state: State): void {
     this.#state = state;
     if (state.name !== 'refused' || state.failure.code !== 'unauthenticated') return;
     // A server with new keys knows none of the old secrets: be a new guest of the same name.
     if (this.#options.remembered.secretOf(this.name) === null) return;
     this.#options.remembered.keepSecret(this.name, null);
+    this.#client.outbox.refuseAll({ code: 'unauthenticated', message: 'You are not the same guest any more.' });
     this.#client.connection.open();
   }
 
-  #send(room: Room, text: string, key: string): void {
-    const { user, name } = this.#me;
-    room.timeline.send(user, name, text, key, this.#options.clock.now());
-    this.#client.say(room.key, text, key).then(
-      (ack) => room.timeline.confirm(user, key, ack),
-      (error: unknown) => {
-        room.timeline.fail(user, key);
-        if (error instanceof CommandRefused) this.notices.tell(error.failure.code, error.message);
-      },
-    );
+  #tell(error: unknown): void {
+    if (error instanceof CommandRefused) this.notices.tell(error.failure.code, error.message);
+    else if (error instanceof Error) this.notices.tell('', error.message);
   }
 
   #add(key: string): Room {
@@ -170,8 +156,10 @@ export class Session {
     if (known !== undefined) return known;
     const room = new Room(key, {
       clock: this.#options.clock,
+      client: this.#client,
       me: () => this.#me,
-      tellTyping: (active) => this.#client.typing(key, active),
+      newKey: this.#options.newKey,
+      tell: (error) => this.#tell(error),
     });
     this.#rooms.set(fold(key), room);
     this.#client.join(key);
@@ -207,6 +195,7 @@ export class Session {
       case 'sync':
       case 'message':
       case 'changed':
+      case 'room':
       case 'join':
       case 'leave':
       case 'online':

@@ -2,9 +2,9 @@
  * What the page remembers on this device. Who I am belongs to the tab, so that two tabs can be two
  * people; what it takes to come back as somebody is shared by all tabs.
  */
-import { fold } from 'hubbub-client';
+import { fold, type OutboxStore, type Unsent } from 'hubbub-client';
 
-export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
 export interface Stores {
   tab: Store;
@@ -51,6 +51,19 @@ export class Remembered {
     this.#write(this.#stores.device, `rooms:${fold(name)}`, JSON.stringify(rooms));
   }
 
+  /**
+   * Messages that somebody has said and the server has not confirmed. Each is an entry of its own, so that two tabs
+   * of one person don't overwrite each other's.
+   */
+  outboxOf(name: string): OutboxStore {
+    const prefix = `unsent:${encodeURIComponent(fold(name))}:`;
+    return {
+      load: () => this.#valuesOf(this.#stores.device, prefix).flatMap(unsentIn),
+      put: (message) => this.#write(this.#stores.device, prefix + message.key, JSON.stringify(message)),
+      remove: (message) => this.#write(this.#stores.device, prefix + message.key, null),
+    };
+  }
+
   get theme(): string | null {
     return this.#read(this.#stores.device, 'theme');
   }
@@ -60,17 +73,37 @@ export class Remembered {
   }
 
   #read(store: Store, name: string): string | null {
-    return store.getItem(`hubbub ${this.#stores.scope} ${name}`);
+    return store.getItem(this.#entry(name));
+  }
+
+  #valuesOf(store: Store, prefix: string): string[] {
+    const names = Array.from({ length: store.length }, (_, index) => store.key(index) ?? '');
+    return names.filter((name) => name.startsWith(this.#entry(prefix))).map((name) => store.getItem(name) ?? '');
+  }
+
+  #entry(name: string): string {
+    return `hubbub ${this.#stores.scope} ${name}`;
   }
 
   /** A full or forbidden storage costs the memory, not the conversation. */
   #write(store: Store, name: string, value: string | null): void {
-    const key = `hubbub ${this.#stores.scope} ${name}`;
     try {
-      if (value === null) store.removeItem(key);
-      else store.setItem(key, value);
+      if (value === null) store.removeItem(this.#entry(name));
+      else store.setItem(this.#entry(name), value);
     } catch (error) {
       console.warn('Nothing can be remembered on this device:', error);
     }
+  }
+}
+
+/** None, if it was written by another version of the page, or by hand. */
+function unsentIn(value: string): Unsent[] {
+  try {
+    const message = JSON.parse(value) as Partial<Unsent>;
+    const { room, key, text, at } = message;
+    const isWhole = typeof room === 'string' && typeof key === 'string' && typeof text === 'string';
+    return isWhole && typeof at === 'number' ? [{ ...message, room, key, text, at }] : [];
+  } catch {
+    return [];
   }
 }

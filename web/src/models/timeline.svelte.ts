@@ -1,70 +1,71 @@
 /**
- * What a room's log looks like to one reader. Messages are addressed by the room's `seq` where the
- * server numbers them, and by their sender's `key` until then; positions and gaps in the log are the
- * client's business, not this page's.
+ * The part of a room's log that its reader has before them: without gaps, and of bounded length, since a page that
+ * stays open for a week must not grow for a week. Lines that fall off at one end can be fetched again; who fetches
+ * them is not this model's business. Messages are addressed by the room's `seq` where the server numbers them.
  */
-import type { Ack, ChangedEvent, MessageEvent } from 'hubbub-client';
+import type { Ack, ChangedEvent, MessageEvent, Unsent } from 'hubbub-client';
+import {
+  changedLine,
+  lineOf,
+  quoteOf,
+  requoted,
+  seqOf,
+  unsentLine,
+  type Announced,
+  type Line,
+  type Moved,
+  type Said,
+} from './lines';
+import type { Me } from './text';
 
-export interface Said {
-  kind: 'said';
-  /** Stays the same from the first keystroke's echo to the stored message, so that no line jumps. */
-  id: string;
-  seq?: number;
-  rev?: number;
-  /** The sender's, under which a repeat is the same message. */
-  key?: string;
-  user: string;
-  name: string;
-  text: string;
-  at: number;
-  edited: boolean;
-  deleted: boolean;
-  state: 'sending' | 'sent' | 'failed';
-}
-
-/** Spoken by the server or the app, not by a person. */
-export interface Announced {
-  kind: 'announced';
-  id: string;
-  seq?: number;
-  rev?: number;
-  text: string;
-  at: number;
-}
-
-/** Who came and who went, told in one line until somebody speaks. */
-export interface Moved {
-  kind: 'moved';
-  id: string;
-  at: number;
-  came: string[];
-  went: string[];
-}
-
-/** Messages may be missing here: the room keeps none, and this client was away. */
-export interface Missed {
-  kind: 'missed';
-  id: string;
-  at: number;
-}
-
-export type Line = Said | Announced | Moved | Missed;
-
-const UNCHANGED = { edited: false, deleted: false };
-
-/** A page that stays open for a week must not grow for a week. */
-const KEPT = 1000;
+/** Lines at once, the longest that a browser lays out between two frames without being noticed. */
+export const KEPT = 400;
 
 export class Timeline {
+  /** The reader looks at older lines: what they look at must not fall off, so newer ones do. */
+  holdsStill = false;
+  readonly #me: () => Me;
   #settled = $state.raw<Line[]>([]);
   /** Mine, not yet confirmed. They stand last, because the server's order is not known. */
-  #pending = $state.raw<Said[]>([]);
+  #unsent = $state.raw<Said[]>([]);
+  /** Everything from this `seq` on is here, up to the room's end or, where `isBehind`, up to the last line. */
+  #from = $state(1);
+  #floor = $state(0);
+  #isBehind = $state(false);
   #count = 0;
 
-  readonly lines: readonly Line[] = $derived([...this.#settled, ...this.#pending]);
+  readonly lines: readonly Line[] = $derived(this.#isBehind ? this.#settled : [...this.#settled, ...this.#unsent]);
+
+  constructor(me: () => Me) {
+    this.#me = me;
+  }
 
   get isEmpty(): boolean {
     return this.lines.length === 0;
+  }
+
+  /** There are older lines in the log. */
+  get hasOlder(): boolean {
+    return this.#from > this.#floor + 1;
+  }
+
+  /** The log goes on after the last line here. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  get from(): number {
+    return this.#from;
+  }
+
+  /** The `seq` up to which everything is here. */
+  get upTo(): number {
+    return this.#settled.reduce((last, line) => Math.max(last, seqOf(line) ?? 0), this.#from - 1);
+  }
+
+  find(seq: number): Said | undefined {
+    const line = this.#settled.find((other) => seqOf(other) === seq);
+    return line?.kind === 'said' ? line : undefined;
   }
 
   /** Something was said, or is told again; the higher `rev` wins. */
@@ -72,22 +73,44 @@ export class Timeline {
     this.#put(this.#lineOf(event));
   }
 
-  change({ seq, rev, text, edited, deleted }: ChangedEvent): void {
-    const line = this.#settled.find((other) => seqOf(other) === seq);
-    if (line?.kind !== 'said') return;
-    const words = deleted === undefined ? (text ?? line.text) : '';
-    this.#put({
-      ...line,
-      rev,
-      text: words,
-      edited: line.edited || edited !== undefined,
-      deleted: line.deleted || deleted !== undefined,
-    });
+  change(event: ChangedEvent): void {
+    const line = this.find(event.seq);
+    if (line !== undefined) this.#put(changedLine(line, event));
   }
 
-  /** The room as it is now, nothing of before: the server could not bring us up to date. */
-  startOver(messages: readonly MessageEvent[]): void {
-    this.#settled = messages.map((event) => this.#lineOf(event));
+  /** Other lines than before: those around a place, or the latest if they reach up to the `head`. */
+  startOver(messages: readonly MessageEvent[], head: number, floor = this.#floor): void {
+    this.#floor = floor;
+    this.#from = messages[0]?.seq ?? head + 1;
+    this.#settled = this.#linesOf(messages);
+    this.#isBehind = this.upTo < head;
+  }
+
+  /** A page that ends where this begins; any other is out of date by now. `more` if it isn't the first. */
+  prepend(messages: readonly MessageEvent[], more: boolean): void {
+    const last = messages.at(-1)?.seq ?? this.#from - 1;
+    if (last !== this.#from - 1) return;
+    const lines = [...this.#linesOf(messages), ...this.#settled];
+    this.#from = more ? (messages[0]?.seq ?? this.#from) : this.#floor + 1;
+    this.#settled = lines.slice(0, KEPT);
+    this.#isBehind ||= lines.slice(KEPT).some((line) => seqOf(line) !== undefined);
+  }
+
+  /** A page that begins where this ends; any other is out of date by now. `more` if it doesn't reach the end. */
+  append(messages: readonly MessageEvent[], more: boolean): void {
+    const first = messages[0]?.seq ?? this.upTo + 1;
+    if (first !== this.upTo + 1) return;
+    this.#settled = [...this.#settled, ...this.#linesOf(messages)];
+    this.#isBehind = more;
+    this.#dropOldest();
+  }
+
+  /** Messages up to `floor` are gone from the log. */
+  trim(floor: number): void {
+    if (floor <= this.#floor) return;
+    this.#floor = floor;
+    this.#from = Math.max(this.#from, floor + 1);
+    this.#settled = this.#settled.filter((line) => (seqOf(line) ?? Infinity) > floor);
   }
 
   missed(at: number): void {
@@ -115,48 +138,65 @@ export class Timeline {
     });
   }
 
-  /** Shows my message before the server has it. */
-  send(user: string, name: string, text: string, key: string, at: number): void {
-    const line: Said = { kind: 'said', id: idOf(user, key), key, user, name, text, at, ...UNCHANGED, state: 'sending' };
-    this.#pending = [...this.#pending.filter(({ id }) => id !== line.id), line];
+  /** My message, as it is in the outbox: under way, or refused. */
+  send(message: Unsent): void {
+    const quoted = message.replyTo === undefined ? undefined : this.find(message.replyTo);
+    const line = unsentLine(message, this.#me(), quoted && quoteOf(quoted));
+    // It may be in the log already, if this is a repeat.
+    if (this.#settled.some(({ id }) => id === line.id)) return;
+    const known = this.#unsent.findIndex(({ id }) => id === line.id);
+    this.#unsent = known < 0 ? [...this.#unsent, line] : this.#unsent.with(known, line);
   }
 
   /** The server has it. Its event may be on the way, or be behind us already. */
-  confirm(user: string, key: string, { seq, rev, ts }: Ack): void {
-    const line = this.#pending.find(({ id }) => id === idOf(user, key));
+  confirm(message: Unsent, { seq, rev, ts }: Ack): void {
+    const { id } = unsentLine(message, this.#me());
+    const line = this.#unsent.find((other) => other.id === id);
     if (line === undefined) return;
     this.#put({ ...line, seq, rev, at: ts === undefined ? line.at : Date.parse(ts), state: 'sent' });
   }
 
-  fail(user: string, key: string): void {
-    const id = idOf(user, key);
-    this.#pending = this.#pending.map((line) => (line.id === id ? { ...line, state: 'failed' } : line));
+  discard(id: string): void {
+    this.#unsent = this.#unsent.filter((line) => line.id !== id);
+  }
+
+  #lineOf(event: MessageEvent): Said | Announced {
+    return lineOf(event, this.#me(), () => this.#newId());
+  }
+
+  #linesOf(messages: readonly MessageEvent[]): Line[] {
+    const lines = messages.map((event) => this.#lineOf(event));
+    const ids = new Set(lines.map(({ id }) => id));
+    this.#unsent = this.#unsent.filter(({ id }) => !ids.has(id));
+    return lines;
   }
 
   #put(line: Said | Announced): void {
-    this.#pending = this.#pending.filter(({ id }) => id !== line.id);
+    this.discard(line.id);
     // What comes from the store may have left its key behind, but never its number.
     const known = this.#settled.findLastIndex(
       (other) => other.id === line.id || (line.seq !== undefined && seqOf(other) === line.seq),
     );
     const knownLine = this.#settled[known];
-    if (knownLine === undefined) this.#insert(line);
-    else if (isNewer(line, knownLine)) this.#settled = this.#settled.with(known, { ...line, id: knownLine.id });
+    if (knownLine !== undefined) {
+      if (isAtLeastAsNew(line, knownLine)) this.#settled = this.#settled.with(known, { ...line, id: knownLine.id });
+    } else if (this.#takes(line)) {
+      this.#insert(line);
+    }
+    if (line.kind === 'said') this.#requote(line);
   }
 
-  #lineOf(event: MessageEvent): Said | Announced {
-    const { user, name, text, seq, rev, key } = event;
-    const at = Date.parse(event.ts);
-    const id = this.#idOf(event);
-    if (event.kind === 'system') return { kind: 'announced', id, seq, rev, text, at };
-    const edited = event.edited !== undefined;
-    const deleted = event.deleted !== undefined;
-    return { kind: 'said', id, seq, rev, key, user, name, text, at, edited, deleted, state: 'sent' };
+  #takes({ seq }: Said | Announced): boolean {
+    if (seq === undefined) return !this.#isBehind;
+    return seq >= this.#from && (!this.#isBehind || seq <= this.upTo);
   }
 
-  #idOf({ user, key, seq }: MessageEvent): string {
-    if (key !== undefined) return idOf(user, key);
-    return seq === undefined ? this.#newId() : `seq ${seq}`;
+  #requote(quoted: Said): void {
+    if (quoted.seq === undefined || (!quoted.edited && !quoted.deleted)) return;
+    const lines = this.#settled.map((line) =>
+      line.kind === 'said' && line.replyTo === quoted.seq ? requoted(line, quoted) : line,
+    );
+    if (lines.some((line, index) => line !== this.#settled[index])) this.#settled = lines;
   }
 
   #newId(): string {
@@ -167,8 +207,21 @@ export class Timeline {
   #insert(line: Line): void {
     const seq = seqOf(line);
     const next = seq === undefined ? -1 : this.#settled.findIndex((other) => (seqOf(other) ?? 0) > seq);
-    const lines = next < 0 ? [...this.#settled, line] : this.#settled.toSpliced(next, 0, line);
-    this.#settled = lines.slice(-KEPT);
+    this.#settled = next < 0 ? [...this.#settled, line] : this.#settled.toSpliced(next, 0, line);
+    if (this.#settled.length <= KEPT) return;
+    if (this.holdsStill && seq !== undefined) {
+      this.#settled = this.#settled.slice(0, KEPT);
+      this.#isBehind = true;
+    } else {
+      this.#dropOldest();
+    }
+  }
+
+  #dropOldest(): void {
+    const dropped = this.#settled.slice(0, -KEPT);
+    if (dropped.length === 0) return;
+    this.#from = dropped.reduce((from, line) => Math.max(from, (seqOf(line) ?? 0) + 1), this.#from);
+    this.#settled = this.#settled.slice(-KEPT);
   }
 
   #movement(at: number): Moved {
@@ -177,21 +230,16 @@ export class Timeline {
   }
 
   #move(line: Moved): void {
+    if (this.#isBehind) return;
     const others = this.#settled.at(-1)?.id === line.id ? this.#settled.slice(0, -1) : this.#settled;
     const nothingLeft = line.came.length === 0 && line.went.length === 0;
-    this.#settled = nothingLeft ? others : [...others, line].slice(-KEPT);
+    this.#settled = others;
+    if (!nothingLeft) this.#insert(line);
   }
 }
 
-function idOf(user: string, key: string): string {
-  return `${user} ${key}`;
-}
-
-function seqOf(line: Line): number | undefined {
-  return 'seq' in line ? line.seq : undefined;
-}
-
-function isNewer(line: Said | Announced, known: Line): boolean {
+/** A row of the same `rev` is the same row, and whole where mine was made up from an ack. */
+function isAtLeastAsNew(line: Said | Announced, known: Line): boolean {
   const knownRev = 'rev' in known ? known.rev : undefined;
-  return line.rev !== undefined && (knownRev === undefined || line.rev > knownRev);
+  return line.rev !== undefined && (knownRev === undefined || line.rev >= knownRev);
 }

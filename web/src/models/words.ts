@@ -17,6 +17,21 @@ export function movementWords(came: readonly string[], went: readonly string[]):
   return parts.filter((part) => part !== '').join(' · ');
 }
 
+export function newWords(count: number): string {
+  return `${count > 99 ? '99+' : count} new`;
+}
+
+export function pinnedWords(count: number): string {
+  return `${number.format(count)} pinned`;
+}
+
+/** `names` are some of the `count` who reacted. */
+export function reactionWords(emoji: string, names: readonly string[], count: number): string {
+  const others = count - names.length;
+  const rest = others > 0 ? [`${number.format(others)} ${others === 1 ? 'other' : 'others'}`] : [];
+  return `${emoji} by ${list.format([...names, ...rest])}`;
+}
+
 function someOf(names: readonly string[]): string {
   if (names.length <= 4) return list.format(names);
   return list.format([...names.slice(0, 3), `${number.format(names.length - 3)} others`]);

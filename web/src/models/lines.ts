@@ -1,0 +1,152 @@
+/** What stands in a timeline: one line for each thing said or done, made from the wire's events. */
+import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
+import type { Me } from './text';
+
+export interface Said {
+  kind: 'said';
+  /** Stays the same from the first keystroke's echo to the stored message, so that no line jumps. */
+  id: string;
+  seq?: number;
+  rev?: number;
+  /** The sender's, under which a repeat is the same message. */
+  key?: string;
+  user: string;
+  name: string;
+  isMine: boolean;
+  text: string;
+  at: number;
+  replyTo?: number;
+  quote?: Quote;
+  edited: boolean;
+  deleted: boolean;
+  pinned: boolean;
+  reactions: readonly Reaction[];
+  state: 'sending' | 'sent' | 'failed';
+  /** Why it failed, in the server's words. */
+  failure?: string;
+}
+
+/** Spoken by the server or the app, not by a person. */
+export interface Announced {
+  kind: 'announced';
+  id: string;
+  seq?: number;
+  rev?: number;
+  text: string;
+  at: number;
+}
+
+/** Who came and who went, told in one line until somebody speaks. */
+export interface Moved {
+  kind: 'moved';
+  id: string;
+  at: number;
+  came: string[];
+  went: string[];
+}
+
+/** Messages may be missing here: the room keeps none, and this client was away. */
+export interface Missed {
+  kind: 'missed';
+  id: string;
+  at: number;
+}
+
+export type Line = Said | Announced | Moved | Missed;
+
+/** A message that has its place in the room's log, and can be changed, answered and quoted. */
+export type Stored = Said & { seq: number };
+
+export function isStored(line: Line): line is Stored {
+  return line.kind === 'said' && line.state === 'sent' && line.seq !== undefined;
+}
+
+export function lineOf(event: MessageEvent, me: Me, newId: () => string): Said | Announced {
+  const { user, name, text, seq, rev, key, quote } = event;
+  const at = Date.parse(event.ts);
+  const isMine = user === me.user;
+  const id = key !== undefined ? idOf(isMine, user, key) : seq !== undefined ? `seq ${seq}` : newId();
+  if (event.kind === 'system') return { kind: 'announced', id, seq, rev, text, at };
+  return {
+    kind: 'said',
+    id,
+    seq,
+    rev,
+    key,
+    user,
+    name,
+    isMine,
+    text,
+    at,
+    replyTo: event.reply_to,
+    quote,
+    edited: event.edited !== undefined,
+    deleted: event.deleted !== undefined,
+    pinned: event.pinned === true,
+    reactions: event.reactions ?? [],
+    state: 'sent',
+  };
+}
+
+/** My own message, before the server has it. */
+export function unsentLine({ key, text, at, replyTo, failure }: Unsent, me: Me, quote?: Quote): Said {
+  return {
+    kind: 'said',
+    id: idOf(true, me.user, key),
+    key,
+    user: me.user,
+    name: me.name,
+    isMine: true,
+    text,
+    at,
+    replyTo,
+    quote,
+    edited: false,
+    deleted: false,
+    pinned: false,
+    reactions: [],
+    state: failure === undefined ? 'sending' : 'failed',
+    failure: failure?.message,
+  };
+}
+
+export function changedLine(line: Said, { rev, text, edited, deleted, pinned, reactions }: ChangedEvent): Said {
+  if (deleted !== undefined) return deletedLine({ ...line, rev });
+  return {
+    ...line,
+    rev,
+    text: text ?? line.text,
+    edited: line.edited || edited !== undefined,
+    pinned: pinned ?? line.pinned,
+    reactions: reactions ?? line.reactions,
+  };
+}
+
+/** The message that this one answers has another text now, or none: what is quoted must not say more than it does. */
+export function requoted(line: Said, quoted: Said): Said {
+  if (line.quote === undefined) return line;
+  const quote = quoteOf(quoted);
+  const isSame = line.quote.text === quote.text && line.quote.deleted === quote.deleted;
+  return isSame ? line : { ...line, quote };
+}
+
+/** As much of a message as the server quotes. */
+export function quoteOf({ user, name, text, deleted }: Said): Quote {
+  const beginning = [...text].slice(0, QUOTED).join('');
+  return deleted ? { user, name, text: '', deleted } : { user, name, text: beginning };
+}
+
+export function seqOf(line: Line): number | undefined {
+  return 'seq' in line ? line.seq : undefined;
+}
+
+const QUOTED = 140;
+
+function deletedLine(line: Said): Said {
+  return { ...line, text: '', deleted: true, pinned: false, reactions: [], replyTo: undefined, quote: undefined };
+}
+
+/** My own messages are known by their key alone, because my first line may be older than my user's key. */
+function idOf(isMine: boolean, user: string, key: string): string {
+  return `${isMine ? 'mine' : user} ${key}`;
+}

@@ -1,0 +1,103 @@
+/**
+ * A reader's way through a room's log: back page by page, to a quoted message and around it, and to the end again. It
+ * says where to look; scrolling there is the component's business.
+ */
+import type { HistoryPage, Place } from 'hubbub-client';
+import type { Timeline } from './timeline.svelte';
+
+/** Where the reader wants to be: at the end, or at one message. */
+export type Goal = { kind: 'end' } | { kind: 'message'; seq: number };
+
+const PAGE = 50;
+
+export class Reading {
+  /** The `seq` of the room's latest message. */
+  head = 0;
+  readonly #timeline: Timeline;
+  readonly #history: (place: Place) => Promise<HistoryPage>;
+  #goal = $state.raw<Goal | null>(null);
+  #unread = $state(0);
+  #isAtEnd = $state(true);
+  #isLoading = $state(false);
+
+  constructor(timeline: Timeline, history: (place: Place) => Promise<HistoryPage>) {
+    this.#timeline = timeline;
+    this.#history = history;
+  }
+
+  get goal(): Goal | null {
+    return this.#goal;
+  }
+
+  /** Messages of others that came while the reader looked further up. */
+  get unread(): number {
+    return this.#unread;
+  }
+
+  get isLoading(): boolean {
+    return this.#isLoading;
+  }
+
+  /** The end of the log is in sight, not just of the lines that are here. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd && !this.#timeline.isBehind;
+  }
+
+  looksAt(end: boolean): void {
+    this.#isAtEnd = end;
+    this.#timeline.holdsStill = !end;
+    if (this.isAtEnd) this.#unread = 0;
+  }
+
+  /** Somebody else said something new. */
+  came(): void {
+    if (!this.isAtEnd) this.#unread += 1;
+  }
+
+  arrived(): void {
+    this.#goal = null;
+  }
+
+  /** These reject if there is no connection; the lines stay as they were. */
+  async older(): Promise<void> {
+    if (!this.#timeline.hasOlder) return;
+    await this.#load({ before: this.#timeline.from, limit: PAGE }, ({ messages, more }) =>
+      this.#timeline.prepend(messages, more),
+    );
+  }
+
+  async newer(): Promise<void> {
+    if (!this.#timeline.isBehind) return;
+    await this.#load({ after: this.#timeline.upTo, limit: PAGE }, ({ messages, more }) =>
+      this.#timeline.append(messages, more),
+    );
+  }
+
+  async toEnd(): Promise<void> {
+    if (this.#timeline.isBehind) await this.#load({ limit: PAGE }, (page) => this.#startOver(page));
+    this.#goal = { kind: 'end' };
+  }
+
+  /** To one message, with those around it if it isn't here. */
+  async to(seq: number): Promise<void> {
+    if (this.#timeline.find(seq) === undefined) {
+      await this.#load({ around: seq, limit: PAGE }, (page) => this.#startOver(page));
+    }
+    if (this.#timeline.find(seq) !== undefined) this.#goal = { kind: 'message', seq };
+  }
+
+  async #load(place: Place, show: (page: HistoryPage) => void): Promise<void> {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      show(await this.#history(place));
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  #startOver({ messages }: HistoryPage): void {
+    this.head = Math.max(this.head, messages.at(-1)?.seq ?? 0);
+    this.#timeline.startOver(messages, this.head);
+  }
+}

@@ -1,0 +1,88 @@
+/** Holds what one reads where it is while lines come and go above and below. Knows the DOM, and no chat. */
+
+/** So near to an edge counts as at it. */
+const NEAR = 64;
+/** Within so many screens of an edge, what comes next is fetched. */
+const SOON = 1.5;
+
+interface Mark {
+  line: string;
+  /** From the view's top edge to the line's. */
+  top: number;
+}
+
+export class Scroll {
+  readonly #view: HTMLElement;
+  #mark: Mark | null = null;
+  isAtEnd = true;
+
+  constructor(view: HTMLElement) {
+    this.#view = view;
+  }
+
+  get isNearStart(): boolean {
+    return this.#view.scrollTop < SOON * this.#view.clientHeight;
+  }
+
+  get isNearEnd(): boolean {
+    return this.#below < SOON * this.#view.clientHeight;
+  }
+
+  /** The reader has scrolled: what is in sight now is to be held. */
+  moved(): void {
+    this.isAtEnd = this.#below < NEAR;
+    this.#mark = this.#firstInSight();
+  }
+
+  /** The lines have changed, or the room for them: whoever read the end still does, anybody else the same line. */
+  hold(): void {
+    const line = this.isAtEnd || this.#mark === null ? null : this.#find(this.#mark.line);
+    if (line === null || this.#mark === null) this.toEnd();
+    else this.#view.scrollTop += this.#topOf(line) - this.#mark.top;
+  }
+
+  toEnd(): void {
+    this.#view.scrollTop = this.#view.scrollHeight;
+    this.moved();
+  }
+
+  /** False if there is no such line. */
+  toLine(id: string): boolean {
+    const line = this.#find(id);
+    if (line === null) return false;
+    line.scrollIntoView({ block: 'center' });
+    this.moved();
+    return true;
+  }
+
+  get #below(): number {
+    return this.#view.scrollHeight - this.#view.scrollTop - this.#view.clientHeight;
+  }
+
+  get #lines(): NodeListOf<HTMLElement> {
+    return this.#view.querySelectorAll('[data-line]');
+  }
+
+  #find(id: string): HTMLElement | null {
+    return this.#view.querySelector(`[data-line="${CSS.escape(id)}"]`);
+  }
+
+  /** Lines stand one below the other, so a few looks find it. */
+  #firstInSight(): Mark | null {
+    const lines = this.#lines;
+    let [low, high] = [0, lines.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const line = lines[middle];
+      if (line !== undefined && this.#topOf(line) + line.offsetHeight <= 0) low = middle + 1;
+      else high = middle;
+    }
+    const first = lines[low];
+    const id = first?.dataset['line'];
+    return first === undefined || id === undefined ? null : { line: id, top: this.#topOf(first) };
+  }
+
+  #topOf(line: HTMLElement): number {
+    return line.getBoundingClientRect().top - this.#view.getBoundingClientRect().top;
+  }
+}
