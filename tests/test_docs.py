@@ -21,14 +21,23 @@ from starlette import testclient
 
 import hubbub
 from hubbub import Action, Hubbub, Settings
+from hubbub.accounts.guests import RESERVED
+from hubbub.chat.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
+from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
+from hubbub.chat.rooms import ANNOUNCED_UP_TO
+from hubbub.chat.typing_indicators import EXPIRY, REPEAT
 from hubbub.cli import app as cli
 from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
 from hubbub.testing import TestClient, TestServer, serving
+from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
+from hubbub.wire.events import USERS_IN_JOINED
+from hubbub.wire.keys import NAME_LENGTH, TEXT_LENGTH
 from tests import reference
 from tests.servers import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *(REPOSITORY / "examples").glob("*.md")])
+DEFAULTS = Settings.model_construct()
 PROTOCOL, LIBRARY = (DOCS / "protocol.md").read_text(), (DOCS / "library.md").read_text()
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -112,6 +121,38 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     varying = {"secret", "connection", "node", "epoch", "ts", "edited"}
     same = [{field: None if field in varying else value for field, value in frame.items()} for frame in frames]
     return sorted(same, key=lambda frame: str(frame["type"]))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"{DEFAULTS.frame_bytes // 1024} KiB (setting `frame_bytes`)",
+        f"{DEFAULTS.rate:g} a second, {DEFAULTS.burst} at once",
+        f"after {DEFAULTS.violations} of those (`violations`)",
+        f"{DEFAULTS.unanswered} (setting `unanswered`)",
+        f"{DEFAULTS.rooms_per_connection} (setting `rooms_per_connection`)",
+        f"after {DEFAULTS.linger:g} s (setting `linger`)",
+        f"no progress for {DEFAULTS.stall_timeout:g} s, or takes longer than {DEFAULTS.stall_patience:g} s",
+        f"at most {ROOMS_PER_JOIN} `RoomPosition`",
+        f"by default {LATEST}",
+        f"at most {PAGE} messages",
+        f"at most {REACTION_KINDS} different reactions; of each, the first {REACTION_USERS} users",
+        f"its first {QUOTED} characters",
+        f"more than {ANNOUNCED_UP_TO} people online",
+        f"forget after {EXPIRY:g} s; repeat the command every {REPEAT:g} s",
+        f"up to {TEXT_LENGTH:,} code points",
+        f"1 to {NAME_LENGTH} characters",
+        f"at most {DATA_BYTES // 1024} KB as JSON",
+        f"at most {USERS_IN_JOINED} of those online",
+        f"more than {RECOVERED_ROWS:,} rows or {RECOVERED_BYTES // 1_000_000} MB",
+    ],
+)
+def test_a_number_that_is_named_is_the_codes(sentence: str) -> None:
+    assert sentence in " ".join(PROTOCOL.split())
+
+
+def test_every_name_that_no_guest_may_have_is_documented() -> None:
+    assert set(code_in(PROTOCOL).splitlines()) >= RESERVED
 
 
 def test_every_address_is_documented() -> None:
