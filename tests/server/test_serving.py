@@ -1,0 +1,264 @@
+"""What `hubbub serve` does that an application cannot do for itself: ports, addresses, files, and a stop in stages."""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hubbub.errors import ConfigurationError
+from hubbub.server.serving import listen
+from hubbub.settings import DEFAULT_PORT, Settings
+from tests.conftest import ServerFactory
+from tests.people import Person, person
+from tests.servers import WebServer, uvicorn_server
+
+DEADLINE = 30.0
+
+
+# Ports and addresses.
+
+
+def close(*sockets: socket.socket) -> None:
+    for sock in sockets:
+        sock.close()
+
+
+def test_it_listens_on_both_loopbacks_with_one_port() -> None:
+    sockets = listen(Settings(port=0))
+    try:
+        names = [sock.getsockname() for sock in sockets]
+        assert [name[0] for name in names] == ["127.0.0.1", "::1"][: len(names)]
+        assert len({name[1] for name in names}) == 1
+        assert len(names) == 2 or not socket.has_ipv6
+    finally:
+        close(*sockets)
+
+
+def test_a_configured_address_is_the_only_one() -> None:
+    sockets = listen(Settings(host="127.0.0.1", port=0))
+    try:
+        assert [sock.getsockname()[0] for sock in sockets] == ["127.0.0.1"]
+    finally:
+        close(*sockets)
+
+
+def test_a_taken_default_port_gives_way_to_the_next_and_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    holders = [socket.socket(), socket.socket()]
+    try:
+        for holder, port in zip(holders, (DEFAULT_PORT, DEFAULT_PORT + 1), strict=True):
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                holder.bind(("127.0.0.1", port))
+                holder.listen()
+            except OSError:
+                # Somebody else holds it, which does as well.
+                continue
+        sockets = listen(Settings())
+        port = sockets[0].getsockname()[1]
+        close(*sockets)
+    finally:
+        close(*holders)
+
+    assert DEFAULT_PORT + 1 < port < DEFAULT_PORT + 50
+    assert f"port {DEFAULT_PORT} is taken; using {port}" in caplog.text
+
+
+def test_a_taken_port_that_was_asked_for_is_an_error_that_says_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+
+        with pytest.raises(ConfigurationError, match=rf"port {port}: .*--port or HUBBUB_PORT"):
+            listen(Settings(port=port))
+
+
+def test_an_address_that_is_not_this_machine_s_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1"):
+        listen(Settings(host="192.0.2.1"))
+
+
+def run_serve(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`hubbub serve` where it is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "hubbub.cli", "serve", *options],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def test_a_taken_port_ends_the_start_with_status_2_and_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        result = run_serve(tmp_path, "--port", str(holder.getsockname()[1]))
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("hubbub: cannot listen on localhost port")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_data_directory_that_cannot_be_written_ends_the_start_with_a_word_on_what_to_do(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+
+    result = run_serve(tmp_path, "--port", "0", "--data-dir", str(in_the_way / "data"))
+
+    assert result.returncode != 0
+    assert "--data-dir or HUBBUB_DATA_DIR" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_it_says_where_it_is_and_where_its_data_is(serve: ServerFactory) -> None:
+    server = serve()
+
+    assert f"Hubbub is at http://localhost:{server.port}/" in server.log
+    assert str(server.folder / "hubbub-data") in server.log
+
+
+def test_the_page_s_port_answers_on_both_loopbacks(serve: ServerFactory) -> None:
+    server = serve()
+
+    for host in ("127.0.0.1", "[::1]", "localhost"):
+        assert httpx.get(f"http://{host}:{server.port}/health/ready", trust_env=False).json() == {"status": "ok"}
+
+
+def test_the_secret_is_only_the_owner_s_to_read_and_outlives_a_restart(serve: ServerFactory) -> None:
+    server = serve()
+    file = server.folder / "hubbub-data/secret"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    secret = file.read_text()
+    server.stop()
+    server.start()
+    assert file.read_text() == secret
+
+
+async def test_a_guest_comes_back_after_a_restart(serve: ServerFactory) -> None:
+    server = serve()
+    async with person(server, "Zoë") as zoe:
+        welcome = zoe.seen[0]
+    server.stop()
+    server.start()
+
+    async with person(server, secret=welcome["secret"], username="Zoë") as again:
+        assert again.key == welcome["user"]
+
+
+# The stop.
+
+
+@asynccontextmanager
+async def crowd(server: WebServer, number: int) -> AsyncIterator[list[Person]]:
+    async with AsyncExitStack() as stack:
+        people = [await stack.enter_async_context(person(server, f"guest-{index}")) for index in range(number)]
+        for somebody in people:
+            await somebody.join("lobby")
+        yield people
+
+
+async def test_a_stop_says_when_to_come_back_closes_with_1012_and_ends_well(serve: ServerFactory) -> None:
+    server = serve()
+    async with crowd(server, 20) as people:
+        server.signal(signal.SIGTERM)
+        endings = await asyncio.gather(*(somebody.ended() for somebody in people))
+        status = await asyncio.to_thread(server.wait, DEADLINE)
+
+    assert {code for code, _ in endings} == {1012}
+    delays = [somebody.of_type("draining")[0]["reconnect_in"] for somebody in people]
+    assert all(delay >= 500 for delay in delays)
+    assert len(set(delays)) > 1
+    assert status == 0
+
+
+async def test_ctrl_c_is_a_stop_too(serve: ServerFactory) -> None:
+    server = serve()
+    async with person(server, "alice") as alice:
+        server.signal(signal.SIGINT)
+
+        assert (await alice.ended())[0] == 1012
+        assert await asyncio.to_thread(server.wait, DEADLINE) == 0
+
+
+async def test_a_client_that_does_not_read_holds_the_stop_up_no_longer_than_its_deadline(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "1", "HUBBUB_CLOSE_TIMEOUT": "1", "HUBBUB_RATE": "10000"})
+    async with person(server, "alice") as alice, person(server, "sleepy") as sleepy:
+        for somebody in (alice, sleepy):
+            await somebody.join("lobby")
+        sleepy.link.transport.pause_reading()
+        for number in range(50):
+            await alice.say("lobby", f"{number} {'x' * 3900}")
+
+        server.signal(signal.SIGTERM)
+        assert (await alice.ended())[0] == 1012
+        assert await asyncio.to_thread(server.wait, DEADLINE) == 0
+        sleepy.vanish()
+
+
+async def test_who_comes_during_the_stop_is_told_to_come_later_or_finds_the_door_closed(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "20"})
+    async with person(server, "alice") as alice:
+        # An open HTTP connection can still ask while nobody new is let in.
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+            assert (await client.get("/health/ready")).status_code == 200
+            alice.link.transport.pause_reading()
+            server.signal(signal.SIGTERM)
+            try:
+                while (answer := await client.get("/ws")).status_code == 426:
+                    pass
+            except httpx.TransportError:
+                pass
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+                assert answer.headers["retry-after"]
+        alice.link.transport.resume_reading()
+        await alice.ended()
+    assert await asyncio.to_thread(server.wait, DEADLINE) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_signal_does_not_wait(serve: ServerFactory, number: signal.Signals) -> None:
+    server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "60", "HUBBUB_CLOSE_TIMEOUT": "60"})
+    # uvicorn logs the application's lifespan that it does not wait for.
+    server.may_log_tracebacks = True
+    async with person(server, "alice") as alice, person(server, "sleepy") as sleepy:
+        sleepy.link.transport.pause_reading()
+        server.signal(number)
+        assert (await alice.ended())[0] == 1012
+        assert server.running
+        server.signal(number)
+
+        await asyncio.to_thread(server.wait, DEADLINE)
+        sleepy.vanish()
+
+
+# A foreign server.
+
+
+@pytest.mark.slow
+async def test_uvicorn_reloads_without_hanging_on_open_sockets(tmp_path: Path) -> None:
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    (watched / "app.py").write_text("from hubbub.server import create_app\n")
+    server = uvicorn_server(tmp_path, "hubbub.server:create_app", "--factory", "--reload", "--reload-dir", str(watched))
+    server.ready_path = "/health/live"
+    with server:
+        async with person(server, "alice") as alice:
+            await alice.join("lobby")
+            (watched / "app.py").write_text("from hubbub.server import create_app  # touched\n")
+
+            assert (await alice.ended())[0] in {1001, 1012, 1006}
+        async with asyncio.timeout(DEADLINE):
+            while not await asyncio.to_thread(server.is_ready):
+                pass
+        async with person(server, "alice") as again:
+            await again.join("lobby")
