@@ -1,0 +1,115 @@
+"""A connection that catches up: what is published meanwhile waits for it, and comes once, in order."""
+
+from hubbub.hub.connection import State
+from hubbub.hub.hub import HELD
+from hubbub.hub.transport import HIGH_WATER
+from tests.hub.links import Person, new_hub, say, turn
+
+ROOM = "room:talk"
+
+
+async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let_go() -> None:
+    hub = new_hub()
+    late = Person(hub, "late")
+    await hub.subscribe(late.connection, ROOM, hold=True)
+
+    say(hub, ROOM, "meanwhile", position=1)
+    await turn()
+    held = list(late.texts)
+    hub.let_go(late.connection, ROOM)
+    say(hub, ROOM, "afterwards", position=2)
+    await turn()
+
+    assert held == []
+    assert late.texts == ["meanwhile", "afterwards"]
+
+
+async def test_what_the_connection_was_given_already_does_not_come_again() -> None:
+    hub = new_hub()
+    late = Person(hub, "late")
+    await hub.subscribe(late.connection, ROOM, hold=True)
+    for position in range(1, 6):
+        say(hub, ROOM, f"m{position}", position=position)
+    say(hub, ROOM, "typing", ephemeral=True)
+
+    hub.let_go(late.connection, ROOM, after=3)
+
+    assert late.texts == ["m4", "m5", "typing"]
+
+
+async def test_the_others_are_served_while_one_is_held() -> None:
+    hub = new_hub()
+    alice, late = Person(hub, "alice"), Person(hub, "late")
+    await hub.subscribe(alice.connection, ROOM)
+    await hub.subscribe(late.connection, ROOM, hold=True)
+
+    say(hub, ROOM, "hello", position=1)
+    await turn()
+
+    assert alice.texts == ["hello"]
+    assert hub.count(ROOM) == 2
+
+
+async def test_what_was_delivered_before_a_hold_is_written_before_it() -> None:
+    hub = new_hub()
+    alice = Person(hub, "alice")
+    await hub.subscribe(alice.connection, ROOM)
+
+    say(hub, ROOM, "before", position=1)
+    hub.hold(alice.connection, ROOM)
+    before = list(alice.texts)
+    say(hub, ROOM, "during", position=2)
+    await turn()
+
+    assert before == alice.texts == ["before"]
+
+
+async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_what_it_was_given() -> None:
+    hub = new_hub()
+    slow = Person(hub, "slow")
+    await hub.subscribe(slow.connection, ROOM, hold=True)
+    slow.transport.capacity = 0
+    slow.transport.write(b"x" * (HIGH_WATER + 1))
+    say(hub, ROOM, "missed", position=8)
+
+    hub.let_go(slow.connection, ROOM, after=7)
+    state = slow.connection.state
+    slow.transport.writes.clear()
+    slow.transport.drain()
+
+    assert state is State.CONGESTED
+    assert slow.listener.missed == [{ROOM: 7}]
+
+
+async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None:
+    hub = new_hub()
+    slow = Person(hub, "slow")
+    await hub.subscribe(slow.connection, ROOM)
+    slow.transport.capacity = 0
+    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    await turn()
+    say(hub, ROOM, "missed", position=2)
+    await turn()
+    slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
+
+    slow.transport.drain()
+    say(hub, ROOM, "live", position=3)
+    await turn()
+    before = slow.texts[1:]
+    hub.let_go(slow.connection, ROOM, after=2)
+
+    assert before == []
+    assert slow.texts[1:] == ["live"]
+
+
+async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> None:
+    hub = new_hub()
+    stuck = Person(hub, "stuck")
+    await hub.subscribe(stuck.connection, ROOM, hold=True)
+
+    for position in range(1, HELD + 2):
+        say(hub, ROOM, "more", position=position)
+    await turn()
+
+    assert stuck.connection.close_code == 1013
+    assert hub.count(ROOM) == 0
