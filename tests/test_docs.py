@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from inspect import getmembers
+from inspect import getmembers, isfunction, signature
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from starlette import testclient
 
 import hubbub
-from hubbub import Action, Hubbub, Settings
+from hubbub import Action, Connection, Draft, Hubbub, Settings
 from hubbub.accounts.guests import RESERVED
 from hubbub.chat.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
 from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
@@ -102,7 +102,7 @@ def test_every_field_of_every_frame_is_explained_and_no_other() -> None:
 
 async def test_the_first_conversation_goes_as_it_is_shown(tmp_path: Path) -> None:
     app = FastAPI()
-    app.include_router(Hubbub(guests="on", settings=Settings(data_dir=tmp_path)).router)
+    app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
     (conversation,) = blocks(PROTOCOL, "")
 
     async with serving(app) as server, server.connect("/ws/chat/room1?username=alice") as alice:
@@ -175,25 +175,39 @@ def test_every_export_is_documented(export: str) -> None:
     assert re.search(rf"\b{export}\b", code_in(LIBRARY))
 
 
-@pytest.mark.parametrize(
-    ("kind", "called"),
-    [
-        (Hubbub, "hub"),
-        (RoomHandle, "room"),
-        (UserHandle, "user"),
-        (TopicHandle, "topic"),
-        (Connections, "connections"),
-        (hubbub.Draft, "draft"),
-        (TestServer, "server"),
-        (TestClient, "client"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_every_public_member_is_documented(kind: type, called: str) -> None:
+CALLED = {
+    "hub": Hubbub,
+    "room": RoomHandle,
+    "user": UserHandle,
+    "topic": TopicHandle,
+    "connections": Connections,
+    "draft": Draft,
+    "server": TestServer,
+    "client": TestClient,
+}
+"""What the library's page calls things."""
+
+
+@pytest.mark.parametrize("called", CALLED)
+def test_every_public_member_is_documented(called: str) -> None:
     documented = code_in(LIBRARY)
-    members = [member for member, _ in getmembers(kind) if not member.startswith("_")]
+    members = [member for member, _ in getmembers(CALLED[called]) if not member.startswith("_")]
 
     assert [member for member in members if not re.search(rf"\b{called}\.{member}\b", documented)] == []
+
+
+def test_a_call_that_is_shown_takes_what_the_function_takes() -> None:
+    kinds = CALLED | {"connection": Connection}
+    shown = re.findall(r"`(?:await )?(\w+)\.(\w+)\(([^)]*)\)`", LIBRARY)
+    calls = [(kinds[called], method, arguments) for called, method, arguments in shown if called in kinds]
+
+    assert calls
+    for kind, method, arguments in calls:
+        function = getattr(kind, method, None)
+        if isfunction(function):
+            # The first parameter is the object itself.
+            parameters = list(signature(function).parameters)[1:]
+            assert re.findall(r"(\w+)(?:=[^,]+)?(?:, |$)", arguments) == parameters, f"{kind.__name__}.{method}"
 
 
 @pytest.mark.parametrize("action", Action, ids=str)
