@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hubbub.errors import ConfigurationError
+from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.store.base import Engine, Reader, Transaction
 from hubbub.store.migrate import migrate_sqlite, sqlite_version
 from hubbub.store.sqlite import SQLite
@@ -57,7 +57,7 @@ def restore(engine: Engine, source: Path) -> Path | None:
     Returns where the replaced database is now, if there was one. Raises `ConfigurationError`.
     """
     sqlite = _sqlite(engine, "restore it with `pg_restore`; the next server to start notices, and begins a new epoch")
-    if not source.is_file() or sqlite_version(source) is None:
+    if not _is_backup(source):
         raise ConfigurationError(f"{source} is not a backup of a Hubbub database")
     with sqlite.lock:
         part = sqlite.path.with_name(sqlite.path.name + ".part")
@@ -84,7 +84,13 @@ def check(engine: Engine, *checks: Check) -> list[str]:
     """All that is wrong with the database, by its own checks and those of the features that keep tables in it."""
     with _reader(engine) as reader:
         if isinstance(engine, SQLite):
-            checks = (_check_file, *checks)
+            try:
+                damage = reader.snapshot(_check_file)
+            except Unavailable as error:
+                damage = [error.message]
+            if damage:
+                # What the features would find in a damaged file says nothing about them.
+                return damage
         return reader.snapshot(lambda transaction: [problem for one in checks for problem in one(transaction)])
 
 
@@ -130,6 +136,13 @@ def _kept_open(engine: SQLite) -> Iterator[None]:
 
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _is_backup(source: Path) -> bool:
+    try:
+        return sqlite_version(source) is not None
+    except sqlite3.Error:
+        return False
 
 
 def _begin_epoch(path: Path) -> None:

@@ -10,8 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -91,8 +90,15 @@ class _Connection:
             tcp_user_timeout=SERVER_PATIENCE * 1000,
         )
         self._compiled: dict[Statement, str] = {}
+        try:
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
         for setting, value in _SESSION.items():
-            self.database.execute(f"SET {setting} = '{value}'")
+            self.database.execute(f"SET {setting} = '{value}'".encode())
         # An ack means durable, whatever the server's default is.
         self.database.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -124,18 +130,22 @@ class _Connection:
         assert row is not None
         return str(row[0])
 
+    def transaction_status(self, number: str) -> str | None:
+        """`committed` or `aborted`; None while it is not decided."""
+        try:
+            row = self.database.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
+        except errors.InvalidParameterValue:
+            # This server has never come so far: it has lost the transaction.
+            return "aborted"
+        return row[0] if row is not None and row[0] != "in progress" else None
+
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):
             self.database.close()
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Errors of the database itself as `Unavailable`."""
-    try:
-        yield
-    except _CANNOT as error:
-        raise Unavailable(f"nothing can be stored now: {_first_line(error)}", retry_after=1000) from error
+class _Again(Exception):
+    """Nothing was done, and the same may well succeed now. Its cause says what was in the way."""
 
 
 class PostgresWriter:
@@ -151,65 +161,66 @@ class PostgresWriter:
     def transact(self, work: Callable[[Transaction], T]) -> T:
         attempts = _Attempts(0.0 if self._is_away else self._patience)
         while True:
-            number, result, is_committing = "", None, False
-            connection: _Connection | None = None
             try:
-                connection = self._connected()
-                number = connection.begin()
-                with _explained():
-                    result = work(connection)
-                    is_committing = True
-                    connection.database.execute(b"COMMIT")
-            except (psycopg.Error, Unavailable) as error:
-                if not self._is_worth_another(connection, error):
-                    raise
-                if is_committing and self._was_committed(number, attempts):
-                    self._is_away = False
-                    return result  # type: ignore[return-value] # it is there once committing began
-                self._is_away = not attempts.another()
-                if self._is_away:
-                    raise _away(error) from error
-            except BaseException:
-                self._roll_back(connection)
-                raise
+                result = self._attempt(work, attempts)
+            except _Again as again:
+                if not attempts.another():
+                    self._is_away = True
+                    raise _away(again.__cause__) from again.__cause__
             else:
                 self._is_away = False
                 return result
 
-    def _is_worth_another(self, connection: _Connection | None, error: Exception) -> bool:
-        """Put the connection in order after an error. True if the same may well succeed now."""
-        if connection is None or connection.is_lost or isinstance(error, _AWAY):
-            self._drop()
-            return True
-        self._roll_back(connection)
-        return isinstance(error, _AGAIN)
+    def _attempt(self, work: Callable[[Transaction], T], attempts: _Attempts) -> T:
+        try:
+            connection = self._connected()
+        except psycopg.OperationalError as error:
+            raise _Again from error
+        try:
+            number = connection.begin()
+            result = work(connection)
+        except BaseException as error:
+            self._end(connection, error)
+            raise
+        try:
+            connection.database.execute(b"COMMIT")
+        except psycopg.Error as error:
+            if not connection.is_lost or not self._was_committed(number, attempts):
+                self._end(connection, error)
+                raise
+        return result
 
-    def _roll_back(self, connection: _Connection | None) -> None:
-        if connection is not None:
-            try:
+    def _end(self, connection: _Connection, error: BaseException) -> None:
+        """Put the connection in order after an error that ended the transaction.
+
+        Raises `_Again` if it may be repeated, `Unavailable` if the database cannot do it now.
+        """
+        if not connection.is_lost and not isinstance(error, _AWAY):
+            with contextlib.suppress(psycopg.Error):
                 connection.database.execute(b"ROLLBACK")
-            except psycopg.Error:
-                self._drop()
+        if connection.is_lost or isinstance(error, _AWAY):
+            self._drop()
+            raise _Again from error
+        if isinstance(error, _AGAIN):
+            raise _Again from error
+        if isinstance(error, _CANNOT):
+            raise Unavailable(f"nothing can be stored now: {_first_line(error)}", retry_after=1000) from error
 
     def _was_committed(self, number: str, attempts: _Attempts) -> bool:
         """What became of a transaction whose COMMIT got no answer. Raises `Unavailable` if that cannot be learned."""
         timeline = self._timeline
-        while True:
+        self._drop()
+        status = None
+        while status not in {"committed", "aborted"}:
             try:
-                status = (
-                    self._connected().database.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
-                )
-            except errors.InvalidParameterValue:
-                # A number that this server has never reached: it lost the transaction.
-                status = ("aborted",)
-            except (psycopg.Error, Unavailable):
+                status = self._connected().transaction_status(number)
+            except psycopg.OperationalError:
                 self._drop()
-                status = None
-            if status is not None and self._timeline == timeline and status[0] in {"committed", "aborted"}:
-                return bool(status[0] == "committed")
-            if (status is not None and self._timeline != timeline) or not attempts.another():
-                self._is_away = status is None
+            # Another timeline counts its transactions anew, so the number would mean another one there.
+            if self._timeline != timeline or (status is None and not attempts.another()):
+                self._is_away = self._connection is None
                 raise Unavailable("the database went away; it is not known whether this was stored", retry_after=1000)
+        return status == "committed"
 
     def _connected(self) -> _Connection:
         if self._connection is None:
@@ -248,13 +259,10 @@ class PostgresReader:
         self._connection: _Connection | None = None
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
-        # Once more on a new connection: the old one may have been lost long ago, and it is seen only now.
-        had_connection = self._connection is not None
-        try:
-            return self._read(work)
-        except psycopg.OperationalError as error:
-            if not had_connection or (self._connection is not None and not isinstance(error, _AGAIN)):
-                raise _away(error) from error
+        if self._connection is not None:
+            # It may have been lost long ago, and it is seen only now: then once more, on a new one.
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._read(work)
         try:
             return self._read(work)
         except psycopg.OperationalError as error:
@@ -288,24 +296,24 @@ class Postgres:
     name = "postgresql"
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        self._url = url.replace("postgres://", "postgresql://", 1)
+        self.url = url.replace("postgres://", "postgresql://", 1)
         self._patience = patience
 
     def prepare(self) -> None:
         try:
-            migrate_postgres(self._url)
+            migrate_postgres(self.url)
         except psycopg.OperationalError as error:
-            address = urlsplit(self._url)
+            address = urlsplit(self.url)
             raise ConfigurationError(
                 f"PostgreSQL at {address.hostname or 'localhost'}:{address.port or 5432}{address.path} "
                 f"cannot be reached ({_first_line(error)}): check HUBBUB_DATABASE_URL"
             ) from None
 
     def open_writer(self) -> PostgresWriter:
-        return PostgresWriter(self._url, patience=self._patience)
+        return PostgresWriter(self.url, patience=self._patience)
 
     def open_reader(self) -> PostgresReader:
-        return PostgresReader(self._url)
+        return PostgresReader(self.url)
 
     def release(self) -> None:
         """Nothing is held between connections."""
@@ -354,9 +362,9 @@ def _settle_epoch(database: psycopg.Connection[Any]) -> str:
     return timeline
 
 
-def _away(error: Exception) -> Unavailable:
+def _away(error: BaseException | None) -> Unavailable:
     return Unavailable(f"the database cannot be reached: {_first_line(error)}", retry_after=1000)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException | None) -> str:
     return str(error).strip().partition("\n")[0]

@@ -1,0 +1,127 @@
+"""The schema brings itself up to date, copies a SQLite file first, and stays away from what is newer."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from hubbub.errors import ConfigurationError
+from hubbub.store import migrate
+from hubbub.store.base import Engine
+from hubbub.store.migrations import HEAD
+from hubbub.store.postgres import Postgres
+from hubbub.store.sqlite import SQLite
+
+NEXT_STEP = """
+from alembic import op
+revision, down_revision = "9999", "{head}"
+def upgrade():
+    op.execute("CREATE TABLE next_step (number INTEGER)")
+"""
+
+
+@pytest.fixture
+def next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version of the program whose schema has one more step."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(migrate.SCRIPTS, scripts)
+    (scripts / "versions/next_step.py").write_text(NEXT_STEP.format(head=HEAD))
+    monkeypatch.setattr(migrate, "SCRIPTS", scripts)
+    monkeypatch.setattr(migrate, "HEAD", "9999")
+
+
+def version_of(engine: Engine) -> str | None:
+    if isinstance(engine, SQLite):
+        return migrate.sqlite_version(engine.path)
+    assert isinstance(engine, Postgres)
+    return migrate.postgres_version(engine.url)
+
+
+def open_and_close(engine: Engine) -> None:
+    engine.prepare()
+    engine.release()
+
+
+def test_head_is_the_last_step() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    config.set_main_option("path_separator", "os")
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_an_empty_database_gets_the_whole_schema(new_engine: Callable[[], Engine]) -> None:
+    engine = new_engine()
+    assert version_of(engine) is None
+
+    open_and_close(engine)
+
+    assert version_of(engine) == HEAD
+
+
+def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    engine = SQLite(tmp_path)
+    open_and_close(engine)
+    before = engine.path.read_bytes()
+
+    open_and_close(engine)
+
+    assert engine.path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hubbub.db", "lock"]
+
+
+def test_an_older_database_is_upgraded(new_engine: Callable[[], Engine], request: pytest.FixtureRequest) -> None:
+    engine = new_engine()
+    open_and_close(engine)
+    request.getfixturevalue("next_step")
+
+    open_and_close(engine)
+
+    assert version_of(engine) == "9999"
+
+
+def test_a_sqlite_file_is_copied_before_it_is_upgraded(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    engine = SQLite(tmp_path / "data")
+    open_and_close(engine)
+    request.getfixturevalue("next_step")
+
+    open_and_close(engine)
+
+    (copy,) = engine.path.parent.glob(f"hubbub-{HEAD}-*.db")
+    assert migrate.sqlite_version(copy) == HEAD
+    assert copy.stat().st_mode & 0o077 == 0
+
+
+def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    engine = SQLite(tmp_path / "data")
+    open_and_close(engine)
+    request.getfixturevalue("next_step")
+    step = migrate.SCRIPTS / "versions/next_step.py"
+    step.write_text(step.read_text() + '    op.execute("CREATE TABLE rooms (again INTEGER)")\n')
+
+    with pytest.raises(Exception, match="already exists"):
+        engine.prepare()
+
+    assert migrate.sqlite_version(engine.path) == HEAD
+    with closing(sqlite3.connect(engine.path)) as database:
+        assert not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'next_step'").fetchone()
+
+
+def test_a_database_of_a_newer_version_is_not_touched(
+    new_engine: Callable[[], Engine], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = new_engine()
+    with monkeypatch.context():
+        request.getfixturevalue("next_step")
+        open_and_close(engine)
+        monkeypatch.undo()
+
+    with pytest.raises(ConfigurationError, match="newer Hubbub"):
+        engine.prepare()
+
+    assert version_of(engine) == "9999"

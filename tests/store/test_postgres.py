@@ -1,0 +1,237 @@
+"""PostgreSQL's own troubles: restarts, lost answers, fail-overs, and several nodes."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Author
+from hubbub.chat.log_check import check_rooms
+from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.store.base import Transaction
+from hubbub.store.operations import check
+from hubbub.store.postgres import Postgres
+from tests import servers
+from tests.servers import free_port
+from tests.store.databases import ADD_USERS, USERS, Opener
+
+ALICE = Author("alice", "Alice")
+
+
+def add(transaction: Transaction, names: Sequence[str]) -> list[str]:
+    transaction.run(ADD_USERS, added=[(name,) for name in names])
+    return list(names)
+
+
+def users(transaction: Transaction) -> list[str]:
+    return [row[0] for row in transaction.rows(USERS)]
+
+
+class Proxy:
+    """Stands between a node and PostgreSQL, and cuts the line behind the next COMMIT if it is told to."""
+
+    def __init__(self, url: str) -> None:
+        self.cuts_after_commit = False
+        self.cuts = 0
+        self._port = int(url.rpartition(":")[2].partition("/")[0])
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = url.replace(f":{self._port}/", f":{self._listener.getsockname()[1]}/") + "?sslmode=disable"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._port))
+            is_committing = threading.Event()
+            for source, target, is_request in ((client, server, True), (server, client, False)):
+                arguments = (source, target, is_request, is_committing)
+                threading.Thread(target=self._pass_on, args=arguments, daemon=True).start()
+
+    def _pass_on(
+        self, source: socket.socket, target: socket.socket, is_request: bool, is_committing: threading.Event
+    ) -> None:
+        with source, target:
+            try:
+                while data := source.recv(65536):
+                    if is_request and self.cuts_after_commit and b"COMMIT" in data:
+                        is_committing.set()
+                    if not is_request and is_committing.is_set():
+                        # The answer has come, so it is done; and the node never hears of it.
+                        self.cuts_after_commit = False
+                        self.cuts += 1
+                        source.shutdown(socket.SHUT_RDWR)
+                        target.shutdown(socket.SHUT_RDWR)
+                        return
+                    target.sendall(data)
+            except OSError:
+                return
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@contextmanager
+def own_cluster() -> Iterator[servers.Postgres]:
+    cluster = servers.Postgres()
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
+    postgres: str, open_database: Opener
+) -> None:
+    with closing(Proxy(postgres)) as proxy:
+        database = await open_database(Postgres(proxy.url))
+        log = RoomLog(database)
+        await log.send(ALICE, "general", "before")
+
+        for turn in range(3):
+            proxy.cuts_after_commit = True
+            sent = await log.send(ALICE, "general", f"turn {turn}")
+            assert sent.seq == turn + 2
+            assert not sent.is_duplicate
+
+        assert proxy.cuts == 3
+        assert [message.text for message in (await log.latest("general")).messages] == [
+            "before",
+            "turn 0",
+            "turn 1",
+            "turn 2",
+        ]
+        await database.stop()
+
+
+async def test_a_transaction_that_was_cut_off_before_its_commit_is_done_again(
+    postgres: str, open_database: Opener
+) -> None:
+    database = await open_database(Postgres(postgres))
+    log = RoomLog(database)
+    await log.send(ALICE, "general", "before")
+    with psycopg.connect(postgres, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'hubbub' AND datname = current_database()"
+        )
+
+        sent = await log.send(ALICE, "general", "after")
+
+    assert sent.seq == 2
+    assert (await log.head("general")).seq == 2
+
+
+async def test_a_restart_is_waited_for_and_nothing_is_lost_or_doubled(open_database: Opener) -> None:
+    with own_cluster() as cluster:
+        database = await open_database(Postgres(cluster.create_database()))
+        log = RoomLog(database)
+        senders = [asyncio.ensure_future(send_many(log, Author(f"user{number}", "User"), 40)) for number in range(5)]
+        await log.send(ALICE, "general", "before")
+        await asyncio.to_thread(cluster.stop)
+        await asyncio.to_thread(cluster.start)
+
+        seqs = [seq for sender in senders for seq in await sender]
+
+        assert len(set(seqs)) == 200
+        assert (await log.head("general")).seq == 201
+        await database.stop()
+
+
+async def send_many(log: RoomLog, author: Author, number: int) -> list[int]:
+    return [(await log.send(author, "general", f"{turn}", key=f"key-{turn:05}")).seq for turn in range(number)]
+
+
+async def test_while_it_is_away_nothing_is_acked_and_it_comes_back_by_itself(open_database: Opener) -> None:
+    with own_cluster() as cluster:
+        database = await open_database(Postgres(cluster.create_database(), patience=0.2))
+        await database.write(add, "alice")
+        await asyncio.to_thread(cluster.stop)
+
+        for name in ("bob", "carol"):
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                await database.write(add, name)
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await database.read(users)
+
+        await asyncio.to_thread(cluster.start)
+        await database.write(add, "dave")
+        assert await database.read(users) == ["alice", "dave"]
+        await database.stop()
+
+
+async def test_a_database_that_may_have_lost_writes_begins_a_new_epoch(postgres: str, open_database: Opener) -> None:
+    first = await open_database(Postgres(postgres))
+    log = RoomLog(first)
+    await log.send(ALICE, "general", "kept")
+    before = await log.head("general")
+    await first.stop()
+    again = await open_database(Postgres(postgres))
+    assert (await RoomLog(again).head("general")).epoch == before.epoch
+    await again.stop()
+    with psycopg.connect(postgres) as other:
+        other.execute("UPDATE epochs SET timeline = 'that of the server that is gone'")
+
+    after = RoomLog(await open_database(Postgres(postgres)))
+
+    assert (await after.head("general")).epoch != before.epoch
+    assert (await after.recover("general", before.rev, before.epoch)).recovered
+    await after.send(ALICE, "general", "new")
+    assert not (await after.recover("general", before.rev, before.epoch)).recovered
+
+
+async def test_two_nodes_start_at_once_on_an_empty_database(postgres: str, open_database: Opener) -> None:
+    databases = await asyncio.gather(open_database(Postgres(postgres)), open_database(Postgres(postgres)))
+
+    await databases[0].write(add, "alice")
+
+    assert await databases[1].read(users) == ["alice"]
+
+
+async def test_two_nodes_share_rooms_without_gap_double_or_deadlock(postgres: str, open_database: Opener) -> None:
+    logs = [RoomLog(await open_database(Postgres(postgres))) for _ in range(2)]
+
+    async def send(number: int) -> None:
+        author = Author(f"user{number % 7}", "User")
+        for turn in range(15):
+            room = f"room{(number + turn) % 5}"
+            sent = await logs[number % 2].send(author, room, "hi", key=f"{number:04}-{turn:04}")
+            again = await logs[(number + 1) % 2].send(author, room, "hi", key=f"{number:04}-{turn:04}")
+            assert (again.seq, again.is_duplicate) == (sent.seq, True)
+            await logs[(number + 1) % 2].react(author, room, sent.seq, "👍")
+
+    await asyncio.wait_for(asyncio.gather(*(send(number) for number in range(20))), 60)
+
+    heads = await logs[0].heads([f"room{number}" for number in range(5)])
+    assert sum(head.seq for head in heads) == 20 * 15
+    assert sum(head.rev for head in heads) == 2 * 20 * 15
+    assert check(Postgres(postgres), check_rooms) == []
+
+
+async def test_the_same_key_at_the_same_instant_on_two_nodes_is_one_message(
+    postgres: str, open_database: Opener
+) -> None:
+    logs = [RoomLog(await open_database(Postgres(postgres))) for _ in range(2)]
+
+    for turn in range(20):
+        both = await asyncio.gather(*(log.send(ALICE, "general", "hi", key=f"key-{turn:05}") for log in logs))
+        assert both[0].seq == both[1].seq == turn + 1
+        assert [sent.is_duplicate for sent in both].count(True) == 1
+
+
+def test_an_address_that_nobody_answers_is_named_without_its_password() -> None:
+    port = free_port()
+
+    with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port}/chat.*HUBBUB_DATABASE_URL") as raised:
+        Postgres(f"postgresql://hubbub:a-password@127.0.0.1:{port}/chat").prepare()
+
+    assert "a-password" not in str(raised.value)
