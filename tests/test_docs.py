@@ -18,6 +18,7 @@ import pytest
 import typer
 from fastapi import FastAPI
 from starlette import testclient
+from websockets.exceptions import InvalidStatus
 
 import hubbub
 from hubbub import Action, Connection, Draft, Hubbub, Settings
@@ -335,6 +336,25 @@ def test_a_list_in_the_environment_is_json_as_documented() -> None:
 
     values = {row["environment"]: row["value"] for row in json.loads(shown.stdout)}
     assert values[example[0]] == json.loads(example[1])
+
+
+async def test_a_proxy_on_this_machine_is_believed_as_documented() -> None:
+    app = FastAPI()
+    settings = DEFAULTS.model_copy(update={"connections_per_address": 1})
+    app.include_router(Hubbub(guests="on", settings=settings).router)
+
+    async with serving(app) as server:
+        # What the page of operations lets nginx send, with TLS ended there.
+        origin = {"origin": server.url.replace("http:", "https:"), "x-forwarded-proto": "https"}
+        async with (
+            server.connect("/ws", headers=origin | {"x-forwarded-for": "192.0.2.1"}),
+            server.connect("/ws", headers=origin | {"x-forwarded-for": "192.0.2.2"}),
+        ):
+            with pytest.raises(InvalidStatus) as refused:
+                async with server.connect("/ws", headers=origin | {"x-forwarded-for": "192.0.2.1"}):
+                    pass
+
+    assert refused.value.response.status_code == 429
 
 
 # Links.
