@@ -5,7 +5,7 @@ import pytest
 from examples.heartbeat import app
 from hubbub.testing.fixtures import Serve
 from tests.examples.conftest import Start
-from tests.examples.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

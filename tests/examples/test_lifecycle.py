@@ -6,7 +6,7 @@ import pytest
 
 from examples.lifecycle import app
 from tests.examples.conftest import Start
-from tests.examples.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ ROWS = ROW.findall(README)
 def test_every_example_stands_in_the_readme() -> None:
     named = set(re.findall(r"\((\w+\.py)\)", README))
 
-    assert named == {file.name for file in (REPOSITORY / "examples").glob("*.py")} | {"mount.py"}
+    assert named == {file.name for file in (REPOSITORY / "examples").glob("*.py")}
 
 
 def test_there_are_sixteen_beside_what_tutorials_write() -> None:

@@ -7,7 +7,7 @@ from websockets.exceptions import InvalidStatus
 from examples.rooms import app
 from hubbub.testing import TestServer
 from tests.examples.conftest import Start
-from tests.examples.waiting import eventually
+from tests.waiting import eventually
 
 
 async def rooms_of(server: TestServer) -> dict[str, int]:

@@ -23,7 +23,7 @@ from tests.examples.tutorials import (
     username_chat,
     validated_json,
 )
-from tests.examples.waiting import eventually
+from tests.waiting import eventually
 
 
 async def test_echo(serve: Serve) -> None:

@@ -70,9 +70,7 @@ class BuiltInCommands:
         connection.pause(Pause.ORDER)
         try:
             draft = await self._hooks.revise(Draft(connection, room.key, command.text, command.data))
-            revised = SendMessage.model_validate(
-                command.model_dump() | {"text": draft.text, "data": draft.data}, strict=True
-            )
+            revised = command.model_copy(update={"text": draft.text, "data": draft.data})
             return await self._send(connection, room, revised)
         finally:
             connection.resume(Pause.ORDER)

@@ -15,6 +15,7 @@ from typing import Any
 
 from hubbub.errors import Internal, RequestError
 from hubbub.hub.connection import Connection
+from hubbub.wire.commands import SendMessage
 from hubbub.wire.events import MessageEvent
 
 log = logging.getLogger("hubbub.hooks")
@@ -43,10 +44,11 @@ MessageHook = Callable[[MessageEvent], Result]
 
 
 class Hooks:
-    """An application's functions, by the moment they are for. `timeout` is in seconds."""
+    """An application's functions, by the moment they are for."""
 
-    def __init__(self, *, timeout: float = 10.0) -> None:
-        self.timeout = timeout
+    def __init__(self) -> None:
+        self.timeout = 10.0
+        """Seconds that a hook has to end."""
         self.on_connect: list[ConnectionHook] = []
         self.on_disconnect: list[DisconnectHook] = []
         self.on_join: list[RoomHook] = []
@@ -83,9 +85,7 @@ class Hooks:
         """
         for hook in self.before_message:
             try:
-                result: Any = hook(draft)
-                if isawaitable(result):
-                    result = await asyncio.wait_for(result, self.timeout)
+                draft = _checked(await self._ask(hook, draft), draft)
             except RequestError:
                 raise
             except TimeoutError:
@@ -94,12 +94,21 @@ class Hooks:
             except Exception:
                 log.exception("hook %s failed", _name(hook))
                 raise Internal("the server failed; its log says more", room=draft.room) from None
-            if isinstance(result, Draft):
-                draft = result
-            elif result is not None:
-                log.error("hook %s must return a Draft or None, not %s", _name(hook), type(result).__name__)
-                raise Internal("the server failed; its log says more", room=draft.room)
         return draft
+
+    async def _ask(self, hook: DraftHook, draft: Draft) -> Any:
+        result = hook(draft)
+        return await asyncio.wait_for(result, self.timeout) if isawaitable(result) else result
+
+
+def _checked(result: Any, draft: Draft) -> Draft:
+    """What a hook made of a message. Raises TypeError or ValueError if that cannot be sent."""
+    if result is None:
+        result = draft
+    if not isinstance(result, Draft):
+        raise TypeError(f"a before_message hook returns a Draft or None, not {type(result).__name__}")
+    SendMessage(room=result.room, text=result.text, data=result.data)
+    return result
 
 
 def _name(hook: Any) -> str:

@@ -240,6 +240,7 @@ class Hubbub:
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
+        self._hooks.timeout = settings.hook_timeout
         node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=choose_engine(settings))
         await node.start()
         self._node = node

@@ -168,6 +168,13 @@ async def serving(
 
 
 class _InProcessServer(HubbubServer):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn ends the process of an application that does not start; this one belongs to the tests."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            self.should_exit = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """The process belongs to the tests, and so do its signals."""

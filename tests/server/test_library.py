@@ -1,0 +1,422 @@
+"""The library's face when the application makes mistakes: each is logged by its name, and nobody else notices."""
+
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import anyio
+import pytest
+from fastapi import FastAPI, WebSocket
+from fastapi.testclient import TestClient
+from starlette.requests import HTTPConnection
+from websockets.exceptions import InvalidStatus
+
+from hubbub import (
+    Command,
+    Connection,
+    Draft,
+    Event,
+    Forbidden,
+    Hubbub,
+    MessageEvent,
+    NotStarted,
+    RateLimit,
+    RateLimited,
+    Reply,
+    User,
+    bearer_token,
+)
+from hubbub.testing import TestServer, serving
+from tests.waiting import eventually
+
+
+def open_hub() -> Hubbub:
+    return Hubbub(guests="on", page=False)
+
+
+def host(hub: Hubbub) -> FastAPI:
+    app = FastAPI()
+    app.include_router(hub.router)
+    return app
+
+
+# Hooks that fail.
+
+
+def fail(*arguments: Any) -> None:
+    raise RuntimeError("this hook is broken")
+
+
+async def fail_later(*arguments: Any) -> None:
+    raise RuntimeError("this hook is broken")
+
+
+async def hang(*arguments: Any) -> None:
+    await anyio.sleep_forever()
+
+
+def talk_nonsense(*arguments: Any) -> Any:
+    return "nonsense"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_HOOK_TIMEOUT", "0.1")
+
+
+HOOKS = ["on_connect", "on_disconnect", "on_join", "on_leave", "before_message", "on_message"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("broken", [fail, fail_later, hang], ids=lambda hook: hook.__name__)
+@pytest.mark.parametrize("moment", [moment for moment in HOOKS if moment != "before_message"])
+async def test_a_hook_that_fails_or_hangs_is_logged_by_its_name_and_nobody_notices(
+    moment: str, broken: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = open_hub()
+    getattr(hub, moment)(broken)
+
+    async with serving(host(hub)) as server:
+        await converse(server)
+        await eventually(lambda: f"test_library.{broken.__name__}" in caplog.text)
+
+
+async def converse(server: TestServer) -> None:
+    async with server.connect("/ws/chat/room1?username=alice") as alice:
+        async with server.connect("/ws/chat/room1?username=bob") as bob:
+            await alice.expect("join", user="bob")
+            await bob.send({"text": "hello", "id": "1"})
+            await bob.expect("ack", id="1")
+            await alice.expect("message", text="hello")
+        await alice.expect("leave", user="bob")
+
+
+def not_a_text(draft: Draft) -> None:
+    draft.text = 5  # type: ignore[assignment]
+
+
+def too_long(draft: Draft) -> None:
+    draft.text = "x" * 4001
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "broken", [fail, fail_later, hang, talk_nonsense, not_a_text, too_long], ids=lambda hook: hook.__name__
+)
+async def test_a_sender_gets_internal_where_before_message_is_broken_and_nobody_else_notices(
+    broken: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = open_hub()
+
+    @hub.before_message
+    def only_for_alice(draft: Draft) -> Any:
+        return broken(draft) if draft.user.key == "alice" else None
+
+    only_for_alice.__qualname__ = broken.__name__
+    async with (
+        serving(host(hub)) as server,
+        server.connect("/ws/chat/room1?username=alice") as alice,
+        server.connect("/ws/chat/room1?username=bob") as bob,
+    ):
+        await alice.expect("join", user="bob")
+        await alice.send({"text": "hello", "id": "1"})
+        error = await alice.expect("error", id="1", code="internal", command="message", room="room1")
+        assert "broken" not in error["message"]
+        await bob.send({"text": "all is well"})
+        await alice.expect("message", text="all is well")
+        await bob.expect("message", text="all is well")
+        assert not [event for event in bob.seen if event["type"] in {"message", "error"}]
+
+    assert any(broken.__name__ in record.getMessage() for record in caplog.records if record.name == "hubbub.hooks")
+
+
+async def test_before_message_may_change_or_refuse_and_the_next_one_sees_what_it_made() -> None:
+    hub = open_hub()
+    said: list[str] = []
+
+    @hub.before_message
+    async def shout(draft: Draft) -> Draft:
+        return Draft(draft.connection, draft.room, draft.text.upper(), {"loud": True})
+
+    @hub.before_message
+    def no_spam(draft: Draft) -> None:
+        if draft.text == "SPAM":
+            raise Forbidden("no spam here")
+
+    @hub.on_message
+    def note(event: MessageEvent) -> None:
+        said.append(event.text)
+
+    async with serving(host(hub)) as server, server.connect("/ws/chat/room1?username=alice") as alice:
+        await alice.send("spam")
+        await alice.expect("error", code="forbidden", message="no spam here")
+        await alice.send("hello")
+        await alice.expect("message", text="HELLO", data={"loud": True})
+
+    assert said == ["HELLO"]
+
+
+async def test_a_connection_s_messages_stay_in_order_while_a_hook_thinks() -> None:
+    hub = open_hub()
+    released = anyio.Event()
+
+    @hub.before_message
+    async def think(draft: Draft) -> None:
+        if draft.text == "first":
+            await released.wait()
+
+    async with serving(host(hub)) as server, server.connect("/ws/chat/room1?username=alice") as alice:
+        await alice.expect("joined")
+        await alice.send("first")
+        await alice.send("second")
+        released.set()
+        await alice.expect("message", text="first")
+        await alice.expect("message", text="second")
+
+
+# Commands of the application's own that fail.
+
+
+class Try(Command):
+    type: Literal["try"] = "try"
+
+
+async def answers_to(handler: Callable[[Connection, Try], Any]) -> dict[str, Any]:
+    hub = open_hub()
+    hub.command(handler)
+    async with serving(host(hub)) as server, server.connect("/ws?username=alice") as alice:
+        await alice.send({"type": "try", "id": "1"})
+        answer: dict[str, Any] = {}
+        while answer.get("id") != "1":
+            answer = await alice.receive()
+        await alice.send({"type": "ping", "id": "2"})
+        await alice.expect("pong", id="2")
+    return answer
+
+
+async def test_a_command_that_raises_or_returns_nonsense_is_logged_and_answered_internal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(connection: Connection, command: Try) -> None:
+        raise RuntimeError("the secret of the house")
+
+    async def nonsense(connection: Connection, command: Try) -> Any:
+        return {"type": "try"}
+
+    for handler in (broken, nonsense):
+        caplog.clear()
+        answer = await answers_to(handler)
+        assert (answer["type"], answer["code"], answer["command"]) == ("error", "internal", "try")
+        assert "secret" not in str(answer)
+        assert "command 'try'" in caplog.text
+
+
+async def test_a_command_that_refuses_is_answered_with_its_own_words() -> None:
+    def refuse(connection: Connection, command: Try) -> None:
+        raise RateLimited("come back later", retry_after=1500)
+
+    answer = await answers_to(refuse)
+
+    assert (answer["code"], answer["message"], answer["retry_after"]) == ("rate_limited", "come back later", 1500)
+
+
+def test_a_command_is_refused_at_once_if_its_type_is_taken_or_unknown() -> None:
+    class Ping(Command):
+        type: Literal["ping"] = "ping"
+
+    class Joined(Reply):
+        type: Literal["joined"] = "joined"
+
+    def taken(connection: Connection, command: Ping) -> None: ...
+
+    def untyped(connection: Connection, command: Any) -> None: ...
+
+    hub = open_hub()
+    with pytest.raises(ValueError, match="registered already"):
+        hub.command(taken)
+    with pytest.raises(ValueError, match="registered already"):
+        hub.event(Joined)
+    with pytest.raises(TypeError, match="annotated with its Command model"):
+        hub.command(untyped)
+
+
+# Hubs in the wrong number, place or thread.
+
+
+async def test_one_hub_in_two_apps_is_a_named_error_of_the_second(caplog: pytest.LogCaptureFixture) -> None:
+    hub = open_hub()
+    first, second = host(hub), host(hub)
+
+    async with serving(first) as server:
+        with pytest.raises(RuntimeError, match="did not start"):
+            async with serving(second):
+                pass
+        async with server.connect("/ws?username=alice") as alice:
+            await alice.expect("welcome", user="alice")
+
+    assert "this hub runs already: include its router in one application, once" in caplog.text
+    async with serving(second) as server, server.connect("/ws?username=alice") as alice:
+        await alice.expect("welcome", user="alice")
+
+
+async def test_each_of_two_hubs_in_one_app_drains_when_the_server_stops() -> None:
+    app = FastAPI()
+    staff, public = open_hub(), open_hub()
+    app.include_router(staff.router, prefix="/staff")
+    app.include_router(public.router, prefix="/public")
+    said: list[Any] = []
+
+    async with anyio.create_task_group() as clients:
+
+        async def stay(path: str, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+            async with server.connect(path) as client:
+                await client.expect("welcome")
+                task_status.started()
+                said.append((await client.expect("draining"))["type"])
+                said.append((await client.closed())[0])
+
+        async with serving(app) as server:
+            await clients.start(stay, "/staff/ws?username=alice")
+            await clients.start(stay, "/public/ws?username=bob")
+
+    assert sorted(said, key=str) == [1012, 1012, "draining", "draining"]
+
+
+UNSTARTED: dict[str, Callable[[Hubbub], Any]] = {
+    "a room's count": lambda hub: hub.rooms("general").online,
+    "the rooms": lambda hub: list(hub.rooms),
+    "a user's presence": lambda hub: hub.users("alice").is_online,
+    "the connections": lambda hub: len(hub.connections),
+}
+
+UNSTARTED_SENDS: dict[str, Callable[[Hubbub], Awaitable[Any]]] = {
+    "to a room": lambda hub: hub.rooms("general").send("hello"),
+    "an event to a room": lambda hub: hub.rooms("general").publish(Event(type="hello")),
+    "to a user": lambda hub: hub.users("alice").send(Event(type="hello")),
+    "to a topic": lambda hub: hub.topics("news").publish("hello"),
+}
+
+
+@pytest.mark.parametrize("use", UNSTARTED.values(), ids=UNSTARTED)
+def test_what_is_asked_before_the_app_has_started_is_a_named_error(use: Callable[[Hubbub], Any]) -> None:
+    with pytest.raises(NotStarted, match="Hubbub isn't started"):
+        use(open_hub())
+
+
+@pytest.mark.parametrize("send", UNSTARTED_SENDS.values(), ids=UNSTARTED_SENDS)
+async def test_what_is_sent_before_the_app_has_started_is_a_named_error(send: Callable[[Hubbub], Any]) -> None:
+    with pytest.raises(NotStarted, match="Hubbub isn't started"):
+        await send(open_hub())
+
+
+def test_a_hub_in_a_route_that_runs_in_a_thread_is_a_named_error() -> None:
+    hub = open_hub()
+    app = host(hub)
+
+    @app.get("/online")
+    def online() -> int:
+        return hub.rooms("general").online
+
+    with TestClient(app) as client, pytest.raises(NotStarted, match="async def"):
+        client.get("/online")
+
+
+# What an application asks and sends.
+
+
+async def test_the_rooms_that_somebody_is_in_are_known() -> None:
+    hub = open_hub()
+    async with serving(host(hub)) as server:
+        assert not list(hub.rooms)
+        async with (
+            server.connect("/ws/chat/kitchen?username=alice") as alice,
+            server.connect("/ws/chat/garden?username=bob") as bob,
+        ):
+            await alice.expect("joined")
+            await bob.expect("joined")
+            assert {room.key: room.online for room in hub.rooms} == {"kitchen": 1, "garden": 1}
+            assert len(hub.rooms) == 2
+            assert [user.user for user in hub.rooms("KITCHEN").users()] == ["alice"]
+
+
+async def test_an_application_closes_and_reaches_all_connections_of_a_user() -> None:
+    hub = Hubbub(authenticate=lambda username: username, page=False)
+
+    class Nudge(Event):
+        type: Literal["nudge"] = "nudge"
+
+    async with (
+        serving(host(hub)) as server,
+        server.connect("/ws?username=alice") as phone,
+        server.connect("/ws?username=Alice") as laptop,
+        server.connect("/ws?username=bob") as bob,
+    ):
+        for client in (phone, laptop, bob):
+            await client.expect("welcome")
+        assert await hub.users("alice").send(Nudge()) == 2
+        await phone.expect("nudge")
+        await laptop.expect("nudge")
+        assert await hub.users("alice").disconnect(1000, "that is all") == 2
+        assert await phone.closed() == (1000, "that is all")
+        assert await laptop.closed() == (1000, "that is all")
+        assert hub.connections.send(Nudge()) == 1
+        await bob.expect("nudge")
+
+
+async def test_an_address_of_the_app_s_own_refuses_guests_unless_they_are_admitted() -> None:
+    hub = Hubbub(authenticate=lambda: None, page=False)
+    app = FastAPI(lifespan=hub.lifespan)
+
+    @app.websocket("/own")
+    async def own(websocket: WebSocket) -> None:
+        await hub.serve(websocket)
+
+    async with serving(app) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect("/own"):
+                pass
+
+    assert refused.value.response.status_code == 401
+
+
+# A limit per user.
+
+
+def test_a_rate_limit_lets_a_user_come_back_one_by_one_and_counts_each_user_alone() -> None:
+    clock = SimpleNamespace(now=0.0)
+    limit = RateLimit(2, per=10, clock=lambda: clock.now)
+    alice, bob = User("alice", "Alice"), User("bob", "Bob")
+
+    limit.take(alice)
+    limit.take(User("ALICE", "Alice"))
+    with pytest.raises(RateLimited, match="at most 2 in 10 s; come back in 5 s") as refused:
+        limit.take(alice)
+    assert refused.value.retry_after == 5000
+    limit.take(bob)
+
+    clock.now = 5.0
+    limit.take(alice)
+    with pytest.raises(RateLimited):
+        limit.take(alice)
+
+
+# Where a token can be.
+
+
+@pytest.mark.parametrize(
+    ("headers", "subprotocols", "token"),
+    [
+        ({"authorization": "Bearer abc.def"}, [], "abc.def"),
+        ({"authorization": "bearer abc"}, ["bearer.other"], "abc"),
+        ({}, ["hubbub.v1.json", "bearer.abc.def"], "abc.def"),
+        ({"authorization": "Basic YTpi"}, [], None),
+        ({"authorization": "Bearer "}, ["hubbub.v1.json"], None),
+        ({}, [], None),
+    ],
+)
+def test_a_token_is_found_in_the_header_or_among_the_subprotocols(
+    headers: dict[str, str], subprotocols: list[str], token: str | None
+) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    assert bearer_token(HTTPConnection({"type": "websocket", "headers": raw, "subprotocols": subprotocols})) == token
