@@ -1,12 +1,14 @@
 """The opening handshake of RFC 6455, section 4.2, without I/O: what client and server agree upon, as bytes.
 
-`websockets` checks and negotiates. One `ServerProtocol` serves all handshakes: it keeps nothing from one to the next
-that this module uses, and making one costs more than the handshake itself.
+`websockets` negotiates extensions, and says what is wrong with a handshake that is not plainly right. One
+`ServerProtocol` serves all handshakes: it keeps nothing from one to the next that this module uses, and making one
+costs more than the handshake itself.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from email.utils import formatdate
 from functools import cache
@@ -19,20 +21,12 @@ from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 HeaderList = list[tuple[bytes, bytes]]
 
-_NEGOTIATED = frozenset(
-    {
-        b"connection",
-        b"upgrade",
-        b"origin",
-        b"sec-websocket-key",
-        b"sec-websocket-version",
-        b"sec-websocket-extensions",
-        b"sec-websocket-protocol",
-    }
-)
+_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+"""16 bytes in base64."""
 
 
 class Head(NamedTuple):
@@ -58,18 +52,18 @@ class Agreement(NamedTuple):
     extensions: list[Extension]
 
     def response(self, *, subprotocol: str | None, headers: HeaderList) -> bytes:
-        """The 101, with headers of the server's and the application's."""
-        lines = ["HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"]
-        lines.append(f"Sec-WebSocket-Accept: {self.accept}\r\n")
+        """The 101, with headers of the server's and the application's. Raises `InvalidHeaderValue`."""
+        lines = [
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+            f"Sec-WebSocket-Accept: {self.accept}\r\n",
+        ]
         if self.extensions_header is not None:
             lines.append(f"Sec-WebSocket-Extensions: {self.extensions_header}\r\n")
-        if subprotocol:
-            lines.append(f"Sec-WebSocket-Protocol: {subprotocol}\r\n")
-        if headers:
-            more = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
-            return "".join(lines).encode("latin-1") + more.serialize()
-        lines.append("\r\n")
-        return "".join(lines).encode("latin-1")
+        # What others say is checked, so that it can't smuggle in a line of its own.
+        checked = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+        if subprotocol is not None:
+            checked["Sec-WebSocket-Protocol"] = subprotocol
+        return "".join(lines).encode("ascii") + checked.serialize()
 
 
 class HandshakeRefused(Exception):
@@ -94,17 +88,42 @@ def parse_head(data: bytes) -> Head:
 
 def agree(head: Head, *, compress: bool) -> Agreement:
     """Check a handshake, and negotiate its extensions. Raises `HandshakeRefused`."""
-    headers = Headers(
-        [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers if name in _NEGOTIATED]
-    )
-    try:
-        target = head.target.decode("ascii")
-    except UnicodeDecodeError:
-        raise HandshakeRefused(
-            refusal(HTTPStatus.BAD_REQUEST, "The address has characters other than ASCII.\n")
-        ) from None
-    request = Request(target, headers, head.method, f"HTTP/{head.version}")
     negotiator = _negotiator(compress)
+    fields = dict(head.headers)
+    if not _is_plainly_right(head, fields):
+        return _agree_slowly(negotiator, head)
+    accept = accept_key(fields[b"sec-websocket-key"].decode("ascii"))
+    offered = fields.get(b"sec-websocket-extensions")
+    if offered is None or not compress:
+        return Agreement(accept, None, [])
+    try:
+        headers = Headers({"Sec-WebSocket-Extensions": offered.decode("latin-1")})
+        return Agreement(accept, *negotiator.process_extensions(headers))
+    except InvalidHandshake:
+        return _agree_slowly(negotiator, head)
+
+
+def _is_plainly_right(head: Head, fields: dict[bytes, bytes]) -> bool:
+    """RFC 6455, section 4.2.1, for a head that names no header twice: what nearly all clients send."""
+    return (
+        head.method == "GET"
+        and head.version == "1.1"
+        and head.target.isascii()
+        and len(fields) == len(head.headers)
+        and fields.get(b"upgrade", b"").lower() == b"websocket"
+        and b"upgrade" in (token.strip() for token in fields.get(b"connection", b"").lower().split(b","))
+        and fields.get(b"sec-websocket-version") == b"13"
+        and _KEY.fullmatch(fields.get(b"sec-websocket-key", b"")) is not None
+    )
+
+
+def _agree_slowly(negotiator: ServerProtocol, head: Head) -> Agreement:
+    try:
+        headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers])
+        request = Request(head.target.decode("ascii"), headers, head.method, f"HTTP/{head.version}")
+    except UnicodeDecodeError:
+        response = refusal(HTTPStatus.BAD_REQUEST, "The head has characters other than ASCII.\n")
+        raise HandshakeRefused(response) from None
     try:
         accept, extensions_header, _ = negotiator.process_request(request)
     except InvalidHandshake:

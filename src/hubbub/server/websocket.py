@@ -41,6 +41,14 @@ class WebSocketDoor:
         self._admissions = admissions
         self._registry = registry
         self._hooks = hooks
+        settings = node.settings
+        self._limits = Limits(
+            frame=settings.frame_bytes,
+            text=TEXT_LENGTH,
+            unanswered=settings.unanswered,
+            rate=settings.rate,
+            burst=settings.burst,
+        )
 
     async def serve(
         self, websocket: WebSocket, account: Any, *, room: str | None = None, first: Command | None = None
@@ -157,7 +165,6 @@ class WebSocketDoor:
         self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)
 
     def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
-        settings = self._node.settings
         return Welcome(
             user=admitted.user.key,
             name=admitted.user.name,
@@ -167,14 +174,8 @@ class WebSocketDoor:
             node=self._node.id,
             epoch=self._node.epoch,
             ts=timestamp(time.time()),
-            heartbeat=round(settings.heartbeat * 1000),
-            limits=Limits(
-                frame=settings.frame_bytes,
-                text=TEXT_LENGTH,
-                unanswered=settings.unanswered,
-                rate=settings.rate,
-                burst=settings.burst,
-            ),
+            heartbeat=round(self._node.settings.heartbeat * 1000),
+            limits=self._limits,
             room=room,
             online=self._node.rooms.online(room) if room is not None else None,
         )
