@@ -14,9 +14,10 @@ from tests.servers import MissingError
 @pytest.fixture
 def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
     """The library under which a program sees another time than there is."""
-    for library in Path("/usr/lib").glob("*/faketime/libfaketime.so.1"):
-        return library
-    missing(MissingError("libfaketime is not installed: apt install faketime"))
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        missing(MissingError("libfaketime is not installed: apt install faketime"))
+    return library
 
 
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])
