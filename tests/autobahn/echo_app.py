@@ -1,8 +1,26 @@
-"""Sends back whatever comes, for Autobahn's fuzzing client."""
+"""Sends back whatever comes, for Autobahn's fuzzing client: once by the hub on the socket, once by an ASGI endpoint.
+
+`python -m tests.autobahn.echo_app` serves it on Hubbub's own protocol classes.
+"""
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-app = FastAPI()
+from hubbub import Connection, Hubbub, run
+from hubbub.server.configuration import load_settings
+
+ALL_IT_TAKES = {"frame_bytes": 32 * 1024 * 1024, "rate": 1e6, "burst": 1_000_000, "connections_per_address": 0}
+
+hub = Hubbub(guests="on", page=False, settings=load_settings(**ALL_IT_TAKES))
+app = FastAPI(lifespan=hub.lifespan)
+
+
+@app.websocket("/adopted")
+async def adopted(websocket: WebSocket) -> None:
+    await hub.serve(websocket, on_message=send_back)
+
+
+def send_back(connection: Connection, message: str | bytes) -> None:
+    connection.send(message)
 
 
 @app.websocket("/echo")
@@ -17,3 +35,7 @@ async def echo(websocket: WebSocket) -> None:
     except WebSocketDisconnect:
         # The fuzzing client often leaves before its echo.
         return
+
+
+if __name__ == "__main__":
+    run(app, settings=load_settings(**ALL_IT_TAKES))
