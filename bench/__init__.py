@@ -1,4 +1,5 @@
 """Measures Hubbub and its peers side by side: one load generator, one set of scenarios, ratios.
 
-Everything here talks to servers over sockets and reads `/proc`; nothing imports `hubbub`.
+What measures talks to servers over sockets and reads `/proc`. Only `fill`, which makes databases to measure with, and
+`count_queries`, which runs the server, import `hubbub`.
 """

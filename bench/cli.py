@@ -1,17 +1,20 @@
-"""`scripts/bench SCENARIO`: measure, print, and with `--write` put the result into docs/benchmarks.md."""
+"""`scripts/bench WHAT`: measure, print, and with `--write` put the result into docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import resource
 import shlex
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import programs, report, rounds
 from bench.errors import BenchError
+from bench.fill import fill
 from bench.scenarios import SCENARIOS
 from bench.scenarios.base import LOST, Scenario
 from bench.server import pin_generator
@@ -23,44 +26,71 @@ PAGE = programs.ROOT / "docs" / "benchmarks.md"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    command = shlex.join(["scripts/bench", *(sys.argv[1:] if arguments is None else arguments)])
+    options.command = shlex.join(["scripts/bench", *(sys.argv[1:] if arguments is None else arguments)])
+    run: Callable[[argparse.Namespace], bool] = options.run
+    try:
+        return 0 if run(options) else 1
+    except BenchError as error:
+        _say(f"bench: {error}")
+        return 1
+
+
+def _one(options: argparse.Namespace) -> bool:
     scenario_type: type[Scenario] = options.scenario
     scenario = scenario_type.quick() if options.quick else scenario_type()
     scenario = dataclasses.replace(scenario, **_given(options, scenario))
-    try:
-        systems = _systems(scenario, options.systems)
-        _raise_file_limit()
-        pin_generator()
-        results = rounds.run(scenario, systems, 1 if options.quick else options.rounds, _progress)
-        text = report.markdown(results, command)
-        print(text)
-        if options.json:
-            options.json.write_text(report.as_json(results, command) + "\n")
-        if options.write:
-            report.write_section(PAGE, scenario.name, text)
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+    return _measure(options, scenario, options.systems.split(","))
+
+
+def _all(options: argparse.Namespace) -> bool:
+    ends = time.monotonic() + options.minutes * 60
+    all_is_well = True
+    # The longest come last: what the others leave of their share is theirs.
+    for left, scenario_type in zip(range(len(SCENARIOS), 0, -1), reversed(SCENARIOS), strict=True):
+        scenario = scenario_type.quick() if options.quick else scenario_type()
+        _say(f"{scenario.name}: {scenario.summary}")
+        try:
+            share = (ends - time.monotonic()) / left
+            all_is_well &= _measure(options, scenario, _names(scenario_type), seconds=share)
+        except BenchError as error:
+            _say(f"bench: {scenario.name}: {error}")
+            all_is_well = False
+    return all_is_well
+
+
+def _fill(options: argparse.Namespace) -> bool:
+    fill(options.data_dir, options.messages)
+    return True
+
+
+def _measure(
+    options: argparse.Namespace, scenario: Scenario, names: Sequence[str], *, seconds: float = math.inf
+) -> bool:
+    """Measures, prints, and writes where the options say. False if something was lost."""
+    systems = _systems(scenario, names)
+    _raise_file_limit()
+    pin_generator()
+    results = rounds.run(scenario, systems, 1 if options.quick else options.rounds, _say, seconds=seconds)
+    text = report.markdown(results, options.command)
+    print(text, flush=True)
+    if options.json:
+        options.json.mkdir(parents=True, exist_ok=True)
+        (options.json / f"{scenario.name}.json").write_text(report.as_json(results, options.command) + "\n")
+    if options.write:
+        report.write_section(PAGE, scenario.name, text)
     lost = sum(values.get(LOST.key, 0) for values in results.every_round())
     if lost:
-        print(f"bench: {lost:,.0f} deliveries were lost", file=sys.stderr)
-    return 1 if lost else 0
+        _say(f"bench: {lost:,.0f} deliveries were lost")
+    return not lost
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    chosen = parser.add_subparsers(metavar="SCENARIO", required=True)
+    chosen = parser.add_subparsers(metavar="WHAT", required=True)
     for scenario in SCENARIOS:
-        own = chosen.add_parser(
-            scenario.name, help=scenario.summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        own = _measuring(chosen, scenario.name, scenario.summary, _one)
         own.set_defaults(scenario=scenario)
-        names = ",".join(system.name for system in SYSTEMS if scenario.name in system.scenarios)
-        own.add_argument("--systems", default=names, help="which, the first one against the others")
-        own.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-        own.add_argument("--quick", action="store_true", help="one small round, to see that it runs")
-        own.add_argument("--json", type=Path, metavar="FILE", help="write every round's values there")
-        own.add_argument("--write", action="store_true", help=f"replace the section in docs/{PAGE.name}")
+        own.add_argument("--systems", default=",".join(_names(scenario)), help="which, the first against the others")
         load = own.add_argument_group("the load")
         for field in dataclasses.fields(scenario):
             load.add_argument(
@@ -70,6 +100,27 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help=f"(default: {_shown(field.default)})",
             )
+    everything = _measuring(chosen, "all", "all of these, one after the other, in a bounded time", _all)
+    everything.add_argument("--minutes", type=float, default=8.5, help="fewer rounds are done where it would take more")
+    filling = chosen.add_parser("fill", help="make a database in which people have chatted for two years")
+    filling.set_defaults(run=_fill)
+    filling.add_argument("--messages", type=int, default=1_000_000, help="how many (default: %(default)s)")
+    filling.add_argument("--data-dir", type=Path, required=True, help="for `hubbub serve --data-dir`; without one yet")
+    return parser
+
+
+def _measuring(
+    chosen: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    help: str,
+    run: Callable[[argparse.Namespace], bool],
+) -> argparse.ArgumentParser:
+    parser = chosen.add_parser(name, help=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.set_defaults(run=run)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured")
+    parser.add_argument("--quick", action="store_true", help="one small round, to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FOLDER", help="write every round's values into files there")
+    parser.add_argument("--write", action="store_true", help=f"replace what docs/{PAGE.name} says of it")
     return parser
 
 
@@ -86,15 +137,19 @@ def _shown(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _systems(scenario: Scenario, names: str) -> list[System]:
+def _names(scenario: type[Scenario] | Scenario) -> list[str]:
+    return [system.name for system in SYSTEMS if scenario.name in system.scenarios]
+
+
+def _systems(scenario: Scenario, names: Sequence[str]) -> list[System]:
     known = {system.name: system for system in SYSTEMS if scenario.name in system.scenarios}
     systems = []
-    for name in names.split(","):
+    for name in names:
         if name not in known:
             raise BenchError(f"{scenario.name} knows no system {name}: {', '.join(known)}")
         system = known[name]()
         if reason := system.missing():
-            _progress(f"skipping {system.title}: {reason}")
+            _say(f"skipping {system.title}: {reason}")
         else:
             systems.append(system)
     return systems
@@ -105,5 +160,5 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _progress(text: str) -> None:
+def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

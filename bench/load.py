@@ -43,12 +43,14 @@ class Latencies:
     """Those before the measured time as well, like `server_cpu` and `lost`."""
     lost: int
 
-    def percentile(self, percent: float) -> float:
-        return self.seconds[min(int(len(self.seconds) * percent / 100), len(self.seconds) - 1)]
+
+def percentile(seconds: Sequence[float], percent: float) -> float:
+    """Of sorted values."""
+    return seconds[min(int(len(seconds) * percent / 100), len(seconds) - 1)]
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -90,7 +92,7 @@ class ClosedLoop:
         self._inbox.close()
 
     def run(self, *, outstanding: int, warm_up: float, seconds: float) -> Throughput:
-        with _no_garbage_collection():
+        with no_garbage_collection():
             for _ in range(outstanding):
                 self._send_next()
             self._read_until(time.perf_counter() + warm_up)
@@ -165,7 +167,7 @@ def fixed_rate(
     latencies: list[int] = []
     expected = delivered = turn = 0
     interval = 1e9 / per_second
-    with _no_garbage_collection(), closing(Inbox(members, server.system.end)) as inbox:
+    with no_garbage_collection(), closing(Inbox(members, server.system.end)) as inbox:
         began = time.perf_counter_ns()
         measured_from, ends = began + warm_up * 1e9, began + (warm_up + seconds) * 1e9
         cpu = server.cpu_seconds()

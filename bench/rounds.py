@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -43,14 +44,27 @@ class Results:
         return [values[metric.key] for values in self.values[system.name]]
 
 
-def run(scenario: Scenario, systems: Sequence[System], rounds: int, progress: Callable[[str], None]) -> Results:
+def run(
+    scenario: Scenario,
+    systems: Sequence[System],
+    rounds: int,
+    progress: Callable[[str], None],
+    *,
+    seconds: float = math.inf,
+) -> Results:
     """The systems alternate (A B A B), so that a machine that changes its pace is unjust to none.
 
-    Raises BenchError if one of them can't be measured.
+    After the first round, no other one begins that would last beyond `seconds`, as far as one can tell. Raises
+    BenchError if one of the systems can't be measured.
     """
     values: dict[str, list[Mapping[str, float]]] = {system.name: [] for system in systems}
     interference = 0.0
+    began = time.monotonic()
     for number in range(1, rounds + 1):
+        taken = time.monotonic() - began
+        if number > 1 and taken + taken / (number - 1) > seconds:
+            progress(f"{number - 1} of {rounds} rounds: there is no time for more")
+            break
         for system in systems:
             progress(f"round {number} of {rounds}: {system.title}")
             others = _Others()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from bench import procfs
 from bench.errors import BenchError
 from bench.systems.base import System
 
-_START_DEADLINE = 20.0
+_START_DEADLINE = 30.0
 _STOP_DEADLINE = 5.0
 
 
@@ -27,6 +27,8 @@ class Server:
     system: System
     port: int
     pid: int
+    folder: Path
+    """Its working directory; it is gone when the server is."""
     log: Path
 
     def cpu_seconds(self) -> float:
@@ -37,21 +39,22 @@ class Server:
 
 
 @contextmanager
-def running(system: System) -> Iterator[Server]:
-    """A fresh server in an empty folder, ready for connections."""
+def running(system: System, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A fresh server in a folder of its own, ready for connections."""
     port = _free_port()
     folder = Path(tempfile.mkdtemp(prefix=f"hubbub-bench-{system.name}-"))
+    system.furnish(folder)
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             _on_its_core(system.command(port)),
-            env={**os.environ, **system.environment(port)},
+            env={**os.environ, **system.environment(port), **(environment or {})},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    server = Server(system=system, port=port, pid=process.pid, log=log)
+    server = Server(system=system, port=port, pid=process.pid, folder=folder, log=log)
     try:
         _wait_until_ready(server, process)
         yield server

@@ -1,6 +1,7 @@
 """The client's half of RFC 6455 that a load generator needs: ask for the upgrade, mask what it sends.
 
-What comes back is never parsed: deliveries are counted by a marker in their text.
+What comes back under load is never parsed: deliveries are counted by a marker in their text. `texts` is for what is
+looked at later, or comes one at a time.
 """
 
 from __future__ import annotations
@@ -42,3 +43,23 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     mask = (MASK * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
     return head + MASK + masked.to_bytes(size, "big")
+
+
+def texts(data: bytes | bytearray) -> tuple[list[bytes], int]:
+    """The texts in what a server has sent since the upgrade, and the place where the first unfinished frame begins.
+
+    Our servers split no message into several frames, and compress none unless it was offered.
+    """
+    found, place = [], 0
+    while len(data) >= place + 2:
+        head, size = place + 2, data[place + 1]
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size = int.from_bytes(data[head : head + width], "big")
+            head += width
+        if len(data) < head + size:
+            break
+        if data[place] & 0x0F == TEXT:
+            found.append(bytes(data[head : head + size]))
+        place = head + size
+    return found, place

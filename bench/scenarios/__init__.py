@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from bench.scenarios.base import Scenario
 from bench.scenarios.fanout import Fanout
+from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
 from bench.scenarios.latency import Latency
+from bench.scenarios.recover import Recover
 from bench.scenarios.rooms import Rooms
 
-SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency)
+SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History)

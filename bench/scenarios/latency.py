@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from bench.load import fixed_rate
+from bench.load import fixed_rate, percentile
 from bench.members import joined
 from bench.scenarios.base import LOST, Metric, Scenario
 from bench.server import running
@@ -46,8 +46,8 @@ class Latency(Scenario):
         with running(system) as server, joined(server, ["bench"] * self.members) as members:
             result = fixed_rate(server, members, per_second=self.per_second, warm_up=self.warm_up, seconds=self.seconds)
         return {
-            "p50_ms": result.percentile(50) * 1e3,
-            "p99_ms": result.percentile(99) * 1e3,
+            "p50_ms": percentile(result.seconds, 50) * 1e3,
+            "p99_ms": percentile(result.seconds, 99) * 1e3,
             "max_ms": result.seconds[-1] * 1e3,
             "cpu_us": result.server_cpu / result.delivered * 1e6,
             LOST.key: result.lost,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.systems.base import System
 from bench.systems.connection_manager import ConnectionManager
-from bench.systems.hubbub import Hubbub
+from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubWith1M, HubbubWith10k
 from bench.systems.nats import Nats
 from bench.systems.node_ws import NodeWs
 from bench.systems.send_loop import SendLoop
@@ -14,6 +14,10 @@ from bench.systems.socketio import PythonSocketIO
 
 SYSTEMS: Sequence[type[System]] = (
     Hubbub,
+    HubbubCounted,
+    HubbubWith1M,
+    HubbubWith10k,
+    HubbubRelay,
     ConnectionManager,
     PythonSocketIO,
     NodeWs,

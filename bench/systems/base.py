@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from bench import websocket
@@ -42,6 +43,9 @@ class System(ABC):
     def missing(self) -> str | None:
         """Why this machine can't run it, or None."""
         return None
+
+    def furnish(self, folder: Path) -> None:  # noqa: B027 - most servers begin with nothing
+        """Put what the server is to find there into its working directory, before it starts."""
 
     @abstractmethod
     def command(self, port: int) -> Sequence[str]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
 
-from bench import programs, websocket
+from bench import count_queries, programs, websocket
+from bench.fill import filled
 from bench.systems.base import Step, System, upgraded
 
 
 class Hubbub(System):
+    """Messages are stored: each ack comes after the commit of a SQLite database in the server's folder."""
+
     name = "hubbub"
     title = "Hubbub"
     ack = b'"type":"ack"'
@@ -38,3 +45,47 @@ class Hubbub(System):
 
     def version(self) -> str:
         return f"commit {programs.output_of('git', 'rev-parse', '--short', 'HEAD')}"
+
+
+class HubbubRelay(Hubbub):
+    """Nothing is stored, as with the peers: what is left shows what durability costs."""
+
+    name = "hubbub-relay"
+    title = "Hubbub without a database"
+
+    def environment(self, port: int) -> Mapping[str, str]:
+        return {**super().environment(port), "HUBBUB_DATABASE_URL": "none"}
+
+
+class HubbubCounted(Hubbub):
+    """Its database queries are counted."""
+
+    scenarios = frozenset({"recover"})
+
+    def command(self, port: int) -> Sequence[str]:
+        return [sys.executable, str(count_queries.__file__), "serve", "--port", str(port)]
+
+
+class HubbubFilled(Hubbub):
+    """It starts with a database in which people have chatted for long."""
+
+    scenarios = frozenset({"history"})
+    messages: ClassVar[int]
+
+    def furnish(self, folder: Path) -> None:
+        # A copy: what is measured adds to it.
+        shutil.copytree(filled(self.messages), folder / "hubbub-data")
+        # Else the first commits would wait for the copy to reach the disk.
+        os.sync()
+
+
+class HubbubWith10k(HubbubFilled):
+    name = "hubbub-10k"
+    title = "Hubbub, 10 k messages"
+    messages = 10_000
+
+
+class HubbubWith1M(HubbubFilled):
+    name = "hubbub-1m"
+    title = "Hubbub, 1 M messages"
+    messages = 1_000_000

@@ -2,27 +2,42 @@
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import cli, messages, programs, report, rounds
+from bench import cli, messages, programs, report, rounds, websocket
+from bench.conversation import conversation
 from bench.errors import BenchError
 from bench.inbox import Inbox
 from bench.members import Member
 from bench.scenarios import SCENARIOS
 from bench.scenarios.base import LOST, Metric, Scenario
 from bench.scenarios.fanout import Fanout
+from bench.scenarios.latency import Latency
+from bench.scenarios.recover import lost
+from bench.scenarios.rooms import Rooms
+from bench.server import Server, running
+from bench.systems.base import System
 from bench.systems.connection_manager import ConnectionManager
+from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubFilled, HubbubRelay
 
 A_DELIVERY = b'\x81\x7e{"type":"message","text":"%s"}' % messages.text(7, 1234).encode()
 
 
+class Tutorial(ConnectionManager):
+    """On the interpreter that runs the tests."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(sys.executable))
+
+
 @pytest.fixture
 def tutorial() -> ConnectionManager:
-    return ConnectionManager(python=Path(sys.executable))
+    return Tutorial()
 
 
 @pytest.fixture
@@ -33,16 +48,78 @@ def link() -> Iterator[tuple[socket.socket, Member]]:
         yield near, Member(7, "bench", far)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_every_scenario_measures_the_tutorials_server_and_loses_nothing(
-    scenario: type[Scenario], tutorial: ConnectionManager
+class HubbubWithALittle(HubbubFilled):
+    messages = 1500
+
+
+SYSTEMS: Sequence[type[System]] = (Tutorial, HubbubCounted, HubbubWithALittle)
+"""They need nothing but this project's own Python, and know every scenario between them."""
+
+
+@pytest.mark.parametrize(
+    ("scenario", "system"),
+    [(scenario, system) for scenario in SCENARIOS for system in SYSTEMS if scenario.name in system.scenarios],
+)
+def test_every_scenario_measures_a_server_and_loses_nothing(
+    scenario: type[Scenario], system: type[System], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(programs, "CACHE", tmp_path)
     quick = scenario.quick()
-    values = quick.measure(tutorial)
+    values = quick.measure(system())
     assert values.keys() == {metric.key for metric in quick.metrics()}
     assert values.get(LOST.key, 0) == 0
-    assert all(value > 0 for key, value in values.items() if key in {"p50_ms", "connects_per_second"})
-    assert all(value > 0 for key, value in values.items() if key.startswith(("messages", "deliveries")))
+    assert values.get("not_recovered", 0) == 0
+    assert all(value > 0 for key, value in values.items() if key.startswith(("messages", "deliveries", "connects")))
+    assert all(value > 0 for key, value in values.items() if "p50" in key or key.startswith(("seconds", "queries")))
+
+
+@pytest.fixture(scope="module")
+def hubbub() -> Iterator[Server]:
+    with running(Hubbub()) as server:
+        yield server
+
+
+def say_hello(server: Server) -> dict[str, Any]:
+    with conversation(server, "/ws/chat/bench?username=alice") as alice:
+        return alice.ask({"type": "message", "room": "bench", "text": "hello"}).event()
+
+
+def test_the_hubbub_that_is_measured_stores_its_messages(hubbub: Server) -> None:
+    assert "seq" in say_hello(hubbub)
+    assert (hubbub.folder / "hubbub-data" / "hubbub.db").exists()
+
+
+def test_the_relay_that_it_is_compared_with_does_not() -> None:
+    with running(HubbubRelay()) as server:
+        assert "seq" not in say_hello(server)
+
+
+def test_a_client_that_is_refused_ends_the_measurement(hubbub: Server) -> None:
+    with (
+        pytest.raises(BenchError, match=r"refused: b'HTTP/1.1 409"),
+        conversation(hubbub, "/ws/chat/bench?username=system"),
+    ):
+        pytest.fail("the name is reserved")
+    with conversation(hubbub, "/ws?username=bob") as bob, pytest.raises(BenchError, match="forbidden"):
+        bob.ask({"type": "message", "room": "bench", "text": "not joined"}).event()
+
+
+@pytest.mark.parametrize("cut", range(140))
+def test_texts_that_come_in_two_parts_are_found_whole(cut: int) -> None:
+    data = b"\x81\x02hi" + b"\x89\x00" + b"\x81\x7e\x00\x80" + bytes(128) + b"\x81\x00"
+    first, end = websocket.texts(data[:cut])
+    second, rest = websocket.texts(data[end:])
+    assert first + second == [b"hi", bytes(128), b""]
+    assert end + rest == len(data)
+
+
+def test_what_a_client_lacks_is_counted_and_what_it_has_twice_is_an_error() -> None:
+    sent = {seq: f"text {seq}" for seq in (5, 6, 7)}
+    rows = [{"seq": seq, "text": text} for seq, text in sent.items()]
+    assert lost([{"type": "joined", "messages": rows[:2]}, {"type": "sync", "messages": rows[2:]}], sent) == 0
+    assert lost([{"type": "joined", "messages": rows[1:]}], sent) == 1
+    with pytest.raises(BenchError, match="4 rows with 3 numbers"):
+        lost([{"type": "joined", "messages": rows}, {"type": "message", **rows[0]}], sent)
 
 
 def test_a_server_that_does_not_start_is_reported_with_what_it_said(
@@ -114,6 +191,26 @@ def test_the_page_has_a_section_for_every_scenario(scenario: type[Scenario], tmp
     report.write_section(page, scenario.name, "new")
 
 
+def test_no_round_begins_for_which_there_is_no_time(tutorial: ConnectionManager) -> None:
+    said: list[str] = []
+    results = rounds.run(Fanout.quick(), [tutorial], 3, said.append, seconds=0.1)
+    assert len(results.values[tutorial.name]) == 1
+    assert said[-1] == "1 of 3 rounds: there is no time for more"
+
+
+def test_all_measures_every_scenario_and_writes_each_into_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("<!-- bench latency --><!-- end of latency --> and <!-- bench rooms --><!-- end of rooms -->")
+    monkeypatch.setattr(cli, "PAGE", page)
+    monkeypatch.setattr(cli, "SCENARIOS", (Latency, Rooms))
+    monkeypatch.setattr(cli, "SYSTEMS", (Tutorial,))
+    assert cli.main(["all", "--quick", "--write", "--json", str(tmp_path)]) == 0
+    assert page.read_text().count("`scripts/bench all --quick --write") == 2
+    assert {file.stem for file in tmp_path.glob("*.json")} == {"latency", "rooms"}
+
+
 def test_an_unknown_system_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["rooms", "--systems", "c"]) == 1
-    assert "rooms knows no system c: hubbub, tutorial" in capsys.readouterr().err
+    assert "rooms knows no system c: hubbub, hubbub-relay, tutorial" in capsys.readouterr().err

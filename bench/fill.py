@@ -1,0 +1,169 @@
+"""A database that looks as if people had chatted for two years, for what depends on how much is stored.
+
+It is the one part of the bench that imports `hubbub`: it goes through the log's own code, a thousand changes to a
+transaction, so each row is what a server would have written, in a fraction of the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+
+from bench import programs
+from bench.errors import BenchError
+from hubbub.chat.log_batch import change_rooms
+from hubbub.chat.log_changes import Author, Delete, Edit, Pin, React, Request, Send
+from hubbub.store.base import Writer
+from hubbub.store.migrations import HEAD
+from hubbub.store.sqlite import SQLite
+
+ROOMS = 500
+PEOPLE = 1000
+BATCH = 1000
+BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+LASTED = timedelta(days=730)
+
+CHANGES_PER_MESSAGE = 0.08
+_CHANGES = {"react": 60, "edit": 25, "delete": 14, "pin": 1}
+_EMOJI = ("👍", "❤️", "😂", "🎉", "👀", "✅")
+_REPLIES = 0.06
+_RECENT = 50
+"""People answer and change what was said lately."""
+
+
+@dataclass(slots=True)
+class _Room:
+    key: str
+    members: Sequence[Author]
+    seq: int = 0
+    recent: deque[tuple[int, Author]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+
+def filled(messages: int) -> Path:
+    """The data directory of such a database, made once and kept in the cache. Copy it; a server would change it."""
+    made_of = hashlib.sha256(Path(__file__).read_bytes() + HEAD.encode()).hexdigest()[:12]
+    folder = programs.CACHE / f"filled-{messages}-{made_of}"
+    if not folder.exists():
+        _say(f"filling a database with {messages:,} messages (once)")
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        fill(part, messages)
+        part.rename(folder)
+    return folder
+
+
+def fill(data_dir: Path, messages: int) -> None:
+    """Write so many messages into a new database. The same number gives the same conversation.
+
+    Raises BenchError if there is a database already.
+    """
+    engine = SQLite(data_dir)
+    if engine.path.exists():
+        raise BenchError(f"{engine.path} exists already")
+    engine.prepare()
+    try:
+        with closing(engine.open_writer()) as writer:
+            _write(writer, messages)
+    finally:
+        engine.release()
+
+
+def _write(writer: Writer, messages: int) -> None:
+    conversation = _Conversation(random.Random(messages))
+    for said in range(0, messages, BATCH):
+        now = (BEGAN + LASTED * (said / messages)).timestamp()
+        requests = conversation.go_on(min(BATCH, messages - said))
+        for outcome in writer.transact(partial(change_rooms, requests=requests, clock=partial(float, now))):
+            if isinstance(outcome, Exception):
+                raise outcome
+        writer.rest(idle=False)
+        if said and said % 100_000 == 0:
+            _say(f"{said:,} of {messages:,} messages")
+    writer.rest(idle=True)
+
+
+class _Conversation:
+    """Who says what, where. Rooms, people and words are used as such things are: the n-th one 1/n as often."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        people = [Author(f"person{number}", f"Person {number}") for number in range(1, PEOPLE + 1)]
+        self._rooms = [
+            _Room(f"room{number}", chance.sample(people, max(5, PEOPLE // (2 * number))))
+            for number in range(1, ROOMS + 1)
+        ]
+        self._room_weights = _falling(ROOMS)
+        self._member_weights = _falling(PEOPLE)
+        self._words = _vocabulary(chance, 20_000)
+        self._word_weights = _falling(len(self._words))
+
+    def go_on(self, messages: int) -> list[Request]:
+        """The next so many messages, with the changes that come between them."""
+        requests: list[Request] = []
+        for room in self._chance.choices(self._rooms, cum_weights=self._room_weights, k=messages):
+            requests.append(self._message(room))
+            if self._chance.random() < CHANGES_PER_MESSAGE:
+                requests.append(self._change(room))
+        return requests
+
+    def _message(self, room: _Room) -> Send:
+        author = self._member(room)
+        reply_to = None
+        if room.recent and self._chance.random() < _REPLIES:
+            reply_to, _ = self._chance.choice(room.recent)
+        room.seq += 1
+        room.recent.append((room.seq, author))
+        return Send(author, room.key, self._text(), key=f"{self._chance.getrandbits(96):024x}", reply_to=reply_to)
+
+    def _change(self, room: _Room) -> Request:
+        (kind,) = self._chance.choices([*_CHANGES], [*_CHANGES.values()])
+        place = self._chance.randrange(len(room.recent))
+        seq, author = room.recent[place]
+        match kind:
+            case "edit":
+                return Edit(author, room.key, seq, self._text())
+            case "delete":
+                # Nobody answers or changes it from now on.
+                del room.recent[place]
+                return Delete(author, room.key, seq)
+            case "pin":
+                return Pin(author, room.key, seq, on=True)
+        return React(self._member(room), room.key, seq, self._chance.choice(_EMOJI), on=True)
+
+    def _member(self, room: _Room) -> Author:
+        weights = self._member_weights[: len(room.members)]
+        return self._chance.choices(room.members, cum_weights=weights)[0]
+
+    def _text(self) -> str:
+        """Mostly a line, now and then a screenful."""
+        words = min(round(self._chance.lognormvariate(2.1, 0.8)) + 1, 300)
+        return " ".join(self._chance.choices(self._words, cum_weights=self._word_weights, k=words))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _falling(number: int) -> list[float]:
+    """Zipf's law, as cumulative weights."""
+    return list(accumulate(1 / rank for rank in range(1, number + 1)))
+
+
+def _vocabulary(chance: random.Random, size: int) -> list[str]:
+    """Words made of syllables. The commonest ones are the shortest, as in a language."""
+    syllables = [consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in ("a", "e", "i", "o", "u", "ei")]
+    words: dict[str, None] = {}
+    while len(words) < size:
+        length = 1 + sum(len(words) > bound for bound in (60, 2_500, 12_000))
+        words["".join(chance.choices(syllables, k=length))] = None
+    return list(words)
