@@ -42,9 +42,11 @@ def migrate_sqlite(path: Path) -> Path | None:
         engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
         # Python's sqlite3 would begin a transaction only at the first INSERT, after the first CREATE TABLE.
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        with engine.begin() as connection:
-            _upgrade(connection)
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                _upgrade(connection)
+        finally:
+            engine.dispose()
     except sqlite3.Error as error:
         raise ConfigurationError(f"{path} cannot be opened: {error}") from None
     return copy
@@ -71,11 +73,13 @@ def migrate_postgres(url: str) -> None:
     from sqlalchemy import create_engine, text
 
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        # Alembic looks only now how far the schema is: whoever waited here finds nothing left to do.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
-        _upgrade(connection)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            # Alembic looks only now how far the schema is: whoever waited here finds nothing left to do.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
+            _upgrade(connection)
+    finally:
+        engine.dispose()
 
 
 def postgres_version(url: str) -> str | None:

@@ -92,9 +92,3 @@ def upgrade() -> None:
         sa.Column("emoji", sa.Text, primary_key=True),
         sa.Column("user_id", sa.BigInteger, sa.ForeignKey("users.id"), primary_key=True),
     )
-    op.create_table(
-        "reads",
-        sa.Column("room_id", sa.BigInteger, sa.ForeignKey("rooms.id"), primary_key=True),
-        sa.Column("user_id", sa.BigInteger, sa.ForeignKey("users.id"), primary_key=True),
-        sa.Column("seq", sa.BigInteger, nullable=False),
-    )
