@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.people import Person, person
+from tests.people import Person, Refused, person
 from tests.servers import WebServer
 
 
@@ -231,3 +231,23 @@ async def test_rest_gives_the_same_pages(chat: WebServer) -> None:
 
     assert by_rest.json() == {name: value for name, value in by_socket.items() if name != "id"}
     assert (wrong.status_code, wrong.json()["code"], wrong.json()["errors"][0]["loc"]) == (400, "invalid", ["limit"])
+
+
+async def test_a_room_s_address_takes_the_position_to_go_on_from(chat: WebServer) -> None:
+    async with person(chat, "ann-14") as ann:
+        epoch = (await ann.join("durable-14"))["epoch"]
+        for number in range(1, 4):
+            await ann.say("durable-14", f"m{number}")
+
+        async with person(chat, "ben-14", path="/ws/chat/durable-14", rev="2", epoch=epoch) as ben:
+            joined = await ben.expect("joined")
+
+    assert (joined["recovered"], joined["since"], [row["text"] for row in joined["messages"]]) == (True, 2, ["m3"])
+
+
+async def test_a_position_of_nonsense_in_a_room_s_address_is_refused(chat: WebServer) -> None:
+    with pytest.raises(Refused) as refused:
+        async with person(chat, "ann-15", path="/ws/chat/durable-15", rev="soon"):
+            pass
+
+    assert (refused.value.status, refused.value.body["errors"][0]["loc"]) == (400, ["rev"])

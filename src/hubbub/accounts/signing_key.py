@@ -15,7 +15,7 @@ def load_signing_key(data_dir: Path) -> bytes:
     """The key kept in `data_dir`, made now if there is none. Raises `ConfigurationError` if it can't be kept."""
     file = data_dir / FILE_NAME
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -157,7 +157,7 @@ class Rooms:
         if channel in connection.channels:
             self._hub.hold(connection, channel)
             return self._rooms[channel]
-        if len(connection.channels) >= self._rooms_per_connection:
+        if sum(name.startswith(_PREFIX) for name in connection.channels) >= self._rooms_per_connection:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
         room = self._rooms.get(channel)
         if room is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
 from hubbub.server.hubbub import Hubbub
 from hubbub.settings import Settings
@@ -23,7 +24,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     if settings.data_dir is None:
         settings = settings.model_copy(update={"data_dir": DATA_DIR})
-    hub = Hubbub(guests=settings.guests if settings.guests != "off" else None, settings=settings)
+    if settings.guests == "off":
+        raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
+    hub = Hubbub(guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
     app.include_router(hub.router)
     app.state.hub = hub

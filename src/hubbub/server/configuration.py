@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
@@ -20,10 +24,19 @@ def load_settings(**options: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}"
-            for entry in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigurationError("a setting is wrong: " + "; ".join(lines)) from None
-    except ValueError as error:
-        raise ConfigurationError(f"the settings cannot be read: {error}") from None
+        raise ConfigurationError("; ".join(_explain(entry) for entry in error.errors(include_input=False))) from None
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = f"HUBBUB_{found.group(1).upper()}" if found else "a setting"
+        raise ConfigurationError(f'{name} must be JSON, such as ["https://app.example.com"] for a list') from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file or 'hubbub.toml'} is not TOML: {error}") from None
+
+
+def _explain(entry: ErrorDetails) -> str:
+    name = ".".join(map(str, entry["loc"]))
+    if name == "secret":
+        return "secret: at least 32 characters are needed"
+    if entry["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; `hubbub settings` shows them all"
+    return f"{name}: {entry['msg']}"

@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from fastapi import APIRouter
+from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Policy
 from hubbub.accounts.signing_key import load_signing_key
-from hubbub.errors import ConfigurationError, NotStarted
+from hubbub.errors import ConfigurationError, Invalid, NotStarted
 from hubbub.node import Node
 from hubbub.server.admission import Admissions
 from hubbub.server.commands import BuiltInCommands
@@ -26,7 +27,7 @@ from hubbub.server.registry import Handler, Registry
 from hubbub.server.router import build_router, nobody, not_a_key
 from hubbub.server.websocket import WebSocketDoor, refuse
 from hubbub.settings import Settings
-from hubbub.wire.commands import Command, Join
+from hubbub.wire.commands import Command, Join, invalid_fields
 from hubbub.wire.events import Event
 from hubbub.wire.keys import is_key
 from hubbub.wire.schema import json_schema
@@ -142,17 +143,23 @@ class Hubbub:
             async def item_chat(websocket: WebSocket, item: str, user: Annotated[User, Depends(login)]) -> None:
                 await hub.serve(websocket, user, room=f"item:{item}")
 
-        With `room` the connection joins it, through the easy door; a room that is no key is refused with 400. With
-        `on_message` the socket speaks the application's own protocol: each message goes to this function, as str or
-        bytes. `user` is what `authenticate` could return; None for a guest.
+        With `room` the connection joins it, through the easy door, from the position that `?rev=&epoch=` name; a room
+        that is no key, or a position that is none, is refused with 400. With `on_message` the socket speaks the
+        application's own protocol: each message goes to this function, as str or bytes. `user` is what `authenticate`
+        could return; None for a guest.
         """
         if on_message is not None:
             await self.door.serve_raw(websocket, user, on_message)
             return
-        if room is not None and not is_key(room):
-            await refuse(websocket, not_a_key("room", room))
+        if room is None:
+            await self.door.serve(websocket, user)
             return
-        await self.door.serve(websocket, user, room=room, first=Join(room=room) if room is not None else None)
+        try:
+            join = _join_of(websocket, room)
+        except Invalid as error:
+            await refuse(websocket, error)
+            return
+        await self.door.serve(websocket, user, room=room, first=join)
 
     # What an application takes part in.
 
@@ -253,6 +260,19 @@ class Hubbub:
                 await node.stop()
             finally:
                 self._node = self._admissions = self._door = None
+
+
+def _join_of(websocket: WebSocket, room: str) -> Join:
+    """What joining a room's address means. Raises `Invalid` if the room is no key, or the position none."""
+    if not is_key(room):
+        raise not_a_key("room", room)
+    if b"rev=" not in websocket.scope["query_string"]:
+        return Join(room=room)
+    position = {name: value for name, value in websocket.query_params.items() if name in {"rev", "epoch"}}
+    try:
+        return Join.model_validate({"room": room} | position, strict=False)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
 
 
 def _signing_key(settings: Settings) -> bytes:

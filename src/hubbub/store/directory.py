@@ -36,7 +36,7 @@ class DirectoryLock:
         """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be."""
         file = self._data_dir / FILE_NAME
         try:
-            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigurationError(

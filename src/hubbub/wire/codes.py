@@ -64,7 +64,6 @@ class CloseCode(IntEnum):
     UNAUTHENTICATED = 4401
     FORBIDDEN = 4403
     NOT_ALIVE = 4408
-    REPLACED = 4409
 
 
 CLOSE_MEANINGS: dict[CloseCode, CloseMeaning] = {
@@ -81,5 +80,4 @@ CLOSE_MEANINGS: dict[CloseCode, CloseMeaning] = {
     CloseCode.UNAUTHENTICATED: CloseMeaning("The identity expired or was revoked; log in first.", False),
     CloseCode.FORBIDDEN: CloseMeaning("Banned, or no longer allowed here.", False),
     CloseCode.NOT_ALIVE: CloseMeaning("No frame of any kind for two heartbeats.", True),
-    CloseCode.REPLACED: CloseMeaning("A newer connection of the same user took this one's place.", False),
 }
