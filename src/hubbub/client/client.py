@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -22,9 +22,21 @@ from hubbub.client.session import ERRORS, Session, State, Undelivered
 from hubbub.client.view import KEPT, RoomView
 from hubbub.errors import HubbubError, Internal, RequestError
 from hubbub.wire.codecs import CODECS, CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
-from hubbub.wire.commands import Command, Delete, Edit, History, Pin, React, SendMessage, Typing
+from hubbub.wire.commands import (
+    Command,
+    Delete,
+    Edit,
+    History,
+    Join,
+    Pin,
+    React,
+    SendMessage,
+    Typing,
+    invalid_fields,
+)
 from hubbub.wire.events import Ack, Event, EventTable, HistoryPage, Joined, MessageEvent, Reply, Welcome
 
+M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Reply)
 
 UNREAD_EVENTS = 10_000
@@ -146,6 +158,7 @@ class Client:
         """
         view = self._session.view(room)
         if view is None or view.epoch is None:
+            made(Join, room=room, limit=limit)
             folded = self._session.join(room, limit=limit, kept=kept)
             await self._answer_to(folded, Joined)
             view = self._session.view(room)
@@ -268,12 +281,15 @@ class Client:
     async def _talk(self, link: ClientConnection) -> None:
         codec = CODECS_BY_SUBPROTOCOL.get(link.subprotocol or "", JSON_CODEC)
         writing = asyncio.create_task(self._write(link, codec))
+        writing.add_done_callback(lambda _: link.transport.abort())
         try:
             while True:
                 async with asyncio.timeout(self._session.silence_deadline - time.monotonic()):
                     payload = await link.recv()
                 self._receive(payload, codec)
         except ConnectionClosed as closed:
+            if writing.done():
+                writing.result()
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
             self._session.lost(code, reason)
         except TimeoutError:
@@ -281,9 +297,9 @@ class Client:
             link.transport.abort()
             self._session.lost()
         finally:
+            await link.close()
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-            await link.close()
 
     def _receive(self, payload: str | bytes, codec: Codec) -> None:
         frame = codec.decode(payload)
@@ -303,16 +319,20 @@ class Client:
         self._wake.set()
 
     async def _write(self, link: ClientConnection, codec: Codec) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                self._wake.clear()
-                while (command := self._session.next_command()) is not None:
-                    payload = codec.encode(command.model_dump(mode="json", exclude_none=True))
+        while True:
+            self._wake.clear()
+            while (command := self._session.next_command()) is not None:
+                payload = codec.encode(command.model_dump(mode="json", exclude_none=True))
+                try:
                     await link.send(payload if codec.binary else payload.decode())
-                due = self._session.next_send()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(None if due is None else due - time.monotonic()):
-                        await self._wake.wait()
+                except ConnectionClosed:
+                    # The reader will come to it, and to what was said before it.
+                    await link.wait_closed()
+                    return
+            due = self._session.next_send()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if due is None else due - time.monotonic()):
+                    await self._wake.wait()
 
     def _uri(self) -> str:
         parts = urlsplit(self._address)
@@ -351,29 +371,31 @@ class Room:
         for another content.
         """
         key = key or secrets.token_urlsafe(KEY_BYTES)
-        return await self._client.ask(SendMessage(room=self.key, text=text, key=key, reply_to=reply_to, data=data), Ack)
+        return await self._client.ask(
+            made(SendMessage, room=self.key, text=text, key=key, reply_to=reply_to, data=data), Ack
+        )
 
     async def edit(self, seq: int, text: str) -> Ack:
         """Give one's own message another text."""
-        return await self._client.ask(Edit(room=self.key, seq=seq, text=text), Ack)
+        return await self._client.ask(made(Edit, room=self.key, seq=seq, text=text), Ack)
 
     async def delete(self, seq: int) -> Ack:
         """Take a message back."""
-        return await self._client.ask(Delete(room=self.key, seq=seq), Ack)
+        return await self._client.ask(made(Delete, room=self.key, seq=seq), Ack)
 
     async def react(self, seq: int, emoji: str, *, on: bool = True) -> Ack:
         """Put an emoji under a message, or take it away."""
-        return await self._client.ask(React(room=self.key, seq=seq, emoji=emoji, on=on), Ack)
+        return await self._client.ask(made(React, room=self.key, seq=seq, emoji=emoji, on=on), Ack)
 
     async def pin(self, seq: int, *, on: bool = True) -> Ack:
         """Pin a message for everybody, or unpin it."""
-        return await self._client.ask(Pin(room=self.key, seq=seq, on=on), Ack)
+        return await self._client.ask(made(Pin, room=self.key, seq=seq, on=on), Ack)
 
     async def history(
         self, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = 50
     ) -> HistoryPage:
         """A page of messages, by seq; without a place the latest. One that joins `messages` becomes part of them."""
-        command = History(room=self.key, before=before, after=after, around=around, limit=limit)
+        command = made(History, room=self.key, before=before, after=after, around=around, limit=limit)
         return await self._client.ask(command, HistoryPage)
 
     async def load_earlier(self, limit: int = 50) -> bool:
@@ -384,11 +406,19 @@ class Room:
 
     def typing(self, *, active: bool = True) -> None:
         """Show the others that one types; repeat it every few seconds. Dropped if there is no connection."""
-        self._client.tell(Typing(room=self.key, active=active))
+        self._client.tell(made(Typing, room=self.key, active=active))
 
     def leave(self) -> None:
         """Follow the room no longer."""
         self._client.leave(self.key)
+
+
+def made(model: type[M], **fields: Any) -> M:
+    """A part of a command. Raises `Invalid`, as the server would, if a field is wrong."""
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
 
 
 def refusal_of(response: Response) -> RequestError:

@@ -1,0 +1,338 @@
+"""The client against a real server that is killed, halted and cut off from it.
+
+Nothing here waits for a time: the tests wait for events, and a deadline bounds the wait.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TypeVar
+from uuid import uuid4
+
+import pytest
+
+from hubbub.client import Client, Ended, Room, State, Undelivered
+from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, Unauthenticated
+from hubbub.wire.commands import Ping
+from hubbub.wire.events import Event, Joined, MessageEvent, PongEvent, TypingEvent
+from tests.client.proxy import Proxy
+from tests.conftest import ServerFactory
+from tests.servers import WebServer, hubbub_server
+
+DEADLINE = 20.0
+
+E = TypeVar("E", bound=Event)
+
+FAST = {"HUBBUB_RATE": "10000", "HUBBUB_BURST": "20000", "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"}
+
+
+@pytest.fixture
+def server(serve: ServerFactory) -> WebServer:
+    """A server of the test's own, that it may kill."""
+    return serve(environment=FAST)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """A server that many tests share: each uses a hall of its own."""
+    with hubbub_server(tmp_path_factory.mktemp("town"), environment=FAST) as server:
+        yield server
+    server.check_log()
+
+
+@pytest.fixture
+def place() -> str:
+    """The key of a room that no other test uses."""
+    return f"hall-{uuid4().hex[:8]}"
+
+
+@pytest.fixture(autouse=True)
+async def deadline() -> AsyncIterator[None]:
+    async with asyncio.timeout(DEADLINE):
+        yield
+
+
+def client(server: WebServer, name: str, **options: object) -> Client:
+    return client_at(f"{server.ws_url}/ws", name, **options)
+
+
+def client_at(address: str, name: str, **options: object) -> Client:
+    return Client(address, username=name, first_wait=0.05, longest_wait=0.2, **options)  # type: ignore[arg-type]
+
+
+async def until(client: Client, is_so: Callable[[], bool]) -> None:
+    """Read events until something is so."""
+    while not is_so():
+        await anext(client)
+
+
+async def next_of(client: Client, kind: type[E]) -> E:
+    while not isinstance(event := await anext(client), kind):
+        pass
+    return event
+
+
+def texts(room: Room) -> list[str]:
+    return [message.text for message in room.messages]
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+async def test_people_talk_and_change_what_they_said(town: WebServer, place: str, codec: str) -> None:
+    async with client(town, "alice", codec=codec) as alice, client(town, "bob") as bob:
+        hall, bobs_hall = await alice.join(place), await bob.join(place)
+
+        first = await hall.send("Hello Bob!", data={"n": 1})
+        await bobs_hall.send("Hello Alice!", reply_to=first.seq)
+        await hall.edit(1, "Hello, Bob!")
+        await bobs_hall.react(1, "👍")
+        await bobs_hall.pin(1)
+        await bobs_hall.delete(2)
+
+        for somebody, room in ((alice, hall), (bob, bobs_hall)):
+            await until(somebody, lambda room=room: room.view.rev == 6)  # type: ignore[misc]
+        assert hall.messages == bobs_hall.messages
+        hello, answer = hall.messages
+        assert (hello.text, hello.data, hello.pinned, hello.edited is not None) == ("Hello, Bob!", {"n": 1}, True, True)
+        assert [reaction.model_dump() for reaction in hello.reactions or []] == [
+            {"emoji": "👍", "count": 1, "users": ["bob"]}
+        ]
+        assert (answer.text, answer.deleted is not None, answer.reply_to) == ("", True, None)
+
+
+async def test_what_was_said_while_one_was_away_is_handed_out_once(town: WebServer, place: str) -> None:
+    async with Proxy(town.port) as proxy, client_at(proxy.address, "alice") as alice, client(town, "bob") as bob:
+        hall, bobs_hall = await alice.join(place), await bob.join(place)
+        await bobs_hall.send("one")
+        assert (await next_of(alice, MessageEvent)).text == "one"
+
+        proxy.cut()
+        await bobs_hall.send("two")
+        await bobs_hall.edit(1, "ONE")
+
+        assert (await next_of(alice, Joined)).recovered
+        assert (await next_of(alice, MessageEvent)).text == "two"
+        await bobs_hall.send("three")
+        assert (await next_of(alice, MessageEvent)).text == "three"
+        assert texts(hall) == ["ONE", "two", "three"]
+
+
+async def test_a_message_survives_a_server_that_is_killed(server: WebServer) -> None:
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+        await hall.send("one")
+
+        server.kill()
+        sending = asyncio.create_task(hall.send("two"))
+        await alice.wait_for(State.WAITING)
+        await asyncio.to_thread(server.start)
+
+        assert (await sending).seq == 2
+        await until(alice, lambda: hall.view.seq == 2)
+        assert texts(hall) == ["one", "two"]
+        assert (await hall.edit(1, "still mine")).rev == 3
+
+
+async def test_a_guest_comes_back_as_the_same_one(town: WebServer, place: str) -> None:
+    async with client(town, "Zoë and others") as zoe:
+        await (await zoe.join(place)).send("one")
+        key, secret = zoe.user, zoe.secret
+
+    async with client(town, "Zoë and others", secret=secret) as zoe:
+        assert zoe.user == key
+        await (await zoe.join(place)).edit(1, "ONE")
+
+
+async def test_a_room_of_another_life_begins_anew(server: WebServer) -> None:
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+        await hall.send("one")
+        await next_of(alice, Joined)
+        await next_of(alice, MessageEvent)
+
+        server.kill()
+        for file in (server.folder / "hubbub-data").glob("hubbub.db*"):
+            file.unlink()
+        await asyncio.to_thread(server.start)
+
+        assert (await next_of(alice, Joined)).recovered is False
+        assert hall.messages == []
+
+
+async def test_a_server_that_falls_silent_is_noticed(serve: ServerFactory) -> None:
+    server = serve(environment=FAST | {"HUBBUB_HEARTBEAT": "0.25"})
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+
+        server.signal(signal.SIGSTOP)
+        try:
+            await alice.wait_for(State.WAITING)
+        finally:
+            server.signal(signal.SIGCONT)
+
+        assert (await hall.send("back again")).seq == 1
+
+
+async def test_a_server_that_is_stopped_says_goodbye_and_is_found_again(server: WebServer) -> None:
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+
+        assert (await hall.send("hello")).seq == 1
+
+
+async def test_a_client_waits_for_a_server_that_is_not_there_yet(server: WebServer) -> None:
+    server.stop()
+    connecting = asyncio.create_task(client(server, "alice").__aenter__())
+
+    await asyncio.to_thread(server.start)
+
+    alice = await connecting
+    assert alice.user == "alice"
+    await alice.close()
+
+
+async def test_a_flood_of_messages_keeps_within_the_server_s_limits(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_RATE": "200", "HUBBUB_BURST": "20", "HUBBUB_VIOLATIONS": "1"})
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+
+        acks = await asyncio.gather(*(hall.send(f"message {number}") for number in range(200)))
+
+        assert [ack.seq for ack in acks] == list(range(1, 201))
+        assert alice.state is State.LIVE
+
+
+async def test_history_is_read_page_by_page(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice, client(town, "bob") as bob:
+        hall = await alice.join(place)
+        for number in range(1, 31):
+            await hall.send(str(number))
+
+        bobs_hall = await bob.join(place, limit=10)
+        assert texts(bobs_hall) == [str(number) for number in range(21, 31)]
+        around = await bobs_hall.history(around=5, limit=4)
+        assert [message.seq for message in around.messages] == [3, 4, 5, 6]
+        assert bobs_hall.view.first == 21
+        while await bobs_hall.load_earlier(limit=8):
+            pass
+        assert texts(bobs_hall) == [str(number) for number in range(1, 31)]
+
+
+async def test_a_refused_login_is_raised(town: WebServer) -> None:
+    with pytest.raises(Unauthenticated, match="secret"):
+        async with client(town, "alice", secret="someone.elses.secret"):
+            pass
+
+
+async def test_a_name_in_use_is_raised(town: WebServer, place: str) -> None:
+    async with client(town, "alice"):
+        with pytest.raises(Conflict, match="in use"):
+            async with client(town, "Alice"):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("do", "refusal"),
+    [
+        (lambda room: room.send("one", key="a key of ours"), Conflict),
+        (lambda room: room.send("", reply_to=99), NotFound),
+        (lambda room: room.edit(99, "?"), NotFound),
+        (lambda room: room.delete(2), Forbidden),
+        (lambda room: room.send("bell \a"), Invalid),
+        (lambda room: room.react(1, "not one emoji"), Invalid),
+        (lambda room: room.history(before=1, after=1), Invalid),
+    ],
+    ids=["key", "reply", "edit", "delete", "text", "emoji", "history"],
+)
+async def test_a_refused_command_is_raised_and_the_connection_lives(
+    town: WebServer, place: str, do: Callable[[Room], object], refusal: type[HubbubError]
+) -> None:
+    async with client(town, "alice") as alice, client(town, "bob") as bob:
+        hall = await alice.join(place)
+        await hall.send("another", key="a key of ours")
+        await (await bob.join(place)).send("not yours")
+
+        with pytest.raises(refusal):
+            await do(hall)  # type: ignore[misc]
+
+        assert (await hall.send("still here")).seq == 3
+
+
+async def test_a_wrong_room_is_refused_before_it_is_asked_for(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice:
+        with pytest.raises(Invalid, match="room"):
+            await alice.join("no key!")
+
+
+async def test_several_may_wait_for_one_room_and_one_may_give_up(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice:
+        joins = [asyncio.create_task(alice.join(room)) for room in ("hall", "Hall", "HALL")]
+        await asyncio.sleep(0)
+        joins[1].cancel()
+
+        first, _, third = await asyncio.gather(*joins, return_exceptions=True)
+
+        assert isinstance(first, Room)
+        assert isinstance(third, Room)
+        assert first.view is third.view
+
+
+async def test_who_leaves_hears_no_more(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice, client(town, "bob") as bob:
+        hall, bobs_hall = await alice.join(place), await bob.join(place)
+        kitchen, bobs_kitchen = await alice.join("kitchen"), await bob.join("kitchen")
+
+        hall.leave()
+        await bobs_hall.send("in the hall")
+        await bobs_kitchen.send("in the kitchen")
+
+        assert (await next_of(alice, MessageEvent)).room == "kitchen"
+        assert texts(hall) == []
+        assert texts(kitchen) == ["in the kitchen"]
+
+
+async def test_typing_is_shown(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice, client(town, "bob") as bob:
+        hall, _ = await alice.join(place), await bob.join(place)
+
+        hall.typing()
+
+        assert (await next_of(bob, TypingEvent)).user == "alice"
+
+
+async def test_any_command_can_be_asked(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice:
+        assert isinstance(await alice.ask(Ping(), PongEvent), PongEvent)
+
+
+async def test_whoever_waits_when_the_client_is_closed_is_told_so(server: WebServer) -> None:
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+        server.kill()
+        sending = asyncio.create_task(hall.send("hello"))
+        await alice.wait_for(State.WAITING)
+
+    with pytest.raises(Undelivered):
+        await sending
+    assert alice.state is State.CLOSED
+    assert Joined in [type(event) async for event in alice]
+
+
+async def test_a_server_that_sends_us_away_for_good_is_not_asked_again(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_FRAME_BYTES": "1024"})
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+
+        with pytest.raises(Ended, match="1009"):
+            await hall.send("long " * 400)
+
+        with pytest.raises(Ended):
+            await alice.join("kitchen")
+        with pytest.raises(Ended):
+            await until(alice, lambda: False)
+
+
+async def test_an_address_must_be_one_of_a_socket() -> None:
+    with pytest.raises(ValueError, match="ws://"):
+        Client("http://localhost:8000")
