@@ -15,9 +15,18 @@ from hubbub.store.database import Database
 from hubbub.store.operations import check
 from hubbub.store.statement import Statement
 from hubbub.wire.events import ChangedEvent, MessageEvent, Reaction, RoomEvent
-from tests.store.databases import Opener, database, new_engine, open_database, run_sql
+from tests.store.databases import (
+    Opener,
+    database,
+    new_engine,
+    open_database,
+    postgres_template,
+    postgres_with_schema,
+    run_sql,
+    sqlite_template,
+)
 
-__all__ = ["database", "new_engine", "open_database"]
+__all__ = ["database", "new_engine", "open_database", "postgres_template", "postgres_with_schema", "sqlite_template"]
 
 ALICE = Author("alice", "Alice")
 BOB = Author("bob", "Bob")

@@ -1,3 +1,19 @@
-from tests.store.databases import database, new_engine, open_database
+from tests.store.databases import (
+    database,
+    empty_engine,
+    new_engine,
+    open_database,
+    postgres_template,
+    postgres_with_schema,
+    sqlite_template,
+)
 
-__all__ = ["database", "new_engine", "open_database"]
+__all__ = [
+    "database",
+    "empty_engine",
+    "new_engine",
+    "open_database",
+    "postgres_template",
+    "postgres_with_schema",
+    "sqlite_template",
+]

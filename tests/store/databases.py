@@ -1,15 +1,21 @@
 """Fixtures that open databases: each test that uses them runs on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
+from hubbub.store.operations import upgrade
+from hubbub.store.postgres import Postgres
+from hubbub.store.sqlite import SQLite
 from hubbub.store.statement import Statement
+from tests.servers import Postgres as PostgresServer
 
 Opener = Callable[..., Awaitable[Database]]
 
@@ -28,10 +34,46 @@ def run_sql(transaction: Transaction, texts: Sequence[str]) -> list[None]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """An engine whose database has no schema yet."""
+    return engine_at(tmp_path / "data", request.getfixturevalue("postgres") if request.param == "postgresql" else None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
-    """Makes engines of one new, empty database."""
-    url = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    return lambda: engine_at(tmp_path / "data", url)
+    """Makes engines of one database that has its schema and nothing in it."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_with_schema")
+        return lambda: engine_at(tmp_path, url)
+    engine = SQLite(tmp_path / "data")
+    engine.path.parent.mkdir()
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), engine.path)
+    return lambda: SQLite(tmp_path / "data")
+
+
+# The schema is made once: to make it, or a database, takes longer than most of these tests.
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    engine = SQLite(tmp_path_factory.mktemp("template"))
+    upgrade(engine)
+    return engine.path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
+    url = postgres_server.create_database()
+    upgrade(Postgres(url))
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def postgres_with_schema(postgres_template: str) -> str:
+    with psycopg.connect(postgres_template) as connection:
+        connection.execute("TRUNCATE rooms, users, messages, edits, reactions RESTART IDENTITY")
+    return postgres_template
 
 
 @pytest.fixture

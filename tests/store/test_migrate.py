@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -55,13 +54,12 @@ def test_head_is_the_last_step() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-def test_an_empty_database_gets_the_whole_schema(new_engine: Callable[[], Engine]) -> None:
-    engine = new_engine()
-    assert version_of(engine) is None
+def test_an_empty_database_gets_the_whole_schema(empty_engine: Engine) -> None:
+    assert version_of(empty_engine) is None
 
-    open_and_close(engine)
+    open_and_close(empty_engine)
 
-    assert version_of(engine) == HEAD
+    assert version_of(empty_engine) == HEAD
 
 
 def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
@@ -75,14 +73,13 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["hubbub.db", "lock"]
 
 
-def test_an_older_database_is_upgraded(new_engine: Callable[[], Engine], request: pytest.FixtureRequest) -> None:
-    engine = new_engine()
-    open_and_close(engine)
+def test_an_older_database_is_upgraded(empty_engine: Engine, request: pytest.FixtureRequest) -> None:
+    open_and_close(empty_engine)
     request.getfixturevalue("next_step")
 
-    open_and_close(engine)
+    open_and_close(empty_engine)
 
-    assert version_of(engine) == "9999"
+    assert version_of(empty_engine) == "9999"
 
 
 def test_a_sqlite_file_is_copied_before_it_is_upgraded(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -113,15 +110,14 @@ def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path: Path, request: 
 
 
 def test_a_database_of_a_newer_version_is_not_touched(
-    new_engine: Callable[[], Engine], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    empty_engine: Engine, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = new_engine()
     with monkeypatch.context():
         request.getfixturevalue("next_step")
-        open_and_close(engine)
+        open_and_close(empty_engine)
         monkeypatch.undo()
 
     with pytest.raises(ConfigurationError, match="newer Hubbub"):
-        engine.prepare()
+        empty_engine.prepare()
 
-    assert version_of(engine) == "9999"
+    assert version_of(empty_engine) == "9999"
