@@ -31,7 +31,7 @@ from hubbub.cli import app as cli
 from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
 from hubbub.testing import TestClient, TestServer, serving
 from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
-from hubbub.wire.events import USERS_IN_JOINED
+from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY
 from hubbub.wire.keys import NAME_LENGTH, TEXT_LENGTH
 from tests import reference
 from tests.servers import REPOSITORY
@@ -144,7 +144,7 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
         f"up to {TEXT_LENGTH:,} code points",
         f"1 to {NAME_LENGTH} characters",
         f"at most {DATA_BYTES // 1024} KB as JSON",
-        f"at most {USERS_IN_JOINED} of those online",
+        f"all who are online, up to {USERS_IN_JOINED}, and of more the {USERS_OF_MANY} who came first",
         f"more than {RECOVERED_ROWS:,} rows or {RECOVERED_BYTES // 1_000_000} MB",
     ],
 )

@@ -4,7 +4,7 @@
  */
 
 export type Command =
-  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Read | Typing | Follow | Unfollow | Ping | Pong;
+  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Typing | Follow | Unfollow | Ping | Pong;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -184,15 +184,6 @@ export interface History {
   limit?: number;
 }
 /**
- * I have read up to here. Answered by `ack` with the pointer's place: it only ever rises.
- */
-export interface Read {
-  type: 'read';
-  id?: string;
-  room: string;
-  seq: number;
-}
-/**
  * This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`.
  */
 export interface Typing {
@@ -336,7 +327,7 @@ export interface Joined {
   name: string;
   online: number;
   /**
-   * At most 100 of those online.
+   * All who are online, up to 100; of more, the 20 who came first.
    */
   users: OnlineUser[];
   epoch: string;

@@ -9,13 +9,14 @@ they would grow with the square of the room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
-from hubbub.wire.events import USERS_IN_JOINED, JoinEvent, LeaveEvent, Online, OnlineUser
+from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online, OnlineUser
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
@@ -64,9 +65,10 @@ class Room:
         return not self._people and not self.joining
 
     def users(self) -> list[OnlineUser]:
-        """Some of those online, at most 100, in the order in which they came."""
+        """All who are online, up to 100; of more, the 20 who came first."""
         if self._shown is None:
-            people = [person.user for _, person in zip(range(USERS_IN_JOINED), self._people.values(), strict=False)]
+            most = USERS_IN_JOINED if self.online <= USERS_IN_JOINED else USERS_OF_MANY
+            people = [person.user for person in islice(self._people.values(), most)]
             self._shown = [OnlineUser(user=user.key, name=user.name, guest=user.guest or None) for user in people]
         return self._shown
 
@@ -75,7 +77,7 @@ class Room:
         person = self._people.get(fold(user.key))
         if person is None:
             person = self._people[fold(user.key)] = _Person(user)
-            if self._shown is not None and len(self._shown) < USERS_IN_JOINED:
+            if self.online <= USERS_IN_JOINED + 1:
                 self._shown = None
         person.connections += 1
         return person.connections == 1

@@ -48,7 +48,7 @@ class RoomHandle(_Handle):
         return self._node.rooms.online(self.key)
 
     def users(self) -> list[OnlineUser]:
-        """At most 100 of those who are in the room."""
+        """All who are in the room, up to 100; of more, the 20 who came first."""
         return self._node.rooms.users(self.key)
 
     def require(self, connection: Connection) -> None:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from hubbub.wire.codes import ErrorCode
 
 USERS_IN_JOINED = 100
+USERS_OF_MANY = 20
+"""Where more are online, nobody announces who comes and goes, so a longer list would only be wrong the sooner."""
 
 Level = Literal["info", "success", "warning", "error"]
 """How much a notification matters."""
@@ -79,7 +81,7 @@ class Welcome(Event):
     heartbeat: int = Field(description="Milliseconds between the server's pings.")
     limits: Limits
     rev: int | None = None
-    rooms: list[RoomState] = []
+    rooms: list[RoomState] = Field(default_factory=list)
     room: str | None = Field(None, description="On /ws/chat/{room}: the room that is being joined.")
     online: int | None = None
 
@@ -178,13 +180,15 @@ class Joined(Reply):
     room: str
     name: str
     online: int
-    users: list[OnlineUser] = Field(description=f"At most {USERS_IN_JOINED} of those online.")
+    users: list[OnlineUser] = Field(
+        description=f"All who are online, up to {USERS_IN_JOINED}; of more, the {USERS_OF_MANY} who came first."
+    )
     epoch: str
     seq: int | None = None
     rev: int | None = None
     since: int | None = None
     floor: int | None = None
-    messages: list[MessageEvent] = []
+    messages: list[MessageEvent] = Field(default_factory=list)
     recovered: bool
 
 
