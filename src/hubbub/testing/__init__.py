@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urljoin
@@ -162,18 +162,27 @@ async def serving(
             raise RuntimeError("the application did not start; its log says why")
         yield TestServer(listener.getsockname()[1], timeout=timeout)
     finally:
-        server.should_exit = True
+        server.told_to_stop.set()
         await asyncio.wait({task}, timeout=timeout)
         listener.close()
 
 
 class _InProcessServer(HubbubServer):
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(config, on_ready=on_ready)
+        self.told_to_stop = asyncio.Event()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn ends the process of an application that does not start; this one belongs to the tests."""
         try:
             await super().startup(sockets)
         except SystemExit:
             self.should_exit = True
+
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether it should stop, which every test would wait for."""
+        await self.on_tick(0)
+        await self.told_to_stop.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
