@@ -124,6 +124,14 @@ class History(Command):
         return self
 
 
+class Read(Command):
+    """I have read up to here. Answered by `ack` with the pointer's place: it only ever rises."""
+
+    type: Literal["read"] = "read"
+    room: Key
+    seq: Seq
+
+
 class RoomPosition(BaseModel):
     """A room, and up to where this client knows it."""
 
@@ -207,6 +215,7 @@ BUILT_IN: tuple[type[Command], ...] = (
     Join,
     Leave,
     History,
+    Read,
     Typing,
     Follow,
     Unfollow,
