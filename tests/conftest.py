@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
 
 from tests.servers import (
     REPOSITORY,
@@ -184,9 +184,9 @@ def postgres(postgres_server: Postgres) -> Iterator[str]:
     postgres_server.drop_database(url)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser(missing: Callable[[MissingError], NoReturn]) -> AsyncIterator[Browser]:
-    """A Chromium with an empty profile."""
+    """A Chromium for all tests; each of its contexts has an empty profile."""
     try:
         program = find_program("chromium", "chromium-browser", "google-chrome", package="chromium")
     except MissingError as error:
@@ -214,14 +214,19 @@ async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
         if "Content Security Policy" in message.text:
             troubles.append(message.text)
 
+    contexts: list[BrowserContext] = []
+
     async def open_page(**options: Any) -> Page:
         context = await browser.new_context(**options)
+        contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", note_error)
         page.on("console", note_violation)
         return page
 
     yield open_page
+    for context in contexts:
+        await context.close()
     assert not troubles
 
 

@@ -34,9 +34,13 @@ export class Scroll {
     this.#mark = this.#firstInSight();
   }
 
-  /** The lines have changed, or the room for them: whoever read the end still does, anybody else the same line. */
-  hold(): void {
-    const line = this.isAtEnd || this.#mark === null ? null : this.#find(this.#mark.line);
+  /**
+   * The lines have changed, or the room for them: whoever was at the end follows it if it is the log's end, and
+   * everybody else goes on reading the same line.
+   */
+  hold(follows: boolean): void {
+    const isHeld = this.#mark !== null && !(follows && this.isAtEnd);
+    const line = isHeld && this.#mark !== null ? this.#find(this.#mark.line) : null;
     if (line === null || this.#mark === null) this.toEnd();
     else this.#view.scrollTop += this.#topOf(line) - this.#mark.top;
   }

@@ -254,7 +254,7 @@ describe('what I do', () => {
     expect(ofType('history')).toMatchObject([{ before: 51 }]);
     void room.reading.older();
     expect(ofType('history')).toHaveLength(1);
-    wires.last.arrives({ ...page, messages: rows(1, 50), more: false });
+    wires.last.arrives(page(rows(1, 50), false));
     await older;
     expect(room.timeline.from).toBe(1);
     expect(room.timeline.hasOlder).toBe(false);

@@ -18,7 +18,8 @@ export class Reading {
   #goal = $state.raw<Goal | null>(null);
   #unread = $state(0);
   #isAtEnd = $state(true);
-  #isLoading = $state(false);
+  /** One page at a time; what was asked for before a jump is too late and fits nowhere. */
+  #isLoading = false;
 
   constructor(timeline: Timeline, history: (place: Place) => Promise<HistoryPage>) {
     this.#timeline = timeline;
@@ -32,10 +33,6 @@ export class Reading {
   /** Messages of others that came while the reader looked further up. */
   get unread(): number {
     return this.#unread;
-  }
-
-  get isLoading(): boolean {
-    return this.#isLoading;
   }
 
   /** The end of the log is in sight, not just of the lines that are here. */
@@ -58,39 +55,35 @@ export class Reading {
     this.#goal = null;
   }
 
-  /** These reject if there is no connection; the lines stay as they were. */
+  // These reject if there is no connection; the lines stay as they were.
+
   async older(): Promise<void> {
-    if (!this.#timeline.hasOlder) return;
-    await this.#load({ before: this.#timeline.from, limit: PAGE }, ({ messages, more }) =>
-      this.#timeline.prepend(messages, more),
-    );
+    if (this.#isLoading || !this.#timeline.hasOlder) return;
+    const { messages, more } = await this.#load({ before: this.#timeline.from, limit: PAGE });
+    this.#timeline.prepend(messages, more);
   }
 
   async newer(): Promise<void> {
-    if (!this.#timeline.isBehind) return;
-    await this.#load({ after: this.#timeline.upTo, limit: PAGE }, ({ messages, more }) =>
-      this.#timeline.append(messages, more),
-    );
+    if (this.#isLoading || !this.#timeline.isBehind) return;
+    const { messages, more } = await this.#load({ after: this.#timeline.upTo, limit: PAGE });
+    this.#timeline.append(messages, more);
   }
 
   async toEnd(): Promise<void> {
-    if (this.#timeline.isBehind) await this.#load({ limit: PAGE }, (page) => this.#startOver(page));
+    if (this.#timeline.isBehind) this.#startOver(await this.#load({ limit: PAGE }));
     this.#goal = { kind: 'end' };
   }
 
   /** To one message, with those around it if it isn't here. */
   async to(seq: number): Promise<void> {
-    if (this.#timeline.find(seq) === undefined) {
-      await this.#load({ around: seq, limit: PAGE }, (page) => this.#startOver(page));
-    }
+    if (this.#timeline.find(seq) === undefined) this.#startOver(await this.#load({ around: seq, limit: PAGE }));
     if (this.#timeline.find(seq) !== undefined) this.#goal = { kind: 'message', seq };
   }
 
-  async #load(place: Place, show: (page: HistoryPage) => void): Promise<void> {
-    if (this.#isLoading) return;
+  async #load(place: Place): Promise<HistoryPage> {
     this.#isLoading = true;
     try {
-      show(await this.#history(place));
+      return await this.#history(place);
     } finally {
       this.#isLoading = false;
     }

@@ -1,0 +1,40 @@
+"""What people do on the page, and on which devices."""
+
+from collections.abc import Awaitable, Callable
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.servers import REPOSITORY
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+AXE = REPOSITORY / "web/node_modules/axe-core/axe.min.js"
+
+Enter = Callable[..., Awaitable[Page]]
+
+
+async def say(page: Page, text: str) -> None:
+    await page.get_by_label("Message in").fill(text)
+    await page.get_by_role("button", name="Send").click()
+
+
+async def expect_live(page: Page) -> None:
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+async def come_back(page: Page) -> None:
+    """The page does not wait for its next attempt when the browser says that there is a network."""
+    await page.evaluate("window.dispatchEvent(new Event('online'))")
+    await expect_live(page)
+
+
+def message(page: Page, text: str) -> Locator:
+    """Messages that say this; not those that only quote it."""
+    words = page.locator(".body > :not(button)", has_text=text)
+    return page.get_by_role("log").locator(".message", has=words)
+
+
+async def act(page: Page, text: str, action: str) -> None:
+    """Press one of a message's buttons."""
+    await message(page, text).hover()
+    await message(page, text).get_by_role("button", name=action, exact=True).click()

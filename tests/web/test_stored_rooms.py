@@ -1,0 +1,297 @@
+"""Rooms that keep their messages, in a real browser: nothing is lost or doubled, and all can be read and changed."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.people import person
+from tests.servers import WebServer
+from tests.web.pages import AXE, PHONE, Enter, act, come_back, expect_live, message, say
+
+pytestmark = pytest.mark.anyio
+
+
+async def fill(server: WebServer, count: int, *, room: str = "general") -> None:
+    """Somebody has said much here before: `line 1.` and so on."""
+    async with person(server, "carol", path=f"/ws/chat/{room}") as carol:
+        for first in range(1, count + 1, 50):
+            numbers = range(first, min(first + 50, count + 1))
+            for number in numbers:
+                await carol.send({"type": "message", "room": room, "text": f"line {number}.", "id": str(number)})
+            for number in numbers:
+                await carol.expect("ack", id=str(number))
+
+
+async def scroll_to_top(page: Page) -> None:
+    await page.evaluate("document.querySelector('[role=log]').scrollTop = 0")
+
+
+async def top_of(page: Page, text: str) -> float:
+    box = await message(page, text).first.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_once(
+    enter: Enter, server: WebServer
+) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "before")
+    await expect(message(bob, "before")).to_be_visible()
+
+    # The last ones meet a server that is dying or dead.
+    for number in range(5):
+        await say(alice, f"during {number}.")
+        if number == 2:
+            server.kill()
+    server.start()
+    await come_back(alice)
+    await come_back(bob)
+
+    for page in (alice, bob):
+        await expect(message(page, "during")).to_have_text([f"during {number}." for number in range(5)])
+    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
+    await bob.reload()
+    await expect(message(bob, "during")).to_have_count(5)
+
+
+async def test_a_reload_does_not_lose_what_waits_to_be_sent(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect_live(alice)
+    url = alice.url
+
+    server.kill()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    await say(alice, "one.")
+    await say(alice, "two.")
+    await expect(message(alice, "two.")).to_contain_text("Waiting for the connection")
+    # A page that could be reloaded without its server would need a service worker; another tab is the same to it.
+    await alice.goto("about:blank")
+    server.start()
+    await alice.goto(url)
+
+    await expect_live(alice)
+    await expect(message(alice, ".")).to_contain_text(["one.", "two."])
+    await come_back(bob)
+    await expect(message(bob, ".")).to_have_text(["one.", "two."])
+    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
+
+
+async def test_what_the_server_refuses_can_be_tried_again_or_discarded(enter: Enter) -> None:
+    alice = await enter("alice")
+    await expect_live(alice)
+
+    await say(alice, "fine")
+    await alice.get_by_label("Message in").fill("a control character: \u0007")
+    await alice.keyboard.press("Enter")
+
+    await expect(alice.get_by_role("alert")).to_contain_text("Not sent")
+    await alice.get_by_role("button", name="Try again").click()
+    await expect(alice.get_by_role("alert")).to_contain_text("Not sent")
+    await alice.get_by_role("button", name="Discard").click()
+    await expect(message(alice, "control character")).to_have_count(0)
+    await alice.reload()
+    await expect(message(alice, "fine")).to_be_visible()
+    await expect(message(alice, "control character")).to_have_count(0)
+
+
+async def test_who_was_away_sees_what_was_said_and_changed(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "will be edited")
+    await say(alice, "will be deleted")
+    await expect(message(bob, "will be deleted")).to_be_visible()
+
+    await bob.context.set_offline(True)
+    await bob.evaluate("window.dispatchEvent(new Event('offline'))")
+    await expect(bob.get_by_text("You are offline")).to_be_visible()
+    await act(alice, "will be edited", "Edit")
+    await alice.get_by_label("Message in").fill("has been edited")
+    await alice.keyboard.press("Enter")
+    await act(alice, "will be deleted", "Delete")
+    await alice.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(message(alice, "was deleted")).to_be_visible()
+    await say(alice, "is new")
+    await bob.context.set_offline(False)
+    await come_back(bob)
+
+    await expect(message(bob, "has been edited")).to_contain_text("edited")
+    await expect(message(bob, "will be")).to_have_count(0)
+    await expect(message(bob, "This message was deleted.")).to_be_visible()
+    await expect(message(bob, "is new")).to_have_count(1)
+
+
+async def test_the_last_message_is_edited_with_the_up_arrow(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "Helo")
+    await expect(message(bob, "Helo")).to_be_visible()
+    field = alice.get_by_label("Message in")
+
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("Helo")
+    await field.press("Escape")
+    await expect(field).to_have_value("")
+    await field.press("ArrowUp")
+    await field.fill("Hello")
+    await field.press("Enter")
+
+    await expect(message(bob, "Hello")).to_contain_text("edited")
+    await expect(field).to_have_value("")
+    await bob.reload()
+    await expect(message(bob, "Hello")).to_contain_text("edited")
+
+
+async def test_reactions_are_counted_and_say_whose_they_are(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "It works!")
+
+    await act(bob, "It works!", "React")
+    await bob.get_by_role("button", name="party").click()
+    await alice.get_by_role("button", name="\N{PARTY POPPER} by bob").click()
+    await expect(bob.get_by_role("button", name="\N{PARTY POPPER} by you and alice")).to_have_text("\N{PARTY POPPER}2")
+    await act(alice, "It works!", "React")
+    await alice.get_by_label("Another emoji").fill("\N{SAUROPOD}")
+    await alice.keyboard.press("Enter")
+    await expect(bob.get_by_role("button", name="\N{SAUROPOD} by alice")).to_be_visible()
+    await bob.get_by_role("button", name="\N{PARTY POPPER} by you and alice").click()
+
+    await expect(alice.get_by_role("button", name="\N{PARTY POPPER} by you")).to_have_text("\N{PARTY POPPER}1")
+    await bob.reload()
+    await expect(bob.get_by_role("button", name="\N{PARTY POPPER} by alice")).to_have_text("\N{PARTY POPPER}1")
+
+
+async def test_a_reply_quotes_what_it_answers_and_leads_there(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "Which colour?")
+
+    await act(bob, "Which colour?", "Reply")
+    await say(bob, "Green.")
+    quote = message(alice, "Green.").get_by_role("button", name="Which colour?")
+    await expect(quote).to_be_visible()
+    await fill(server, 120)
+    await expect(message(alice, "line 120.")).to_be_visible()
+    await alice.reload()
+    await bob.reload()
+    await expect(message(alice, "line 120.")).to_be_visible()
+    await expect(message(alice, "Which colour?")).to_have_count(0)
+    async with person(server, "dave", path="/ws/chat/general") as dave:
+        await dave.ask({"type": "message", "room": "general", "text": "Blue!", "reply_to": 1})
+    await message(alice, "Blue!").get_by_role("button", name="Which colour?").click()
+
+    await expect(message(alice, "Which colour?").first).to_be_in_viewport()
+    await say(bob, "Meanwhile")
+    await expect(alice.get_by_role("button", name="To the latest message, 1 new")).to_be_visible()
+    await alice.get_by_role("button", name="To the latest message").click()
+    await expect(message(alice, "Meanwhile")).to_be_in_viewport()
+
+
+async def test_pinned_messages_stand_above_the_conversation(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "The rules: be kind.")
+
+    await act(bob, "The rules", "Pin")
+    await expect(alice.get_by_title("To the pinned message")).to_contain_text("The rules: be kind.")
+    await expect(message(alice, "The rules")).to_contain_text("pinned")
+    await alice.reload()
+    await alice.get_by_role("button", name="1 pinned").click()
+    await alice.get_by_role("dialog").get_by_role("button", name="Unpin").click()
+
+    await expect(bob.get_by_title("To the pinned message")).to_have_count(0)
+
+
+async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server: WebServer) -> None:
+    await fill(server, 300)
+    alice = await enter("alice")
+    await expect(message(alice, "line 300.")).to_be_in_viewport()
+    await expect(message(alice, "line 250.")).to_have_count(0)
+
+    await alice.evaluate(
+        """() => {
+            const view = document.querySelector('[role=log]');
+            window.jumps = [];
+            const watch = () => {
+                const line = [...view.querySelectorAll('.message')].find((e) => e.textContent.includes('line 260.'));
+                if (line) window.jumps.push(line.getBoundingClientRect().top);
+                window.watching = requestAnimationFrame(watch);
+            };
+            view.scrollTop = 0;
+            watch();
+        }"""
+    )
+    await expect(message(alice, "line 201.")).to_have_count(1)
+    tops = await alice.evaluate("(cancelAnimationFrame(window.watching), window.jumps)")
+    assert max(tops) - min(tops) < 1.5, tops
+
+    for _ in range(12):
+        await scroll_to_top(alice)
+        if await message(alice, "line 1.").count():
+            break
+        await alice.wait_for_function("document.querySelector('[role=log]').scrollTop > 0")
+    await expect(alice.get_by_text("It begins here.")).to_have_count(1)
+    await expect(message(alice, "line 1.")).to_be_visible()
+
+
+async def test_what_is_said_does_not_move_somebody_who_reads_further_up(enter: Enter, server: WebServer) -> None:
+    await fill(server, 60)
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect(message(alice, "line 60.")).to_be_in_viewport()
+    await message(alice, "line 30.").scroll_into_view_if_needed()
+    await alice.mouse.move(5, 5)
+    before = await top_of(alice, "line 30.")
+
+    await say(bob, "news")
+
+    await expect(alice.get_by_role("button", name="To the latest message, 1 new")).to_be_visible()
+    assert abs(await top_of(alice, "line 30.") - before) < 1.5
+    await alice.get_by_role("button", name="To the latest message").click()
+    await expect(message(alice, "news")).to_be_in_viewport()
+    await expect(alice.get_by_role("button", name="To the latest message")).to_have_count(0)
+
+
+async def test_a_message_can_be_acted_on_by_keyboard_alone(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(bob, "first")
+    await say(bob, "second")
+    await expect(message(alice, "second")).to_be_visible()
+
+    await alice.get_by_role("log").focus()
+    await alice.keyboard.press("ArrowUp")
+    await alice.keyboard.press("ArrowUp")
+    await expect(message(alice, "first")).to_be_focused()
+    await alice.keyboard.press("Tab")
+    await alice.keyboard.press("Tab")
+    await expect(alice.get_by_role("button", name="Reply")).to_be_focused()
+    await alice.keyboard.press("Enter")
+
+    await expect(alice.get_by_label("Message in")).to_be_focused()
+    await expect(alice.get_by_text("Reply to bob")).to_be_visible()
+
+
+async def test_a_message_can_be_acted_on_by_touch(enter: Enter) -> None:
+    alice, bob = await enter("alice", **PHONE), await enter("bob")
+    await say(bob, "touch me")
+
+    await message(alice, "touch me").tap()
+    await alice.get_by_role("button", name="React").tap()
+    await alice.get_by_role("button", name="heart").tap()
+
+    await expect(bob.get_by_role("button", name="\N{HEAVY BLACK HEART}\ufe0f by alice")).to_be_visible()
+    assert await alice.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+async def test_axe_finds_nothing_to_complain_of_in_a_lively_room(enter: Enter, color_scheme: str) -> None:
+    alice, bob = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce"), await enter("bob")
+    await say(alice, "Which colour?")
+    await act(bob, "Which colour?", "Reply")
+    await say(bob, "Green.")
+    await act(bob, "Which colour?", "Pin")
+    await act(alice, "Green.", "React")
+    await alice.get_by_role("button", name="thumbs up").click()
+    await act(alice, "Green.", "Reply")
+    await message(alice, "Green.").hover()
+    await expect(alice.get_by_role("toolbar")).to_be_visible()
+    await expect(alice.get_by_role("button", name="by you")).to_be_visible()
+
+    await alice.evaluate(AXE.read_text())
+    report = await alice.evaluate("axe.run()")
+
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
