@@ -1,0 +1,34 @@
+"""How long the chaos lasts, and which: the same seed makes the same decisions."""
+
+import random
+
+import pytest
+
+UNLIMITED = {"HUBBUB_RATE": "10000", "HUBBUB_BURST": "20000", "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"}
+"""People in chaos are many, fast, and at one address."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hubbub")
+    group.addoption("--chaos-seconds", type=float, default=30.0, help="How long the server is killed and cut off.")
+    group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
+    group.addoption("--kills", type=int, default=20, help="How often the server is killed in mid-send.")
+
+
+@pytest.fixture
+def chaos_seconds(pytestconfig: pytest.Config) -> float:
+    # Where this file is not among the first that pytest reads, it could not add its options.
+    return float(pytestconfig.getoption("--chaos-seconds", 30.0))
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--kills", 20))
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    given = pytestconfig.getoption("--chaos-seed", None)
+    seed = random.randrange(2**32) if given is None else int(given)
+    print(f"--chaos-seed {seed}")
+    return seed
