@@ -4,7 +4,7 @@
  */
 
 export type Command =
-  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Typing | Follow | Unfollow | Ping | Pong;
+  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Read | Typing | Follow | Unfollow | Ping | Pong;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -182,6 +182,15 @@ export interface History {
   after?: number;
   around?: number;
   limit?: number;
+}
+/**
+ * I have read up to here. Answered by `ack` with the pointer's place: it only ever rises.
+ */
+export interface Read {
+  type: 'read';
+  id?: string;
+  room: string;
+  seq: number;
 }
 /**
  * This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`.

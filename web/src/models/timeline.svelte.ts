@@ -86,21 +86,25 @@ export class Timeline {
     this.#isBehind = this.upTo < head;
   }
 
-  /** A page that ends where this begins; any other is out of date by now. `more` if it isn't the first. */
+  /** The page before this one; one that leaves a gap is out of date by now. `more` if it isn't the first. */
   prepend(messages: readonly MessageEvent[], more: boolean): void {
     const last = messages.at(-1)?.seq ?? this.#from - 1;
-    if (last !== this.#from - 1) return;
-    const lines = [...this.#linesOf(messages), ...this.#settled];
-    this.#from = more ? (messages[0]?.seq ?? this.#from) : this.#floor + 1;
+    if (last < this.#from - 1) return;
+    const [before, known] = split(messages, this.#from);
+    for (const event of known) this.show(event);
+    const lines = [...this.#linesOf(before), ...this.#settled];
+    this.#from = more ? (before[0]?.seq ?? this.#from) : this.#floor + 1;
     this.#settled = lines.slice(0, KEPT);
     this.#isBehind ||= lines.slice(KEPT).some((line) => seqOf(line) !== undefined);
   }
 
-  /** A page that begins where this ends; any other is out of date by now. `more` if it doesn't reach the end. */
+  /** The page after this one; one that leaves a gap is out of date by now. `more` if it doesn't reach the end. */
   append(messages: readonly MessageEvent[], more: boolean): void {
-    const first = messages[0]?.seq ?? this.upTo + 1;
-    if (first !== this.upTo + 1) return;
-    this.#settled = [...this.#settled, ...this.#linesOf(messages)];
+    const next = this.upTo + 1;
+    if ((messages[0]?.seq ?? next) > next) return;
+    const [known, after] = split(messages, next);
+    for (const event of known) this.show(event);
+    this.#settled = [...this.#settled, ...this.#linesOf(after)];
     this.#isBehind = more;
     this.#dropOldest();
   }
@@ -236,6 +240,11 @@ export class Timeline {
     this.#settled = others;
     if (!nothingLeft) this.#insert(line);
   }
+}
+
+function split(messages: readonly MessageEvent[], seq: number): [MessageEvent[], MessageEvent[]] {
+  const isBefore = (message: MessageEvent) => (message.seq ?? 0) < seq;
+  return [messages.filter(isBefore), messages.filter((message) => !isBefore(message))];
 }
 
 /** A row of the same `rev` is the same row, and whole where mine was made up from an ack. */
