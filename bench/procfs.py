@@ -19,6 +19,7 @@ def proportional_kb(pid: int) -> int:
 
 
 def resident_kb(pid: int) -> int:
+    """RSS: what `ps` and `top` say."""
     return sum(_rollup(member, "Rss") for member in _family(pid))
 
 

@@ -21,8 +21,8 @@ class Fanout(Scenario):
 
     members: int = 500
     outstanding: tuple[int, ...] = (1, 4, 32)
-    seconds: float = 3.0
-    warm_up: float = 0.5
+    seconds: float = 1.5
+    warm_up: float = 0.3
 
     @classmethod
     def quick(cls) -> Self:

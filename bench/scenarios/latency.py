@@ -20,8 +20,8 @@ class Latency(Scenario):
 
     members: int = 500
     per_second: float = 50.0
-    seconds: float = 5.0
-    warm_up: float = 0.5
+    seconds: float = 2.5
+    warm_up: float = 0.3
 
     @classmethod
     def quick(cls) -> Self:

@@ -22,8 +22,8 @@ class Rooms(Scenario):
     rooms: int = 100
     members: int = 5
     outstanding: int = 64
-    seconds: float = 3.0
-    warm_up: float = 0.5
+    seconds: float = 1.5
+    warm_up: float = 0.3
 
     @classmethod
     def quick(cls) -> Self:

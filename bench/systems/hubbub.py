@@ -52,6 +52,8 @@ class HubbubRelay(Hubbub):
 
     name = "hubbub-relay"
     title = "Hubbub without a database"
+    # Who says nothing stores nothing.
+    scenarios = frozenset({"fanout", "rooms", "latency"})
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {**super().environment(port), "HUBBUB_DATABASE_URL": "none"}
