@@ -1,0 +1,416 @@
+"""One slow or hostile client costs nobody else anything, and memory stays bounded, whoever it is."""
+
+import asyncio
+import json
+import os
+import struct
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from websockets import frames as peer
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.uri import parse_uri
+
+from hubbub.wire.commands import CommandTable
+from tests.people import Refused, person
+from tests.servers import WebServer, hubbub_server
+
+DEADLINE = 30.0
+MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """With short deadlines, and the default limits."""
+    environment = {
+        "HUBBUB_STALL_TIMEOUT": "4",
+        "HUBBUB_STALL_PATIENCE": "10",
+        "HUBBUB_CLOSE_TIMEOUT": "2",
+        "HUBBUB_HEAD_TIMEOUT": "1",
+    }
+    with hubbub_server(tmp_path_factory.mktemp("hostile"), environment=environment) as server:
+        yield server
+    server.check_log()
+
+
+@pytest.fixture(scope="module")
+def generous(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """Without limits on commands: what is tried is the transport."""
+    environment = {**server.environment, "HUBBUB_RATE": "100000", "HUBBUB_BURST": "100000"}
+    with hubbub_server(tmp_path_factory.mktemp("generous"), environment=environment) as generous:
+        yield generous
+    generous.check_log()
+
+
+def memory(server: WebServer) -> int:
+    """The resident bytes of a server's process."""
+    pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+class Attacker:
+    """A client that sends what it likes, and reads only when it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, compress: bool) -> None:
+        self._reader, self._writer = reader, writer
+        extensions = [ClientPerMessageDeflateFactory()] if compress else None
+        self._protocol = ClientProtocol(parse_uri("ws://127.0.0.1/ws"), extensions=extensions, max_size=None)
+
+    async def shake_hands(self, path: str, port: int) -> None:
+        request = self._protocol.connect()
+        request.path = path
+        request.headers["Host"] = f"127.0.0.1:{port}"
+        self._protocol.send_request(request)
+        self.write(b"".join(self._protocol.data_to_send()))
+        await self.event("welcome")
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    def send(self, opcode: int, data: bytes = b"", *, fin: bool = True, reserved: int = 0) -> None:
+        serialized = peer.Frame(peer.Opcode(opcode), data, fin).serialize(mask=True)
+        self.write(bytes((serialized[0] | reserved,)) + serialized[1:])
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    async def event(self, type: str) -> None:
+        async for event in self.events():
+            if event["type"] == type:
+                return
+        raise EOFError(f"the link ended before {type}")
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        async for frame in self._frames():
+            if frame.opcode == peer.Opcode.TEXT:
+                yield json.loads(bytes(frame.data))
+
+    async def close_code(self) -> int | None:
+        """Read to the end of the link. The code of the close frame, None if there was none."""
+        code = None
+        async for frame in self._frames():
+            if frame.opcode == peer.Opcode.CLOSE:
+                code = peer.Close.parse(bytes(frame.data)).code
+        return code
+
+    async def _frames(self) -> AsyncIterator[peer.Frame]:
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                try:
+                    data = await self._reader.read(65_536)
+                except ConnectionResetError:
+                    return
+                if not data:
+                    return
+                self._protocol.receive_data(data)
+                for event in self._protocol.events_received():
+                    if isinstance(event, peer.Frame):
+                        yield event
+
+
+@asynccontextmanager
+async def attacker(server: WebServer, path: str = "/ws", *, compress: bool = False) -> AsyncIterator[Attacker]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        mallory = Attacker(reader, writer, compress=compress)
+        await mallory.shake_hands(path, server.port)
+        yield mallory
+    finally:
+        writer.transport.abort()
+
+
+# Frames that nobody should send.
+
+TEXT, BINARY, CONTINUATION, PING = 1, 2, 0, 9
+
+WRONG_FRAMES = {
+    "unmasked": (peer.Frame(peer.Opcode.TEXT, b"{}").serialize(mask=False), 1002),
+    "a reserved bit": (b"\xa1\x80mask", 1002),
+    "a reserved opcode": (b"\x83\x80mask", 1002),
+    "a fragmented ping": (b"\x09\x80mask", 1002),
+    "text that is no UTF-8": (peer.Frame(peer.Opcode.TEXT, b"\xff\xfe").serialize(mask=True), 1007),
+    "a frame over the limit": (b"\x81\xff" + struct.pack("!Q", 64 * 1024 + 1) + b"mask", 1009),
+    "a length of one tebibyte": (b"\x82\xff" + struct.pack("!Q", 2**40) + b"mask", 1009),
+    "a length of all ones": (b"\x82\xff" + b"\xff" * 8 + b"mask", 1009),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FRAMES)
+async def test_a_wrong_frame_is_closed_with_its_code_at_once_and_without_memory(server: WebServer, name: str) -> None:
+    data, code = WRONG_FRAMES[name]
+    async with attacker(server) as mallory:
+        before = memory(server)
+
+        mallory.write(data)
+
+        assert await mallory.close_code() == code
+        assert memory(server) - before < 10 * MEGABYTE
+
+
+async def test_endless_fragments_are_closed_with_1009_in_little_memory(server: WebServer) -> None:
+    async with attacker(server) as mallory:
+        before = memory(server)
+        mallory.send(TEXT, b"x", fin=False)
+        for _ in range(200):
+            mallory.send(CONTINUATION, b"x" * 1000, fin=False)
+
+        assert await mallory.close_code() == 1009
+        assert memory(server) - before < 10 * MEGABYTE
+
+
+async def test_endless_empty_fragments_are_closed_too(server: WebServer) -> None:
+    async with attacker(server) as mallory:
+        mallory.send(TEXT, b"", fin=False)
+        for _ in range(5000):
+            mallory.send(CONTINUATION, b"", fin=False)
+
+        assert await mallory.close_code() == 1009
+
+
+async def test_a_compression_bomb_is_closed_with_1009_in_little_memory(server: WebServer) -> None:
+    compressor = zlib.compressobj(9, wbits=-15)
+    bomb = (compressor.compress(bytes(50_000_000)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    async with attacker(server, compress=True) as mallory:
+        before = memory(server)
+
+        mallory.send(TEXT, bomb, reserved=0x40)
+
+        assert await mallory.close_code() == 1009
+        assert memory(server) - before < 10 * MEGABYTE
+
+
+# Too much of it.
+
+
+async def test_who_sends_too_fast_is_told_and_then_closed_with_1008(server: WebServer) -> None:
+    async with person(server) as mallory:
+        try:
+            for number in range(3000):
+                await mallory.send({"type": "ping", "id": str(number)})
+        except ConnectionClosed:
+            pass
+        code, _ = await mallory.ended()
+
+    assert code == 1008
+    errors = mallory.of_type("error")
+    assert {error["code"] for error in errors} == {"rate_limited"}
+    assert all(error["retry_after"] > 0 for error in errors)
+    assert errors[0]["command"] == "ping"
+    assert errors[0]["id"].isdigit()
+
+
+async def test_who_sends_wrong_frames_too_fast_is_closed_as_well(server: WebServer) -> None:
+    async with person(server) as mallory:
+        try:
+            for _ in range(3000):
+                await mallory.type("{")
+        except ConnectionClosed:
+            pass
+
+        assert (await mallory.ended())[0] == 1008
+
+
+async def test_a_ping_flood_without_reading_is_cut_in_little_memory(server: WebServer) -> None:
+    async with attacker(server) as mallory:
+        before = memory(server)
+        ping = peer.Frame(peer.Opcode.PING, b"p" * 125).serialize(mask=True) * 500
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while True:
+                    mallory.write(ping)
+                    await mallory.drain()
+        except ConnectionError:
+            pass
+
+        assert memory(server) - before < 10 * MEGABYTE
+
+
+async def test_a_ping_flood_against_no_limit_of_commands_is_paused_in_little_memory(generous: WebServer) -> None:
+    async with attacker(generous) as mallory, person(generous, "alice") as alice:
+        before = memory(generous)
+        ping = peer.Frame(peer.Opcode.PING, b"p" * 125).serialize(mask=True) * 500
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while True:
+                    mallory.write(ping)
+                    await mallory.drain()
+        except ConnectionError:
+            pass
+        await alice.catch_up()
+
+        assert memory(generous) - before < 10 * MEGABYTE
+
+
+async def test_commands_without_reading_their_answers_are_held_back_in_little_memory(generous: WebServer) -> None:
+    async with attacker(generous) as mallory, person(generous, "alice") as alice:
+        before = memory(generous)
+        frame = json.dumps({"type": "ping", "id": "i" * 64}).encode()
+        commands = peer.Frame(peer.Opcode.TEXT, frame).serialize(mask=True) * 500
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while True:
+                    mallory.write(commands)
+                    await mallory.drain()
+        except ConnectionError:
+            pass
+        await alice.catch_up()
+
+        assert memory(generous) - before < 10 * MEGABYTE
+
+
+async def test_a_client_that_stops_reading_is_gone_soon_and_the_others_notice_nothing(generous: WebServer) -> None:
+    async with person(generous, "alice") as alice, person(generous, "bob") as bob, attacker(generous) as sleepy:
+        await alice.join("busy")
+        await bob.join("busy")
+        sleepy.send(TEXT, b'{"type": "join", "room": "busy"}')
+        await sleepy.event("joined")
+        before = memory(generous)
+
+        said = 0
+        async with asyncio.timeout(DEADLINE):
+            while not bob.of_type("leave"):
+                await alice.say("busy", f"{said} {'x' * 3900}")
+                said += 1
+                await bob.catch_up()
+
+        assert bob.texts == [f"{number} {'x' * 3900}" for number in range(len(bob.texts))]
+        assert len(bob.texts) >= said
+        assert memory(generous) - before < 20 * MEGABYTE
+        assert "bytes not read" in generous.log
+
+
+async def test_a_client_that_was_left_behind_and_reads_again_is_told_what_it_missed(generous: WebServer) -> None:
+    async with person(generous, "alice") as alice, attacker(generous, "/ws?username=slow") as slow:
+        await alice.join("tide")
+        slow.send(TEXT, b'{"type": "join", "room": "tide"}')
+        await slow.event("joined")
+
+        # More than the kernel and the server's high-water mark hold for it.
+        for number in range(150):
+            await alice.send({"type": "message", "id": str(number), "room": "tide", "text": f"{number} {'x' * 3900}"})
+        await alice.gather("ack", 150)
+        seen: set[int] = set()
+        synced = False
+        async for event in slow.events():
+            synced |= event["type"] == "sync"
+            rows = event.get("messages", [event] if event["type"] == "message" else [])
+            seen |= {int(row["text"].split()[0]) for row in rows}
+            if len(seen) == 150:
+                break
+
+    assert seen == set(range(150))
+    assert synced, "it was never left behind"
+
+
+async def test_a_thousand_sockets_of_one_address_are_refused_and_the_first_ones_live(server: WebServer) -> None:
+    async with AsyncExitStack() as stack:
+        refusals: list[Refused] = []
+        first = await stack.enter_async_context(person(server))
+
+        async def come() -> None:
+            try:
+                await stack.enter_async_context(person(server))
+            except Refused as refused:
+                refusals.append(refused)
+
+        for _ in range(210):
+            await come()
+        assert 10 <= len(refusals) <= 15
+        assert {refused.status for refused in refusals} == {429}
+        await first.catch_up()
+
+
+async def test_half_a_handshake_and_an_idle_link_are_closed(server: WebServer) -> None:
+    for data in (b"", b"GET /ws HTTP/1.1\r\nHost: loc", b"GET / HTTP/1.1\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(data)
+        async with asyncio.timeout(DEADLINE):
+            assert await reader.read() == b""
+        writer.close()
+
+
+# Random commands.
+
+TYPES = sorted(model.type_name() for model in CommandTable())
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+fields = {
+    "room": st.sampled_from(["lobby", "Lobby", "other", "no key", ""]) | junk,
+    "text": st.text(max_size=50) | junk,
+    "topic": st.sampled_from(["orders", "orders.*", "*"]) | junk,
+    "rooms": st.lists(st.fixed_dictionaries({"room": st.sampled_from(["lobby", "a", "b"])}), max_size=3) | junk,
+    "rev": st.integers(-1, 2**60) | junk,
+    "seq": st.integers(-1, 2**60) | junk,
+    "before": st.integers(-1, 2**60) | junk,
+    "after": st.integers(-1, 2**60) | junk,
+    "limit": st.integers(-1, 300) | junk,
+    "epoch": st.text(max_size=70) | junk,
+    "emoji": st.sampled_from(["👍", "nice", ""]) | junk,
+    "active": st.booleans() | junk,
+    "on": st.booleans() | junk,
+    "key": st.text(min_size=8, max_size=64) | junk,
+    "reply_to": st.integers(-1, 2**60) | junk,
+    "data": junk,
+}
+commands = st.fixed_dictionaries({"type": st.sampled_from(TYPES) | junk}, optional=fields)
+
+
+@given(st.lists(commands, min_size=1, max_size=12))
+# Making a failing case small would take a server's deadline for each attempt.
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_random_commands_are_each_answered_and_the_connection_lives(
+    generous: WebServer, frames: list[dict[str, object]]
+) -> None:
+    asyncio.run(converse(generous, frames))
+
+
+async def converse(server: WebServer, frames: list[dict[str, object]]) -> None:
+    async with person(server) as somebody:
+        await somebody.join("lobby")
+        for number, frame in enumerate(frames):
+            await somebody.type(json.dumps({**frame, "id": f"f{number}"}))
+        wanted = {f"f{number}" for number, frame in enumerate(frames) if frame["type"] != "pong"}
+        while not wanted <= {event.get("id") for event in somebody.seen}:
+            await somebody.next()
+        await somebody.catch_up()
+    internal = [event for event in somebody.of_type("error") if event["code"] == "internal"]
+    assert not internal
+    assert "Traceback" not in server.log
+
+
+# Words that mean something to somebody else.
+
+STRANGE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{7*7}} ${7*7} %s %n",
+    "\u202etxt.exe",
+    "\u2066left\u2069 \u200fright",
+    "😀" * 4000,
+    "e" + "\u0301" * 3000,
+    "&lt;b&gt; \\u003c",
+    "line one\nline two\ttabbed",
+    "'; DROP TABLE messages; --",
+]
+
+
+@pytest.mark.parametrize("text", STRANGE, ids=lambda text: ascii(text[:20]))
+async def test_a_text_arrives_as_it_was_written(generous: WebServer, text: str) -> None:
+    async with person(generous, "alice") as alice, person(generous, "bob", subprotocol="hubbub.v1.msgpack") as bob:
+        await alice.join("words")
+        await bob.join("words")
+
+        await alice.say("words", text)
+
+        assert await alice.hear(1) == await bob.hear(1) == [text]
