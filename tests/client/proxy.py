@@ -21,6 +21,8 @@ class Proxy:
         self.cuts = 0
         self.passed = 0
         """Bytes, of all connections."""
+        self._lets_through = asyncio.Event()
+        self._lets_through.set()
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
 
@@ -28,6 +30,13 @@ class Proxy:
     def address(self) -> str:
         assert self._server is not None, "it listens inside of `async with`"
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws"
+
+    def hold_answers(self) -> None:
+        """What the server sends stays here, until `let_answers_through` or for ever, if the connection is cut."""
+        self._lets_through.clear()
+
+    def let_answers_through(self) -> None:
+        self._lets_through.set()
 
     def cut(self) -> None:
         """Break all connections, without a word to either side."""
@@ -55,7 +64,9 @@ class Proxy:
         link = _Link(self, writer, server_writer, self.allowance())
         self._links.add(link)
         try:
-            await asyncio.gather(link.pump(reader, server_writer), link.pump(server_reader, writer))
+            await asyncio.gather(
+                link.pump(reader, server_writer), link.pump(server_reader, writer, when=self._lets_through)
+            )
         finally:
             self._links.discard(link)
 
@@ -69,9 +80,13 @@ class _Link:
         self._server = server
         self._left = allowance
 
-    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, when: asyncio.Event | None = None
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
+                if when is not None:
+                    await when.wait()
                 passed = data if self._left is None else data[: self._left]
                 self._proxy.passed += len(passed)
                 writer.write(passed)
