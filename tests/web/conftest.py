@@ -10,8 +10,7 @@ from tests.web.pages import Enter
 
 @pytest.fixture
 def server(serve: ServerFactory) -> WebServer:
-    # A room is filled faster than people may talk.
-    return serve(environment={"HUBBUB_RATE": "2000", "HUBBUB_BURST": "2000"})
+    return serve()
 
 
 @pytest.fixture

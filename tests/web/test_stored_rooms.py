@@ -1,16 +1,39 @@
-"""Rooms that keep their messages, in a real browser: nothing is lost or doubled, and all can be read and changed."""
+"""Rooms that keep their messages, in a real browser: all of them can be read again, answered and changed."""
+
+import zlib
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.people import person
-from tests.servers import WebServer
+from tests.servers import WebServer, hubbub_server
 from tests.web.pages import AXE, PHONE, Enter, act, come_back, expect_live, message, say
 
 pytestmark = pytest.mark.anyio
 
 
-async def fill(server: WebServer, count: int, *, room: str = "general") -> None:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """One for all: each test is in a room of its own. A room is filled faster than people may talk."""
+    environment = {"HUBBUB_RATE": "2000", "HUBBUB_BURST": "2000"}
+    with hubbub_server(tmp_path_factory.mktemp("server"), environment=environment) as server:
+        yield server
+        server.check_log()
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> str:
+    return f"room-{zlib.crc32(request.node.name.encode()):x}"
+
+
+@pytest.fixture
+def enter(enter: Enter, room: str) -> Enter:
+    return partial(enter, room=room)
+
+
+async def fill(server: WebServer, room: str, count: int) -> None:
     """Somebody has said much here before: `line 1.` and so on."""
     async with person(server, "carol", path=f"/ws/chat/{room}") as carol:
         for first in range(1, count + 1, 50):
@@ -31,51 +54,6 @@ async def top_of(page: Page, text: str) -> float:
     return box["y"]
 
 
-async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_once(
-    enter: Enter, server: WebServer
-) -> None:
-    alice, bob = await enter("alice"), await enter("bob")
-    await say(alice, "before")
-    await expect(message(bob, "before")).to_be_visible()
-
-    # The last ones meet a server that is dying or dead.
-    for number in range(5):
-        await say(alice, f"during {number}.")
-        if number == 2:
-            server.kill()
-    server.start()
-    await come_back(alice)
-    await come_back(bob)
-
-    for page in (alice, bob):
-        await expect(message(page, "during")).to_have_text([f"during {number}." for number in range(5)])
-    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
-    await bob.reload()
-    await expect(message(bob, "during")).to_have_count(5)
-
-
-async def test_a_reload_does_not_lose_what_waits_to_be_sent(enter: Enter, server: WebServer) -> None:
-    alice, bob = await enter("alice"), await enter("bob")
-    await expect_live(alice)
-    url = alice.url
-
-    server.kill()
-    await expect(alice.get_by_text("Connection lost")).to_be_visible()
-    await say(alice, "one.")
-    await say(alice, "two.")
-    await expect(message(alice, "two.")).to_contain_text("Waiting for the connection")
-    # A page that could be reloaded without its server would need a service worker; another tab is the same to it.
-    await alice.goto("about:blank")
-    server.start()
-    await alice.goto(url)
-
-    await expect_live(alice)
-    await expect(message(alice, ".")).to_contain_text(["one.", "two."])
-    await come_back(bob)
-    await expect(message(bob, ".")).to_have_text(["one.", "two."])
-    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
-
-
 async def test_what_the_server_refuses_can_be_tried_again_or_discarded(enter: Enter) -> None:
     alice = await enter("alice")
     await expect_live(alice)
@@ -94,7 +72,7 @@ async def test_what_the_server_refuses_can_be_tried_again_or_discarded(enter: En
     await expect(message(alice, "control character")).to_have_count(0)
 
 
-async def test_who_was_away_sees_what_was_said_and_changed(enter: Enter, server: WebServer) -> None:
+async def test_who_was_away_sees_what_was_said_and_changed(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "will be edited")
     await say(alice, "will be deleted")
@@ -158,7 +136,7 @@ async def test_reactions_are_counted_and_say_whose_they_are(enter: Enter) -> Non
     await expect(bob.get_by_role("button", name="\N{PARTY POPPER} by alice")).to_have_text("\N{PARTY POPPER}1")
 
 
-async def test_a_reply_quotes_what_it_answers_and_leads_there(enter: Enter, server: WebServer) -> None:
+async def test_a_reply_quotes_what_it_answers_and_leads_there(enter: Enter, server: WebServer, room: str) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "Which colour?")
 
@@ -166,14 +144,14 @@ async def test_a_reply_quotes_what_it_answers_and_leads_there(enter: Enter, serv
     await say(bob, "Green.")
     quote = message(alice, "Green.").get_by_role("button", name="Which colour?")
     await expect(quote).to_be_visible()
-    await fill(server, 120)
+    await fill(server, room, 120)
     await expect(message(alice, "line 120.")).to_be_visible()
     await alice.reload()
     await bob.reload()
     await expect(message(alice, "line 120.")).to_be_visible()
     await expect(message(alice, "Which colour?")).to_have_count(0)
-    async with person(server, "dave", path="/ws/chat/general") as dave:
-        await dave.ask({"type": "message", "room": "general", "text": "Blue!", "reply_to": 1})
+    async with person(server, "dave", path=f"/ws/chat/{room}") as dave:
+        await dave.ask({"type": "message", "room": room, "text": "Blue!", "reply_to": 1})
     await message(alice, "Blue!").get_by_role("button", name="Which colour?").click()
 
     await expect(message(alice, "Which colour?").first).to_be_in_viewport()
@@ -197,8 +175,8 @@ async def test_pinned_messages_stand_above_the_conversation(enter: Enter) -> Non
     await expect(bob.get_by_title("To the pinned message")).to_have_count(0)
 
 
-async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server: WebServer) -> None:
-    await fill(server, 300)
+async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server: WebServer, room: str) -> None:
+    await fill(server, room, 300)
     alice = await enter("alice")
     await expect(message(alice, "line 300.")).to_be_in_viewport()
     await expect(message(alice, "line 250.")).to_have_count(0)
@@ -229,8 +207,10 @@ async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server
     await expect(message(alice, "line 1.")).to_be_visible()
 
 
-async def test_what_is_said_does_not_move_somebody_who_reads_further_up(enter: Enter, server: WebServer) -> None:
-    await fill(server, 60)
+async def test_what_is_said_does_not_move_somebody_who_reads_further_up(
+    enter: Enter, server: WebServer, room: str
+) -> None:
+    await fill(server, room, 60)
     alice, bob = await enter("alice"), await enter("bob")
     await expect(message(alice, "line 60.")).to_be_in_viewport()
     await message(alice, "line 30.").scroll_into_view_if_needed()

@@ -1,0 +1,54 @@
+"""What people say on the page survives a killed server and a reload, and is never there twice."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.servers import WebServer
+from tests.web.pages import Enter, come_back, expect_live, message, say
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_once(
+    enter: Enter, server: WebServer
+) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "before")
+    await expect(message(bob, "before")).to_be_visible()
+
+    # The last ones meet a server that is dying or dead.
+    for number in range(5):
+        await say(alice, f"during {number}.")
+        if number == 2:
+            server.kill()
+    server.start()
+    await come_back(alice)
+    await come_back(bob)
+
+    for page in (alice, bob):
+        await expect(message(page, "during")).to_have_text([f"during {number}." for number in range(5)])
+    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
+    await bob.reload()
+    await expect(message(bob, "during")).to_have_count(5)
+
+
+async def test_a_reload_does_not_lose_what_waits_to_be_sent(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect_live(alice)
+    url = alice.url
+
+    server.kill()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    await say(alice, "one.")
+    await say(alice, "two.")
+    await expect(message(alice, "two.")).to_contain_text("Waiting for the connection")
+    # A page that could be reloaded without its server would need a service worker; another tab is the same to it.
+    await alice.goto("about:blank")
+    server.start()
+    await alice.goto(url)
+
+    await expect_live(alice)
+    await expect(message(alice, ".")).to_contain_text(["one.", "two."])
+    await come_back(bob)
+    await expect(message(bob, ".")).to_have_text(["one.", "two."])
+    await expect(alice.get_by_text("Waiting for the connection")).to_have_count(0)
