@@ -1,0 +1,62 @@
+"""The commands that print and end; `hubbub serve` is tried in tests/server/test_serving.py."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+from typer.testing import CliRunner
+
+from hubbub.cli import app
+from hubbub.settings import Settings
+from tests.servers import REPOSITORY
+
+runner = CliRunner()
+
+
+def test_the_schema_is_the_one_that_clients_read() -> None:
+    result = runner.invoke(app, ["schema"])
+
+    assert json.loads(result.output) == json.loads((REPOSITORY / "conformance/schema.json").read_text())
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert runner.invoke(app, ["version"]).output.strip() == version("hubbub")
+
+
+def test_all_settings_are_shown_with_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_RATE", "7.5")
+
+    rows = {row["name"]: row for row in json.loads(runner.invoke(app, ["settings", "--json"]).output)}
+
+    assert rows.keys() == Settings.model_fields.keys()
+    assert rows["rate"] == {
+        "name": "rate",
+        "environment": "HUBBUB_RATE",
+        "value": 7.5,
+        "meaning": Settings.model_fields["rate"].description,
+    }
+
+
+@pytest.mark.parametrize("form", [["settings"], ["settings", "--json"]])
+def test_secrets_are_not_shown(form: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_SECRET", "canary" * 6)
+    monkeypatch.setenv("HUBBUB_DATABASE_URL", "postgresql://hubbub:canary@localhost/hubbub")
+
+    result = runner.invoke(app, form)
+
+    assert result.exit_code == 0
+    assert "canary" not in result.output
+
+
+def test_a_wrong_setting_ends_with_status_2_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_RATE", "fast")
+
+    for command in (["settings"], ["serve"]):
+        result = runner.invoke(app, command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("hubbub: rate: ")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    assert "serve" in runner.invoke(app, []).output

@@ -1,0 +1,122 @@
+"""One server process: started, drained in stages, stopped, and started again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hubbub.errors import NotStarted
+from hubbub.node import Node
+from hubbub.settings import Settings
+from tests.hub.links import Person, turn
+
+KEY = b"k" * 32
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[Node]:
+    node = Node(Settings(), signing_key=KEY)
+    await node.start()
+    yield node
+    await node.stop()
+
+
+def leave_when_told(person: Person) -> None:
+    """Answer a close frame, as a good client does."""
+
+    def answer(code: int, reason: str) -> None:
+        person.transport.closed_with = (code, reason)
+        asyncio.get_running_loop().call_soon(person.connection.lost, 1006, "")
+
+    person.transport.close = answer  # type: ignore[method-assign]
+
+
+async def test_a_node_that_was_not_started_says_so() -> None:
+    node = Node(Settings(), signing_key=KEY)
+
+    assert not node.is_started
+    with pytest.raises(NotStarted):
+        node.require_started()
+
+
+async def test_a_node_belongs_to_its_own_event_loop(node: Node) -> None:
+    node.require_started()
+
+    def elsewhere() -> None:
+        async def ask() -> None:
+            node.require_started()
+
+        asyncio.run(ask())
+
+    with pytest.raises(NotStarted):
+        await asyncio.to_thread(elsewhere)
+
+
+async def test_everybody_is_told_and_closed_and_the_drain_ends_with_the_last_one(node: Node) -> None:
+    people = [Person(node.hub, f"guest-{number}") for number in range(120)]
+    for person in people:
+        leave_when_told(person)
+
+    async with asyncio.timeout(20):
+        await node.drain(10)
+
+    assert not node.hub.connections
+    assert all(person.transport.closed_with == (1012, "the server restarts") for person in people)
+    delays = [person.events[0]["reconnect_in"] for person in people]
+    assert len(set(delays)) > 10
+    assert min(delays) >= 500
+
+
+async def test_who_does_not_go_is_dropped_at_the_deadline(node: Node) -> None:
+    stubborn = Person(node.hub, "stubborn")
+
+    def drop() -> None:
+        stubborn.transport.aborted = True
+        stubborn.connection.lost(1006, "")
+
+    stubborn.transport.abort = drop  # type: ignore[method-assign]
+
+    async with asyncio.timeout(20):
+        await node.drain(0.1)
+
+    assert stubborn.transport.aborted
+    assert stubborn.listener.endings == [(1012, "the server restarts")]
+
+
+async def test_a_second_drain_does_nothing(node: Node) -> None:
+    await node.drain(1)
+    late = Person(node.hub, "late")
+
+    await node.drain(1)
+
+    assert late.transport.closed_with is None
+    late.connection.lost(1006, "")
+
+
+async def test_a_node_that_was_stopped_runs_again() -> None:
+    node = Node(Settings(), signing_key=KEY)
+    for _ in range(2):
+        await node.start()
+        assert node.broker.is_healthy()
+        assert not node.is_draining
+        await node.stop()
+        assert not node.is_started
+
+
+async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    node = Node(Settings(), signing_key=KEY)
+    done = asyncio.Event()
+
+    def fail() -> None:
+        raise RuntimeError("our own mistake")
+
+    task = asyncio.ensure_future(node._every(0, fail, done.set))
+    async with asyncio.timeout(20):
+        await done.wait()
+        done.clear()
+        await done.wait()
+    task.cancel()
+    await turn()
+
+    assert "our own mistake" in caplog.text
+    assert task.cancelled()

@@ -1,0 +1,99 @@
+"""Where a setting comes from, and what is said of one that is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from hubbub.errors import ConfigurationError
+from hubbub.server.configuration import load_settings
+from hubbub.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of the machine's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HUBBUB_CONFIG", raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"HUBBUB_{name.upper()}", raising=False)
+
+
+def test_the_option_wins_over_the_environment_over_the_file_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings().port is None
+    (tmp_path / "hubbub.toml").write_text("port = 1\nrate = 7.5\n")
+    assert load_settings().port == 1
+    monkeypatch.setenv("HUBBUB_PORT", "2")
+    assert load_settings().port == 2
+
+    settings = load_settings(port=3)
+
+    assert (settings.port, settings.rate) == (3, 7.5)
+
+
+def test_an_option_that_was_not_given_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_PORT", "2")
+
+    assert load_settings(port=None).port == 2
+
+
+def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text('room_default = "hall"\n')
+    monkeypatch.setenv("HUBBUB_CONFIG", str(other))
+
+    assert load_settings().room_default == "hall"
+
+
+def test_a_file_that_is_named_and_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_CONFIG", "/nowhere/hubbub.toml")
+
+    with pytest.raises(ConfigurationError, match=r"/nowhere/hubbub\.toml, which is not a file"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "70000"), ("RATE", "0"), ("GUESTS", "maybe"), ("BURST", "many"), ("SECRET", "short"), ("LINGER", "-1")],
+)
+def test_a_wrong_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"HUBBUB_{name}", value)
+
+    with pytest.raises(ConfigurationError, match=f"^{name.lower()}: "):
+        load_settings()
+
+
+def test_a_setting_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text("prot = 8000\n")
+
+    with pytest.raises(ConfigurationError, match="prot: there is no such setting"):
+        load_settings()
+
+
+def test_a_file_that_is_no_toml_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text("port 8000")
+
+    with pytest.raises(ConfigurationError, match=r"hubbub\.toml is not TOML"):
+        load_settings()
+
+
+def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBBUB_SECRET", "canary")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert "canary" not in str(caught.value)
+
+
+def test_a_secret_does_not_show_in_what_is_printed() -> None:
+    settings = load_settings(secret="canary" * 6)
+
+    assert "canary" not in repr(settings)
+    assert "canary" not in str(settings.model_dump_json())
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_means(name: str) -> None:
+    assert Settings.model_fields[name].description
