@@ -41,8 +41,7 @@ async def test_the_same_key_on_two_connections_at_the_same_instant_is_one_messag
             await also_alice.join("hall")
 
             command = {"type": "message", "room": "hall", "text": "hello", "key": KEY}
-            answers = await asyncio.gather(alice.ask(command), also_alice.ask(command))
-            answers.append(await alice.ask(command))
+            answers = [*await asyncio.gather(alice.ask(command), also_alice.ask(command)), await alice.ask(command)]
 
             assert {(answer["type"], answer["seq"], answer["rev"]) for answer in answers} == {("ack", 1, 1)}
             page = await alice.ask({"type": "history", "room": "hall"})

@@ -16,11 +16,12 @@ class Proxy:
     """
 
     def __init__(self, port: int, allowance: Callable[[], int | None] = lambda: None) -> None:
-        self._server_port = port
+        self.server_port = port
         self.allowance = allowance
         self.cuts = 0
         self.passed = 0
         """Bytes, of all connections."""
+        self._accepts = True
         self._lets_through = asyncio.Event()
         self._lets_through.set()
         self._links: set[_Link] = set()
@@ -37,6 +38,14 @@ class Proxy:
 
     def let_answers_through(self) -> None:
         self._lets_through.set()
+
+    def refuse(self) -> None:
+        """Break all connections, and refuse new ones until `accept`."""
+        self._accepts = False
+        self.cut()
+
+    def accept(self) -> None:
+        self._accepts = True
 
     def cut(self) -> None:
         """Break all connections, without a word to either side."""
@@ -56,8 +65,11 @@ class Proxy:
         await self._server.wait_closed()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._accepts:
+            writer.transport.abort()
+            return
         try:
-            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
         except OSError:
             writer.transport.abort()
             return
