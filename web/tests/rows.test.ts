@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { arrange } from '../src/models/rows';
-import type { Said } from '../src/models/lines';
+import type { Line, Said } from '../src/models/lines';
 
 const NOON = new Date(2026, 10, 20, 12).getTime();
 const MINUTE = 60_000;
@@ -22,29 +22,34 @@ function said(text: string, at: number, user = 'bob'): Said {
   };
 }
 
-const shape = (...lines: Said[]) =>
-  arrange(lines).map((row) => (row.kind === 'talk' ? row.messages.map(({ text }) => text) : row.kind));
+/** What opens a talk has a star before it, what closes it one behind. */
+const shape = (...lines: Line[]) =>
+  arrange(lines).map((row) =>
+    row.kind === 'message' ? `${row.opens ? '*' : ''}${row.message.text}${row.closes ? '*' : ''}` : row.kind,
+  );
 
 describe('arrange', () => {
   it('gathers what one person says without a pause', () => {
-    const lines = [said('a', NOON), said('b', NOON + MINUTE), said('c', NOON + 2 * MINUTE, 'alice')];
-    expect(shape(...lines)).toEqual(['day', ['a', 'b'], ['c']]);
+    const lines = [said('a', NOON), said('b', NOON), said('c', NOON + MINUTE), said('d', NOON + 2 * MINUTE, 'alice')];
+    expect(shape(...lines)).toEqual(['day', '*a', 'b', 'c*', '*d*']);
   });
 
   it('names the person again after a pause', () => {
-    expect(shape(said('a', NOON), said('b', NOON + 5 * MINUTE))).toEqual(['day', ['a'], ['b']]);
+    expect(shape(said('a', NOON), said('b', NOON + 5 * MINUTE))).toEqual(['day', '*a*', '*b*']);
   });
 
   it('begins each day with its name', () => {
-    expect(shape(said('a', NOON), said('b', NOON + 13 * 60 * MINUTE))).toEqual(['day', ['a'], 'day', ['b']]);
+    expect(shape(said('a', NOON), said('b', NOON + 13 * 60 * MINUTE))).toEqual(['day', '*a*', 'day', '*b*']);
   });
 
   it('lets others come between', () => {
-    const rows = arrange([
-      said('a', NOON),
-      { kind: 'moved', id: 'm', at: NOON, came: ['carol'], went: [] },
-      said('b', NOON),
-    ]);
-    expect(rows.map(({ kind }) => kind)).toEqual(['day', 'talk', 'moved', 'talk']);
+    const moved: Line = { kind: 'moved', id: 'm', at: NOON, came: ['carol'], went: [] };
+    expect(shape(said('a', NOON), moved, said('b', NOON))).toEqual(['day', '*a*', 'moved', '*b*']);
+  });
+
+  it('keeps every message in its row when others come above it', () => {
+    const [first, second] = [said('a', NOON), said('b', NOON)];
+    const ids = (...lines: Said[]) => arrange(lines).map(({ id }) => id);
+    expect(ids(first, second)).toEqual(expect.arrayContaining(ids(second).slice(1)));
   });
 });

@@ -1,4 +1,4 @@
-/** How lines stand on the page: under days, and gathered where one person goes on talking. */
+/** How lines stand on the page: under days, and closer together where one person goes on talking. */
 import type { Announced, Line, Missed, Moved, Said } from './lines';
 
 export interface Day {
@@ -7,21 +7,22 @@ export interface Day {
   at: number;
 }
 
-export interface Talk {
-  kind: 'talk';
+export interface Message {
+  kind: 'message';
   id: string;
-  user: string;
-  name: string;
-  isMine: boolean;
-  at: number;
-  messages: Said[];
+  message: Said;
+  /** The first that its person says here without a pause: worth a name, a face and a time. */
+  opens: boolean;
+  /** The last of these. */
+  closes: boolean;
 }
 
-export type Row = Day | Talk | Announced | Moved | Missed;
+export type Row = Day | Message | Announced | Moved | Missed;
 
 /** After this much silence, a name and a time are worth repeating. */
 const PAUSE = 5 * 60_000;
 
+/** Each message is a row of its own, whatever it stands beside: so none is built anew when older ones come above it. */
 export function arrange(lines: readonly Line[]): Row[] {
   const rows: Row[] = [];
   let day = '';
@@ -31,21 +32,19 @@ export function arrange(lines: readonly Line[]): Row[] {
       day = itsDay;
       rows.push({ kind: 'day', id: `day of ${line.id}`, at: line.at });
     }
-    const last = rows.at(-1);
-    if (line.kind !== 'said') {
-      rows.push(line);
-    } else if (last?.kind === 'talk' && continues(last, line)) {
-      last.messages.push(line);
-    } else {
-      const { id, user, name, isMine, at } = line;
-      rows.push({ kind: 'talk', id: `talk from ${id}`, user, name, isMine, at, messages: [line] });
-    }
+    if (line.kind === 'said') rows.push(following(rows.at(-1), line));
+    else rows.push(line);
   }
   return rows;
 }
 
-function continues(talk: Talk, line: Said): boolean {
-  const previous = talk.messages.at(-1)?.at ?? talk.at;
-  const isSamePerson = talk.isMine ? line.isMine : talk.user === line.user && talk.name === line.name;
-  return isSamePerson && line.at - previous < PAUSE;
+function following(last: Row | undefined, message: Said): Message {
+  const opens = last?.kind !== 'message' || !continues(last.message, message);
+  if (!opens) last.closes = false;
+  return { kind: 'message', id: message.id, message, opens, closes: true };
+}
+
+function continues(last: Said, next: Said): boolean {
+  const isSamePerson = last.isMine ? next.isMine : last.user === next.user && last.name === next.name;
+  return isSamePerson && next.at - last.at < PAUSE;
 }

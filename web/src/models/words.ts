@@ -29,7 +29,7 @@ export function pinnedWords(count: number): string {
 export function reactionWords(emoji: string, names: readonly string[], count: number): string {
   const others = count - names.length;
   const rest = others > 0 ? [`${number.format(others)} ${others === 1 ? 'other' : 'others'}`] : [];
-  return `${emoji} by ${list.format([...names, ...rest])}`;
+  return `${emoji} ${number.format(count)}, by ${list.format([...names, ...rest])}`;
 }
 
 function someOf(names: readonly string[]): string {
