@@ -141,8 +141,8 @@ def limit_unsent(transport: asyncio.Transport) -> None:
 class MessageTransport:
     """A connection over plain ASGI messages: on any server, and under Starlette's TestClient.
 
-    It has the same high-water mark, but costs a task for each connection, and cannot drop a link that does not take
-    what was handed to the server already.
+    It has the same high-water mark, but costs a task for each connection. What becomes of a link that does not take
+    what was handed over already is the server's decision.
     """
 
     hears_pongs = False
@@ -155,7 +155,7 @@ class MessageTransport:
         self._queue: deque[list[str | bytes]] = deque()
         self._size = 0
         self._close: tuple[int, str] | None = None
-        self._aborted = False
+        self._scope = anyio.CancelScope()
         self._work = asyncio.Event()
         self._readable = asyncio.Event()
         self._readable.set()
@@ -165,7 +165,7 @@ class MessageTransport:
         return self._size
 
     def write(self, chunk: list[str | bytes]) -> None:
-        if self._close is not None or self._aborted:
+        if self._close is not None or self._scope.cancel_called:
             return
         self._queue.append(chunk)
         self._size += sum(map(len, chunk))
@@ -178,8 +178,8 @@ class MessageTransport:
         self._work.set()
 
     def abort(self) -> None:
-        self._aborted = True
-        self._work.set()
+        # The writer may wait for ever for a client that takes nothing.
+        self._scope.cancel()
 
     def pause_reading(self) -> None:
         self._readable.clear()
@@ -190,10 +190,11 @@ class MessageTransport:
     async def run(self) -> None:
         """Serve the connection until it ends, from either side."""
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._write, group.cancel_scope)
-                await self._read()
-                group.cancel_scope.cancel()
+            with self._scope:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._write)
+                    await self._read()
+                    self._scope.cancel()
         finally:
             self._connection.lost(CloseCode.ABNORMAL_CLOSURE, "")
 
@@ -214,21 +215,20 @@ class MessageTransport:
                 continue
             self._connection.received([Received(Opcode.TEXT if text is not None else Opcode.BINARY, payload)])
 
-    async def _write(self, scope: anyio.CancelScope) -> None:
+    async def _write(self) -> None:
         try:
-            while self._close is None and not self._aborted:
+            while self._close is None:
                 await self._work.wait()
                 self._work.clear()
                 await self._write_queue()
-            if self._close is not None and not self._aborted:
-                code, reason = self._close
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            code, reason = self._close
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except OSError:
             pass  # the client is gone
-        scope.cancel()
+        self._scope.cancel()
 
     async def _write_queue(self) -> None:
-        while self._queue and not self._aborted:
+        while self._queue:
             for payload in self._queue.popleft():
                 await self._send(_message(payload))
                 self._size -= len(payload)
