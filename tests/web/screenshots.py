@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from tests.conftest import BROWSER_OPTIONS
 from tests.servers import REPOSITORY, find_program, hubbub_server
+from tests.web.pages import act, message, say
 
 IMAGES = REPOSITORY / "docs/images"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
@@ -22,12 +23,16 @@ CONVERSATION = (
     ("Ada King", "Good morning! The release candidate is on staging: https://staging.example.com"),
     ("Mehmet", "Already looking. The new search is a joy."),
     ("sam", "I went through the whole list last night, and every box is ticked."),
-    ("sam", "My notes are in the wiki."),
     ("Priya", "Lovely. Then only three things are left:\n1. the release notes\n2. a screenshot\n3. cake"),
     ("Ada King", "@sam can you take the screenshot?"),
     ("sam", "On it. Light or dark?"),
-    ("Zoë", "Both, of course!"),
+    ("Mehmet", "Both, of course!"),
 )
+
+REACTIONS = {
+    "I went through the whole list last night, and every box is ticked.": (("Ada King", "party"), ("Priya", "party")),
+    "On it. Light or dark?": (("Mehmet", "eyes"),),
+}
 
 
 async def main() -> None:
@@ -65,6 +70,12 @@ async def converse(pages: dict[str, Page]) -> None:
     for name, text in CONVERSATION:
         await say(pages[name], text)
         await sam.get_by_role("log").get_by_text(text.splitlines()[0][:12]).last.wait_for()
+        if text in REACTIONS:
+            await react(pages, text)
+    await act(pages["Zoë"], "three things", "Reply")
+    await say(pages["Zoë"], "I'll bring the cake!")
+    await act(pages["Priya"], "three things", "Pin")
+    await sam.get_by_title("To the pinned message").wait_for()
     for name, room, text in (("Mehmet", "releases", "0.1.0 is tagged."), ("Priya", "kitchen", "@sam cake at four")):
         await pages[name].get_by_label("Join or create a room").fill(room)
         await pages[name].keyboard.press("Enter")
@@ -74,9 +85,12 @@ async def converse(pages: dict[str, Page]) -> None:
     await sam.get_by_text("Ada King is typing").wait_for()
 
 
-async def say(page: Page, text: str) -> None:
-    await page.get_by_label("Message in").fill(text)
-    await page.get_by_role("button", name="Send").click()
+async def react(pages: dict[str, Page], text: str) -> None:
+    for name, emoji in REACTIONS[text]:
+        await act(pages[name], text, "React")
+        await pages[name].get_by_role("button", name=emoji).click()
+        await pages[name].mouse.move(0, 0)
+    await message(pages["sam"], text).get_by_role("list", name="Reactions").wait_for()
 
 
 if __name__ == "__main__":
