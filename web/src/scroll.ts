@@ -7,8 +7,8 @@ const SOON = 1.5;
 
 interface Mark {
   line: string;
-  /** From the view's top edge to the line's. */
-  top: number;
+  /** From the view's top edge to the line's lower one: a line gains and loses its name above, not what is below. */
+  bottom: number;
 }
 
 export class Scroll {
@@ -42,7 +42,7 @@ export class Scroll {
     const isHeld = this.#mark !== null && !(follows && this.isAtEnd);
     const line = isHeld && this.#mark !== null ? this.#find(this.#mark.line) : null;
     if (line === null || this.#mark === null) this.toEnd();
-    else this.#view.scrollTop += this.#topOf(line) - this.#mark.top;
+    else this.#view.scrollTop += this.#bottomOf(line) - this.#mark.bottom;
   }
 
   toEnd(): void {
@@ -78,15 +78,15 @@ export class Scroll {
     while (low < high) {
       const middle = (low + high) >> 1;
       const line = lines[middle];
-      if (line !== undefined && this.#topOf(line) + line.offsetHeight <= 0) low = middle + 1;
+      if (line !== undefined && this.#bottomOf(line) <= 0) low = middle + 1;
       else high = middle;
     }
     const first = lines[low];
     const id = first?.dataset['line'];
-    return first === undefined || id === undefined ? null : { line: id, top: this.#topOf(first) };
+    return first === undefined || id === undefined ? null : { line: id, bottom: this.#bottomOf(first) };
   }
 
-  #topOf(line: HTMLElement): number {
-    return line.getBoundingClientRect().top - this.#view.getBoundingClientRect().top;
+  #bottomOf(line: HTMLElement): number {
+    return line.getBoundingClientRect().bottom - this.#view.getBoundingClientRect().top;
   }
 }
