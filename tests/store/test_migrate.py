@@ -15,6 +15,7 @@ from hubbub.store.base import Engine
 from hubbub.store.migrations import HEAD
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from tests.store.write_schema import migrated, schema_of
 
 NEXT_STEP = """
 from alembic import op
@@ -121,3 +122,10 @@ def test_a_database_of_a_newer_version_is_not_touched(
         empty_engine.prepare()
 
     assert version_of(empty_engine) == "9999"
+
+
+def test_a_new_sqlite_file_has_the_schema_that_the_migrations_make(tmp_path: Path) -> None:
+    engine = SQLite(tmp_path / "new")
+    open_and_close(engine)
+
+    assert schema_of(engine.path) == schema_of(migrated(tmp_path / "migrated.db"))

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from hubbub.accounts.policies import Action
 from hubbub.errors import Forbidden, RequestError
 from hubbub.server.statuses import error_response
+from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import History, invalid_fields
 from hubbub.wire.events import HistoryPage
+from hubbub.wire.publication import encode_event
 
 if TYPE_CHECKING:
     from hubbub.server.hubbub import Hubbub
@@ -46,7 +48,7 @@ def add_rest(router: APIRouter, hub: Hubbub) -> None:
             page = await hub.node.catching_up.history(query)
         except RequestError as error:
             return error_response(error)
-        return JSONResponse(page.model_dump(mode="json", exclude_none=True))
+        return Response(encode_event(JSON_CODEC, page), media_type="application/json")
 
 
 def _query(room: str, place: Place) -> History:

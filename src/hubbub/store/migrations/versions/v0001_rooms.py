@@ -47,9 +47,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "messages",
-        sa.Column("id", NUMBER, primary_key=True),
-        sa.Column("room_id", sa.BigInteger, sa.ForeignKey("rooms.id"), nullable=False),
-        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("room_id", sa.BigInteger, sa.ForeignKey("rooms.id"), primary_key=True),
+        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("rev", sa.BigInteger, nullable=False, comment="the room's rev at this row's latest change"),
         sa.Column("first_rev", sa.BigInteger, nullable=False, comment="the room's rev when it was sent"),
         sa.Column("user_id", sa.BigInteger, sa.ForeignKey("users.id"), nullable=False),
@@ -64,8 +63,9 @@ def upgrade() -> None:
         sa.Column("deleted", sa.BigInteger),
         sa.Column("pinned", sa.BigInteger),
         sa.Column("reactions", sa.Text, comment="as the wire has them; the table of that name says who exactly"),
-        sa.UniqueConstraint("room_id", "seq"),
         sa.UniqueConstraint("room_id", "rev"),
+        # A room's messages stand together, whenever they were sent: a page of them is a few pages of the file.
+        sqlite_with_rowid=False,
     )
     keyed, pinned = sa.text("key IS NOT NULL"), sa.text("pinned IS NOT NULL")
     op.create_index(
