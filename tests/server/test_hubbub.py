@@ -131,7 +131,9 @@ async def test_what_the_login_returns_is_the_user(account: Any, key: str, name: 
     assert "secret" not in welcome
 
 
-@pytest.mark.parametrize("account", [True, {}, {"id": "no key"}, object(), ["alice"]], ids=["bool", "empty", "bad key", "object", "list"])
+@pytest.mark.parametrize(
+    "account", [True, {}, {"id": "no key"}, object(), ["alice"]], ids=["bool", "empty", "bad key", "object", "list"]
+)
 async def test_a_login_that_returns_no_user_is_an_error_of_the_application(
     account: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -118,38 +118,26 @@ def test_a_data_directory_that_cannot_be_written_ends_the_start_with_a_word_on_w
     assert "Traceback" not in result.stderr
 
 
-def test_it_says_where_it_is_and_where_its_data_is(serve: ServerFactory) -> None:
+def test_it_says_where_it_is_and_answers_on_both_loopbacks(serve: ServerFactory) -> None:
     server = serve()
 
     assert f"Hubbub is at http://localhost:{server.port}/" in server.log
     assert str(server.folder / "hubbub-data") in server.log
-
-
-def test_the_page_s_port_answers_on_both_loopbacks(serve: ServerFactory) -> None:
-    server = serve()
-
     for host in ("127.0.0.1", "[::1]", "localhost"):
         assert httpx.get(f"http://{host}:{server.port}/health/ready", trust_env=False).json() == {"status": "ok"}
 
 
-def test_the_secret_is_only_the_owner_s_to_read_and_outlives_a_restart(serve: ServerFactory) -> None:
+async def test_the_secret_is_only_the_owner_s_and_a_guest_comes_back_after_a_restart(serve: ServerFactory) -> None:
     server = serve()
     file = server.folder / "hubbub-data/secret"
-
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     secret = file.read_text()
-    server.stop()
-    server.start()
-    assert file.read_text() == secret
-
-
-async def test_a_guest_comes_back_after_a_restart(serve: ServerFactory) -> None:
-    server = serve()
     async with person(server, "Zoë") as zoe:
         welcome = zoe.seen[0]
-    server.stop()
-    server.start()
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
 
+    assert file.read_text() == secret
     async with person(server, secret=welcome["secret"], username="Zoë") as again:
         assert again.key == welcome["user"]
 
