@@ -330,7 +330,7 @@ async def test_pinned_messages_are_found(log: RoomLog, messages: list[int]) -> N
     await asyncio.gather(log.pin(BOB, ROOM, 1), log.pin(BOB, ROOM, 3), log.pin(BOB, ROOM, 2))
     await log.pin(ALICE, ROOM, 2, on=False)
 
-    assert [message.seq for message in (await log.pinned(ROOM)).messages] == [3, 1]
+    assert [message.seq for message in (await log.pinned(ROOM)).messages] == [1, 3]
 
 
 async def test_changes_of_one_batch_are_done_in_the_order_in_which_they_came(log: RoomLog, messages: list[int]) -> None:

@@ -133,6 +133,22 @@ async def test_history_goes_page_by_page_in_both_directions_and_around(chat: Web
         assert await page(ann, around=5) == ([4, 5, 6], True)
 
 
+async def test_what_is_pinned_can_be_asked_for(chat: WebServer) -> None:
+    async with person(chat, "ann-16") as ann, httpx2.AsyncClient(base_url=chat.url) as http:
+        await ann.join("durable-16")
+        for number in range(1, 6):
+            await ann.say("durable-16", f"m{number}")
+        for seq in (4, 2, 5):
+            await ann.ask({"type": "pin", "room": "durable-16", "seq": seq})
+        await ann.ask({"type": "pin", "room": "durable-16", "seq": 5, "on": False})
+
+        pinned = await ann.ask({"type": "history", "room": "durable-16", "pinned": True})
+        by_rest = await http.get("/api/v1/rooms/durable-16/messages", params={"pinned": "true"})
+
+    assert [row["seq"] for row in pinned["messages"]] == [2, 4]
+    assert [row["seq"] for row in by_rest.json()["messages"]] == [2, 4]
+
+
 async def test_an_edit_while_history_is_read_is_not_undone_by_the_page(chat: WebServer) -> None:
     async with person(chat, "ann-9") as ann, person(chat, "ben-9") as ben:
         await ann.join("durable-9")

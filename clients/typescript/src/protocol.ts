@@ -4,7 +4,7 @@
  */
 
 export type Command =
-  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Read | Typing | Follow | Unfollow | Ping | Pong;
+  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Typing | Follow | Unfollow | Ping | Pong;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -172,7 +172,7 @@ export interface Leave {
   room: string;
 }
 /**
- * A page of messages: before, after or around a `seq`; without any, the latest. Answered by `history`.
+ * A page of messages: before, after or around a `seq`, or the pinned ones; else the latest. Answered by `history`.
  */
 export interface History {
   type: 'history';
@@ -181,16 +181,8 @@ export interface History {
   before?: number;
   after?: number;
   around?: number;
+  pinned?: boolean;
   limit?: number;
-}
-/**
- * I have read up to here. Answered by `ack` with the pointer's place: it only ever rises.
- */
-export interface Read {
-  type: 'read';
-  id?: string;
-  room: string;
-  seq: number;
 }
 /**
  * This user began (or ended) typing in a room. Expires by itself after 6 s. Not answered without an `id`.

@@ -74,9 +74,12 @@ class CatchingUp:
         log = self._log_of(command.room)
         if log is None:
             return HistoryPage(room=command.room, rev=0, users=[], messages=[], more=False)
-        page = await log.history(
-            command.room, before=command.before, after=command.after, around=command.around, limit=command.limit
-        )
+        if command.pinned:
+            page = await log.pinned(command.room, command.limit)
+        else:
+            page = await log.history(
+                command.room, before=command.before, after=command.after, around=command.around, limit=command.limit
+            )
         messages = newest(page.messages) if command.after is None else oldest(page.messages)
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)

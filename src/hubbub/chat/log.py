@@ -173,7 +173,7 @@ class RoomLog:
         return await self.latest(room, limit)
 
     async def pinned(self, room: str, limit: int = PINNED) -> Page:
-        """The pinned messages, the newest first."""
+        """The newest of the pinned messages, by seq."""
         return await self._read(log_pages.read_pinned, room, limit)
 
     async def recover(

@@ -117,9 +117,10 @@ def read_around(transaction: Transaction, room: str, seq: int, limit: int) -> Pa
 
 
 def read_pinned(transaction: Transaction, room: str, limit: int) -> Page:
-    """The pinned messages, the newest first."""
+    """The newest of the pinned messages, by seq."""
     (head,) = read_heads(transaction, [room])
-    return _page(head, _rows(transaction, sql.PINNED, head, limit + 1), limit)
+    rows = _rows(transaction, sql.PINNED, head, limit + 1)
+    return _page(head, rows[:limit][::-1], limit, more=len(rows) > limit)
 
 
 def _before(transaction: Transaction, head: Head, seq: int, limit: int) -> Page:

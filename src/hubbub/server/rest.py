@@ -26,6 +26,7 @@ class Place(BaseModel):
     before: str | None = None
     after: str | None = None
     around: str | None = None
+    pinned: str | None = None
     limit: str | None = None
 
 

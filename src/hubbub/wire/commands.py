@@ -108,28 +108,21 @@ class Pin(Command):
 
 
 class History(Command):
-    """A page of messages: before, after or around a `seq`; without any, the latest. Answered by `history`."""
+    """A page of messages: before, after or around a `seq`, or the pinned ones; else the latest. Answered by `history`."""
 
     type: Literal["history"] = "history"
     room: Key
     before: Seq | None = None
     after: int | None = Field(None, ge=0, le=2**53 - 1)
     around: Seq | None = None
+    pinned: bool = False
     limit: int = Field(50, ge=1, le=PAGE)
 
     @model_validator(mode="after")
     def _one_direction(self) -> History:
-        if sum(place is not None for place in (self.before, self.after, self.around)) > 1:
-            raise ValueError("give one of `before`, `after` and `around`")
+        if sum(place is not None for place in (self.before, self.after, self.around, self.pinned or None)) > 1:
+            raise ValueError("give one of `before`, `after`, `around` and `pinned`")
         return self
-
-
-class Read(Command):
-    """I have read up to here. Answered by `ack` with the pointer's place: it only ever rises."""
-
-    type: Literal["read"] = "read"
-    room: Key
-    seq: Seq
 
 
 class RoomPosition(BaseModel):
@@ -215,7 +208,6 @@ BUILT_IN: tuple[type[Command], ...] = (
     Join,
     Leave,
     History,
-    Read,
     Typing,
     Follow,
     Unfollow,
