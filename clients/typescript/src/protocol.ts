@@ -172,7 +172,7 @@ export interface Leave {
   room: string;
 }
 /**
- * A page of messages: before, after or around a `seq`, or the pinned ones; else the latest. Answered by `history`.
+ * A page of messages: before, after or around a `seq`, the pinned ones, or the latest. Answered by `history`.
  */
 export interface History {
   type: 'history';

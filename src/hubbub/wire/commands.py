@@ -108,7 +108,7 @@ class Pin(Command):
 
 
 class History(Command):
-    """A page of messages: before, after or around a `seq`, or the pinned ones; else the latest. Answered by `history`."""
+    """A page of messages: before, after or around a `seq`, the pinned ones, or the latest. Answered by `history`."""
 
     type: Literal["history"] = "history"
     room: Key

@@ -90,5 +90,5 @@ CommandId = Annotated[str, Field(min_length=1, max_length=64)]
 """A client's own name for a command; its one answer carries it."""
 
 IdempotencyKey = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[!-~]+$")]
-"""At least 64 random bits in visible ASCII, chosen by the sender; a repeat with the same key is the same message. One that
-begins with the time keeps the database's index of keys compact."""
+"""At least 64 random bits in visible ASCII, chosen by the sender; a repeat with the same key is the same message. Keys
+that begin with the time keep the database's index of them compact."""
