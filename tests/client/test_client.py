@@ -5,6 +5,7 @@ Nothing here waits for a time: the tests wait for events, and a deadline bounds 
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 from uuid import uuid4
@@ -12,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from hubbub.client import Client, Ended, Room, State, Undelivered
+from hubbub.client.client import new_key
 from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, Unauthenticated
 from hubbub.wire.commands import Ping
 from hubbub.wire.events import Event, Joined, MessageEvent, PongEvent, TypingEvent
@@ -232,10 +234,19 @@ async def test_a_name_in_use_is_raised(town: WebServer, place: str) -> None:
                 pass
 
 
+async def test_the_keys_of_messages_differ_and_begin_with_the_time() -> None:
+    before = time.time_ns() // 1_000_000
+    keys = [new_key() for _ in range(1000)]
+    after = time.time_ns() // 1_000_000
+
+    assert len(set(keys)) == 1000
+    assert all(before <= int(key[:-16], 16) <= after for key in keys)
+
+
 @pytest.mark.parametrize(
     ("do", "refusal"),
     [
-        (lambda room: room.send("one", key="a key of ours"), Conflict),
+        (lambda room: room.send("one", key="a-key-of-ours"), Conflict),
         (lambda room: room.send("", reply_to=99), NotFound),
         (lambda room: room.edit(99, "?"), NotFound),
         (lambda room: room.delete(2), Forbidden),
@@ -250,7 +261,7 @@ async def test_a_refused_command_is_raised_and_the_connection_lives(
 ) -> None:
     async with client(town, "alice") as alice, client(town, "bob") as bob:
         hall = await alice.join(place)
-        await hall.send("another", key="a key of ours")
+        await hall.send("another", key="a-key-of-ours")
         await (await bob.join(place)).send("not yours")
 
         with pytest.raises(refusal):

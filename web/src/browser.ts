@@ -31,12 +31,6 @@ export function socketAddress(): URL {
   return address;
 }
 
-/** At least 64 random bits, as an idempotency key needs. `randomUUID` exists on secure origins only. */
-export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 async function probe(address: string): Promise<Probe> {
   const answer = await fetch(address.replace(/^ws/, 'http'), {
     cache: 'no-store',

@@ -40,7 +40,6 @@ M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Reply)
 
 UNREAD_EVENTS = 10_000
-KEY_BYTES = 12
 MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses of a handshake after which a later one may be accepted."""
 CODES = {
@@ -370,9 +369,8 @@ class Room:
         `key` makes a repeat of the call the same message, also in another process. Raises `Conflict` if it was used
         for another content.
         """
-        key = key or secrets.token_urlsafe(KEY_BYTES)
         return await self._client.ask(
-            made(SendMessage, room=self.key, text=text, key=key, reply_to=reply_to, data=data), Ack
+            made(SendMessage, room=self.key, text=text, key=key or new_key(), reply_to=reply_to, data=data), Ack
         )
 
     async def edit(self, seq: int, text: str) -> Ack:
@@ -411,6 +409,11 @@ class Room:
     def leave(self) -> None:
         """Follow the room no longer."""
         self._client.leave(self.key)
+
+
+def new_key() -> str:
+    """An idempotency key: 64 random bits, after the time, so that the server's index of keys grows at its end only."""
+    return f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(8)}"
 
 
 def made(model: type[M], **fields: Any) -> M:
