@@ -207,7 +207,7 @@ async def test_on_a_phone_rooms_and_people_are_in_drawers(enter: Enter) -> None:
     await alice.keyboard.press("Escape")
 
     await expect(alice.get_by_role("dialog")).to_be_hidden()
-    assert await alice.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await alice.evaluate("document.documentElement.scrollWidth <= visualViewport.width")
 
 
 async def test_it_is_light_or_dark_as_the_device_or_its_reader_wants(enter: Enter) -> None:

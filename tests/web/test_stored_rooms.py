@@ -256,7 +256,16 @@ async def test_a_message_can_be_acted_on_by_touch(enter: Enter) -> None:
     await alice.get_by_role("button", name="heart").tap()
 
     await expect(bob.get_by_role("button", name="\N{HEAVY BLACK HEART}\ufe0f 1, by alice")).to_be_visible()
-    assert await alice.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await alice.evaluate("document.documentElement.scrollWidth <= visualViewport.width")
+
+
+async def test_a_long_pinned_message_fits_a_phone(enter: Enter) -> None:
+    alice, bob = await enter("alice", **PHONE), await enter("bob")
+    await say(bob, "long " * 40)
+    await act(bob, "long", "Pin")
+
+    await expect(alice.get_by_title("To the pinned message")).to_be_visible()
+    assert await alice.evaluate("document.documentElement.scrollWidth <= visualViewport.width")
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
