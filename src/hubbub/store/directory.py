@@ -50,8 +50,7 @@ class DirectoryLock:
             os.close(descriptor)
             raise ConfigurationError(
                 f"another Hubbub{f' (process {holder})' if holder else ''} uses {self._data_dir.absolute()}: "
-                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR. "
-                "Several servers on the same rooms need PostgreSQL (HUBBUB_DATABASE_URL)"
+                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
