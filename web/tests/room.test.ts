@@ -303,4 +303,48 @@ describe('pins', () => {
     await settled();
     expect(room.pins.list.map(({ seq }) => seq)).toEqual([3, 1]);
   });
+
+  it('are asked for once where somebody looks, however old they are', async () => {
+    expect(ofType('history')).toEqual([]);
+    room.lookAt();
+    expect(ofType('history')).toMatchObject([{ room: 'general', pinned: true }]);
+    wires.last.arrives(page([stored(1, { pinned: true }), stored(3, { pinned: true })], false));
+    await settled();
+    expect(room.pins.list.map(({ seq }) => seq)).toEqual([3, 1]);
+    room.lookAt();
+    wires.last.arrives({ ...joined, rev: 3, since: 3, floor: 0, recovered: true, messages: [] });
+    expect(ofType('history')).toHaveLength(1);
+    wires.last.arrives({ ...joined, seq: 3, rev: 3, floor: 0, messages: [] });
+    expect(room.pins.list).toEqual([]);
+    expect(ofType('history')).toHaveLength(2);
+  });
+
+  it('are as the events have left them that overtook their page', async () => {
+    room.lookAt();
+    const asked = lastId();
+    wires.last.arrives({ ...change, seq: 1, rev: 4, pinned: false });
+    wires.last.arrives({ ...change, seq: 2, rev: 5, text: 'changed', edited: welcome.ts });
+    const pinned = [1, 2, 3].map((seq) => stored(seq, { pinned: true }));
+    wires.last.arrives({ ...page(pinned, false), id: asked, rev: 3 } as Event);
+    await settled();
+    expect(room.pins.list.map(({ text }) => text)).toEqual(['no 3', 'changed']);
+  });
+
+  it('are not taken back by events that their page has overtaken', async () => {
+    room.lookAt();
+    wires.last.arrives(page([stored(1, { rev: 5, text: 'newer', pinned: true })], false));
+    await settled();
+    wires.last.arrives({ ...change, seq: 1, rev: 4, text: 'older', edited: welcome.ts });
+    expect(room.pins.list).toMatchObject([{ seq: 3 }, { seq: 1, text: 'newer' }]);
+  });
+
+  it('are asked for again where the connection went before they came', async () => {
+    room.lookAt();
+    wires.last.breaks();
+    await settled();
+    client.connection.networkUp();
+    wires.last.arrives(welcome);
+    wires.last.arrives({ ...joined, rev: 3, since: 3, floor: 0, recovered: true, messages: [] });
+    expect(ofType('history')).toMatchObject([{ pinned: true }]);
+  });
 });

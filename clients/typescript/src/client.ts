@@ -19,11 +19,12 @@ export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'netw
   onFailed?: OutboxOptions['onFailed'];
 }
 
-/** Before, after or around a `seq`; with none of them, the latest. */
+/** Before, after or around a `seq`, or those that are pinned; with none of them, the latest. */
 export interface Place {
   before?: number;
   after?: number;
   around?: number;
+  pinned?: true;
   limit?: number;
 }
 

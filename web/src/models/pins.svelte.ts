@@ -1,6 +1,6 @@
 /** What is pinned in a room, whether or not it is among the lines that are shown. */
 import { SvelteMap } from 'svelte/reactivity';
-import type { ChangedEvent, MessageEvent } from 'hubbub-client';
+import type { ChangedEvent, HistoryPage, MessageEvent, Place } from 'hubbub-client';
 
 export interface Pinned {
   seq: number;
@@ -10,41 +10,90 @@ export interface Pinned {
   text: string;
 }
 
+type Change = MessageEvent | ChangedEvent;
+
+export interface PinsOptions {
+  history: (place: Place) => Promise<HistoryPage>;
+  /** A message that is here anyway. */
+  find: (seq: number) => Omit<Pinned, 'rev'> | undefined;
+}
+
+/** A room with more pins than this shows the newest ones. */
+const KEPT = 100;
+
 export class Pins {
+  readonly #options: PinsOptions;
   #bySeq = new SvelteMap<number, Pinned>();
-  /** Asked for rows that were pinned out of sight. */
-  readonly #fetch: (seq: number) => void;
+  /** For each page that is asked for, what has changed since: the page may be older than that. */
+  readonly #awaited = new Set<Change[]>();
+  /** All pins were asked for, and whatever was asked for has come or is on its way. */
+  #isComplete = false;
 
   readonly list: readonly Pinned[] = $derived([...this.#bySeq.values()].sort((a, b) => b.seq - a.seq));
 
-  constructor(fetch: (seq: number) => void) {
-    this.#fetch = fetch;
+  constructor(options: PinsOptions) {
+    this.#options = options;
   }
 
   startOver(): void {
     this.#bySeq.clear();
+    this.#awaited.clear();
+    this.#isComplete = false;
   }
 
-  saw({ seq, rev, user, name, text, pinned }: MessageEvent): void {
+  /** Asks for the pins that lie outside the lines at hand, if they aren't known. */
+  async complete(): Promise<void> {
+    if (this.#isComplete) return;
+    this.#isComplete = true;
+    await this.#load({ pinned: true, limit: KEPT });
+  }
+
+  follow(change: Change): void {
+    for (const changes of this.#awaited) changes.push(change);
+    this.#apply(change);
+  }
+
+  trim(floor: number): void {
+    for (const seq of [...this.#bySeq.keys()]) if (seq <= floor) this.#bySeq.delete(seq);
+  }
+
+  async #load(place: Place): Promise<void> {
+    const changes: Change[] = [];
+    this.#awaited.add(changes);
+    const page = await this.#options.history(place).catch(() => null);
+    const isTooLate = !this.#awaited.delete(changes);
+    if (isTooLate) return;
+    if (page === null) {
+      this.#isComplete = false;
+      return;
+    }
+    for (const message of page.messages) this.#saw(message);
+    for (const change of changes) if ((change.rev ?? 0) > page.rev) this.#apply(change);
+  }
+
+  #apply(change: Change): void {
+    if (change.type === 'message') this.#saw(change);
+    else this.#changed(change);
+  }
+
+  #saw({ seq, rev, user, name, text, pinned }: MessageEvent): void {
     if (seq === undefined || rev === undefined) return;
     if ((this.#bySeq.get(seq)?.rev ?? 0) > rev) return;
     if (pinned === true) this.#bySeq.set(seq, { seq, rev, user, name, text });
     else this.#bySeq.delete(seq);
   }
 
-  changed({ seq, rev, text, deleted, pinned }: ChangedEvent, known: Omit<Pinned, 'rev'> | undefined): void {
+  #changed({ seq, rev, text, deleted, pinned }: ChangedEvent): void {
     const before = this.#bySeq.get(seq);
+    if (before !== undefined && before.rev > rev) return;
     if (deleted !== undefined || pinned === false) this.#bySeq.delete(seq);
     else if (before !== undefined) this.#bySeq.set(seq, { ...before, rev, text: text ?? before.text });
-    else if (pinned === true && known !== undefined) this.#bySeq.set(seq, { ...pick(known), rev });
-    else if (pinned === true) this.#fetch(seq);
+    else if (pinned === true) this.#pin(seq, rev);
   }
 
-  trim(floor: number): void {
-    for (const seq of [...this.#bySeq.keys()]) if (seq <= floor) this.#bySeq.delete(seq);
+  #pin(seq: number, rev: number): void {
+    const known = this.#options.find(seq);
+    if (known === undefined) void this.#load({ around: seq, limit: 1 });
+    else this.#bySeq.set(seq, { seq, rev, user: known.user, name: known.name, text: known.text });
   }
-}
-
-function pick({ seq, user, name, text }: Omit<Pinned, 'rev'>): Omit<Pinned, 'rev'> {
-  return { seq, user, name, text };
 }

@@ -49,7 +49,7 @@ export class Room {
     this.#options = options;
     this.timeline = new Timeline(me);
     this.reading = new Reading(this.timeline, (place) => client.history(key, place));
-    this.pins = new Pins((seq) => void this.#fetchPinned(seq));
+    this.pins = new Pins({ history: (place) => client.history(key, place), find: (seq) => this.#stored(seq) });
     this.typists = new Typists(clock);
     this.sign = new TypingSign(clock, (active) => client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
@@ -59,6 +59,7 @@ export class Room {
     this.isLookedAt = true;
     this.unseen = 0;
     this.mentioned = false;
+    this.#completePins();
   }
 
   lookAway(): void {
@@ -155,7 +156,7 @@ export class Room {
         break;
       case 'changed':
         this.timeline.change(event);
-        this.pins.changed(event, this.#stored(event.seq));
+        this.pins.follow(event);
         break;
       case 'room':
         this.#trim(event.floor);
@@ -195,19 +196,20 @@ export class Room {
       this.timeline.missed(this.#options.clock.now());
     }
     this.isJoined = true;
+    this.#completePins();
   }
 
   #startOver(messages: readonly MessageEvent[], { seq = 0, floor }: Joined): void {
     this.reading.head = seq;
     this.timeline.startOver(messages, seq, floor);
     this.pins.startOver();
-    for (const message of messages) this.pins.saw(message);
+    for (const message of messages) this.pins.follow(message);
   }
 
   /** Something new, or something old that has changed. */
   #said(event: MessageEvent): void {
     this.timeline.show(event);
-    this.pins.saw(event);
+    this.pins.follow(event);
     if (event.seq !== undefined && event.seq <= this.reading.head) return;
     this.reading.head = event.seq ?? 0;
     if (event.user === this.#options.me().user || event.deleted !== undefined) return;
@@ -228,9 +230,9 @@ export class Room {
     return line !== undefined && isStored(line) ? line : undefined;
   }
 
-  async #fetchPinned(seq: number): Promise<void> {
-    const page = await this.#options.client.history(this.key, { around: seq, limit: 1 }).catch(() => null);
-    for (const message of page?.messages ?? []) this.pins.saw(message);
+  /** Only where somebody looks: who comes back to thirty rooms at once would ask too much of the server. */
+  #completePins(): void {
+    if (this.isLookedAt && this.isJoined && this.keepsMessages) void this.pins.complete();
   }
 
   /** Whether it was done; if not, its person has been told why. */
