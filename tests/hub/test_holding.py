@@ -113,3 +113,73 @@ async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> No
 
     assert stuck.connection.close_code == 1013
     assert hub.count(ROOM) == 0
+
+
+async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
+    hub = new_hub()
+    slow = Person(hub, "slow")
+    await hub.subscribe(slow.connection, ROOM)
+    slow.transport.capacity = 0
+    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    await turn()
+    say(hub, ROOM, "missed", position=2)
+    await turn()
+
+    hub.hold(slow.connection, ROOM)
+    hub.let_go(slow.connection, ROOM)
+    slow.transport.drain()
+
+    assert slow.listener.missed == [{ROOM: 1}]
+
+
+async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_under_it() -> None:
+    hub = new_hub()
+    slow = Person(hub, "slow")
+    await hub.subscribe(slow.connection, ROOM)
+    slow.transport.capacity = 0
+    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    await turn()
+    say(hub, ROOM, "missed", position=2)
+    await turn()
+
+    hub.hold(slow.connection, ROOM)
+    slow.transport.drain()
+    say(hub, ROOM, "live", position=3)
+    await turn()
+    before = slow.texts[1:]
+    hub.let_go(slow.connection, ROOM)
+
+    assert slow.listener.missed == [{ROOM: 1}]
+    assert before == []
+    assert slow.texts[1:] == ["live"]
+
+
+async def test_a_connection_that_is_held_twice_waits_for_both() -> None:
+    hub = new_hub()
+    late = Person(hub, "late")
+    await hub.subscribe(late.connection, ROOM, hold=True)
+
+    hub.hold(late.connection, ROOM)
+    for position in (1, 2):
+        say(hub, ROOM, f"m{position}", position=position)
+    hub.let_go(late.connection, ROOM)
+    before = list(late.transport.writes)
+    hub.let_go(late.connection, ROOM, after=1)
+
+    assert before == []
+    assert late.texts == ["m2"]
+
+
+async def test_one_that_closes_is_not_held_any_more() -> None:
+    hub = new_hub()
+    alice, bob = Person(hub, "alice"), Person(hub, "bob")
+    for person in (alice, bob):
+        await hub.subscribe(person.connection, ROOM)
+
+    bob.connection.close()
+    hub.hold(bob.connection, ROOM)
+    hub.let_go(bob.connection, ROOM)
+    alice.connection.close()
+    hub.hold(alice.connection, ROOM)
+
+    assert hub.count(ROOM) == 0

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,6 +54,15 @@ class _Stall:
     backlog: int
 
 
+@dataclass(slots=True)
+class _Hold:
+    kept: list[Publication] = field(default_factory=list)
+    count: int = 1
+    """How many must let go of it: what is read for one reason may overlap with what is read for another."""
+    gap: Gap | None = None
+    """What it had missed already when it was held."""
+
+
 class Channel:
     """An address, and the connections that are subscribed to it."""
 
@@ -77,7 +86,7 @@ class Channel:
         self.writers: dict[Format, dict[Connection, Write]] = {}
         self.congested: dict[Connection, Gap | None] = {}
         """Those left out for now, and what they have missed that must be recovered."""
-        self.held: dict[Connection, list[Publication]] = {}
+        self.held: dict[Connection, _Hold] = {}
         """Those who are catching up, and what has been published meanwhile: they get it afterwards."""
         self.pending: dict[Format, list[bytes]] = {}
         """What this turn of the loop delivered, in each format that somebody here uses."""
@@ -242,7 +251,7 @@ class Hub:
                 self._flush(channel)
                 connection.channels[name] = None
                 if hold:
-                    channel.held[connection] = []
+                    channel.held[connection] = _Hold()
                 else:
                     self._add(channel, connection)
         finally:
@@ -331,9 +340,9 @@ class Hub:
                 channel.pending[form] = [piece]
             else:
                 pending.append(piece)
-        for connection, kept in list(channel.held.items()):
-            kept.append(publication)
-            if len(kept) > HELD:
+        for connection, hold in list(channel.held.items()):
+            hold.kept.append(publication)
+            if len(hold.kept) > HELD:
                 connection.close(CloseCode.TRY_AGAIN_LATER, "too much happened while it was catching up")
         if not publication.ephemeral:
             if channel.position is None and publication.position is not None:
@@ -452,47 +461,65 @@ class Hub:
         for name in connection.channels:
             channel = self._channels[name]
             self._flush(channel)
-            if connection in channel.held:
+            hold = channel.held.get(connection)
+            if hold is not None:
+                if hold.gap is not None:
+                    missed[name] = hold.gap.position
+                    hold.gap = None
+                    hold.count += 1
                 continue
             gap = channel.congested.pop(connection, None)
             if gap is None:
                 self._add(channel, connection)
             else:
                 missed[name] = gap.position
-                channel.held[connection] = []
+                channel.held[connection] = _Hold()
         return missed
 
     # Catching up.
 
     def hold(self, connection: Connection, name: str) -> None:
         """Keep what is published in a channel from this connection until `let_go`, so that what is read for it from
-        the store meanwhile arrives first."""
+        the store meanwhile arrives first. Each `hold` takes a `let_go`; one that is closing is not held any more."""
+        if not connection.is_open:
+            return
         channel = self._channels[name]
         self._flush(channel)
-        if connection not in channel.held:
-            self._take_out(channel, connection)
-            channel.held[connection] = []
+        hold = channel.held.get(connection)
+        if hold is not None:
+            hold.count += 1
+            return
+        gap = channel.congested.get(connection)
+        self._take_out(channel, connection)
+        channel.held[connection] = _Hold(gap=gap)
 
     def let_go(self, connection: Connection, name: str, *, after: int | None = None) -> None:
         """Deliver what was kept, without what the connection was given up to the position `after`, and go on live."""
         channel = self._channels.get(name)
-        if channel is None or connection not in channel.held:
+        hold = channel.held.get(connection) if channel is not None else None
+        if channel is None or hold is None:
             return
         self._flush(channel)
-        kept = [
-            publication
-            for publication in channel.held.pop(connection)
-            if after is None or publication.position is None or publication.position > after
-        ]
+        if after is not None:
+            hold.gap = None
+            hold.kept = [
+                publication for publication in hold.kept if publication.position is None or publication.position > after
+            ]
+        hold.count -= 1
+        if hold.count:
+            return
+        del channel.held[connection]
         self._add(channel, connection)
         if connection in self._stalled:
-            durable = [publication.position for publication in kept if not publication.ephemeral]
-            if durable:
+            durable = [publication.position for publication in hold.kept if not publication.ephemeral]
+            if hold.gap is not None:
+                channel.congested[connection] = hold.gap
+            elif durable:
                 position = durable[0]
                 channel.congested[connection] = Gap(position - 1 if position is not None else None)
             return
         form = connection.format
-        for chunk in form.chunks([form.piece(publication) for publication in kept]):
+        for chunk in form.chunks([form.piece(publication) for publication in hold.kept]):
             connection.transport.write(chunk)
 
     # Time.
