@@ -119,11 +119,11 @@ class BuiltInCommands:
     async def join(self, connection: Connection, command: Join) -> Answered:
         node = self._node()
         for position in command.positions:
+            if not connection.is_open:
+                break
             already = node.rooms.has_joined(connection, position.room)
             try:
                 room = await node.rooms.join(connection, position.room)
-                if not connection.is_open:
-                    break
                 try:
                     await node.catching_up.join(connection, room, position, limit=command.limit, id=command.id)
                 except BaseException:
@@ -140,9 +140,9 @@ class BuiltInCommands:
                         retry_after=error.retry_after,
                     )
                 )
-                continue
-            if not already:
-                self._hooks.call(self._hooks.on_join, connection, room.key)
+            else:
+                if not already and connection.is_open:
+                    self._hooks.call(self._hooks.on_join, connection, room.key)
         return ANSWERED
 
     def leave(self, connection: Connection, command: Leave) -> Ack:
@@ -181,6 +181,9 @@ def _changed(changed: Changed) -> Ack:
 
 def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool) -> None:
     """The room could not be read: nothing may look joined that has a hole."""
+    if not connection.is_open:
+        # It leaves its rooms as it ends, and must not leave them twice.
+        return
     if already:
         node.hub.let_go(connection, room.channel)
     elif node.rooms.has_joined(connection, room.key):
