@@ -146,6 +146,26 @@ async def test_nothing_is_read_until_the_endpoint_has_returned() -> None:
         await alice.expect("pong", id="early")
 
 
+async def test_a_client_that_is_gone_before_the_endpoint_returns_is_written_to_no_more() -> None:
+    returned = asyncio.Event()
+    gate = Gate(returned.wait)  # type: ignore[arg-type]
+    async with serving(gate.app) as server, server.connect("/ws/chat/room1?username=bob") as bob:
+        async with server.connect("/gate?username=alice") as alice:
+            await alice.expect("joined")
+            alice.vanish()
+        try:
+            # Nothing is read from her yet, so only what is written to her shows that she is gone.
+            async with asyncio.timeout(DEADLINE):
+                while len(gate.hub.connections) > 1:
+                    await bob.send({"text": "are you there?"})
+                    await bob.expect("message", text="are you there?")
+            await bob.send({"text": "well then"})
+
+            await bob.expect("message", text="well then")
+        finally:
+            returned.set()
+
+
 async def test_an_endpoint_that_fails_after_the_handshake_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
     async def fail() -> None:
         raise RuntimeError("the application's own mistake")

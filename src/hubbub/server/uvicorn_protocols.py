@@ -358,7 +358,6 @@ class WebSocketProtocol(asyncio.Protocol):
         assert connection is not None
         self._server_state.connections.discard(cast(Any, self))
         if self._lost:
-            adopted.connection_lost(None)
             return
         adopted.flush()
         self._transport.set_protocol(adopted)
@@ -394,6 +393,10 @@ class WebSocketProtocol(asyncio.Protocol):
         self._lost = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+        if self._adopted is not None:
+            # At once, and not when the application returns: uvloop raises at whoever writes to what is gone, which
+            # would end a flush before all others have had it.
+            self._adopted.connection_lost(exc)
 
     def pause_writing(self) -> None:
         if self._adopted is not None:
