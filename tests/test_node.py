@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from hubbub.errors import NotStarted
+from hubbub.chat.log import RoomLog
+from hubbub.errors import NotStarted, Unavailable
 from hubbub.node import Node
 from hubbub.settings import Settings
+from hubbub.store.sqlite import SQLite
 from tests.hub.links import Person, turn
 
 KEY = b"k" * 32
@@ -37,6 +40,20 @@ async def test_a_node_that_was_not_started_says_so() -> None:
     assert not node.is_started
     with pytest.raises(NotStarted):
         node.require_started()
+
+
+async def test_a_node_that_cannot_start_lets_go_of_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(self: RoomLog, room: str) -> None:
+        raise Unavailable("the disk cannot be read")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RoomLog, "head", fail)
+        with pytest.raises(Unavailable):
+            await Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path)).start()
+
+    another = Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path))
+    await another.start()
+    await another.stop()
 
 
 async def test_a_node_belongs_to_its_own_event_loop(node: Node) -> None:

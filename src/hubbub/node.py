@@ -107,7 +107,14 @@ class Node:
         return self._log
 
     async def start(self) -> None:
-        """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened."""
+        """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened; then nothing of it is held."""
+        try:
+            await self._begin()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _begin(self) -> None:
         if self.database is not None and self._log is not None:
             await self.database.start()
             self.epoch = (await self._log.head(self.settings.room_default)).epoch
