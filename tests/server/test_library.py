@@ -1,5 +1,6 @@
 """The library's face when the application makes mistakes: each is logged by its name, and nobody else notices."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -420,3 +421,17 @@ def test_a_token_is_found_in_the_header_or_among_the_subprotocols(
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     assert bearer_token(HTTPConnection({"type": "websocket", "headers": raw, "subprotocols": subprotocols})) == token
+
+
+async def test_a_message_handler_may_return_whatever_can_be_awaited() -> None:
+    hub = Hubbub(guests="on", page=False)
+    app = FastAPI(lifespan=hub.lifespan)
+
+    @app.websocket("/raw")
+    async def raw(websocket: WebSocket) -> None:
+        await hub.serve(websocket, on_message=lambda connection, message: asyncio.ensure_future(fail_later()))
+
+    async with serving(app) as server, server.connect("/raw?username=alice") as alice:
+        await alice.send("hello")
+
+        assert (await alice.closed())[0] == 1011

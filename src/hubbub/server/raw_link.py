@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 
 from hubbub.hub.connection import Connection, Pause
 from hubbub.limits import TokenBucket
@@ -52,7 +52,7 @@ class RawLink:
         except Exception as error:  # noqa: BLE001 - the handler is the application's
             self._failed(error)
             return
-        if asyncio.iscoroutine(result):
+        if isawaitable(result):
             self._connection.pause(Pause.ORDER)
             run(self._finish(result))
 
