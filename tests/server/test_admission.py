@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
+from hubbub.errors import Conflict, RateLimited
+from hubbub.node import Node
+from hubbub.server.admission import Admissions
+from hubbub.settings import Settings
+from hubbub.wire.identity import User
 from tests.conftest import ServerFactory, UvicornFactory
 from tests.people import Person, Refused, person
 from tests.servers import WebServer
@@ -309,3 +315,18 @@ async def test_a_guest_is_there_as_long_as_one_of_its_connections(chat: WebServe
         assert (await refused(chat, username="petra")).status == 409
     async with person(chat, "petra") as another:
         assert isinstance(another, Person)
+
+
+async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key() -> None:
+    admissions = Admissions(Node(Settings(connections_per_address=1), signing_key=b"k" * 32), guests="on")
+
+    def handshake(address: str) -> HTTPConnection:
+        scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}
+        return HTTPConnection(scope)
+
+    admissions.admit(handshake("192.0.2.1"), None)
+    with pytest.raises(RateLimited):
+        admissions.admit(handshake("192.0.2.1"), User("alice", "Alice", guest=True))
+
+    with pytest.raises(Conflict):
+        admissions.admit(handshake("192.0.2.2"), None)

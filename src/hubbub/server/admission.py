@@ -62,7 +62,7 @@ class Admissions:
             admission = self._node.guests.admit(query.get("username"), query.get("secret"))
             user, secret = admission.user, admission.secret
         if not self._node.addresses.enter(address):
-            if user.guest:
+            if secret is not None:
                 self._node.guests.leave(user)
             raise RateLimited("too many connections from this address", retry_after=10_000)
         return Admitted(user, secret, address)
