@@ -1,0 +1,295 @@
+"""Whatever happens in whatever order, a client's view equals the log, or the client was told to begin anew.
+
+The server runs in the test's own event loop, so that a change can be put exactly between two reads of a recovery.
+"""
+
+import asyncio
+import tempfile
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_check import check_rooms
+from hubbub.client import Client
+from hubbub.errors import RequestError
+from hubbub.node import Node
+from hubbub.server.app import create_app
+from hubbub.settings import Settings
+from hubbub.store.operations import backup, check, restore
+from hubbub.store.sqlite import SQLite
+from hubbub.testing import serving
+from hubbub.wire.events import Joined, MessageEvent
+from hubbub.wire.identity import User
+from tests.client.proxy import Proxy
+
+T = TypeVar("T")
+
+ROOM = "hall"
+BOB = User("bob", "Bob")
+DEADLINE = 20.0
+PAGE = 250
+"""Rows that the server reads at a time while it brings somebody up to date."""
+
+places = st.floats(0, 1)
+"""Where in the room: 0 is its first message, 1 its latest."""
+changes = st.tuples(st.sampled_from(["say", "edit", "delete", "react", "pin"]), places)
+Change = tuple[str, float]
+
+
+class TownMachine(RuleBasedStateMachine):
+    """Alice has a client, Bob is the server's neighbour, and the network between Alice and the server is ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name)
+        self.engine = SQLite(self.path / "data")
+        self.is_connected = True
+        self.backups: list[Path] = []
+        self.count = 0
+        self.said = 0
+        """The seq of the latest message that was said, as far as Alice may not know it yet."""
+        self.between: deque[Change] = deque()
+        """What is to happen after each of the server's next reads."""
+        self.heard: list[int] = []
+        """The messages that were handed out since the last time that Alice began anew."""
+        self.begun_at = 0
+        self.news = asyncio.Event()
+
+    @initialize()
+    def begin(self) -> None:
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        self.proxy = await Proxy(0).__aenter__()
+        await self._start_server()
+        self.alice = Client(self.proxy.address, username="alice", first_wait=0.001, longest_wait=0.01)
+        await self.alice.__aenter__()
+        self.listening = asyncio.create_task(self._listen())
+        self.hall = await self.alice.join(ROOM)
+
+    def teardown(self) -> None:
+        self.run(self._end())
+        assert check(self.engine, check_rooms) == []
+        self.runner.close()
+        self.folder.cleanup()
+
+    async def _end(self) -> None:
+        await self.alice.close()
+        await self.listening
+        await self.server.aclose()
+        await self.proxy.__aexit__()
+
+    async def _start_server(self) -> None:
+        options = Settings(data_dir=self.engine.path.parent, rate=1e6, burst=10**6, connections_per_address=0)
+        app = create_app(options)
+        self.server = AsyncExitStack()
+        self.proxy.server_port = (await self.server.enter_async_context(serving(app, settings=options))).port
+        self.node: Node = app.state.hub.node
+        self._come_between_reads()
+
+    def _come_between_reads(self) -> None:
+        database = self.node.database
+        assert database is not None
+        read = database.read
+
+        async def read_then_change(work: Callable[[Any], T]) -> T:
+            page = await read(work)
+            if self.between:
+                await self._change(*self.between.popleft())
+            return page
+
+        database.read = read_then_change  # type: ignore[method-assign]
+
+    async def _listen(self) -> None:
+        async for event in self.alice:
+            if isinstance(event, MessageEvent):
+                assert event.seq is not None
+                self.heard.append(event.seq)
+            elif isinstance(event, Joined) and not event.recovered:
+                self.begun_at, self.heard = event.seq or 0, []
+            self.news.set()
+
+    # What happens.
+
+    @rule(change=changes)
+    def bob_does_something(self, change: Change) -> None:
+        self.run(self._change(*change))
+
+    @rule(number=st.sampled_from([10, PAGE + 50, 1001]))
+    def bob_says_much(self, number: int) -> None:
+        self.run(self._say_much(number))
+
+    @precondition(lambda self: self.is_connected)
+    @rule(text=st.sampled_from(["", "hello", "🎉", "x" * 4000]))
+    def alice_says(self, text: str) -> None:
+        self.run(self.hall.send(text))
+
+    @precondition(lambda self: self.is_connected)
+    @rule(place=places)
+    def alice_edits(self, place: float) -> None:
+        self.count += 1
+        self.run(refused(self.hall.edit(self._seq(place), f"Alice's edit {self.count}")))
+
+    @precondition(lambda self: self.is_connected)
+    @rule()
+    def alice_drops(self) -> None:
+        self.proxy.refuse()
+        self.is_connected = False
+
+    @precondition(lambda self: not self.is_connected)
+    @rule(between=st.lists(changes, max_size=4))
+    def alice_comes_back_while_others_change_things(self, between: list[Change]) -> None:
+        self.between.extend(between)
+        self.proxy.accept()
+        self.is_connected = True
+        self.run(self.hall.history(limit=1))
+
+    @precondition(lambda self: self.is_connected)
+    @rule(between=st.lists(changes, max_size=2), limit=st.integers(1, 200))
+    def alice_reads_back_while_others_change_things(self, between: list[Change], limit: int) -> None:
+        self.between.extend(between)
+        self.run(self.hall.load_earlier(limit))
+
+    @precondition(lambda self: self.is_connected)
+    @rule(place=places, between=changes)
+    def alice_reads_around_a_message_that_changes(self, place: float, between: Change) -> None:
+        self.between.append(between)
+        self.run(self.hall.history(around=self._seq(place), limit=20))
+
+    @rule(place=places)
+    def old_messages_are_trimmed(self, place: float) -> None:
+        self.run(refused(self._log().trim(ROOM, self._seq(place))))
+
+    @rule()
+    def a_message_and_its_edit_are_not_delivered(self) -> None:
+        """As where a broker drops publications: the next one that arrives shows the gap."""
+        self.run(self._lose_publications())
+
+    @rule()
+    def the_server_restarts(self) -> None:
+        self.run(self._restart(lambda: None))
+
+    @rule()
+    def a_backup_is_made(self) -> None:
+        self.backups.append(self.path / f"backup-{len(self.backups)}.db")
+        backup(self.engine, self.backups[-1])
+
+    @precondition(lambda self: self.backups)
+    @rule(place=places, change=changes)
+    def a_backup_is_restored_under_connected_clients(self, place: float, change: Change) -> None:
+        chosen = self.backups[round(place * (len(self.backups) - 1))]
+        self.run(self._restart(lambda: restore(self.engine, chosen)))
+        self.said = 0
+        self.run(self._change(*change))
+
+    # What must hold.
+
+    @invariant()
+    def the_view_equals_the_log(self) -> None:
+        if self.is_connected:
+            self.run(self._settle())
+            assert self.hall.messages == self.run(self._log_from(self.hall.view.first))
+
+    @invariant()
+    def each_message_is_handed_out_once(self) -> None:
+        assert len(self.heard) == len(set(self.heard))
+
+    # How.
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        async def bounded() -> T:
+            async with asyncio.timeout(DEADLINE):
+                return await work
+
+        return self.runner.run(bounded())
+
+    def _seq(self, place: float) -> int:
+        return max(1, round(place * max(self.said, self.hall.view.seq)))
+
+    async def _change(self, what: str, place: float) -> None:
+        messages, seq = self.node.messages, self._seq(place)
+        self.count += 1
+        doings: dict[str, Callable[[], Awaitable[object]]] = {
+            "say": lambda: self._bob_says(f"Bob's message {self.count}"),
+            "edit": lambda: messages.edit(BOB, ROOM, seq, f"Bob's edit {self.count}"),
+            "delete": lambda: messages.delete(BOB, ROOM, seq),
+            "react": lambda: messages.react(BOB, ROOM, seq, "👍", on=self.count % 3 > 0),
+            "pin": lambda: messages.pin(BOB, ROOM, seq, on=self.count % 3 > 0),
+        }
+        await refused(doings[what]())
+
+    async def _bob_says(self, text: str) -> int:
+        said = await self.node.messages.send(BOB, ROOM, text)
+        assert said.seq is not None
+        self.said = max(self.said, said.seq)
+        return said.seq
+
+    async def _say_much(self, number: int) -> None:
+        await asyncio.gather(*(self._change("say", 1) for _ in range(number)))
+
+    async def _lose_publications(self) -> None:
+        broker = self.node.broker
+        publish = broker.publish
+        broker.publish = lambda publication: None  # type: ignore[method-assign]
+        seq = await self._bob_says("not delivered")
+        await self.node.messages.edit(BOB, ROOM, seq, "not delivered either")
+        broker.publish = publish  # type: ignore[method-assign]
+        await self._change("say", 1)
+
+    async def _restart(self, meanwhile: Callable[[], object]) -> None:
+        self.proxy.refuse()
+        await self.server.aclose()
+        meanwhile()
+        await self._start_server()
+        if self.is_connected:
+            self.proxy.accept()
+
+    async def _settle(self) -> None:
+        """Returns when Alice has been given all that there is, by whatever way."""
+        self.between.clear()
+        # She has joined on this connection, then: a rev of another epoch's may be the same number.
+        await self.hall.history(limit=1)
+        head = (await self._log().head(ROOM)).rev
+        while (self.hall.view.rev or 0) < head or sorted(self.heard) != self._to_be_heard():
+            self.news.clear()
+            await self.news.wait()
+
+    def _to_be_heard(self) -> list[int]:
+        return list(range(self.begun_at + 1, self.hall.view.seq + 1))
+
+    def _log(self) -> RoomLog:
+        log = self.node.log_of(ROOM)
+        assert log is not None
+        return log
+
+    async def _log_from(self, first: int) -> list[MessageEvent]:
+        messages: list[MessageEvent] = []
+        while True:
+            page = await self._log().history(ROOM, after=messages[-1].seq if messages else first - 1, limit=1000)
+            messages += page.messages
+            if not page.more:
+                return messages
+
+
+async def refused(doing: Awaitable[object]) -> None:
+    """Do it, or let it be refused: there may be nothing left to do it to."""
+    with suppress(RequestError):
+        await doing
+
+
+TownMachine.TestCase.settings = settings(
+    max_examples=15,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestTown = TownMachine.TestCase
