@@ -1,6 +1,6 @@
 """An application with a login of its own, and the chat under a prefix."""
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, HTTPException, Response
 from starlette.requests import HTTPConnection
 
 from hubbub import Hubbub, User
@@ -10,6 +10,8 @@ KEYS = {"Alice Liddell": "42"}
 
 def current_user(connection: HTTPConnection) -> User | None:
     name = connection.cookies.get("who")
+    if name == "nobody":
+        raise HTTPException(403, "this account is closed")
     return User(KEYS[name], name) if name else None
 
 

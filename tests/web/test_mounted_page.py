@@ -1,17 +1,21 @@
 """The page inside somebody else's application: under a prefix, behind that application's own login."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.conftest import PageFactory, UvicornFactory
-from tests.servers import WebServer
+from tests.conftest import PageFactory
+from tests.servers import WebServer, uvicorn_server
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def server(uvicorn: UvicornFactory) -> WebServer:
-    return uvicorn("tests.web.host_app:app")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    with uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app") as server:
+        yield server
+        server.check_log()
 
 
 @pytest.fixture
@@ -35,4 +39,12 @@ async def test_who_is_not_logged_in_is_told_so(server: WebServer, page: Page) ->
     await page.goto(f"{server.url}/chat/")
 
     await expect(page.get_by_role("alert")).to_contain_text("log in first")
+    await expect(page.get_by_label("Your name")).to_be_hidden()
+
+
+async def test_who_is_refused_by_the_applications_login_is_told_its_reason(server: WebServer, page: Page) -> None:
+    await page.context.add_cookies([{"name": "who", "value": "nobody", "url": server.url}])
+    await page.goto(f"{server.url}/chat/")
+
+    await expect(page.get_by_role("alert")).to_have_text("this account is closed")
     await expect(page.get_by_label("Your name")).to_be_hidden()

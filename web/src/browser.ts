@@ -44,10 +44,11 @@ async function probe(address: string): Promise<Probe> {
   };
 }
 
-/** A proxy between us and the server may answer with anything. */
+/** An application's own login answers with what FastAPI makes of an `HTTPException`; a proxy between us, with anything. */
 async function failureIn(answer: Response): Promise<Failure | null> {
   const body: unknown = await answer.json().catch(() => null);
   if (typeof body !== 'object' || body === null) return null;
-  const { code, message } = body as Partial<Failure>;
-  return typeof code === 'string' && typeof message === 'string' ? { code, message } : null;
+  const { code, message, detail } = body as Partial<Failure & { detail: unknown }>;
+  if (typeof code === 'string' && typeof message === 'string') return { code, message };
+  return typeof detail === 'string' ? { code: 'forbidden', message: detail } : null;
 }
