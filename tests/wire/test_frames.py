@@ -221,6 +221,23 @@ def test_a_damaged_compressed_message_is_a_violation() -> None:
     assert read(sent(Opcode.TEXT, b"\xff" * 40, reserved=RSV1), deflate=True)[1] == CloseCode.PROTOCOL_ERROR
 
 
+def test_a_packet_that_inflates_to_very_much_is_read_bit_by_bit() -> None:
+    large = sent(Opcode.TEXT, raw_deflate(b" " * LIMIT), reserved=RSV1)
+    parser = FrameParser(LIMIT, deflate=True)
+    tracemalloc.start()
+    try:
+        data = large * 500 + sent(Opcode.TEXT, b"end")
+        count = 0
+        while messages := parser.receive(data):
+            count, last, data = count + len(messages), messages[-1], b""
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (count, last) == (501, (Opcode.TEXT, b"end"))
+    assert peak < 4_000_000
+
+
 def test_a_compression_bomb_is_refused_in_little_memory() -> None:
     bomb = sent(Opcode.BINARY, raw_deflate(bytes(50_000_000)), reserved=RSV1)
     assert len(bomb) < LIMIT

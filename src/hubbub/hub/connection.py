@@ -161,6 +161,11 @@ class Connection:
     def is_open(self) -> bool:
         return self.state is State.OPEN or self.state is State.CONGESTED
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether what it sends has to wait."""
+        return self._pauses != 0
+
     def send(self, message: Event | str | bytes) -> bool:
         """Send to this connection alone: an event, or a text or binary frame with just this in it.
 

@@ -83,6 +83,8 @@ class SocketTransport(asyncio.Protocol):
     def resume_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.resume_reading()
+            if self._parser.has_more:
+                self._connection.hub.loop.call_soon(self._read_on)
 
     def shutdown(self) -> None:
         self._connection.close(CloseCode.SERVICE_RESTART, "the server stops")
@@ -90,6 +92,16 @@ class SocketTransport(asyncio.Protocol):
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
+        self._take(data)
+        if self._parser.has_more:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Take what the parser has left for later, until it has to wait again."""
+        while self._parser.has_more and not self._connection.is_paused and not self._transport.is_closing():
+            self._take(b"")
+
+    def _take(self, data: bytes) -> None:
         received = self._parser.receive(data)
         for index, message in enumerate(received):
             if message.opcode == Opcode.PING and self._connection.state is State.OPEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -10,7 +11,7 @@ from hubbub.chat.log_changes import Changed
 from hubbub.chat.messages import Said
 from hubbub.chat.rooms import Room
 from hubbub.errors import RequestError
-from hubbub.hub.connection import Connection, Pause
+from hubbub.hub.connection import Connection, Pause, State
 from hubbub.node import Node
 from hubbub.server.hooks import Draft, Hooks
 from hubbub.server.link import run
@@ -34,6 +35,8 @@ from hubbub.wire.commands import (
 from hubbub.wire.events import Ack, ErrorEvent, Following, PongEvent, timestamp
 
 log = logging.getLogger("hubbub")
+
+_LOOK_AGAIN = 0.05
 
 
 class BuiltInCommands:
@@ -119,6 +122,7 @@ class BuiltInCommands:
     async def join(self, connection: Connection, command: Join) -> Answered:
         node = self._node()
         for position in command.positions:
+            await _taken(connection)
             if not connection.is_open:
                 break
             already = node.rooms.has_joined(connection, position.room)
@@ -190,6 +194,13 @@ def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool)
         node.rooms.leave(connection, room.key)
 
 
+async def _taken(connection: Connection) -> None:
+    """Wait while the client takes less than it is sent. A room can be 1 MB: many of them at once would fill the memory
+    for one who asks and does not read."""
+    while connection.state is State.CONGESTED:  # noqa: ASYNC110 - a second way to be told is not worth it here
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
 def recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
     """A congested connection takes part again: bring it what it missed, room by room."""
     if missed:
@@ -198,6 +209,7 @@ def recover_missed(node: Node, connection: Connection, missed: dict[str, int | N
 
 async def _recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
     for channel, position in missed.items():
+        await _taken(connection)
         room = node.rooms.at(channel)
         if room is None or channel not in connection.channels:
             node.hub.let_go(connection, channel)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, Field, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from hubbub.errors import Invalid, TooLarge
 from hubbub.wire.codecs import JSON_CODEC
@@ -15,6 +16,7 @@ from hubbub.wire.events import Level
 from hubbub.wire.keys import Text
 
 BODY_BYTES = 64 * 1024
+BODY_TIMEOUT = 10.0
 
 
 class Notice(BaseModel):
@@ -50,8 +52,14 @@ async def read_notice(request: Request) -> Notice:
 
 async def _read_body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise TooLarge(f"a notification has at most {BODY_BYTES} bytes")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    raise TooLarge(f"a notification has at most {BODY_BYTES} bytes")
+    except TimeoutError:
+        raise Invalid(f"the body did not come within {BODY_TIMEOUT:.0f} seconds") from None
+    except ClientDisconnect:
+        raise Invalid("the body ended before its length") from None  # which nobody hears
     return bytes(body)

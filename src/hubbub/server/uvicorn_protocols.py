@@ -5,8 +5,8 @@ dependencies. An endpoint that then gives its connection to the hub returns, its
 takes the socket over: an idle client costs no task, no queue and no parser of uvicorn's. Endpoints that go on to
 receive and send by themselves are served by uvicorn's own class.
 
-`HTTPProtocol` (`http=`) gives a request's head a deadline, loses nothing that comes in one packet with it, and passes
-it on as it has parsed it; uvicorn's HTTP classes write it anew for `WebSocketProtocol` to parse again.
+`HTTPProtocol` (`http=`) gives a request's head a deadline and a size, loses nothing that comes in one packet with
+it, and passes it on as it has parsed it; uvicorn's HTTP classes write it anew for `WebSocketProtocol` to parse again.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ EARLY_BYTES = 64 * 1024
 """What may come behind the handshake before it is known who reads it; then reading pauses."""
 
 HEAD_TIMEOUT = 10.0
+HEAD_BYTES = 64 * 1024
 
 _DISCONNECT: ASGIReceiveEvent = {"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE, "reason": ""}
 
@@ -408,11 +409,14 @@ class WebSocketProtocol(asyncio.Protocol):
 
 
 class HTTPProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline: half a request's head, or none, does not hold a socket for ever."""
+    """uvicorn's HTTP protocol with limits: half a request's head, or none, does not hold a socket for ever, and one
+    without end does not fill the memory."""
 
     head_timeout = HEAD_TIMEOUT
 
     _deadline: asyncio.TimerHandle | None = None
+    _head_size = 0
+    """Bytes since the last packet with an end of a head, or with a part of a body: the parser keeps those."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -428,10 +432,19 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_came()
+        self._head_size = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_size = 0
+        super().on_body(body)
+
+    def on_chunk_header(self) -> None:
+        self._head_size = 0
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._head_size += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -445,6 +458,9 @@ class HTTPProtocol(HttpToolsProtocol):
                 protocol.data_received(behind)
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+        else:
+            if self._head_size > HEAD_BYTES:
+                self._too_large()
 
     def handle_websocket_upgrade(self) -> None:
         protocol_class = self.ws_protocol_class
@@ -472,6 +488,12 @@ class HTTPProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _too_large(self) -> None:
+        if self._deadline is not None:
+            self.send_400_response("The request's head is too large.")
+        else:
+            self.transport.abort()
 
     def _too_late(self) -> None:
         self._deadline = None

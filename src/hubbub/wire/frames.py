@@ -37,6 +37,8 @@ COMPRESSED = 0x40
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = (int(opcode) for opcode in Opcode)
 _DEFLATE_TAIL = b"\x00\x00\xff\xff"
+_INFLATED_AT_ONCE = 1024 * 1024
+"""What one packet inflates to can be a thousand times its size; after this much, the rest of it has to wait."""
 _FRAGMENT_WEIGHT = 16
 """A fragment counts for at least this many bytes, so that a message of endless empty fragments ends too."""
 
@@ -90,9 +92,23 @@ class FrameParser:
     `receive(data)` returns what became complete. After a violation, `violation` says which close code the peer must
     get, and whatever follows is ignored. A message (all its fragments, decompressed) has at most `max_size` bytes;
     a longer one is refused as soon as its length is known, before its bytes have come.
+
+    `has_more` says that not all of `data` was looked at, because what it inflates to is so much: when what was returned
+    is dealt with, call `receive(b"")` for more.
     """
 
-    __slots__ = ("_buffer", "_compressed", "_deflate", "_fragments", "_max_size", "_opcode", "_weight", "violation")
+    __slots__ = (
+        "_buffer",
+        "_compressed",
+        "_deflate",
+        "_fragments",
+        "_inflated",
+        "_max_size",
+        "_opcode",
+        "_weight",
+        "has_more",
+        "violation",
+    )
 
     def __init__(self, max_size: int, *, deflate: bool = False) -> None:
         self._max_size = max_size
@@ -102,12 +118,16 @@ class FrameParser:
         self._opcode = 0
         self._weight = 0
         self._compressed = False
+        self._inflated = 0
+        self.has_more = False
         self.violation: FrameViolation | None = None
 
     def receive(self, data: bytes) -> list[Received]:
         received: list[Received] = []
         if self.violation is not None:
             return received
+        if self._inflated:
+            self._inflated, self.has_more = 0, False
         if self._buffer is not None:
             head_was_checked = len(self._buffer) >= 2
             self._buffer += data
@@ -123,6 +143,9 @@ class FrameParser:
                     self._buffer = bytearray(data[position:])
                     break
                 position = end
+                if self._inflated > _INFLATED_AT_ONCE and position < len(data):
+                    self._buffer, self.has_more = bytearray(data[position:]), True
+                    break
         except _Broken as broken:
             self.violation = broken.violation
             self._buffer = self._fragments = None
@@ -236,4 +259,5 @@ class FrameParser:
             raise _Broken(CloseCode.PROTOCOL_ERROR, "the compressed message is damaged") from None
         if len(text) > self._max_size:
             raise _Broken(CloseCode.TOO_BIG, f"a message has at most {self._max_size} bytes")
+        self._inflated += len(text)
         return text

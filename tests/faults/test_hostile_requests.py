@@ -1,0 +1,127 @@
+"""Requests and commands that are small to send and large to serve: memory stays bounded, and no traceback is left."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from hubbub.errors import Invalid
+from hubbub.server import notices
+from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, TEXT, attacker, memory
+from tests.people import person
+from tests.servers import WebServer, hubbub_server
+
+POST = b"POST /notify/topic HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    environment = {"HUBBUB_RATE": "100000", "HUBBUB_BURST": "100000"}
+    with hubbub_server(tmp_path_factory.mktemp("requests"), environment=environment) as server:
+        yield server
+    server.check_log()
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET / HTTP/1.1\r\n", b"X-Header: " + b"a" * 1000 + b"\r\n"),
+        (b"GET / HTTP/1.1\r\nX-Header: ", b"a" * 1000),
+        (b"GET /", b"a" * 1000),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: " + b"a" * 1000 + b"\r\n"),
+    ],
+    ids=["headers", "one header", "target", "trailers"],
+)
+async def test_a_head_without_end_is_cut_off_in_little_memory(server: WebServer, begin: bytes, more: bytes) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    before = memory(server)
+    writer.write(begin)
+
+    async def go_on() -> None:
+        for _ in range(1000):
+            writer.write(more * 100)
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(go_on(), DEADLINE)
+    writer.close()
+
+    assert memory(server) - before < 10 * MEGABYTE
+
+
+async def test_a_body_in_small_chunks_is_not_taken_for_a_head(server: WebServer) -> None:
+    body = b'{"title": "t", "message": "' + b"m" * 3000 + b'"}'
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for byte in body:
+        writer.write(b"1;%s\r\n%c\r\n" % (b"x" * 50, byte))
+    writer.write(b"0\r\n\r\n")
+    async with asyncio.timeout(DEADLINE):
+        answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_who_hangs_up_in_mid_body_leaves_no_traceback(server: WebServer) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(POST + b'Content-Length: 100\r\n\r\n{"title":')
+    await writer.drain()
+    await asyncio.sleep(0.2)
+    writer.close()
+    await writer.wait_closed()
+    async with person(server) as somebody:
+        await somebody.catch_up()
+
+    server.check_log()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "BODY_TIMEOUT", 0.05)
+
+    async def receive() -> Message:
+        await asyncio.sleep(DEADLINE)
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "headers": [], "query_string": b"title=x"}
+    with pytest.raises(Invalid, match="did not come"):
+        await notices.read_notice(Request(scope, receive))
+
+
+async def test_a_packet_that_inflates_a_thousandfold_takes_little_memory(server: WebServer) -> None:
+    compressor = zlib.compressobj(9, wbits=-15)
+    large = (compressor.compress(b" " * 65_536) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    async with attacker(server, compress=True) as mallory:
+        mallory.send(TEXT, b'{"type": "ping"}')
+        await mallory.event("pong")
+        before = memory(server)
+        for _ in range(3000):
+            mallory.send(TEXT, large, reserved=0x40)
+        mallory.send(TEXT, b'{"type": "ping"}')
+        await mallory.event("pong")
+
+        assert memory(server) - before < 10 * MEGABYTE
+
+
+async def test_many_large_rooms_at_once_for_one_who_does_not_read_take_little_memory(server: WebServer) -> None:
+    join = {"type": "join", "limit": 200, "rooms": [{"room": "large"}] * 100}
+    async with person(server, "alice") as alice, attacker(server, "/ws?username=greedy") as greedy:
+        await alice.join("large")
+        for number in range(70):
+            await alice.send({"type": "message", "id": str(number), "room": "large", "text": "x" * 4000})
+        await alice.gather("ack", 70)
+        before = memory(server)
+
+        greedy.send(TEXT, json.dumps(join).encode())
+        await asyncio.sleep(2)
+        assert memory(server) - before < 10 * MEGABYTE
+
+        joined = 0
+        async for event in greedy.events():
+            joined += event["type"] == "joined"
+            if joined == 100:
+                break
