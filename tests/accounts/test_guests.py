@@ -105,7 +105,40 @@ def test_the_server_s_own_names_are_reserved(name: str) -> None:
         Guests(KEY).admit(name)
 
 
-@pytest.mark.parametrize("name", ["x" * 65, " ", "\u202eecila", "a\x00"], ids=ascii)
+@pytest.mark.parametrize("name", ["System ", " admin", "Sys\u200dtem", "\uff33ystem"], ids=ascii)
+def test_what_looks_like_one_of_them_is_reserved_too(name: str) -> None:
+    with pytest.raises(Conflict, match="reserved"):
+        Guests(KEY).admit(name)
+
+
+def test_a_secret_does_not_give_a_reserved_name() -> None:
+    guests = Guests(KEY)
+    mallory = guests.admit("mallory")
+
+    with pytest.raises(Conflict, match="reserved"):
+        guests.admit("system", mallory.secret)
+
+
+@pytest.mark.parametrize("name", ["alice\u200d", "\uff41lice", "ALICE "], ids=ascii)
+def test_a_name_that_looks_like_one_in_use_is_taken(name: str) -> None:
+    guests = Guests(KEY)
+    alice = guests.admit("alice")
+    with pytest.raises(Conflict, match="in use"):
+        guests.admit(name)
+
+    guests.leave(alice.user)
+
+    assert guests.admit(name).user.name == name.strip()
+
+
+def test_beside_accounts_a_guest_gets_a_made_key() -> None:
+    user = Guests(KEY).admit("7", among_accounts=True).user
+
+    assert user.key.startswith("guest-")
+    assert user.name == "7"
+
+
+@pytest.mark.parametrize("name", ["x" * 65, " ", "\u200d", "\u3164", "\u202eecila", "a\x00"], ids=ascii)
 def test_what_is_no_name_is_invalid_and_the_field_named(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         Guests(KEY).admit(name)

@@ -180,6 +180,8 @@ async def test_a_page_behind_a_proxy_that_ends_tls_is_the_server_s_own(chat: Web
         {"Forwarded": "for=203.0.113.9"},
         {"X-Real-IP": "203.0.113.9"},
         {"X-Forwarded-Host": "chat.example.com"},
+        {"X-Forwarded-Proto": "https"},
+        {"CF-Connecting-IP": "203.0.113.9"},
         {"Via": "1.1 proxy"},
         {"Host": "chat.example.com"},
         {"Host": "127.0.0.1.evil.example"},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hubbub.errors import Conflict, Invalid, Unauthenticated
 from hubbub.wire.identity import User
-from hubbub.wire.keys import clean_name, fold, is_key
+from hubbub.wire.keys import clean_name, fold, is_key, look
 
 RESERVED = frozenset({"system", "server", "hubbub", "admin", "everyone", "here", "all"})
 _MADE_KEY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -40,18 +40,20 @@ class Guests:
         self._present: dict[str, _Presence] = {}
         self._names: dict[str, str] = {}
 
-    def admit(self, username: str | None, secret: str | None = None) -> Admission:
-        """Let a guest in.
+    def admit(self, username: str | None, secret: str | None = None, *, among_accounts: bool = False) -> Admission:
+        """Let a guest in. Among people with accounts a guest's key is a made one: a chosen one could be an account's.
 
         Raises `Invalid` for a name that is none, `Unauthenticated` for a secret that this server did not give, and
-        `Conflict` if another guest uses the name or the key at this moment.
+        `Conflict` for a reserved name, or if another guest uses the name or the key at this moment.
         """
         if secret:
             identity, key = self._verify(secret)
         else:
-            identity, key = secrets.token_urlsafe(9), self._choose_key(username)
+            identity, key = secrets.token_urlsafe(9), self._choose_key(None if among_accounts else username)
         user = self._as_user(key, username, identity)
-        folded, name = fold(key), user.name.casefold()
+        folded, name = fold(key), look(user.name)
+        if name in RESERVED:
+            raise Conflict(f"the name {user.name!r} is reserved")
         present = self._present.get(folded)
         if (present is not None and present.identity != identity) or self._names.get(name, folded) != folded:
             raise Conflict(f"the name {user.name!r} is in use; choose another, or come back with your secret")
@@ -69,7 +71,7 @@ class Guests:
         present.connections -= 1
         if present.connections <= 0:
             del self._present[fold(user.key)]
-            self._names.pop(present.user.name.casefold(), None)
+            self._names.pop(look(present.user.name), None)
 
     def _choose_key(self, username: str | None) -> str:
         if username and is_key(username):

@@ -23,7 +23,19 @@ from hubbub.wire.keys import clean_name, is_key
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log."""
 
-FORWARDING_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
+FORWARDING_HEADERS = (
+    b"forwarded",
+    b"x-forwarded-",
+    b"x-original-",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-envoy-",
+    b"cf-connecting-ip",
+    b"true-client-ip",
+    b"via",
+)
+"""How the names of the headers begin by which proxies say that they forward a request."""
 
 GUEST = User("guest", "Guest", guest=True)
 """Whoever makes an HTTP request without an account, where guests are let in."""
@@ -41,9 +53,10 @@ class Admitted:
 class Admissions:
     """Lets connections in and out. Each `admit` that returns must be followed by one `leave`."""
 
-    def __init__(self, node: Node, *, guests: str) -> None:
+    def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
         self._node = node
         self._guests = guests
+        self._among_accounts = among_accounts
         self._allowed_origins = {_origin(origin) for origin in node.settings.allowed_origins}
 
     def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
@@ -59,7 +72,9 @@ class Admissions:
             user, secret = as_user(account), None
         else:
             self._check_guest(connection, address)
-            admission = self._node.guests.admit(query.get("username"), query.get("secret"))
+            admission = self._node.guests.admit(
+                query.get("username"), query.get("secret"), among_accounts=self._among_accounts
+            )
             user, secret = admission.user, admission.secret
         if not self._node.addresses.enter(address):
             if secret is not None:
@@ -106,7 +121,7 @@ class Admissions:
             return
         server = connection.scope.get("server")
         host = _host_name(connection.headers.get("host", ""))
-        forwarded = any(name in FORWARDING_HEADERS for name, _ in connection.scope["headers"])
+        forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
         at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
         # Starlette's TestClient has no socket; its addresses are these words.
         in_process = address == "testclient" and host == "testserver"

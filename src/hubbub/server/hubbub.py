@@ -251,7 +251,7 @@ class Hubbub:
         node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=choose_engine(settings))
         await node.start()
         self._node = node
-        self._admissions = Admissions(node, guests=self._guests)
+        self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
         self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
         try:
             yield {f"hubbub.{id(self)}": self}

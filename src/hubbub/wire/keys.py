@@ -18,6 +18,9 @@ NAME_LENGTH = 64
 TEXT_LENGTH = 4000
 
 _key = re.compile(KEY_PATTERN[:-1] + r"\Z")
+_invisible = "\u200c\u200d\u115f\u1160\u3164\uffa0\u2800"
+"""Characters that show nothing by themselves, and are no white space."""
+_nothing = dict.fromkeys(map(ord, _invisible))
 _controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -55,7 +58,7 @@ def clean_name(value: str) -> str:
     (which could make one name look like another: Unicode TR 36, section 2.4).
     """
     name = unicodedata.normalize("NFC", value).strip()
-    if not name:
+    if not name.strip(_invisible + " "):
         raise ValueError("a name must not be empty")
     if len(name) > NAME_LENGTH:
         raise ValueError(f"a name has at most {NAME_LENGTH} characters")
@@ -65,6 +68,12 @@ def clean_name(value: str) -> str:
     ):
         raise ValueError("a name must not hold control or direction-changing characters")
     return name
+
+
+def look(name: str) -> str:
+    """What two names have in common that look the same, as far as compatibility forms, case and blanks go."""
+    shown = unicodedata.normalize("NFKC", name).casefold().translate(_nothing)
+    return " ".join(shown.split())
 
 
 def clean_text(value: str) -> str:
