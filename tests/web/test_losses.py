@@ -1,12 +1,63 @@
-"""What people say on the page survives a killed server and a reload, and is never there twice."""
+"""The page comes back when its server was gone; what people said meanwhile is not lost, and is never there twice."""
+
+import signal
 
 import pytest
 from playwright.async_api import expect
 
+from tests.conftest import PageFactory, ServerFactory
 from tests.servers import WebServer
 from tests.web.pages import Enter, come_back, expect_live, message, say
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server(serve: ServerFactory) -> WebServer:
+    """One of the test's own, to do with as it likes."""
+    return serve()
+
+
+async def test_the_page_reconnects_by_itself_when_the_server_was_killed(enter: Enter, server: WebServer) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect_live(alice)
+
+    server.kill()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    server.start()
+    for page in (alice, bob):
+        await expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
+
+    await say(alice, "Still here?")
+    await expect(bob.get_by_role("log").get_by_text("Still here?")).to_be_visible()
+
+
+async def test_the_page_reconnects_at_once_when_the_network_is_back(enter: Enter, server: WebServer) -> None:
+    alice = await enter("alice")
+
+    server.stop()
+    await expect(alice.get_by_text("Connection lost")).to_be_visible()
+    server.start()
+    await alice.evaluate("window.dispatchEvent(new Event('online'))")
+
+    await expect_live(alice)
+
+
+async def test_the_page_notices_a_server_that_went_silent(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve(environment={"HUBBUB_HEARTBEAT": "0.5"})
+    alice = await new_page()
+    await alice.goto(server.url)
+    await alice.get_by_label("Your name").fill("alice")
+    await alice.keyboard.press("Enter")
+    await expect_live(alice)
+
+    server.signal(signal.SIGSTOP)
+    try:
+        await expect(alice.get_by_text("Live", exact=True)).to_be_hidden()
+    finally:
+        server.signal(signal.SIGCONT)
+
+    await expect(alice.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
 
 
 async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_once(

@@ -1,36 +1,13 @@
 """Rooms that keep their messages, in a real browser: all of them can be read again, answered and changed."""
 
-import zlib
-from collections.abc import Iterator
-from functools import partial
-
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.people import person
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer
 from tests.web.pages import AXE, PHONE, Enter, act, come_back, expect_live, message, say
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """One for all: each test is in a room of its own. A room is filled faster than people may talk."""
-    environment = {"HUBBUB_RATE": "2000", "HUBBUB_BURST": "2000"}
-    with hubbub_server(tmp_path_factory.mktemp("server"), environment=environment) as server:
-        yield server
-        server.check_log()
-
-
-@pytest.fixture
-def room(request: pytest.FixtureRequest) -> str:
-    return f"room-{zlib.crc32(request.node.name.encode()):x}"
-
-
-@pytest.fixture
-def enter(enter: Enter, room: str) -> Enter:
-    return partial(enter, room=room)
 
 
 async def fill(server: WebServer, room: str, count: int) -> None:
@@ -175,6 +152,29 @@ async def test_pinned_messages_stand_above_the_conversation(enter: Enter) -> Non
     await alice.get_by_role("dialog").get_by_role("button", name="Unpin").click()
 
     await expect(bob.get_by_title("To the pinned message")).to_have_count(0)
+
+
+async def test_what_was_pinned_long_ago_is_still_shown_after_a_reload(
+    enter: Enter, server: WebServer, room: str
+) -> None:
+    async with person(server, "dave", path=f"/ws/chat/{room}") as dave:
+        await dave.ask({"type": "message", "room": room, "text": "The rules: be kind."})
+        await dave.ask({"type": "pin", "room": room, "seq": 1})
+        await fill(server, room, 120)
+        alice = await enter("alice")
+        pinned = alice.get_by_title("To the pinned message")
+        await expect(message(alice, "line 120.")).to_be_visible()
+        await expect(pinned).to_contain_text("The rules: be kind.")
+        await alice.reload()
+        await expect(pinned).to_contain_text("The rules: be kind.")
+        await expect(message(alice, "The rules")).to_have_count(0)
+
+        await dave.ask({"type": "edit", "room": room, "seq": 1, "text": "The rules: be very kind."})
+        await expect(pinned).to_contain_text("The rules: be very kind.")
+        await pinned.click()
+        await expect(message(alice, "be very kind")).to_be_in_viewport()
+        await dave.ask({"type": "pin", "room": room, "seq": 1, "on": False})
+        await expect(pinned).to_have_count(0)
 
 
 async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server: WebServer, room: str) -> None:
