@@ -150,10 +150,6 @@ class RoomLog:
         """The newest messages, by seq."""
         return await self._read(log_pages.read_latest, room, limit)
 
-    async def changes(self, room: str, rev: int, limit: int = _ROWS_PER_READ) -> Page:
-        """The first rows with a rev above `rev`, by rev, tombstones included."""
-        return await self._read(log_pages.read_changes, room, rev, limit)
-
     async def history(
         self,
         room: str,

@@ -75,16 +75,14 @@ def read_heads(transaction: Transaction, rooms: Sequence[str]) -> list[Head]:
     return [found[fold(room)] for room in rooms]
 
 
-def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoch: str | None = None) -> Page:
+def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoch: str) -> Page:
     """The first `limit` rows with a rev above `rev`, by rev, tombstones included.
 
-    With an `epoch`, the page also tells whether it `continues` the position (rev, epoch).
+    There are none if they would not continue the position (rev, epoch), and the page says so.
     """
     (head,) = read_heads(transaction, [room])
-    continues = True
-    if epoch is not None:
-        number = transaction.rows(sql.EPOCH_NUMBER, name=epoch)
-        continues = head.continues(rev, number[0][0] if number else None)
+    number = transaction.rows(sql.EPOCH_NUMBER, name=epoch)
+    continues = head.continues(rev, number[0][0] if number else None)
     rows = _rows(transaction, sql.CHANGED_SINCE, head, limit + 1, rev=rev) if continues else []
     return _page(head, rows, limit, continues=continues)
 

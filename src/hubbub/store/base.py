@@ -55,8 +55,6 @@ class Reader(Protocol):
 class Engine(Protocol):
     """A database of one kind. `prepare` comes first and `release` last."""
 
-    name: str
-
     def prepare(self) -> None:
         """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
 

@@ -38,11 +38,6 @@ class Database:
         self._local = threading.local()
         self._readers: list[Reader] = []
 
-    @property
-    def engine(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self._engine.name
-
     async def start(self) -> None:
         """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL))
