@@ -106,6 +106,15 @@ async def test_restoring_under_a_running_server_is_refused(
     assert (await log.send(ALICE, ROOM, "still here")).seq == 2
 
 
+def test_a_backup_that_is_not_there_and_one_that_is_none_are_told_apart(tmp_path: Path, engine: SQLite) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    with pytest.raises(ConfigurationError, match="there is no file"):
+        restore(engine, tmp_path / "backup.db")
+    with pytest.raises(ConfigurationError, match="is not a backup"):
+        restore(engine, tmp_path / "notes.txt")
+
+
 def test_a_backup_replaces_no_file(tmp_path: Path, engine: SQLite) -> None:
     upgrade(engine)
     (tmp_path / "notes.txt").write_text("mine")
