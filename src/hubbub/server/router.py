@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Invalid, RequestError
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
-    router = APIRouter(lifespan=hub.lifespan)
+    refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials)]
+    router = APIRouter(lifespan=hub.lifespan, dependencies=refusing)
     _add_sockets(router, hub)
     _add_explanations(router, hub)
     _add_topics(router, hub)
@@ -37,6 +39,14 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
 
 async def nobody() -> None:
     """The login of an application that has none."""
+
+
+async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
+    """Comes before the application's login, which reads them, and may refuse: then the address is logged as it is."""
+    try:
+        yield
+    finally:
+        hide_credentials(connection)
 
 
 def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
