@@ -39,7 +39,7 @@ PAGE = 250
 
 places = st.floats(0, 1)
 """Where in the room: 0 is its first message, 1 its latest."""
-changes = st.tuples(st.sampled_from(["say", "edit", "delete", "react", "pin"]), places)
+changes = st.tuples(st.sampled_from(["say", "edit", "delete", "react", "pin", "trim"]), places)
 Change = tuple[str, float]
 
 
@@ -154,6 +154,14 @@ class TownMachine(RuleBasedStateMachine):
         self.run(self.hall.history(limit=1))
 
     @precondition(lambda self: self.is_connected)
+    @rule(meanwhile=st.lists(changes, min_size=2, max_size=6), between=st.lists(changes, max_size=2))
+    def alice_is_away_for_a_moment(self, meanwhile: list[Change], between: list[Change]) -> None:
+        self.alice_drops()
+        for change in meanwhile:
+            self.run(self._change(*change))
+        self.alice_comes_back_while_others_change_things(between)
+
+    @precondition(lambda self: self.is_connected)
     @rule(between=st.lists(changes, max_size=2), limit=st.integers(1, 200))
     def alice_reads_back_while_others_change_things(self, between: list[Change], limit: int) -> None:
         self.between.extend(between)
@@ -164,10 +172,6 @@ class TownMachine(RuleBasedStateMachine):
     def alice_reads_around_a_message_that_changes(self, place: float, between: Change) -> None:
         self.between.append(between)
         self.run(self.hall.history(around=self._seq(place), limit=20))
-
-    @rule(place=places)
-    def old_messages_are_trimmed(self, place: float) -> None:
-        self.run(refused(self._log().trim(ROOM, self._seq(place))))
 
     @rule()
     def a_message_and_its_edit_are_not_delivered(self) -> None:
@@ -223,6 +227,7 @@ class TownMachine(RuleBasedStateMachine):
             "edit": lambda: messages.edit(BOB, ROOM, seq, f"Bob's edit {self.count}"),
             "delete": lambda: messages.delete(BOB, ROOM, seq),
             "react": lambda: messages.react(BOB, ROOM, seq, "👍", on=self.count % 3 > 0),
+            "trim": lambda: self._log().trim(ROOM, seq),
             "pin": lambda: messages.pin(BOB, ROOM, seq, on=self.count % 3 > 0),
         }
         await refused(doings[what]())
@@ -288,7 +293,7 @@ async def refused(doing: Awaitable[object]) -> None:
 
 TownMachine.TestCase.settings = settings(
     max_examples=15,
-    stateful_step_count=20,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
