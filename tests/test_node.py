@@ -110,6 +110,21 @@ async def test_a_second_drain_does_nothing(node: Node) -> None:
     late.connection.lost(1006, "")
 
 
+async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Node) -> None:
+    alice = Person(node.hub, "alice")
+
+    first = asyncio.ensure_future(node.drain(5))
+    await turn(2)
+    second = asyncio.ensure_future(node.drain(5))
+    await turn(2)
+    still_waiting = not second.done()
+    leave_when_told(alice)
+    await asyncio.gather(first, second)
+
+    assert still_waiting
+    assert not node.hub.connections
+
+
 async def test_a_node_that_was_stopped_runs_again() -> None:
     node = Node(Settings(), signing_key=KEY)
     for _ in range(2):

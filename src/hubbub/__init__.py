@@ -11,7 +11,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hubbub.errors import Conflict, Forbidden, Invalid, NotFound, NotStarted, RateLimited, Unavailable
+from hubbub.errors import (
+    ConfigurationError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotStarted,
+    RateLimited,
+    Unavailable,
+)
 from hubbub.settings import Settings
 from hubbub.wire.commands import Command
 from hubbub.wire.events import Event, MessageEvent, Reply
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "Command",
+    "ConfigurationError",
     "Conflict",
     "Connection",
     "Draft",

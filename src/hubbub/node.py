@@ -86,6 +86,7 @@ class Node:
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._drain: asyncio.Task[None] | None = None
 
     @property
     def is_started(self) -> bool:
@@ -120,6 +121,7 @@ class Node:
             self.epoch = (await self._log.head(self.settings.room_default)).epoch
         self._loop = asyncio.get_running_loop()
         self.is_draining = False
+        self._drain = None
         self.hub.start(self._loop)
         await self.broker.start(self.hub.deliver)
         self._tasks = [
@@ -131,13 +133,19 @@ class Node:
     async def drain(self, timeout: float | None = None) -> None:
         """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.
 
-        New connections are refused from now on. Returns when the last connection is gone. `timeout` is in seconds.
+        New connections are refused from now on. Returns when the last connection is gone, also for those who ask while
+        it goes on. `timeout` is in seconds.
         """
-        if self._loop is None or self.is_draining:
+        if self._loop is None:
             return
-        self.is_draining = True
-        timeout = self.settings.drain_timeout if timeout is None else timeout
-        deadline = self._loop.time() + timeout
+        if self._drain is None:
+            self.is_draining = True
+            timeout = self.settings.drain_timeout if timeout is None else timeout
+            self._drain = self._loop.create_task(self._send_away(self._loop, timeout))
+        await asyncio.shield(self._drain)
+
+    async def _send_away(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        deadline = loop.time() + timeout
         connections = list(self.hub.connections.values())
         if connections:
             log.info("draining %d connections", len(connections))
@@ -150,7 +158,7 @@ class Node:
             await asyncio.sleep(pace * min(step, len(connections) - start))
             for connection in connections[start : start + step]:
                 connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
-        await self.hub.wait_until_empty(deadline - self._loop.time())
+        await self.hub.wait_until_empty(deadline - loop.time())
         for connection in list(self.hub.connections.values()):
             connection.abort()
         await self.hub.wait_until_empty(1.0)

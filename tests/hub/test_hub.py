@@ -273,6 +273,24 @@ async def fill(hub: Hub, person: Person, channel: str = ROOM, *, position: int |
     assert person.connection.state is State.CONGESTED
 
 
+async def test_a_transport_that_raises_loses_its_connection_and_nobody_else_anything() -> None:
+    hub = new_hub()
+    alice, broken, bob = await everybody(hub, "alice", "broken", "bob")
+
+    def fail() -> None:
+        raise OSError("the handle is closed")
+
+    broken.transport.on_write = fail
+    say(hub, ROOM, "one")
+    await turn()
+    say(hub, ROOM, "two")
+    await turn()
+
+    assert alice.texts == bob.texts == ["one", "two"]
+    assert broken.transport.aborted
+    assert not hub.is_writing
+
+
 async def test_a_congested_connection_gets_nothing_more_and_is_not_read_from() -> None:
     hub = new_hub()
     alice, slow = await everybody(hub, "alice", "slow")

@@ -131,7 +131,8 @@ class Rooms:
         return self._rooms.get(channel)
 
     def has_joined(self, connection: Connection, key: str) -> bool:
-        return channel_of(key) in connection.channels
+        # What an ended connection was in stays on record, for those who clean up after it.
+        return connection.is_open and channel_of(key) in connection.channels
 
     def online(self, key: str) -> int:
         room = self._rooms.get(channel_of(key))
@@ -142,11 +143,11 @@ class Rooms:
         return room.users() if room is not None else []
 
     def joined_by(self, connection: Connection, key: str) -> Room:
-        """A room that this connection has joined. Raises `Forbidden`."""
-        channel = channel_of(key)
-        if channel not in connection.channels:
+        """A room that this connection has joined, and is still there. Raises `Forbidden`."""
+        room = self._rooms.get(channel_of(key))
+        if room is None or not self.has_joined(connection, key):
             raise Forbidden(f"join room {key!r} first", room=key)
-        return self._rooms[channel]
+        return room
 
     async def join(self, connection: Connection, key: str) -> Room:
         """Subscribe a connection to a room's events, held until the hub lets it go, and count its user in.

@@ -39,6 +39,7 @@ class SharedReads:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.ensure_future(self._fly(key, read))
+            flight.add_done_callback(_look_at)
         # Who stops waiting must not end it for the others.
         return await asyncio.shield(flight)
 
@@ -53,3 +54,9 @@ class SharedReads:
         if len(self._pages) > PAGES:
             self._pages.popitem(last=False)
         return page
+
+
+def _look_at(flight: asyncio.Task[Page]) -> None:
+    """Where nobody waits any more, nobody would look at a failure, and the loop would complain of that."""
+    if not flight.cancelled():
+        flight.exception()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -409,21 +409,32 @@ class Hub:
             channel.position = reached
 
     def _write_chunk(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
-        self._writing = True
         if len(writers) <= SUBSCRIBERS_PER_TURN:
-            for write in writers.values():
-                write(chunk)
-            self._writing = False
+            self._write_to(writers, writers.values(), chunk)
             yield len(writers)
             return
         # People come and go between two turns: iterate over those who were here when the chunk was made.
         everybody = list(writers.values())
         for start in range(0, len(everybody), SUBSCRIBERS_PER_TURN):
-            self._writing = True
-            for write in everybody[start : start + SUBSCRIBERS_PER_TURN]:
-                write(chunk)
-            self._writing = False
+            self._write_to(writers, everybody[start : start + SUBSCRIBERS_PER_TURN], chunk)
             yield min(SUBSCRIBERS_PER_TURN, len(everybody) - start)
+
+    def _write_to(self, writers: dict[Connection, Write], writes: Iterable[Write], chunk: Any) -> None:
+        broken: list[Connection] = []
+        rest = iter(writes)
+        self._writing = True
+        while True:
+            try:
+                for write in rest:
+                    write(chunk)
+                break
+            except Exception:
+                # A transport that raises is broken, and its connection with it; the others get what is theirs.
+                log.exception("a connection could not be written to")
+                broken += (connection for connection, theirs in writers.items() if theirs is write)
+        self._writing = False
+        for connection in broken:
+            connection.abort()
 
     # Congestion.
 

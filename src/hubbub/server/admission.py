@@ -100,6 +100,8 @@ class Admissions:
     def _check_origin(self, connection: HTTPConnection) -> None:
         origin = connection.headers.get("origin")
         if origin is None:
+            if connection.headers.get("sec-fetch-site") == "cross-site":
+                raise Forbidden("another site's page may not do this here; the server's operator can allow its origin")
             return
         sent = _origin(origin)
         own = _origin(f"{connection.url.scheme}://{connection.headers.get('host', '')}")

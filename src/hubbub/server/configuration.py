@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +17,8 @@ from pydantic_settings import SettingsError
 from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
 
+log = logging.getLogger("hubbub")
+
 
 def load_settings(**options: object) -> Settings:
     """The settings from options, environment and file. Raises `ConfigurationError` that names what is wrong."""
@@ -21,6 +26,7 @@ def load_settings(**options: object) -> Settings:
     file = os.environ.get("HUBBUB_CONFIG")
     if file and not Path(file).is_file():
         raise ConfigurationError(f"HUBBUB_CONFIG names {file}, which is not a file")
+    _warn_of_unknown(os.environ)
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -31,6 +37,15 @@ def load_settings(**options: object) -> Settings:
         raise ConfigurationError(f'{name} must be JSON, such as ["https://app.example.com"] for a list') from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file or 'hubbub.toml'} is not TOML: {error}") from None
+
+
+def _warn_of_unknown(environment: Mapping[str, str]) -> None:
+    """A variable with a slip in its name sets nothing, and nobody would notice."""
+    known = [f"HUBBUB_{name.upper()}" for name in Settings.model_fields]
+    for name in environment:
+        if name.startswith("HUBBUB_") and name not in {*known, "HUBBUB_CONFIG"}:
+            nearest = get_close_matches(name, known, n=1)
+            log.warning("%s is no setting%s", name, f"; is {nearest[0]} meant?" if nearest else "")
 
 
 def _explain(entry: ErrorDetails) -> str:

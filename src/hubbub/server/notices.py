@@ -26,7 +26,7 @@ class Notice(BaseModel):
     data: Data | None = None
 
 
-class Sent(BaseModel):
+class Published(BaseModel):
     sent: int
 
 

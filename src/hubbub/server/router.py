@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Invalid, RequestError
 from hubbub.server.admission import hide_credentials
-from hubbub.server.notices import Sent, read_notice
+from hubbub.server.notices import Published, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.rest import add_rest
 from hubbub.server.statuses import error_response
@@ -119,7 +119,7 @@ def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
 def _add_topics(router: APIRouter, hub: Hubbub) -> None:
     authenticated = Depends(hub.authenticate)
 
-    @router.post("/notify/{topic}", tags=["topics"], response_model=Sent)
+    @router.post("/notify/{topic}", tags=["topics"], response_model=Published)
     async def notify(request: Request, topic: str, account: Any = authenticated) -> Response:
         """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
         JSON, as form fields or as query parameters. Answers how many connections it was sent to."""

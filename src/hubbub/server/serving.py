@@ -207,6 +207,8 @@ class _Started:
                 error = sys.exc_info()[1]
                 if isinstance(error, ConfigurationError):
                     self.failure = error
+                    # Whoever started it is told the reason; uvicorn would add that there was one.
+                    logging.getLogger("uvicorn.error").disabled = True
                     message = {"type": message["type"], "message": ""}
             await send(message)
 

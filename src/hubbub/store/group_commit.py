@@ -124,7 +124,8 @@ class GroupCommit:
         try:
             return writer.transact(lambda transaction: _perform(transaction, batch))
         except Unavailable as error:
-            return [error] * len(batch)
+            # One each: an exception that is raised in many places collects all their tracebacks.
+            return [Unavailable(error.message, retry_after=error.retry_after) for _ in batch]
         except Exception as error:  # noqa: BLE001 - the one who asked for it gets it
             if len(batch) == 1:
                 return [error]
