@@ -10,7 +10,7 @@ from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.people import address, person
 
-KEY = "one key for all"
+KEY = "one-key-for-all"
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])

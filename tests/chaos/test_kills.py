@@ -33,7 +33,7 @@ class Flood:
     async def send(self, room: Room) -> None:
         while not self._over:
             self._last += 1
-            key = f"message {self._last}"
+            key = f"message-{self._last}"
             ack = await room.send(key, key=key)
             assert ack.seq is not None
             self.acks[key] = ack.seq

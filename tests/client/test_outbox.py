@@ -11,7 +11,7 @@ from hubbub.wire.events import Limits
 
 
 def say(text: str, room: str = "hall") -> SendMessage:
-    return SendMessage(room=room, text=text, key=f"key of {text}")
+    return SendMessage(room=room, text=text, key=f"key-of-{text.replace(' ', '-')}")
 
 
 @pytest.fixture

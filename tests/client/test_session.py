@@ -52,7 +52,7 @@ class Alice:
         self.session.receive(joined(room, id=join.id))
 
     def say(self, text: str, room: str = "hall") -> str:
-        return self.session.ask(SendMessage(room=room, text=text, key=f"key of {text}"))
+        return self.session.ask(SendMessage(room=room, text=text, key=f"key-of-{text.replace(' ', '-')}"))
 
     def sent(self) -> list[Command]:
         return list(iter_commands(self.session))
