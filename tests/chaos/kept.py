@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,5 @@ def _row(seq: int, rev: int, user: str, name: str, text: str, ts: int, key: str 
 
 
 def _time(milliseconds: int) -> str:
-    from datetime import UTC, datetime
-
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
