@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import struct
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -118,7 +119,11 @@ class Attacker:
 
 @asynccontextmanager
 async def attacker(server: WebServer, path: str = "/ws", *, compress: bool = False) -> AsyncIterator[Attacker]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    sock = socket.socket()
+    # The kernel would take half a megabyte for somebody who reads nothing, and how much exactly is its own affair.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024)
+    sock.connect(("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=sock)
     try:
         mallory = Attacker(reader, writer, compress=compress)
         await mallory.shake_hands(path, server.port)
