@@ -414,6 +414,18 @@ def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) ->
     assert len(alice.sent()) == 1
 
 
+def test_what_comes_due_between_two_looks_is_not_forgotten(here: Alice) -> None:
+    here.say("hello")
+    (hello,) = here.sent()
+    here.session.receive(error(ErrorCode.UNAVAILABLE, id=hello.id, retry_after=2000))
+    due = here.now + 2
+
+    assert here.session.next_command() is None
+    here.now = due
+
+    assert here.session.next_send() == due
+
+
 def test_what_needs_no_answer_is_sent_now_or_never(here: Alice) -> None:
     here.session.tell(Typing(room="hall"))
     assert [type(command) for command in here.sent()] == [Typing]

@@ -170,6 +170,20 @@ async def test_a_connection_that_is_held_twice_waits_for_both() -> None:
     assert late.texts == ["m2"]
 
 
+async def test_of_two_answers_that_overtake_each_other_the_older_ones_rest_is_delivered() -> None:
+    hub = new_hub()
+    late = Person(hub, "late")
+    await hub.subscribe(late.connection, ROOM, hold=True)
+
+    hub.hold(late.connection, ROOM)
+    for position in (1, 2, 3):
+        say(hub, ROOM, f"m{position}", position=position)
+    hub.let_go(late.connection, ROOM, after=3)
+    hub.let_go(late.connection, ROOM, after=1)
+
+    assert late.texts == ["m2", "m3"]
+
+
 async def test_one_that_closes_is_not_held_any_more() -> None:
     hub = new_hub()
     alice, bob = Person(hub, "alice"), Person(hub, "bob")

@@ -172,6 +172,8 @@ class Session:
         self._last_frame = 0.0
         self._return_at: float | None = None
         self._ghost_until = 0.0
+        self._looked_at = 0.0
+        """When the owner last asked for something to send."""
         self.state = State.IDLE
         self.due = 0.0
         """While waiting: when to open the next connection."""
@@ -304,18 +306,20 @@ class Session:
 
     def next_command(self) -> Command | None:
         """What to send next; None if there is nothing, or it is not time yet. Whoever takes it sends it."""
-        if self.state is not State.LIVE or self.me is None or self._clock() < self._pace.due():
+        now = self._looked_at = self._clock()
+        if self.state is not State.LIVE or self.me is None or now < self._pace.due():
             return None
-        command = next(self._waiting_commands(self.me.limits.unanswered), None)
+        command = next(self._waiting_commands(now, self.me.limits.unanswered), None)
         if command is not None:
-            self._pace.sent(self._clock())
+            self._pace.sent(now)
         return command
 
     def next_send(self) -> float | None:
-        """When to ask for the next command again although nothing has happened; None for never."""
+        """After `next_command` had nothing: when to ask again although nothing has happened; None for never."""
         if self.state is not State.LIVE:
             return None
-        now = self._clock()
+        # What came due since then was not looked at: its time is over, but it is a time.
+        now = self._looked_at
         times = [place.not_before for place in self._places.values() if place.must_ask and place.not_before > now]
         postponed = self._outbox.next_due(now)
         if postponed is not None:
@@ -324,8 +328,7 @@ class Session:
             times.append(self._pace.due())
         return min(times, default=None)
 
-    def _waiting_commands(self, most: int) -> Iterator[Command]:
-        now = self._clock()
+    def _waiting_commands(self, now: float, most: int) -> Iterator[Command]:
         while self._urgent:
             yield self._urgent.popleft()
         yield from self._due_joins(now)

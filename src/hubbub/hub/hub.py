@@ -61,6 +61,8 @@ class _Hold:
     """How many must let go of it: what is read for one reason may overlap with what is read for another."""
     gap: Gap | None = None
     """What it had missed already when it was held."""
+    after: int | None = None
+    """The position that it was given at least, by all who brought it one."""
 
 
 class Channel:
@@ -513,13 +515,17 @@ class Hub:
         self._flush(channel)
         if after is not None:
             hold.gap = None
-            hold.kept = [
-                publication for publication in hold.kept if publication.position is None or publication.position > after
-            ]
+            # Of several answers the one that was read first may arrive last, and begin the client anew.
+            hold.after = after if hold.after is None else min(hold.after, after)
         hold.count -= 1
         if hold.count:
             return
         del channel.held[connection]
+        given = hold.after
+        if given is not None:
+            hold.kept = [
+                publication for publication in hold.kept if publication.position is None or publication.position > given
+            ]
         self._add(channel, connection)
         if connection in self._stalled:
             durable = [publication.position for publication in hold.kept if not publication.ephemeral]
