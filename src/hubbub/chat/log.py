@@ -39,7 +39,7 @@ from hubbub.chat.log_changes import (
 from hubbub.chat.log_pages import Head, Page
 from hubbub.chat.log_trim import trim_rooms
 from hubbub.chat.shared_reads import SharedReads
-from hubbub.store.database import Database
+from hubbub.store.database import Database, settle
 from hubbub.store.group_commit import Operation
 from hubbub.wire.events import MessageEvent, OnlineUser
 from hubbub.wire.keys import fold
@@ -105,11 +105,27 @@ class RoomLog:
 
         Raises `Conflict` if the key was used for another content, `NotFound` if there is nothing to reply to.
         """
-        encoded = to_json(data).decode() if data is not None else None
-        send = Send(author, room, text, kind=kind, key=key, reply_to=reply_to, data=encoded)
-        outcome = await self._write(self._change, send)
+        outcome = await self._write(self._change, _send(author, room, text, kind, key, reply_to, data))
         assert isinstance(outcome, Sent)
         return outcome
+
+    def submit(
+        self,
+        author: Author,
+        room: str,
+        text: str,
+        *,
+        answered: Callable[[Sent | Exception], None],
+        key: str | None = None,
+        reply_to: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """`send` without a task: `answered` is called with the `Sent`, or with what `send` would have raised.
+
+        Raises `Unavailable` if too many wait already.
+        """
+        send = _send(author, room, text, "text", key, reply_to, data)
+        self._database.submit(self._change, send, partial(self._note, answered))
 
     async def edit(self, author: Author, room: str, seq: int, text: str) -> Changed:
         """Give a message another text. Raises `NotFound`, and `Forbidden` if somebody else wrote it."""
@@ -227,16 +243,26 @@ class RoomLog:
         return outcome
 
     async def _write(self, operation: Operation[R, T], request: R) -> T:
-        answer = self._database.write(operation, request)
-        answer.add_done_callback(self._note)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # Who stops waiting stops nothing: it will be committed, and everybody must hear of it.
-        return await asyncio.shield(answer)
+        self._database.submit(operation, request, partial(self._note, partial(settle, answer)))
+        return await answer
 
-    def _note(self, answer: asyncio.Future[Any]) -> None:
-        if answer.cancelled() or answer.exception() is not None:
-            return
-        outcome: Outcome = answer.result()
-        if outcome.event is not None:
+    def _note(self, answered: Callable[[Any], None], outcome: Outcome | Exception) -> None:
+        if not isinstance(outcome, Exception) and outcome.event is not None:
             self.heard(outcome.room, outcome.rev)
             if self._committed is not None:
                 self._committed(outcome)
+        answered(outcome)
+
+
+def _send(
+    author: Author,
+    room: str,
+    text: str,
+    kind: Literal["text", "system"],
+    key: str | None,
+    reply_to: int | None,
+    data: dict[str, Any] | None,
+) -> Send:
+    return Send(author, room, text, kind, key, reply_to, to_json(data).decode() if data is not None else None)

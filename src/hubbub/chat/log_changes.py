@@ -13,7 +13,7 @@ from hubbub.wire.events import ChangedEvent, MessageEvent, RoomEvent
 from hubbub.wire.keys import fold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Author:
     """Who asks for a change.
 
@@ -28,7 +28,7 @@ class Author:
     """What is unique about them."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "address", (fold(self.key), self.identity))
+        self.address = (fold(self.key), self.identity)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,10 @@ In one that is not, it is handed to whoever is there. Which rooms are stored is 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hubbub.accounts.policies import Action, Policy
@@ -16,6 +18,7 @@ from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Author, Changed, Outcome, Sent
 from hubbub.chat.rooms import channel_of
 from hubbub.errors import Forbidden, NotFound
+from hubbub.store.database import settle
 from hubbub.wire.events import MessageEvent, timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -66,11 +69,33 @@ class Messages:
         Raises `Forbidden` if the policy does not let them, `Conflict` for a key with another content, `NotFound` for a
         reply to nothing, `Unavailable` if it could not be stored: then it was not sent.
         """
+        said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
+        answered = partial(settle, said)
+        self.submit(user, room, text, key=key, reply_to=reply_to, data=data, answered=answered)
+        return await said
+
+    def submit(
+        self,
+        user: User,
+        room: str,
+        text: str,
+        *,
+        answered: Callable[[Said | Exception], None],
+        key: str | None = None,
+        reply_to: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """`send` without a task: `answered` is called with what `send` would have returned or raised.
+
+        Raises what is known at once: `Forbidden`, and `Unavailable` if too many wait already.
+        """
         self._check(user, Action.SEND, room)
         log = self._log_of(room)
         if log is None:
-            return self._relay(user, room, text, key=key, data=data)
-        return _said(await log.send(author_of(user), room, text, key=key, reply_to=reply_to, data=data))
+            answered(self._relay(user, room, text, key=key, data=data))
+        else:
+            said = partial(_said_to, answered)
+            log.submit(author_of(user), room, text, key=key, reply_to=reply_to, data=data, answered=said)
 
     async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
         """The application says something to everybody in a room. Raises `Unavailable` if it could not be stored."""
@@ -133,6 +158,10 @@ class Messages:
 
 def _said(sent: Sent) -> Said:
     return Said(sent.room, sent.seq, sent.rev, sent.ts, sent.event)
+
+
+def _said_to(answered: Callable[[Said | Exception], None], sent: Sent | Exception) -> None:
+    answered(sent if isinstance(sent, Exception) else _said(sent))
 
 
 def author_of(user: User) -> Author:

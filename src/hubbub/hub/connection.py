@@ -185,8 +185,7 @@ class Connection:
             self._write(self.format.piece(Publication("", event)))
 
     def _write(self, piece: Any) -> None:
-        for chunk in self.format.chunks([piece]):
-            self.transport.write(chunk)
+        self.transport.write(self.format.chunk(piece))
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Begin the closing handshake: what was sent before still arrives, and the link ends within a deadline."""

@@ -30,6 +30,9 @@ class Format(Protocol):
     def raw(self, message: str | bytes) -> Any:
         """A message that is no event: a text or a binary frame with just this in it."""
 
+    def chunk(self, piece: Any) -> Any:
+        """One piece alone as one write."""
+
     def chunks(self, pieces: list[Any]) -> list[Any]:
         """Many pieces, as few writes of at most `CHUNK_BYTES` each, cut between pieces."""
 
@@ -54,7 +57,12 @@ class SocketFormat:
     def raw(self, message: str | bytes) -> bytes:
         return frame(Opcode.TEXT, message.encode()) if isinstance(message, str) else frame(Opcode.BINARY, message)
 
+    def chunk(self, piece: bytes) -> bytes:
+        return piece
+
     def chunks(self, pieces: list[bytes]) -> list[bytes]:
+        if len(pieces) == 1:
+            return pieces
         return [b"".join(run) for run in _runs(pieces)]
 
     def heartbeat(self, publication: Publication) -> bytes:
@@ -73,6 +81,9 @@ class MessageFormat:
 
     def raw(self, message: str | bytes) -> str | bytes:
         return message
+
+    def chunk(self, piece: str | bytes) -> list[str | bytes]:
+        return [piece]
 
     def chunks(self, pieces: list[str | bytes]) -> list[list[str | bytes]]:
         return list(_runs(pieces))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from functools import partial
 
 from hubbub.chat.log_changes import Changed
 from hubbub.chat.messages import Said
@@ -16,6 +17,7 @@ from hubbub.node import Node
 from hubbub.server.hooks import Draft, Hooks
 from hubbub.server.link import run
 from hubbub.server.registry import ANSWERED, Answered, NodeSource, Registry
+from hubbub.store.database import settle
 from hubbub.wire.codes import CloseCode, ErrorCode
 from hubbub.wire.commands import (
     Delete,
@@ -78,15 +80,30 @@ class BuiltInCommands:
         finally:
             connection.resume(Pause.ORDER)
 
-    async def _send(self, connection: Connection, room: Room, command: SendMessage) -> Ack:
-        node = self._node()
-        said: Said = await node.messages.send(
-            connection.user, room.key, command.text, key=command.key, reply_to=command.reply_to, data=command.data
+    def _send(self, connection: Connection, room: Room, command: SendMessage) -> asyncio.Future[Ack]:
+        # Not a coroutine: it would take a task, and this is the command that comes thousands of times a second.
+        answer: asyncio.Future[Ack] = connection.hub.loop.create_future()
+        self._node().messages.submit(
+            connection.user,
+            room.key,
+            command.text,
+            key=command.key,
+            reply_to=command.reply_to,
+            data=command.data,
+            answered=partial(self._sent, connection, room, answer),
         )
-        node.typing.sent(connection.user, room)
+        return answer
+
+    def _sent(
+        self, connection: Connection, room: Room, answer: asyncio.Future[Ack], said: Said | Exception
+    ) -> None:
+        if isinstance(said, Exception):
+            settle(answer, said)
+            return
+        self._node().typing.sent(connection.user, room)
         if said.event is not None and self._hooks.on_message:
             self._hooks.call(self._hooks.on_message, said.event)
-        return Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
+        settle(answer, Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts))
 
     async def edit(self, connection: Connection, command: Edit) -> Ack:
         room = self._node().rooms.joined_by(connection, command.room)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 
@@ -120,19 +121,33 @@ class Link:
             self._connection.pause(Pause.ORDER)
         elif self._unanswered >= self._limits.unanswered:
             self._connection.pause(Pause.UNANSWERED)
-        return self._finish(command, answer, in_order=registration.in_order)
+        if isinstance(answer, asyncio.Future):
+            answer.add_done_callback(partial(self._done, command, registration.in_order))
+            return None
+        return self._wait_for(command, answer, in_order=registration.in_order)
 
-    async def _finish(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
+    async def _wait_for(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
         try:
             self._answer(command, await answer)
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(command, error)
         finally:
-            self._unanswered -= 1
-            if in_order:
-                self._connection.resume(Pause.ORDER)
-            if self._unanswered < self._limits.unanswered:
-                self._connection.resume(Pause.UNANSWERED)
+            self._answered(in_order=in_order)
+
+    def _done(self, command: Command, in_order: bool, answer: asyncio.Future[Answer]) -> None:
+        try:
+            self._answer(command, answer.result())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(command, error)
+        finally:
+            self._answered(in_order=in_order)
+
+    def _answered(self, *, in_order: bool) -> None:
+        self._unanswered -= 1
+        if in_order:
+            self._connection.resume(Pause.ORDER)
+        if self._unanswered < self._limits.unanswered:
+            self._connection.resume(Pause.UNANSWERED)
 
     def _answer(self, command: Command, answer: Answer) -> None:
         if answer is None:

@@ -25,6 +25,7 @@ Answer = Event | Answered | None
 """A reply, or None for a plain `ack`."""
 
 Handler = Callable[[Connection, Any], Answer | Awaitable[Answer]]
+"""A future is as good as a coroutine, and needs no task."""
 
 
 @dataclass(frozen=True, slots=True)

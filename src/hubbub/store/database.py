@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from hubbub.errors import Unavailable
@@ -63,12 +64,22 @@ class Database:
         await self._commits.stop()
         self._engine.release()
 
-    def write(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
-        """Have `operation` do a request, together with all others that ask for it now. The result is durable.
+    def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
+        """Have `operation` do a request, together with all others that ask for it now. `answered` is called with the
+        result when it is durable, or with the exception that refused it.
 
-        Raises `Unavailable` if too many wait; the future may raise it as well, and whatever refused this request.
+        It is not a future because a busy room has thousands of them a second. Raises `Unavailable` if too many wait.
         """
-        return self._commits.submit(operation, request)
+        self._commits.submit(operation, request, answered)
+
+    def write(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
+        """The same for those who wait. Who stops waiting stops nothing: it is stored all the same.
+
+        Raises as `submit` does; the future gives the result, or raises what refused the request.
+        """
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._commits.submit(operation, request, partial(settle, answer))
+        return answer
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """What `work` reads from one unmoving state of the database. Raises `Unavailable`."""
@@ -82,3 +93,13 @@ class Database:
             reader = self._local.reader = self._engine.open_reader()
             self._readers.append(reader)
         return reader.snapshot(work)
+
+
+def settle(future: asyncio.Future[T], result: T | Exception) -> None:
+    """Give a future its result, or the exception that stands for one, if somebody waits for it still."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -37,7 +37,7 @@ IDLE_AFTER = 0.5
 class _Pending:
     operation: Operation[Any, Any]
     request: Any
-    answer: asyncio.Future[Any]
+    answered: Callable[[Any], None]
 
 
 class GroupCommit:
@@ -68,8 +68,9 @@ class GroupCommit:
         self._queue.put(None)
         await self._loop.run_in_executor(None, thread.join)
 
-    def submit(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
-        """Ask for a request to be done. The future gives its result once that is durable.
+    def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
+        """Ask for a request to be done. `answered` is called with its result once that is durable, or with what it
+        failed with; in the event loop, and in the order of the requests of a batch.
 
         Raises `Unavailable` if too many wait already.
         """
@@ -77,12 +78,10 @@ class GroupCommit:
             raise Unavailable("the database is closed")
         if self._unanswered >= self._most:
             raise Unavailable(f"{self._most} changes wait to be stored already", retry_after=1000)
-        answer: asyncio.Future[T] = self._loop.create_future()
         if not self._turn:
             self._loop.call_soon(self._hand_over)
-        self._turn.append(_Pending(operation, request, answer))
+        self._turn.append(_Pending(operation, request, answered))
         self._unanswered += 1
-        return answer
 
     def _hand_over(self) -> None:
         if self._turn:
@@ -141,12 +140,10 @@ class GroupCommit:
     def _resolve(self, batch: list[_Pending], results: list[Any]) -> None:
         self._unanswered -= len(batch)
         for pending, result in zip(batch, results, strict=True):
-            if pending.answer.done():
-                continue
-            if isinstance(result, Exception):
-                pending.answer.set_exception(result)
-            else:
-                pending.answer.set_result(result)
+            try:
+                pending.answered(result)
+            except Exception:
+                log.exception("what was stored could not be answered")
 
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:

@@ -116,6 +116,8 @@ class SQLiteWriter:
         database = self._connection.database
         for pragma in (
             "journal_mode=WAL",
+            # What a statement may have to take back would else be kept in a file that comes and goes with each commit.
+            "temp_store=MEMORY",
             "synchronous=FULL",
             "wal_autocheckpoint=0",
             "foreign_keys=ON",
