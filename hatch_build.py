@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-
 # "engines" of Vite 8: ^20.19.0 || >=22.12.0
 NODE_20 = (20, 19)
 NODE_22 = (22, 12)
@@ -42,18 +40,25 @@ class Node:
     """Where `node` is, so that npm's scripts find the same one."""
 
 
-class WebClientHook(BuildHookInterface[Any]):
-    def dependencies(self) -> list[str]:
-        root = Path(self.root)
-        if is_unpacked_sdist(root) or node_of_the_machine() is not None:
-            return []
-        return [pinned_node_wheel(root)]
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:
+    # The scripts build the page while hatchling is still being installed.
+    pass
+else:
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        try:
-            build(Path(self.root))
-        except WebClientError as error:
-            self.app.abort(str(error))
+    class WebClientHook(BuildHookInterface[Any]):
+        def dependencies(self) -> list[str]:
+            root = Path(self.root)
+            if is_unpacked_sdist(root) or node_of_the_machine() is not None:
+                return []
+            return [pinned_node_wheel(root)]
+
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+            try:
+                build(Path(self.root))
+            except WebClientError as error:
+                self.app.abort(str(error))
 
 
 def build(root: Path) -> None:

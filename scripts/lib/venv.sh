@@ -15,14 +15,30 @@ prepare() {
         return
     fi
     echo "Installing the locked requirements into .venv (once; this takes a while)"
-    pip_install --require-hashes --no-deps -r "requirements/$1.txt"
-    if .venv/bin/python hatch_build.py needs-node; then
+    # -S hides what is being installed meanwhile.
+    if .venv/bin/python -S hatch_build.py needs-node; then
+        pip_install_locked "$1"
         echo "Installing Node.js into .venv, to build the web client"
-        pip_install --require-hashes --no-deps -r requirements/node.txt
+        pip_install_locked node
+        .venv/bin/python hatch_build.py
+    else
+        # Each takes one core: the requirements of Python, and the web client.
+        mkdir -p .cache
+        .venv/bin/python -S hatch_build.py >.cache/web-client-output 2>&1 &
+        pip_install_locked "$1"
+        wait $! || {
+            cat .cache/web-client-output >&2
+            exit 1
+        }
     fi
-    .venv/bin/python hatch_build.py
+    # pip would compile one file after the other.
+    .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null || :
     pip_install --no-deps --no-build-isolation --editable .
     echo "$wanted" >"$stamp"
+}
+
+pip_install_locked() {
+    pip_install --no-compile --require-hashes --no-deps -r "requirements/$1.txt"
 }
 
 pip_install() {
