@@ -1,5 +1,6 @@
 """Fixtures that start what a test needs, and the account of what did not run."""
 
+import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,7 +32,7 @@ BROWSER_OPTIONS = [
     "--disable-sync",
 ]
 
-COST_OF_FIXTURE = {"serve": 1, "uvicorn": 1, "redis": 2, "postgres": 2, "browser": 3}
+SECONDS_OF_FIXTURE = {"chat": 0.1, "postgres": 0.2, "redis": 0.2, "serve": 1.0, "uvicorn": 1.0, "browser": 3.0}
 
 
 class ServerFactory(Protocol):
@@ -60,16 +61,27 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quick ones first, so that a plain mistake shows at once."""
-    items.sort(key=cost)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    # Tests wait for servers, browsers and deadlines for half of their time.
+    return 2 * len(os.sched_getaffinity(0))
 
 
-def cost(item: pytest.Item) -> int:
-    if item.get_closest_marker("slow"):
-        return 4
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The quick ones first, so that a plain mistake shows at once.
+
+    Where several processes share them, the one that gets the quick ones has them first anyway, and no long one may be
+    left for the end, when the others have nothing to do any more.
+    """
+    items.sort(key=seconds, reverse=hasattr(config, "workerinput"))
+
+
+def seconds(item: pytest.Item) -> float:
+    """About how long it takes."""
+    if slow := item.get_closest_marker("slow"):
+        return float(slow.args[0])
     fixtures: list[str] = getattr(item, "fixturenames", [])
-    return max((COST_OF_FIXTURE.get(name, 0) for name in fixtures), default=0)
+    return max((SECONDS_OF_FIXTURE.get(name, 0.0) for name in fixtures), default=0.0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -27,7 +27,7 @@ DELIBERATE: dict[str, dict[str, str]] = {
 """By address: the hub's own parser, and uvicorn's for endpoints that receive and send by themselves."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 @pytest.mark.parametrize("address", ["/adopted", "/echo"])
 def test_no_case_fails(
     address: str,

@@ -1,5 +1,6 @@
 """The bench runs, counts rightly and writes where it should. What it measures is nobody's test."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,10 +35,22 @@ class Tutorial(ConnectionManager):
     def __init__(self) -> None:
         super().__init__(Path(sys.executable))
 
+    def version(self) -> str:
+        # To tell the peers' versions, it would install them.
+        return "that of the tests"
+
 
 @pytest.fixture
 def tutorial() -> ConnectionManager:
     return Tutorial()
+
+
+@pytest.fixture(autouse=True)
+def every_core() -> Iterator[None]:
+    """The bench keeps itself to one core; the tests after it, and what they start, need not."""
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def cut_later_each_time(step: int) -> Callable[[], int]:
     return lambda: next(cuts)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("codec", ["json", "msgpack"])
 async def test_who_is_cut_off_at_any_byte_has_the_same_view_as_who_never_was(serve: ServerFactory, codec: str) -> None:
     server = serve(environment=UNLIMITED)

@@ -59,7 +59,7 @@ async def kill(server: WebServer, flood: Flood, times: int, chance: random.Rando
     flood.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 async def test_what_was_acked_is_there_once_after_each_kill(serve: ServerFactory, seed: int, kills: int) -> None:
     server = serve(environment=UNLIMITED)
     flood = Flood()

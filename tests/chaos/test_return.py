@@ -38,7 +38,7 @@ async def is_back(client: Client, room: Room, rev: int) -> bool:
     return joined[1:] == [True]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(5)
 async def test_a_crowd_that_returns_at_once_is_recovered_by_a_few_queries(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         server = stack.enter_context(counting_server(tmp_path))

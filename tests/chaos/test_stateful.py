@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -300,7 +301,7 @@ TownMachine.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestTown = TownMachine.TestCase
+TestTown = pytest.mark.slow(20)(TownMachine.TestCase)
 
 
 def test_what_is_trimmed_between_two_pages_of_a_recovery_is_gone_and_the_rest_is_there() -> None:

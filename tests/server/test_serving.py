@@ -232,7 +232,7 @@ async def test_a_second_signal_does_not_wait(serve: ServerFactory, number: signa
 # A foreign server.
 
 
-@pytest.mark.slow
+@pytest.mark.slow(4)
 async def test_uvicorn_reloads_without_hanging_on_open_sockets(tmp_path: Path) -> None:
     watched = tmp_path / "watched"
     watched.mkdir()
