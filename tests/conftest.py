@@ -30,6 +30,8 @@ BROWSER_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Each window would keep a process ready for a page that no test opens.
+    "--renderer-process-limit=1",
 ]
 
 SECONDS_OF_FIXTURE = {"chat": 0.1, "postgres": 0.2, "redis": 0.2, "serve": 1.0, "uvicorn": 1.0, "browser": 3.0}
