@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from hubbub.chat.log import RoomLog
-from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
-from hubbub.chat.log_changes import Author, Changed, Outcome, Sent
+from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS, change_rooms
+from hubbub.chat.log_changes import Author, Changed, Outcome, Send, Sent
 from hubbub.chat.log_check import check_rooms
 from hubbub.errors import Conflict, Forbidden, NotFound, TooLarge
 from hubbub.store.base import Engine, Transaction
@@ -493,6 +493,37 @@ async def test_a_restart_keeps_the_epoch_and_the_numbers(
     assert (await log.send(ALICE, ROOM, "before", key="key-00000001")).is_duplicate
     assert (await log.send(ALICE, ROOM, "after")).rev == 2
     assert (await log.recover(ROOM, 1, head.epoch)).recovered
+
+
+def test_a_transaction_that_fails_after_the_numbers_were_taken_leaves_no_hole(
+    new_engine: Callable[[], Engine],
+) -> None:
+    engine = new_engine()
+    engine.prepare()
+    writer = engine.open_writer()
+
+    def send(transaction: Transaction, text: str, author: Author = ALICE) -> Outcome | Exception:
+        (outcome,) = change_rooms(transaction, [Send(author, ROOM, text)], clock=lambda: 0.0)
+        return outcome
+
+    def send_and_fail(transaction: Transaction) -> None:
+        send(transaction, "lost", Author("alice", "Alice, renamed"))
+        send(transaction, "lost too", BOB)
+        raise ZeroDivisionError
+
+    try:
+        first = writer.transact(lambda transaction: send(transaction, "one"))
+        with pytest.raises(ZeroDivisionError):
+            writer.transact(send_and_fail)
+        second = writer.transact(lambda transaction: send(transaction, "two"))
+        third = writer.transact(lambda transaction: send(transaction, "three", BOB))
+    finally:
+        writer.close()
+        engine.release()
+
+    sents = [sent for sent in (first, second, third) if isinstance(sent, Sent)]
+    assert [(sent.seq, sent.rev) for sent in sents] == [(1, 1), (2, 2), (3, 3)]
+    assert [sent.event.name for sent in sents if sent.event is not None] == ["Alice", "Alice", "Bob"]
 
 
 async def test_a_thousand_who_come_back_at_once_share_their_reads(database: Database, log: RoomLog) -> None:

@@ -137,6 +137,77 @@ async def test_an_answer_comes_after_what_its_channel_delivered_earlier_in_the_t
     assert alice.texts == ["first"]
 
 
+def answer(person: Person, text: str, *, along: str) -> bool:
+    piece = person.connection.format.piece(Publication("", {"type": "said", "text": text}))
+    return person.connection.hub.answer_along(person.connection, along, piece)
+
+
+@pytest.mark.parametrize("size", [2, SUBSCRIBERS_PER_TURN + 1])
+async def test_an_answer_goes_along_with_what_the_channel_delivers_in_one_write(size: int) -> None:
+    hub = new_hub()
+    alice, bob, *_ = await crowd(hub, size)
+
+    say(hub, ROOM, "hello")
+    assert answer(alice, "your hello is stored", along=ROOM)
+    assert answer(alice, "so is the one before", along=ROOM)
+    await turn(3)
+    say(hub, ROOM, "and on")
+    await turn(3)
+
+    assert len(alice.transport.writes) == 2
+    assert alice.texts == ["your hello is stored", "so is the one before", "hello", "and on"]
+    assert bob.texts == ["hello", "and on"]
+
+
+async def test_an_answer_does_not_wait_for_a_channel_that_has_nothing_to_deliver() -> None:
+    hub = new_hub()
+    alice, bob = await everybody(hub, "alice", "bob")
+    (carol,) = [Person(hub, "carol")]
+    held = Person(hub, "held", form=MSGPACK_FORMAT)
+    await hub.subscribe(held.connection, ROOM, hold=True)
+
+    assert not answer(alice, "too early", along=ROOM)
+    assert not answer(alice, "nobody is there", along=OTHER)
+    say(hub, ROOM, "hello")
+    assert not answer(carol, "not subscribed", along=ROOM)
+    assert not answer(held, "not served now", along=ROOM)
+    await turn()
+
+    assert alice.texts == bob.texts == ["hello"]
+    assert not carol.texts + held.texts
+
+
+async def test_an_answer_that_was_to_go_along_reaches_who_is_congested_meanwhile() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+    await hub.subscribe(alice.connection, OTHER)
+
+    say(hub, OTHER, "x" * (HIGH_WATER + 1))
+    say(hub, ROOM, "hello", position=1)
+    alice.transport.capacity = 0
+    assert answer(alice, "stored", along=ROOM)
+    await turn()
+
+    assert alice.connection.state is State.CONGESTED
+    assert alice.texts[-1] == "stored"
+    alice.transport.drain()
+    assert alice.listener.missed == [{ROOM: 0}]
+
+
+async def test_an_answer_that_was_to_go_along_reaches_who_leaves_in_the_same_turn() -> None:
+    hub = new_hub()
+    (alice,) = await everybody(hub, "alice")
+
+    say(hub, ROOM, "hello")
+    assert answer(alice, "stored", along=ROOM)
+    hub.unsubscribe(alice.connection, ROOM)
+    await turn()
+
+    await turn(3)
+    assert alice.texts == ["stored", "hello"]
+    assert is_bare(hub)
+
+
 async def test_an_event_that_cannot_be_encoded_reaches_nobody_and_harms_no_other() -> None:
     hub = new_hub()
     (alice,) = await everybody(hub, "alice")

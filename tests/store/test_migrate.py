@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Author
 from hubbub.errors import ConfigurationError
 from hubbub.store import migrate
 from hubbub.store.base import Engine
 from hubbub.store.migrations import HEAD
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from tests.store.databases import Opener
 from tests.store.write_schema import migrated, schema_of
 
 NEXT_STEP = """
@@ -129,3 +133,54 @@ def test_a_new_sqlite_file_has_the_schema_that_the_migrations_make(tmp_path: Pat
     open_and_close(engine)
 
     assert schema_of(engine.path) == schema_of(migrated(tmp_path / "migrated.db"))
+
+
+OLD_ROWS = """
+    INSERT INTO users (id, key, folded, identity, name) VALUES (1, 'alice', 'alice', '', 'Alice');
+    INSERT INTO rooms (id, key, folded, seq, rev, floor, floor_rev, epoch) VALUES (1, 'hall', 'hall', 4, 6, 0, 0, 1);
+    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, edited) VALUES
+        (1, 1, 5, 1, 1, 'text', 'one, edited', 0, 1), (1, 2, 2, 2, 1, 'text', 'two', 0, NULL),
+        (1, 3, 6, 3, 1, 'text', 'three, edited', 0, 1), (1, 4, 4, 4, 1, 'text', 'four', 0, NULL);
+"""
+
+
+def make_as_it_was(engine: Engine, scripts: Path) -> None:
+    """A database with the schema that these scripts make, and a few rows."""
+    if isinstance(engine, SQLite):
+        engine.path.parent.mkdir()
+        migrated(engine.path, scripts)
+        with closing(sqlite3.connect(engine.path)) as database:
+            database.executescript(OLD_ROWS)
+        return
+    assert isinstance(engine, Postgres)
+    address = create_engine(engine.url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with address.begin() as connection:
+        migrate._upgrade(connection, scripts)
+        connection.exec_driver_sql(OLD_ROWS)
+    address.dispose()
+
+
+async def test_who_comes_back_after_an_upgrade_gets_what_changed_before_it(
+    empty_engine: Engine, tmp_path: Path, open_database: Opener
+) -> None:
+    scripts = tmp_path / "as-it-was"
+    shutil.copytree(migrate.SCRIPTS, scripts)
+    (scripts / "versions/v0002_changed_rows.py").unlink()
+    make_as_it_was(empty_engine, scripts)
+    assert version_of(empty_engine) == "0001"
+
+    log = RoomLog(await open_database(empty_engine))
+    epoch = (await log.head("hall")).epoch
+    missed = [(await log.recover("hall", rev, epoch)).messages for rev in range(7)]
+
+    assert [[message.rev for message in messages] for messages in missed] == [
+        [2, 4, 5, 6],
+        [2, 4, 5, 6],
+        [4, 5, 6],
+        [4, 5, 6],
+        [5, 6],
+        [6],
+        [],
+    ]
+    assert (await log.send(Author("alice", "Alice"), "hall", "five")).rev == 7
+    assert version_of(empty_engine) == HEAD

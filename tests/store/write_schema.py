@@ -16,9 +16,9 @@ HEAD = """\
 """
 
 
-def migrated(path: Path) -> Path:
+def migrated(path: Path, scripts: Path = migrate.SCRIPTS) -> Path:
     """An empty SQLite file after all migrations."""
-    subprocess.run([sys.executable, "-m", "hubbub.store.migrate", str(path), str(migrate.SCRIPTS)], check=True)
+    subprocess.run([sys.executable, "-m", "hubbub.store.migrate", str(path), str(scripts)], check=True)
     return path
 
 

@@ -105,7 +105,8 @@ class RoomLog:
 
         Raises `Conflict` if the key was used for another content, `NotFound` if there is nothing to reply to.
         """
-        outcome = await self._write(self._change, _send(author, room, text, kind, key, reply_to, data))
+        send = Send(author, room, text, kind=kind, key=key, reply_to=reply_to, data=_encoded(data))
+        outcome = await self._write(self._change, send)
         assert isinstance(outcome, Sent)
         return outcome
 
@@ -124,7 +125,7 @@ class RoomLog:
 
         Raises `Unavailable` if too many wait already.
         """
-        send = _send(author, room, text, "text", key, reply_to, data)
+        send = Send(author, room, text, key=key, reply_to=reply_to, data=_encoded(data))
         self._database.submit(self._change, send, partial(self._note, answered))
 
     async def edit(self, author: Author, room: str, seq: int, text: str) -> Changed:
@@ -256,13 +257,5 @@ class RoomLog:
         answered(outcome)
 
 
-def _send(
-    author: Author,
-    room: str,
-    text: str,
-    kind: Literal["text", "system"],
-    key: str | None,
-    reply_to: int | None,
-    data: dict[str, Any] | None,
-) -> Send:
-    return Send(author, room, text, kind, key, reply_to, to_json(data).decode() if data is not None else None)
+def _encoded(data: dict[str, Any] | None) -> str | None:
+    return to_json(data).decode() if data is not None else None

@@ -60,6 +60,9 @@ class _Head:
     rev: int
     is_moved: bool = False
 
+    def copy(self) -> _Head:
+        return _Head(self.id, self.key, self.seq, self.rev)
+
     def next_rev(self) -> int:
         self.is_moved = True
         self.rev += 1
@@ -166,15 +169,17 @@ class Batch:
     def write(self) -> None:
         """Write what changed."""
         run = self._transaction.run
-        heads = sorted({(head.id, head.seq, head.rev) for head in self._heads.values() if head.is_moved})
-        if not heads:
+        moved = {head.id: head for head in self._heads.values() if head.is_moved}
+        if not moved:
             return
         if self._added:
             run(sql.ADD_MESSAGES, added=self._added)
         changed = [message for message in self._messages.values() if message.is_changed]
         if changed:
             self._write_changed(changed)
-        run(sql.MOVE_HEADS, head=heads)
+        run(sql.MOVE_HEADS, head=[(id, head.seq, head.rev) for id, head in sorted(moved.items())])
+        if self._transaction.is_alone:
+            self._remembered("heads").update((fold(head.key), head.copy()) for head in moved.values())
 
     def _write_changed(self, changed: list[_Message]) -> None:
         run = self._transaction.run
@@ -211,49 +216,56 @@ class Batch:
         self._people = {address: known[address] for address in wanted if address in known}
         missing = sorted(set(wanted) - set(self._people))
         if missing:
-            self._people |= self._committed_people(missing, known)
+            self._people |= self._stored_people(missing)
             added = [(wanted[one].key, *one, wanted[one].name) for one in missing if one not in self._people]
             if added:
                 self._transaction.run(sql.ADD_USERS, added=added)
-                self._people |= self._committed_people([address for _, *address, _ in added], {})
+                self._people |= self._stored_people([address for _, *address, _ in added])
+            known |= self._people
         renamed = []
         for address, author in wanted.items():
             person = self._people[address]
             if person.name != author.name:
-                # Not the remembered one: this transaction may yet be rolled back.
-                self._people[address] = _Person(person.id, person.key, author.name)
-                known.pop(address, None)
+                person.name = author.name
                 renamed.append((person.id, author.name))
         if renamed:
             self._transaction.run(sql.RENAME_USERS, renamed=sorted(renamed))
 
-    def _committed_people(
-        self, addresses: Sequence[Sequence[str]], known: dict[Any, Any]
-    ) -> dict[tuple[str, str], _Person]:
-        found = {
+    def _stored_people(self, addresses: Sequence[Sequence[str]]) -> dict[tuple[str, str], _Person]:
+        return {
             (folded, identity): _Person(id, key, name)
             for id, key, folded, identity, name in self._transaction.rows(sql.FIND_USERS, wanted=addresses)
         }
-        known |= found
-        return found
 
     def _lock_rooms(self, spellings: set[str], spoken_in: set[str]) -> None:
-        known = self._remembered("rooms")
         folded_of = {room: fold(room) for room in spellings}
         wanted = set(folded_of.values())
+        heads = self._remembered_heads(wanted)
+        if missing := wanted.difference(heads):
+            heads |= self._locked_heads(missing, {folded_of[room]: room for room in spoken_in})
+        self._heads = {room: heads[folded] for room, folded in folded_of.items() if folded in heads}
+
+    def _remembered_heads(self, wanted: set[str]) -> dict[str, _Head]:
+        """Where nobody else moves them there is no need to look them up, nor to lock them."""
+        if not self._transaction.is_alone:
+            return {}
+        known = self._remembered("heads")
+        return {folded: known[folded].copy() for folded in wanted if folded in known}
+
+    def _locked_heads(self, wanted: set[str], spoken_in: dict[str, str]) -> dict[str, _Head]:
+        known = self._remembered("rooms")
         ids = {folded: known[folded] for folded in wanted if folded in known}
         if missing := sorted(wanted - set(ids)):
-            found = self._room_ids(missing)
-            known |= found
-            ids |= found
-            added = {folded_of[room]: (room, folded_of[room]) for room in spoken_in if folded_of[room] not in ids}
+            ids |= self._room_ids(missing)
+            added = [folded for folded in missing if folded in spoken_in and folded not in ids]
             if added:
-                self._transaction.run(sql.ADD_ROOMS, added=list(added.values()))
-                ids |= self._room_ids(sorted(added))
-        if ids:
-            locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
-            heads = {fold(row[1]): _Head(*row) for row in locked}
-            self._heads = {room: heads[folded] for room, folded in folded_of.items() if folded in heads}
+                self._transaction.run(sql.ADD_ROOMS, added=[(spoken_in[folded], folded) for folded in added])
+                ids |= self._room_ids(added)
+            known |= ids
+        if not ids:
+            return {}
+        locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
+        return {fold(row[1]): _Head(*row) for row in locked}
 
     def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
         return {key: id for id, key in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(folded))}

@@ -25,6 +25,13 @@ _REVS = Statement(
     """,
     columns=("key", "rev", "latest"),
 )
+_DOUBLED = Statement(
+    """
+    SELECT rooms.key, messages.rev FROM messages JOIN rooms ON rooms.id = messages.room_id
+    GROUP BY messages.room_id, rooms.key, messages.rev HAVING count(*) > 1 LIMIT 20
+    """,
+    columns=("key", "rev"),
+)
 _REMAINS = Statement(
     """
     SELECT rooms.key, messages.seq FROM messages JOIN rooms ON rooms.id = messages.room_id
@@ -48,7 +55,8 @@ def check_rooms(transaction: Transaction) -> list[str]:
         f"room {key}: its latest change is {latest}, where the room counts {rev}"
         for key, rev, latest in transaction.rows(_REVS)
     ]
+    doubled = [f"room {key}: two messages have the rev {rev}" for key, rev in transaction.rows(_DOUBLED)]
     remains = [
         f"room {key}: message {seq} was deleted, and something of it is left" for key, seq in transaction.rows(_REMAINS)
     ]
-    return gaps + revs + remains
+    return gaps + revs + doubled + remains

@@ -83,7 +83,9 @@ def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoc
     (head,) = read_heads(transaction, [room])
     number = transaction.rows(sql.EPOCH_NUMBER, name=epoch)
     continues = head.continues(rev, number[0][0] if number else None)
-    rows = _rows(transaction, sql.CHANGED_SINCE, head, limit + 1, rev=rev) if continues else []
+    rows = []
+    if continues:
+        rows = _rows(transaction, sql.CHANGED_SINCE, head, limit + 1, rev=rev, floor=head.floor, seq=head.seq)
     return _page(head, rows, limit, continues=continues)
 
 

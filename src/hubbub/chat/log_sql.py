@@ -251,7 +251,39 @@ HEADS = Statement(
 )
 EPOCH_NUMBER = Statement("SELECT number FROM epochs WHERE name = :name", columns=("number",))
 
-CHANGED_SINCE = Statement(_MESSAGE + "messages.rev > :rev ORDER BY messages.rev LIMIT :limit", columns=_MESSAGE_COLUMNS)
+# Rows that never changed have no entry in the index over revs. Their revs rise with their seqs, so the last message
+# that a client knows is found by halving, and what it does not know of them stands behind that one.
+CHANGED_SINCE = Statement(
+    _MESSAGE  # noqa: S608 - no value is put in
+    + """
+    messages.seq IN (
+        WITH RECURSIVE known (low, high) AS (
+            SELECT cast(:floor AS bigint), cast(:seq AS bigint)
+            UNION ALL
+            SELECT CASE WHEN middle.first_rev <= :rev THEN middle.seq ELSE known.low END,
+                CASE WHEN middle.first_rev <= :rev THEN known.high ELSE middle.seq - 1 END
+            FROM known JOIN messages AS middle
+                ON middle.room_id = :room_id AND middle.seq = (known.low + known.high + 1) / 2
+            WHERE known.low < known.high
+        ),
+        changed AS (
+            SELECT seq, rev FROM messages
+            WHERE room_id = :room_id AND rev <> first_rev AND rev > :rev
+            ORDER BY rev LIMIT :limit
+        ),
+        unchanged AS (
+            SELECT seq, rev FROM messages
+            WHERE room_id = :room_id AND rev = first_rev AND rev > :rev
+                AND seq > coalesce((SELECT low FROM known WHERE low = high), :floor)
+            ORDER BY seq LIMIT :limit
+        )
+        SELECT seq FROM (SELECT seq, rev FROM changed UNION ALL SELECT seq, rev FROM unchanged) AS missed
+        ORDER BY rev LIMIT :limit
+    )
+    ORDER BY messages.rev
+    """,
+    columns=_MESSAGE_COLUMNS,
+)
 BEFORE = Statement(_MESSAGE + "messages.seq < :seq ORDER BY messages.seq DESC LIMIT :limit", columns=_MESSAGE_COLUMNS)
 AFTER = Statement(_MESSAGE + "messages.seq > :seq ORDER BY messages.seq LIMIT :limit", columns=_MESSAGE_COLUMNS)
 PINNED = Statement(

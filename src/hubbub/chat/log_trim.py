@@ -34,5 +34,7 @@ def _trim(transaction: Transaction, request: Trim) -> Changed:
         raise NotFound(f"there is no message {request.seq} in room {key!r} yet", room=key)
     for statement in sql.FORGET_MESSAGES:
         transaction.run(statement, room_id=id, seq=request.seq)
+    # The batches of changes remember where rooms stand.
+    transaction.memory.get("heads", {}).pop(fold(key), None)
     transaction.run(sql.RAISE_FLOOR, id=id, rev=rev + 1, floor=request.seq, trimmed=trimmed)
     return Changed(key, rev + 1, RoomEvent(room=key, rev=rev + 1, floor=request.seq))

@@ -179,10 +179,15 @@ class Connection:
             self._write(self.format.raw(message))
         return True
 
-    def reply(self, event: Event) -> None:
-        """Send an answer. Also while congested: a connection has few unanswered commands, so this stays bounded."""
+    def reply(self, event: Event, *, along: str | None = None) -> None:
+        """Send an answer. Also while congested: a connection has few unanswered commands, so this stays bounded.
+
+        `along` names a channel that may be about to deliver something to this connection: then both are one write.
+        """
         if self.is_open:
-            self._write(self.format.piece(Publication("", event)))
+            piece = self.format.piece(Publication("", event))
+            if along is None or not self.hub.answer_along(self, along, piece):
+                self._write(piece)
 
     def _write(self, piece: Any) -> None:
         self.transport.write(self.format.chunk(piece))

@@ -33,6 +33,9 @@ class Format(Protocol):
     def chunk(self, piece: Any) -> Any:
         """One piece alone as one write."""
 
+    def along(self, pieces: list[Any], chunk: Any) -> list[Any]:
+        """A few pieces before a chunk, as one write where it can be."""
+
     def chunks(self, pieces: list[Any]) -> list[Any]:
         """Many pieces, as few writes of at most `CHUNK_BYTES` each, cut between pieces."""
 
@@ -60,6 +63,9 @@ class SocketFormat:
     def chunk(self, piece: bytes) -> bytes:
         return piece
 
+    def along(self, pieces: list[bytes], chunk: bytes) -> list[bytes]:
+        return self.chunks([*pieces, chunk])
+
     def chunks(self, pieces: list[bytes]) -> list[bytes]:
         if len(pieces) == 1:
             return pieces
@@ -84,6 +90,9 @@ class MessageFormat:
 
     def chunk(self, piece: str | bytes) -> list[str | bytes]:
         return [piece]
+
+    def along(self, pieces: list[str | bytes], chunk: list[str | bytes]) -> list[list[str | bytes]]:
+        return [[*pieces, *chunk]]
 
     def chunks(self, pieces: list[str | bytes]) -> list[list[str | bytes]]:
         return list(_runs(pieces))

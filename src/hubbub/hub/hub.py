@@ -69,6 +69,7 @@ class Channel:
     """An address, and the connections that are subscribed to it."""
 
     __slots__ = (
+        "answers",
         "congested",
         "delivered",
         "flush",
@@ -86,6 +87,8 @@ class Channel:
     def __init__(self, name: str) -> None:
         self.name = name
         self.writers: dict[Format, dict[Connection, Write]] = {}
+        self.answers: dict[Connection, list[Any]] = {}
+        """What goes out to one of them together with `pending`."""
         self.congested: dict[Connection, Gap | None] = {}
         """Those left out for now, and what they have missed that must be recovered."""
         self.held: dict[Connection, _Hold] = {}
@@ -293,7 +296,10 @@ class Hub:
         """Its transport's `write` is another function now."""
         for name in connection.channels:
             channel = self._channels.get(name)
-            writers = channel.writers.get(connection.format, {}) if channel is not None else {}
+            if channel is None:
+                continue
+            self._flush(channel)
+            writers = channel.writers.get(connection.format, {})
             if connection in writers:
                 writers[connection] = connection.transport.write
 
@@ -342,10 +348,8 @@ class Hub:
                 channel.pending[form] = [piece]
             else:
                 pending.append(piece)
-        for connection, hold in list(channel.held.items()):
-            hold.kept.append(publication)
-            if len(hold.kept) > HELD:
-                connection.close(CloseCode.TRY_AGAIN_LATER, "too much happened while it was catching up")
+        if channel.held:
+            self._keep(channel, publication)
         if not publication.ephemeral:
             if channel.position is None and publication.position is not None:
                 channel.position = publication.position - 1
@@ -353,6 +357,40 @@ class Hub:
             channel.delivered = publication.position
         self._dirty[channel] = None
         self._schedule_flush()
+
+    def _keep(self, channel: Channel, publication: Publication) -> None:
+        for connection, hold in list(channel.held.items()):
+            hold.kept.append(publication)
+            if len(hold.kept) > HELD:
+                connection.close(CloseCode.TRY_AGAIN_LATER, "too much happened while it was catching up")
+
+    def answer_along(self, connection: Connection, name: str, piece: Any) -> bool:
+        """Send something to one connection in the same write as what the channel is about to deliver to it: of a
+        message's six writes in a room of five, its ack would be one.
+
+        False, and nothing done, if the channel has nothing for it in this turn.
+        """
+        channel = self._channels.get(name)
+        if channel is None or channel.flush is not None or connection.format not in channel.pending:
+            return False
+        writers = channel.writers.get(connection.format, {})
+        if connection not in writers:
+            return False
+        answers = channel.answers.get(connection)
+        if answers is None:
+            channel.answers[connection] = [piece]
+            writers[connection] = partial(self._write_along, channel, connection)
+        else:
+            answers.append(piece)
+        return True
+
+    def _write_along(self, channel: Channel, connection: Connection, chunk: Any) -> None:
+        answers = channel.answers.pop(connection, [])
+        for one in connection.format.along(answers, chunk):
+            connection.transport.write(one)
+        writers = channel.writers.get(connection.format, {})
+        if connection in writers:
+            writers[connection] = connection.transport.write
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -463,6 +501,8 @@ class Hub:
                 writers = channel.writers.get(connection.format)
                 if writers is not None and writers.pop(connection, None) is not None:
                     channel.congested[connection] = channel.unwritten.get(connection.format)
+                    for piece in channel.answers.pop(connection, ()):
+                        connection.transport.write(connection.format.chunk(piece))
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
         """Its buffer has drained: serve it again, but where it has gaps, held until `let_go`.

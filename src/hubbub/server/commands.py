@@ -16,8 +16,7 @@ from hubbub.hub.connection import Connection, Pause, State
 from hubbub.node import Node
 from hubbub.server.hooks import Draft, Hooks
 from hubbub.server.link import run
-from hubbub.server.registry import ANSWERED, Answered, NodeSource, Registry
-from hubbub.store.database import settle
+from hubbub.server.registry import ANSWERED, Answered, Later, NodeSource, Registry
 from hubbub.wire.codes import CloseCode, ErrorCode
 from hubbub.wire.commands import (
     Delete,
@@ -65,7 +64,7 @@ class BuiltInCommands:
 
     # Messages.
 
-    def send_message(self, connection: Connection, command: SendMessage) -> Awaitable[Ack]:
+    def send_message(self, connection: Connection, command: SendMessage) -> Later | Awaitable[Ack]:
         room = self._node().rooms.joined_by(connection, command.room)
         if self._hooks.before_message:
             return self._send_revised(connection, room, command)
@@ -76,13 +75,18 @@ class BuiltInCommands:
         try:
             draft = await self._hooks.revise(Draft(connection, room.key, command.text, command.data))
             revised = command.model_copy(update={"text": draft.text, "data": draft.data})
-            return await self._send(connection, room, revised)
+            return await self._send_and_wait(connection, room, revised)
         finally:
             connection.resume(Pause.ORDER)
 
-    def _send(self, connection: Connection, room: Room, command: SendMessage) -> asyncio.Future[Ack]:
-        # Not a coroutine: it would take a task, and this is the command that comes thousands of times a second.
-        answer: asyncio.Future[Ack] = connection.hub.loop.create_future()
+    async def _send_and_wait(self, connection: Connection, room: Room, command: SendMessage) -> Ack:
+        said = await self._node().messages.send(
+            connection.user, room.key, command.text, key=command.key, reply_to=command.reply_to, data=command.data
+        )
+        return self._sent(connection, room, command, said)
+
+    def _send(self, connection: Connection, room: Room, command: SendMessage) -> Later:
+        later = Later()
         self._node().messages.submit(
             connection.user,
             room.key,
@@ -90,20 +94,20 @@ class BuiltInCommands:
             key=command.key,
             reply_to=command.reply_to,
             data=command.data,
-            answered=partial(self._sent, connection, room, answer),
+            answered=partial(self._answer, later, connection, room, command),
         )
-        return answer
+        return later
 
-    def _sent(
-        self, connection: Connection, room: Room, answer: asyncio.Future[Ack], said: Said | Exception
+    def _answer(
+        self, later: Later, connection: Connection, room: Room, command: SendMessage, said: Said | Exception
     ) -> None:
-        if isinstance(said, Exception):
-            settle(answer, said)
-            return
+        later.give(said if isinstance(said, Exception) else self._sent(connection, room, command, said))
+
+    def _sent(self, connection: Connection, room: Room, command: SendMessage, said: Said) -> Ack:
         self._node().typing.sent(connection.user, room)
         if said.event is not None and self._hooks.on_message:
             self._hooks.call(self._hooks.on_message, said.event)
-        settle(answer, Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts))
+        return Ack(id=command.id, room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
 
     async def edit(self, connection: Connection, command: Edit) -> Ack:
         room = self._node().rooms.joined_by(connection, command.room)

@@ -12,10 +12,11 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
+from hubbub.chat.rooms import channel_of
 from hubbub.errors import Internal, Invalid, RateLimited, RequestError
 from hubbub.hub.connection import Connection, Pause
 from hubbub.limits import TokenBucket
-from hubbub.server.registry import ANSWERED, Answer, Registry
+from hubbub.server.registry import ANSWERED, Answer, Later, Registration, Registry
 from hubbub.settings import Settings
 from hubbub.wire.codes import CloseCode, ErrorCode
 from hubbub.wire.commands import Command
@@ -113,38 +114,40 @@ class Link:
         except Exception as error:  # noqa: BLE001 - a handler may be the application's own
             self._failed(command, error)
             return None
-        if not isawaitable(answer):
-            self._answer(command, answer)
+        if isinstance(answer, Later):
+            self._wait(registration)
+            answer.then(partial(self._done, command, registration))
             return None
+        if isawaitable(answer):
+            self._wait(registration)
+            return self._finish(command, registration, answer)
+        self._answer(command, answer)
+        return None
+
+    def _wait(self, registration: Registration) -> None:
         self._unanswered += 1
         if registration.in_order:
             self._connection.pause(Pause.ORDER)
         elif self._unanswered >= self._limits.unanswered:
             self._connection.pause(Pause.UNANSWERED)
-        if isinstance(answer, asyncio.Future):
-            answer.add_done_callback(partial(self._done, command, registration.in_order))
-            return None
-        return self._wait_for(command, answer, in_order=registration.in_order)
 
-    async def _wait_for(self, command: Command, answer: Awaitable[Answer], *, in_order: bool) -> None:
+    async def _finish(self, command: Command, registration: Registration, answer: Awaitable[Answer]) -> None:
         try:
-            self._answer(command, await answer)
+            done: Answer | Exception = await answer
         except Exception as error:  # noqa: BLE001 - as above
-            self._failed(command, error)
-        finally:
-            self._answered(in_order=in_order)
+            done = error
+        self._done(command, registration, done)
 
-    def _done(self, command: Command, in_order: bool, answer: asyncio.Future[Answer]) -> None:
-        try:
-            self._answer(command, answer.result())
-        except Exception as error:  # noqa: BLE001 - as above
-            self._failed(command, error)
-        finally:
-            self._answered(in_order=in_order)
-
-    def _answered(self, *, in_order: bool) -> None:
+    def _done(self, command: Command, registration: Registration, answer: Answer | Exception) -> None:
+        if isinstance(answer, Exception):
+            self._failed(command, answer)
+        else:
+            try:
+                self._answer(command, answer)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(command, error)
         self._unanswered -= 1
-        if in_order:
+        if registration.in_order:
             self._connection.resume(Pause.ORDER)
         if self._unanswered < self._limits.unanswered:
             self._connection.resume(Pause.UNANSWERED)
@@ -155,8 +158,10 @@ class Link:
                 self._connection.reply(Ack(id=command.id))
         elif isinstance(answer, Ack):
             if command.id is not None:
-                answer.id = command.id
-                self._connection.reply(answer)
+                if answer.id is None:
+                    answer.id = command.id
+                # Who changes something in a room mostly hears of it there in the same moment.
+                self._connection.reply(answer, along=None if answer.room is None else channel_of(answer.room))
         elif isinstance(answer, Reply):
             answer.id = command.id
             self._connection.reply(answer)

@@ -24,8 +24,30 @@ ANSWERED = Answered()
 Answer = Event | Answered | None
 """A reply, or None for a plain `ack`."""
 
-Handler = Callable[[Connection, Any], Answer | Awaitable[Answer]]
-"""A future is as good as a coroutine, and needs no task."""
+
+class Later:
+    """An answer that comes later, without a task and without a turn of the event loop: for the commands that come
+    thousands of times a second. `give` it the answer, or the exception in its place, once; `then` says to whom."""
+
+    __slots__ = ("_given", "_taker")
+
+    def __init__(self) -> None:
+        self._taker: Callable[[Answer | Exception], None] | None = None
+        self._given: tuple[Answer | Exception] | None = None
+
+    def give(self, answer: Answer | Exception) -> None:
+        if self._taker is None:
+            self._given = (answer,)
+        else:
+            self._taker(answer)
+
+    def then(self, taker: Callable[[Answer | Exception], None]) -> None:
+        self._taker = taker
+        if self._given is not None:
+            taker(*self._given)
+
+
+Handler = Callable[[Connection, Any], Answer | Later | Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

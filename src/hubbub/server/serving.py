@@ -32,6 +32,9 @@ log = logging.getLogger("hubbub")
 LOOPBACKS = ("127.0.0.1", "::1")
 PORTS_TRIED = 50
 BACKLOG = 2048
+GARBAGE_AFTER = 10_000
+"""New objects after which Python looks for cycles among them. At its own 700 it does so in the middle of a few
+messages, none of which is garbage yet."""
 
 
 def listen(settings: Settings) -> list[socket.socket]:
@@ -167,6 +170,7 @@ def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str],
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     raise_file_limit()
+    gc.set_threshold(GARBAGE_AFTER)
     sockets = listen(settings)
     address = _address(settings.host, sockets[0].getsockname()[1])
     announce = on_ready or partial(log.info, "serving at %s (Ctrl-C stops it)")

@@ -18,8 +18,10 @@ class Transaction(Protocol):
     """What a function that reads or writes is given. It is over when the function returns."""
 
     memory: dict[str, Any]
-    """Lives as long as the connection behind it: for what is looked up once, such as ids. Put only committed facts
-    in it: what this very transaction wrote may yet be rolled back."""
+    """Lives as long as the connection behind it: for what is looked up once, such as ids. A transaction that fails
+    empties it, so what this very one wrote may be put in it too."""
+    is_alone: bool
+    """Whether nobody else writes to this database: what is remembered of it then stays true."""
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         """The rows that a statement gives."""

@@ -79,6 +79,8 @@ TIMELINE = """
 class _Connection:
     """Implements `Transaction` on a connection of psycopg."""
 
+    is_alone = False
+
     def __init__(self, url: str) -> None:
         self.memory: dict[str, Any] = {}
         self.database = psycopg.connect(
@@ -195,6 +197,7 @@ class PostgresWriter:
 
         Raises `_Again` if it may be repeated, `Unavailable` if the database cannot do it now.
         """
+        connection.memory.clear()
         if not connection.is_lost and not isinstance(error, _AWAY):
             with contextlib.suppress(psycopg.Error):
                 connection.database.execute(b"ROLLBACK")

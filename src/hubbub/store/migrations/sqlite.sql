@@ -39,36 +39,6 @@ CREATE TABLE rooms (
     UNIQUE (folded)
 );
 
-CREATE TABLE messages (
-    room_id BIGINT NOT NULL, 
-    seq BIGINT NOT NULL, 
-    rev BIGINT NOT NULL, 
-    first_rev BIGINT NOT NULL, 
-    user_id BIGINT NOT NULL, 
-    kind TEXT NOT NULL, 
-    text TEXT NOT NULL, 
-    ts BIGINT NOT NULL, 
-    "key" TEXT, 
-    digest BIGINT, 
-    reply_to BIGINT, 
-    data TEXT, 
-    edited BIGINT, 
-    deleted BIGINT, 
-    pinned BIGINT, 
-    reactions TEXT, 
-    PRIMARY KEY (room_id, seq), 
-    UNIQUE (room_id, rev), 
-    FOREIGN KEY(room_id) REFERENCES rooms (id), 
-    FOREIGN KEY(user_id) REFERENCES users (id)
-)
- WITHOUT ROWID
-
-;
-
-CREATE UNIQUE INDEX messages_key ON messages ("key", user_id, room_id) WHERE key IS NOT NULL;
-
-CREATE INDEX messages_pinned ON messages (room_id, seq) WHERE pinned IS NOT NULL;
-
 CREATE TABLE edits (
     room_id BIGINT NOT NULL, 
     seq BIGINT NOT NULL, 
@@ -87,3 +57,32 @@ CREATE TABLE reactions (
     FOREIGN KEY(room_id) REFERENCES rooms (id), 
     FOREIGN KEY(user_id) REFERENCES users (id)
 );
+
+CREATE TABLE "messages" (
+    room_id BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    rev BIGINT NOT NULL,
+    first_rev BIGINT NOT NULL,
+    user_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    ts BIGINT NOT NULL,
+    "key" TEXT,
+    digest BIGINT,
+    reply_to BIGINT,
+    data TEXT,
+    edited BIGINT,
+    deleted BIGINT,
+    pinned BIGINT,
+    reactions TEXT,
+    PRIMARY KEY (room_id, seq),
+    FOREIGN KEY(room_id) REFERENCES rooms (id),
+    FOREIGN KEY(user_id) REFERENCES users (id)
+) WITHOUT ROWID
+;
+
+CREATE UNIQUE INDEX messages_key ON messages ("key", user_id, room_id) WHERE key IS NOT NULL;
+
+CREATE INDEX messages_pinned ON messages (room_id, seq) WHERE pinned IS NOT NULL;
+
+CREATE UNIQUE INDEX messages_changed ON messages (room_id, rev) WHERE rev <> first_rev;
