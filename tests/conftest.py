@@ -22,6 +22,27 @@ from tests.servers import (
     uvicorn_server,
 )
 
+DISABLED_FEATURES = [
+    # Each new window would load the popup of its address bar, in a process that costs as much as the page's own.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    # What Playwright disables, and would no longer when it is told others.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+]
+
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +53,7 @@ BROWSER_OPTIONS = [
     "--disable-sync",
     # Each window would keep a process ready for a page that no test opens.
     "--renderer-process-limit=1",
+    f"--disable-features={','.join(DISABLED_FEATURES)}",
 ]
 
 SECONDS_OF_FIXTURE = {"chat": 0.1, "postgres": 0.2, "redis": 0.2, "serve": 1.0, "uvicorn": 1.0, "browser": 3.0}

@@ -32,10 +32,11 @@ MEGABYTE = 2**20
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """With short deadlines, and the default limits."""
     environment = {
-        "HUBBUB_STALL_TIMEOUT": "4",
-        "HUBBUB_STALL_PATIENCE": "10",
+        "HUBBUB_STALL_TIMEOUT": "2",
+        "HUBBUB_STALL_PATIENCE": "4",
         "HUBBUB_CLOSE_TIMEOUT": "2",
         "HUBBUB_HEAD_TIMEOUT": "1",
+        "HUBBUB_LINGER": "1",
     }
     with hubbub_server(tmp_path_factory.mktemp("hostile"), environment=environment) as server:
         yield server
