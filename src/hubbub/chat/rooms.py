@@ -9,6 +9,7 @@ they would grow with the square of the room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from hubbub.accounts.policies import Action, Policy
@@ -27,6 +28,7 @@ ANNOUNCED_UP_TO = 100
 _PREFIX = "room:"
 
 
+@lru_cache(maxsize=10_000)
 def channel_of(room: str) -> str:
     """A room's channel: the same for every spelling of its key."""
     return _PREFIX + fold(room)

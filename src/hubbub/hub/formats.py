@@ -64,7 +64,8 @@ class SocketFormat:
         return piece
 
     def along(self, pieces: list[bytes], chunk: bytes) -> list[bytes]:
-        return self.chunks([*pieces, chunk])
+        joined = b"".join((*pieces, chunk))
+        return [joined] if len(joined) <= CHUNK_BYTES else [*pieces, chunk]
 
     def chunks(self, pieces: list[bytes]) -> list[bytes]:
         if len(pieces) == 1:

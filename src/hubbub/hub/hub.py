@@ -442,17 +442,17 @@ class Hub:
                 for index, chunk in enumerate(chunks):
                     if index + 1 == len(chunks):
                         del channel.unwritten[form]
-                    yield from self._write_chunk(writers, chunk)
+                    if len(writers) <= SUBSCRIBERS_PER_TURN:
+                        self._write_to(writers, writers.values(), chunk)
+                        yield len(writers)
+                    else:
+                        yield from self._write_to_many(writers, chunk)
                     if self._filled:
                         self._set_aside()
             channel.unwritten = {}
             channel.position = reached
 
-    def _write_chunk(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
-        if len(writers) <= SUBSCRIBERS_PER_TURN:
-            self._write_to(writers, writers.values(), chunk)
-            yield len(writers)
-            return
+    def _write_to_many(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
         # People come and go between two turns: iterate over those who were here when the chunk was made.
         everybody = list(writers.values())
         for start in range(0, len(everybody), SUBSCRIBERS_PER_TURN):

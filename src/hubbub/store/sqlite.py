@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -35,6 +36,9 @@ COMMITS_BEFORE_CHECKPOINT = 100
 system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
 SQLite's own checkpoint would come in the middle of a commit."""
 CACHE_KIB = 64 * 1024
+
+BOUND_ROWS = 64
+"""Up to this many rows of a batch are bound value by value; more of them come as JSON."""
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk, or the database's limit of pages, is full",
@@ -68,8 +72,9 @@ class _Connection:
             isolation_level=None,
             check_same_thread=False,
             timeout=BUSY,
+            cached_statements=8 * BOUND_ROWS,
         )
-        self._compiled: dict[Statement, str] = {}
+        self._compiled: dict[tuple[Statement, int], str] = {}
         self.database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
@@ -83,12 +88,20 @@ class _Connection:
         self._execute(statement, parameters)
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        sql = self._compiled.get(statement)
+        bound: Any = parameters
+        number = 0
+        if len(statement.tables) == len(parameters) == 1:
+            (rows,) = parameters.values()
+            if 0 < len(rows) <= BOUND_ROWS:
+                number, bound = len(rows), list(chain.from_iterable(rows))
+        sql = self._compiled.get((statement, number))
         if sql is None:
-            sql = self._compiled[statement] = statement.for_sqlite()
-        for name in statement.tables:
-            parameters[name] = to_json(parameters[name]).decode()
-        return self.database.execute(sql, parameters)
+            sql = statement.for_rows_in_sqlite(number) if number else statement.for_sqlite()
+            self._compiled[statement, number] = sql
+        if not number:
+            for name in statement.tables:
+                parameters[name] = to_json(parameters[name]).decode()
+        return self.database.execute(sql, bound)
 
     def in_transaction(self, begin: str, work: Callable[[Transaction], T]) -> T:
         try:

@@ -31,12 +31,27 @@ class Statement:
 
     def for_sqlite(self) -> str:
         """Its rows as one JSON value: fetching them singly would give the interpreter's lock away for each."""
-        tables = {
-            name: "(SELECT {} FROM json_each(:{}))".format(  # noqa: S608 - names of columns, from this program
-                ", ".join(f"value ->> {place} AS {column}" for place, column in enumerate(columns)), name
-            )
-            for name, columns in self.tables.items()
-        }
+        return self._for_sqlite(
+            {
+                name: "(SELECT {} FROM json_each(:{}))".format(  # noqa: S608 - names of columns, from this program
+                    ", ".join(f"value ->> {place} AS {column}" for place, column in enumerate(columns)), name
+                )
+                for name, columns in self.tables.items()
+            }
+        )
+
+    def for_rows_in_sqlite(self, number: int) -> str:
+        """For a statement with one table and no other parameter: the values of its rows are bound one by one, in order.
+
+        It takes half the time of JSON, and a text of its own for each number of rows.
+        """
+        ((name, columns),) = self.tables.items()
+        names = ", ".join(f"column{place} AS {column}" for place, column in enumerate(columns, start=1))
+        row = f"({', '.join('?' * len(columns))})"
+        values = ", ".join([row] * number)
+        return self._for_sqlite({name: f"(SELECT {names} FROM (VALUES {values}))"})  # noqa: S608 - as above
+
+    def _for_sqlite(self, tables: dict[str, str]) -> str:
         sql = self.sql.format(for_update="", **tables)
         if self.columns:
             return f"SELECT json_group_array(json_array({', '.join(self.columns)})) FROM ({sql})"  # noqa: S608
