@@ -87,8 +87,8 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    # Tests wait for servers, browsers and deadlines for half of their time.
-    return 2 * len(os.sched_getaffinity(0))
+    # Tests wait for servers, browsers and deadlines. Many more would make some of them wait too long.
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
