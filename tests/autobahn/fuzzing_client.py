@@ -8,8 +8,10 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,21 +72,24 @@ def install(python: Path) -> Path:
     """Gives the folder with the packages; raises MissingError where they can't be had."""
     fingerprint = hashlib.sha256(f"{python.resolve()}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()[:16]
     packages = REPOSITORY / ".cache/autobahn" / fingerprint
-    complete = packages / ".complete"
-    if complete.exists():
+    if packages.exists():
         return packages
-    shutil.rmtree(packages, ignore_errors=True)
-    result = subprocess.run(
-        [python, "-m", "pip", "install", "--no-deps", "--no-compile", "--target", packages, "-r", REQUIREMENTS],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    if result.returncode != 0:
-        last_words = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MissingError(f"Autobahn's fuzzing client could not be installed: {last_words}")
-    complete.touch()
+    packages.parent.mkdir(parents=True, exist_ok=True)
+    # Complete before it is where it is looked for: another test may want it at the same time.
+    with tempfile.TemporaryDirectory(dir=packages.parent) as folder:
+        installed = Path(folder) / "packages"
+        result = subprocess.run(
+            [python, "-m", "pip", "install", "--no-deps", "--no-compile", "--target", installed, "-r", REQUIREMENTS],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if result.returncode != 0:
+            last_words = (result.stderr.strip().splitlines() or ["no message"])[-1]
+            raise MissingError(f"Autobahn's fuzzing client could not be installed: {last_words}")
+        with suppress(OSError):
+            installed.rename(packages)
     return packages
 
 
