@@ -1,6 +1,8 @@
 """The build hook: when it builds, with which Node.js, and what it says when it can't."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,14 @@ def test_a_change_of_a_source_builds_the_page_again(checkout: Path, source: str)
     # It gets as far as the packages, which this checkout does not have.
     with pytest.raises(hatch_build.WebClientError, match=r"package-lock\.json is missing"):
         hatch_build.build(checkout)
+
+
+def test_the_scripts_can_run_it_before_anything_is_installed() -> None:
+    result = subprocess.run(
+        [sys.executable, "-S", hatch_build.__file__, "no such command"], capture_output=True, text=True, check=False
+    )
+
+    assert (result.returncode, result.stderr.strip()) == (2, (hatch_build.__doc__ or "").strip())
 
 
 def test_an_unpacked_sdist_brings_its_page_and_takes_no_node(checkout: Path) -> None:
