@@ -18,12 +18,15 @@ from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.chat.catching_up import CatchingUp
+from hubbub.chat.heads import Heads
 from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Outcome
 from hubbub.chat.messages import Messages
 from hubbub.chat.rooms import Rooms
 from hubbub.chat.typing_indicators import TypingIndicators
 from hubbub.errors import NotStarted
 from hubbub.hub.hub import BEATS, Hub
+from hubbub.hub.sequencer import Sequencer
 from hubbub.limits import AddressLimit
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -59,8 +62,8 @@ class Node:
         self.policy = policy or allow_everybody
         self.broker: Broker = MemoryBroker()
         self.hub = Hub(
-            open_channel=self.broker.subscribe,
-            close_channel=self.broker.unsubscribe,
+            open_channel=self._open_channel,
+            close_channel=self._close_channel,
             ping=lambda: Publication("", PingEvent(ts=timestamp(time.time()))),
             stall=settings.stall_timeout,
             patience=settings.stall_patience,
@@ -76,8 +79,22 @@ class Node:
         )
         self.database = Database(engine) if engine is not None else None
         self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
-        self._log = RoomLog(self.database, committed=self.messages.publish) if self.database is not None else None
-        self.catching_up = CatchingUp(hub=self.hub, log_of=self.log_of, epoch=self.epoch)
+        self._log = RoomLog(self.database, committed=self._committed) if self.database is not None else None
+        self.sequencer = Sequencer(deliver=self.hub.deliver, fetch=self._fetch)
+        self.catching_up = CatchingUp(
+            hub=self.hub,
+            log_of=self.log_of,
+            room_at=self.rooms.at,
+            stands=self.sequencer.stands,
+            epoch=self.epoch,
+        )
+        self.heads = Heads(
+            broker=self.broker,
+            log_of=self.log_of,
+            rooms=self.rooms,
+            heard=self.sequencer.receive,
+            clock=time.monotonic,
+        )
         self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
         self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
         self.guests = Guests(signing_key)
@@ -107,6 +124,25 @@ class Node:
             return None
         return self._log
 
+    def _committed(self, outcome: Outcome) -> None:
+        self.messages.publish(outcome)
+        self.heads.moved(outcome)
+
+    async def _open_channel(self, channel: str) -> None:
+        self.sequencer.follow(channel)
+        try:
+            await self.broker.subscribe(channel)
+        except BaseException:
+            self.sequencer.forget(channel)
+            raise
+
+    async def _close_channel(self, channel: str) -> None:
+        self.sequencer.forget(channel)
+        await self.broker.unsubscribe(channel)
+
+    async def _fetch(self, channel: str, position: int) -> list[Publication]:
+        return await self.catching_up.fetch(channel, position)
+
     async def start(self) -> None:
         """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened; then nothing of it is held."""
         try:
@@ -123,11 +159,13 @@ class Node:
         self.is_draining = False
         self._drain = None
         self.hub.start(self._loop)
-        await self.broker.start(self.hub.deliver)
+        self.sequencer.start(self._loop)
+        await self.broker.start(self.sequencer.receive)
         self._tasks = [
             self._loop.create_task(self._every(self.settings.heartbeat / BEATS, self.hub.beat)),
             self._loop.create_task(self._every(min(TICK, self.settings.stall_timeout / 4), self.hub.check_deadlines)),
             self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick)),
+            self._loop.create_task(self._every(TICK, self.heads.tick)),
         ]
 
     async def drain(self, timeout: float | None = None) -> None:
@@ -172,6 +210,7 @@ class Node:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        self.sequencer.stop()
         await self.broker.stop()
         if self.database is not None:
             await self.database.stop()
@@ -183,6 +222,8 @@ class Node:
             await asyncio.sleep(seconds)
             for job in jobs:
                 try:
-                    job()
+                    work = job()
+                    if work is not None:
+                        await work
                 except Exception:
                     log.exception("%s failed", getattr(job, "__qualname__", job))

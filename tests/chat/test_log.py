@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from hubbub.chat.log_check import check_rooms
 from hubbub.errors import Conflict, Forbidden, NotFound, TooLarge
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
+from hubbub.store.engines import engine_at
 from hubbub.store.operations import check
 from hubbub.store.statement import Statement
 from hubbub.wire.events import ChangedEvent, MessageEvent, Reaction, RoomEvent
@@ -524,6 +526,25 @@ def test_a_transaction_that_fails_after_the_numbers_were_taken_leaves_no_hole(
     sents = [sent for sent in (first, second, third) if isinstance(sent, Sent)]
     assert [(sent.seq, sent.rev) for sent in sents] == [(1, 1), (2, 2), (3, 3)]
     assert [sent.event.name for sent in sents if sent.event is not None] == ["Alice", "Alice", "Bob"]
+
+
+async def test_the_same_key_on_two_nodes_at_the_same_instant_is_one_message(
+    postgres_with_schema: str, open_database: Opener, tmp_path: Path
+) -> None:
+    nodes = [RoomLog(await open_database(engine_at(tmp_path, postgres_with_schema))) for _ in range(2)]
+
+    sends = [node.send(ALICE, ROOM, f"{number}", key=f"key-{number:08}") for number in range(50) for node in nodes]
+    sent = await asyncio.gather(*sends)
+    pairs = list(zip(sent[::2], sent[1::2], strict=True))
+    refused = await asyncio.gather(
+        *(node.send(ALICE, ROOM, "something else", key="key-00000007") for node in nodes), return_exceptions=True
+    )
+
+    assert all((one.seq, one.rev) == (other.seq, other.rev) for one, other in pairs)
+    assert sorted(one.seq for one, _ in pairs) == list(range(1, 51))
+    assert all(one.is_duplicate is not other.is_duplicate for one, other in pairs)
+    assert [type(error) for error in refused] == [Conflict, Conflict]
+    assert (await nodes[0].head(ROOM)).rev == 50
 
 
 async def test_a_thousand_who_come_back_at_once_share_their_reads(database: Database, log: RoomLog) -> None:

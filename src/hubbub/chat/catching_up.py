@@ -15,17 +15,32 @@ from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
 from hubbub.wire.commands import History, RoomPosition
 from hubbub.wire.events import HistoryPage, Joined, MessageEvent, Sync
+from hubbub.wire.publication import Publication
 
 FRAME_BYTES = 256 * 1024
 """Rows in one frame, roughly. Clients refuse frames over 1 MiB; the estimate may be half of what JSON takes."""
 
 
 class CatchingUp:
-    """`log_of` gives the log of a room, None if it is not stored; `epoch` names the life of what is not stored."""
+    """`log_of` gives the log of a room, None if it is not stored; `epoch` names the life of what is not stored.
 
-    def __init__(self, *, hub: Hub, log_of: Callable[[str], RoomLog | None], epoch: str) -> None:
+    `room_at` gives the room of a channel, if somebody is in it; `stands` is told how far a channel's subscriber was
+    brought.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        log_of: Callable[[str], RoomLog | None],
+        room_at: Callable[[str], Room | None],
+        stands: Callable[[str, int], None],
+        epoch: str,
+    ) -> None:
         self._hub = hub
         self._log_of = log_of
+        self._room_at = room_at
+        self._stands = stands
         self._epoch = epoch
 
     async def join(
@@ -46,7 +61,9 @@ class CatchingUp:
         else:
             page = await log.latest(room.key, latest)
             recovery = Recovery(False, page.head, 0, page.messages, page.users)
-        self._reply(connection, room, recovery, id=id)
+        for event in self._events(room, recovery, id=id):
+            connection.reply(event)
+        self._stands(room.channel, recovery.head.rev)
         self._hub.let_go(connection, room.channel, after=recovery.head.rev)
 
     async def recover(self, connection: Connection, room: Room, rev: int | None) -> None:
@@ -56,14 +73,34 @@ class CatchingUp:
             connection.reply(self._joined(room, id=None))
             self._hub.let_go(connection, room.channel)
             return
+        head, events = await self._missed(log, room, rev)
+        for event in events:
+            connection.reply(event)
+        self._hub.let_go(connection, room.channel, after=head)
+
+    async def fetch(self, channel: str, position: int) -> list[Publication]:
+        """What everybody in a room has missed after a position that the broker brought them to, for all of them.
+
+        Raises `Unavailable`.
+        """
+        room = self._room_at(channel)
+        log = self._log_of(room.key) if room is not None else None
+        if room is None or log is None:
+            return []
+        _, events = await self._missed(log, room, position)
+        publications = []
+        for event in events:
+            publications.append(Publication(channel, event, position=event.rev, since=position))
+            position = event.rev or position
+        return publications
+
+    async def _missed(self, log: RoomLog, room: Room, rev: int) -> tuple[int, list[Joined | Sync]]:
+        """The room's head, and what brings somebody there who stands at `rev`."""
         epoch = (await log.head(room.key)).epoch
         recovery = await log.recover(room.key, rev, epoch)
         if recovery.recovered:
-            for event in _syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]]):
-                connection.reply(event)
-        else:
-            self._reply(connection, room, recovery, id=None)
-        self._hub.let_go(connection, room.channel, after=recovery.head.rev)
+            return recovery.head.rev, list(_syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]]))
+        return recovery.head.rev, self._events(room, recovery, id=None)
 
     async def history(self, command: History) -> HistoryPage:
         """A page of a room's messages; an empty one where nothing is stored.
@@ -84,7 +121,8 @@ class CatchingUp:
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)
 
-    def _reply(self, connection: Connection, room: Room, recovery: Recovery, *, id: str | None) -> None:
+    def _events(self, room: Room, recovery: Recovery, *, id: str | None) -> list[Joined | Sync]:
+        """The answer to `join`: one event, and the rows that do not fit into it."""
         head = recovery.head
         joined = self._joined(room, id=id)
         joined.epoch = head.epoch
@@ -92,16 +130,13 @@ class CatchingUp:
         if not recovery.recovered:
             joined.rev = head.rev
             joined.messages = newest(recovery.messages)
-            connection.reply(joined)
-            return
+            return [joined]
         first, *rest = list(_frames(_by_rev(recovery.messages))) or [[]]
         joined.recovered = True
         joined.since = recovery.since
         joined.rev = head.rev if not rest else first[-1].rev
         joined.messages = first
-        connection.reply(joined)
-        for event in _syncs(recovery, joined.rev or 0, rest):
-            connection.reply(event)
+        return [joined, *_syncs(recovery, joined.rev or 0, rest)]
 
     def _joined(self, room: Room, *, id: str | None) -> Joined:
         """A room as far as nothing of it is stored: whatever was missed is gone."""

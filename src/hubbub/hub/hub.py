@@ -351,8 +351,8 @@ class Hub:
         if channel.held:
             self._keep(channel, publication)
         if not publication.ephemeral:
-            if channel.position is None and publication.position is not None:
-                channel.position = publication.position - 1
+            if channel.position is None:
+                channel.position = publication.since
             channel.recoverable = True
             channel.delivered = publication.position
         self._dirty[channel] = None
@@ -568,12 +568,11 @@ class Hub:
             ]
         self._add(channel, connection)
         if connection in self._stalled:
-            durable = [publication.position for publication in hold.kept if not publication.ephemeral]
+            durable = [publication.since for publication in hold.kept if not publication.ephemeral]
             if hold.gap is not None:
                 channel.congested[connection] = hold.gap
             elif durable:
-                position = durable[0]
-                channel.congested[connection] = Gap(position - 1 if position is not None else None)
+                channel.congested[connection] = Gap(durable[0])
             return
         form = connection.format
         for chunk in form.chunks([form.piece(publication) for publication in hold.kept]):

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from hubbub.wire.codecs import JSON_CODEC, Codec
 from hubbub.wire.events import Event
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Publication:
     """An event, where it goes, and its position there.
 
-    `position` is the channel's `rev` after this change, or None where nothing is stored. `ephemeral` says that a
-    client which misses it has lost nothing that must be recovered (typing, presence).
+    `position` is the channel's `rev` after this change, or None where nothing is stored. It follows on `since`, which
+    is the position before unless the event brings several changes. `ephemeral` says that a client which misses it has
+    lost nothing that must be recovered (typing, presence).
+
+    A head is a position alone: it says how far a channel is, and has no event.
     """
 
-    __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "position")
+    __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "position", "since")
 
     def __init__(
         self,
@@ -24,13 +29,23 @@ class Publication:
         event: Event | Mapping[str, Any],
         *,
         position: int | None = None,
+        since: int | None = None,
         ephemeral: bool = False,
     ) -> None:
         self.channel = channel
         self.position = position
+        self.since = position - 1 if since is None and position is not None else since
         self.ephemeral = ephemeral
         self._structure: Event | Mapping[str, Any] = event
         self._payloads: dict[str, bytes] = {}
+
+    @classmethod
+    def head(cls, channel: str, position: int) -> Self:
+        return cls(channel, _NOTHING, position=position)
+
+    @property
+    def is_head(self) -> bool:
+        return self._structure is _NOTHING
 
     def payload(self, codec: Codec) -> bytes:
         """The event in a codec, without any framing."""

@@ -1,0 +1,131 @@
+"""A broker that loses publications, or is away: everybody still gets everything, without asking for it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from hubbub.broker.memory import MemoryBroker
+from hubbub.node import Node
+from hubbub.server.app import create_app
+from hubbub.settings import Settings
+from hubbub.testing import TestClient, serving
+from hubbub.wire.identity import User
+from hubbub.wire.publication import Publication
+
+ALICE = User("alice", "Alice")
+
+
+class Town:
+    """A server whose broker is ours, with Bob in the hall. He knows no rule for clients: he only reads."""
+
+    def __init__(self, node: Node, bob: TestClient) -> None:
+        self.node = node
+        self.bob = bob
+        assert isinstance(node.broker, MemoryBroker)
+        self.broker = node.broker
+        self._publish = node.broker.publish
+
+    async def say(self, *texts: str) -> None:
+        for text in texts:
+            await self.node.messages.send(ALICE, "hall", text)
+
+    def lose(self, is_lost: Callable[[Publication], bool]) -> None:
+        def publish(publication: Publication) -> None:
+            if not is_lost(publication):
+                self._publish(publication)
+
+        self.broker.publish = publish  # type: ignore[method-assign]
+
+    def lose_nothing(self) -> None:
+        self.broker.publish = self._publish  # type: ignore[method-assign]
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    settings = Settings(data_dir=tmp_path)
+    app = create_app(settings)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(app, settings=settings))
+        bob = await stack.enter_async_context(server.connect("/ws/chat/hall?username=bob"))
+        await bob.expect("joined")
+        await bob.expect("join", user="bob")
+        yield Town(app.state.hub.node, bob)
+
+
+def texts(sync: dict[str, object]) -> list[object]:
+    messages = sync["messages"]
+    assert isinstance(messages, list)
+    return [message["text"] for message in messages]
+
+
+async def test_what_is_lost_is_fetched_when_the_next_publication_shows_it(town: Town) -> None:
+    await town.say("one")
+    await town.bob.expect("message", text="one")
+
+    town.lose(lambda publication: True)
+    await town.say("two", "three")
+    await town.node.messages.edit(ALICE, "hall", 2, "two, edited")
+    town.lose_nothing()
+    await town.say("four")
+    sync = await town.bob.expect("sync")
+    await town.say("five")
+
+    assert texts(sync) == ["three", "two, edited", "four"]
+    assert (sync["since"], sync["rev"]) == (1, 5)
+    await town.bob.expect("message", text="five", rev=6)
+    assert [event for event in town.bob.seen if event.get("text") == "four"] == []
+
+
+async def test_what_is_lost_last_is_fetched_when_the_room_s_position_is_repeated(town: Town) -> None:
+    town.lose(lambda publication: not publication.is_head)
+    await town.say("one", "two")
+
+    sync = await town.bob.expect("sync")
+
+    assert texts(sync) == ["one", "two"]
+    assert (sync["since"], sync["rev"]) == (0, 2)
+
+
+async def test_while_the_broker_is_away_the_store_is_asked(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(town.broker, "is_healthy", lambda: False)
+    town.lose(lambda publication: True)
+    await town.say("one")
+    first = await town.bob.expect("sync")
+    await town.say("two")
+    second = await town.bob.expect("sync")
+
+    assert texts(first) + texts(second) == ["one", "two"]
+
+
+async def test_what_is_too_much_to_fetch_makes_everybody_begin_anew(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.say("one")
+    await town.bob.expect("message", text="one")
+    monkeypatch.setattr(
+        "hubbub.chat.log.RoomLog.recover.__kwdefaults__", {"max_rows": 2, "max_bytes": 10**6, "latest": 2}
+    )
+
+    town.lose(lambda publication: True)
+    await town.say("two", "three", "four")
+    town.lose_nothing()
+    await town.say("five")
+    joined = await town.bob.expect("joined")
+
+    assert joined["recovered"] is False
+    assert texts(joined) == ["four", "five"]
+    await town.say("six")
+    await town.bob.expect("message", text="six")
+
+
+async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
+    town.bob.seen.clear()
+    await town.say("one")
+    for _ in range(3):
+        await town.node.heads.tick()
+    await town.say("two")
+    await town.bob.expect("message", text="two")
+
+    assert [event["type"] for event in town.bob.seen] == ["message"]

@@ -1,0 +1,233 @@
+"""Whatever the broker loses, doubles or lets overtake, a channel is delivered in order and without a gap."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from hubbub.hub.sequencer import KEPT, Sequencer
+from hubbub.wire.publication import Publication
+
+ROOM = "room:lobby"
+DEADLINE = 10.0
+
+
+def said(position: int | None, *, channel: str = ROOM, ephemeral: bool = False) -> Publication:
+    return Publication(channel, {"type": "said"}, position=position, ephemeral=ephemeral)
+
+
+class Town:
+    """A sequencer, what it delivered, and a store that holds all up to `head`."""
+
+    def __init__(self, *, wait: float = 0.0, follows: bool = True) -> None:
+        self.delivered: list[Publication] = []
+        self.asked: list[int] = []
+        self.head = 0
+        self.failures: list[Exception] = []
+        self.stores = True
+        self._news = asyncio.Event()
+        self.sequencer = Sequencer(deliver=self._deliver, fetch=self._fetch, wait=wait, retry=0.0)
+        self.sequencer.start(asyncio.get_running_loop())
+        if follows:
+            self.sequencer.follow(ROOM)
+
+    def _deliver(self, publication: Publication) -> None:
+        self.delivered.append(publication)
+        self._news.set()
+
+    async def _fetch(self, channel: str, position: int) -> Sequence[Publication]:
+        self.asked.append(position)
+        self._news.set()
+        await asyncio.sleep(0)
+        if self.failures:
+            raise self.failures.pop()
+        if not self.stores:
+            return []
+        return [Publication(channel, {"type": "sync"}, position=self.head, since=position)]
+
+    def receive(self, *positions: int) -> None:
+        for position in positions:
+            self.head = max(self.head, position)
+            self.sequencer.receive(said(position))
+
+    def hear_head(self, position: int) -> None:
+        self.head = max(self.head, position)
+        self.sequencer.receive(Publication.head(ROOM, position))
+
+    @property
+    def spans(self) -> list[tuple[int | None, int | None]]:
+        """What was delivered, as (since, position)."""
+        return [(publication.since, publication.position) for publication in self.delivered]
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while not is_so():
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_delivered(self, position: int) -> None:
+        await self.until(lambda: bool(self.delivered) and self.delivered[-1].position == position)
+
+
+async def test_what_comes_in_order_is_delivered_at_once() -> None:
+    town = Town()
+
+    town.receive(7, 8, 9)
+
+    assert town.spans == [(6, 7), (7, 8), (8, 9)]
+
+
+async def test_who_was_overtaken_is_waited_for() -> None:
+    town = Town(wait=DEADLINE)
+
+    town.receive(1, 3, 4)
+    before = town.spans
+    town.receive(2)
+
+    assert before == [(0, 1)]
+    assert town.spans == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert town.asked == []
+    town.sequencer.stop()
+
+
+async def test_what_does_not_come_is_fetched_once_for_all() -> None:
+    town = Town()
+
+    town.receive(1, 4, 5)
+    await town.until_delivered(5)
+    town.receive(6)
+
+    assert town.asked == [1]
+    assert town.spans == [(0, 1), (1, 5), (5, 6)]
+
+
+async def test_a_lost_last_publication_is_noticed_by_the_head() -> None:
+    town = Town()
+
+    town.receive(1)
+    town.hear_head(1)
+    town.hear_head(3)
+    await town.until_delivered(3)
+
+    assert town.asked == [1]
+    assert town.spans == [(0, 1), (1, 3)]
+
+
+async def test_a_head_counts_from_where_somebody_was_brought_before_anything_was_published() -> None:
+    town = Town()
+
+    town.hear_head(3)
+    town.sequencer.stands(ROOM, 3)
+    town.hear_head(4)
+    await town.until_delivered(4)
+    town.sequencer.stands(ROOM, 2)
+    town.receive(5)
+
+    assert town.asked == [3]
+    assert town.spans == [(3, 4), (4, 5)]
+
+
+async def test_what_comes_late_or_twice_is_passed_on_and_asks_for_nothing() -> None:
+    town = Town()
+
+    town.receive(1, 2)
+    town.receive(1, 2, 3)
+    await asyncio.sleep(0)
+
+    assert town.asked == []
+    assert [position for _, position in town.spans] == [1, 2, 1, 2, 3]
+
+
+async def test_what_cannot_be_fetched_is_fetched_again(caplog: pytest.LogCaptureFixture) -> None:
+    town = Town()
+    town.failures = [RuntimeError("the database is away")] * 3
+
+    town.receive(1, 3)
+    await town.until_delivered(3)
+
+    assert town.asked == [1, 1, 1, 1]
+    assert caplog.text.count("the database is away") == 3
+
+
+async def test_where_nothing_is_stored_what_came_is_delivered_with_its_gap() -> None:
+    town = Town()
+    town.stores = False
+
+    town.receive(1, 4, 3)
+    await town.until_delivered(4)
+    town.receive(5)
+
+    assert [position for _, position in town.spans] == [1, 3, 4, 5]
+
+
+async def test_a_head_that_the_store_does_not_know_is_not_asked_for_for_ever() -> None:
+    town = Town()
+
+    town.receive(1)
+    town.sequencer.receive(Publication.head(ROOM, 9))
+    await town.until(lambda: bool(town.asked))
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert town.asked == [1]
+
+
+async def test_what_has_no_position_passes_by() -> None:
+    town = Town(wait=DEADLINE)
+
+    town.receive(1, 3)
+    town.sequencer.receive(said(None, ephemeral=True))
+
+    assert [position for _, position in town.spans] == [1, None]
+    town.sequencer.stop()
+
+
+async def test_a_channel_that_nobody_follows_leaves_nothing_behind() -> None:
+    town = Town(follows=False)
+    town.receive(1, 5)
+    town.hear_head(9)
+    town.sequencer.stands(ROOM, 3)
+
+    town.sequencer.follow(ROOM)
+    town.receive(6, 9)
+    town.sequencer.forget(ROOM)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert town.asked == []
+    assert not town.sequencer._lines
+
+
+async def test_a_flood_behind_a_gap_is_bounded_and_loses_nothing() -> None:
+    town = Town()
+
+    town.receive(1, *range(3, KEPT + 100))
+    await town.until_delivered(KEPT + 99)
+
+    assert town.spans == [(0, 1), (1, KEPT + 99)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_broker_that_loses_doubles_and_shuffles_leaves_no_gap(seed: int) -> None:
+    chance = random.Random(seed)
+    town = Town()
+    town.receive(1)
+
+    for start in range(2, 200, 10):
+        positions = [position for position in range(start, start + 10) for _ in range(chance.choice([0, 1, 1, 2]))]
+        chance.shuffle(positions)
+        for position in positions:
+            town.receive(position)
+            if chance.random() < 0.3:
+                await asyncio.sleep(0)
+    town.hear_head(202)
+    await town.until_delivered(202)
+
+    reached = 1
+    for since, until in town.spans:
+        assert since is not None
+        assert until is not None
+        assert since <= reached
+        reached = max(reached, until)
+    assert reached == 202
