@@ -346,6 +346,14 @@ class Batch:
             )
         if send.key is not None:
             self._keyed[head.id, person.id, send.key] = _Keyed(digest, head.seq, rev, self._now)
+        # Most messages have none of these, and to validate an absent field takes as long as one that is there.
+        rare: dict[str, Any] = {}
+        if send.key is not None:
+            rare["key"] = send.key
+        if send.reply_to is not None:
+            rare |= {"reply_to": send.reply_to, "quote": quote}
+        if send.data is not None:
+            rare["data"] = from_json(send.data)
         event = MessageEvent(
             room=head.key,
             seq=head.seq,
@@ -355,10 +363,7 @@ class Batch:
             kind=send.kind,
             text=send.text,
             ts=self._ts,
-            key=send.key,
-            reply_to=send.reply_to,
-            quote=quote,
-            data=from_json(send.data) if send.data is not None else None,
+            **rare,
         )
         return Sent(head.key, head.seq, rev, self._ts, event)
 

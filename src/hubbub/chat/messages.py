@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
 from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author, Changed, Outcome, Sent
+from hubbub.chat.log_changes import Author, Changed, Outcome
 from hubbub.chat.rooms import channel_of
 from hubbub.errors import Forbidden, NotFound
 from hubbub.store.database import settle
@@ -27,15 +27,29 @@ SYSTEM = User("system", "System")
 """Who speaks when the application does."""
 
 
-@dataclass(slots=True)
-class Said:
+class Said(Protocol):
     """A message is on its way. In a room that is not stored it has no numbers; a repeat of one has no event."""
 
     room: str
-    seq: int | None
-    rev: int | None
     ts: str
     event: MessageEvent | None
+
+    @property
+    def seq(self) -> int | None: ...
+
+    @property
+    def rev(self) -> int | None: ...
+
+
+@dataclass(slots=True)
+class Relayed:
+    """What `Sent` is in a room that stores nothing."""
+
+    room: str
+    ts: str
+    event: MessageEvent | None
+    seq: None = None
+    rev: None = None
 
 
 class Messages:
@@ -94,15 +108,14 @@ class Messages:
         if log is None:
             answered(self._relay(user, room, text, key=key, data=data))
         else:
-            said = partial(_said_to, answered)
-            log.submit(author_of(user), room, text, key=key, reply_to=reply_to, data=data, answered=said)
+            log.submit(author_of(user), room, text, key=key, reply_to=reply_to, data=data, answered=answered)
 
     async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
         """The application says something to everybody in a room. Raises `Unavailable` if it could not be stored."""
         log = self._log_of(room)
         if log is None:
             return self._relay(SYSTEM, room, text, kind="system", data=data)
-        return _said(await log.send(author_of(SYSTEM), room, text, data=data, kind="system"))
+        return await log.send(author_of(SYSTEM), room, text, data=data, kind="system")
 
     async def edit(self, user: User, room: str, seq: int, text: str) -> Changed:
         """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Unavailable`."""
@@ -153,15 +166,7 @@ class Messages:
         ts = timestamp(self._clock())
         event = MessageEvent(room=room, user=user.key, name=user.name, kind=kind, text=text, ts=ts, key=key, data=data)
         self._broker.publish(Publication(channel_of(room), event))
-        return Said(room, None, None, ts, event)
-
-
-def _said(sent: Sent) -> Said:
-    return Said(sent.room, sent.seq, sent.rev, sent.ts, sent.event)
-
-
-def _said_to(answered: Callable[[Said | Exception], None], sent: Sent | Exception) -> None:
-    answered(sent if isinstance(sent, Exception) else _said(sent))
+        return Relayed(room, ts, event)
 
 
 def author_of(user: User) -> Author:

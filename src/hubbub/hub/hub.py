@@ -29,6 +29,9 @@ log = logging.getLogger("hubbub.hub")
 SUBSCRIBERS_PER_TURN = 1000
 """How many are written to before the loop gets its turn, so that one huge room does not hold up the others."""
 
+FEW = 50
+"""Up to so many subscribers are written to at once, whatever else the turn has served."""
+
 BEATS = 25
 """Into how many groups a heartbeat is divided, so that its pings are spread evenly over it."""
 
@@ -405,6 +408,9 @@ class Hub:
             channel = next(iter(self._dirty))
             del self._dirty[channel]
             if channel.flush is None:
+                if number := self._write_at_once(channel):
+                    served += number
+                    continue
                 channel.flush = self._write_out(channel)
             for count in channel.flush:
                 served += count
@@ -423,6 +429,27 @@ class Hub:
             for _ in channel.flush or self._write_out(channel):
                 pass
             channel.flush = None
+
+    def _write_at_once(self, channel: Channel) -> int:
+        """`_write_out` for a small channel in which all is as usual: to be ready to go on in the next turn would cost a
+        third of the time there. Gives how many were served; 0, and nothing done, where it takes more."""
+        if channel.congested or len(channel.pending) != 1:
+            return 0
+        ((form, pieces),) = channel.pending.items()
+        writers = channel.writers.get(form)
+        if writers is None or len(writers) > FEW:
+            return 0
+        chunks = form.chunks(pieces)
+        if len(chunks) != 1:
+            return 0
+        number = len(writers)
+        channel.pending = {}
+        self._write_to(writers, writers.values(), chunks[0])
+        if self._filled:
+            self._set_aside()
+        if channel.recoverable:
+            channel.recoverable, channel.position = False, channel.delivered
+        return number
 
     def _write_out(self, channel: Channel) -> Iterator[int]:
         """Write what is pending to everybody, yielding how many were served so that the loop can have a turn."""

@@ -35,6 +35,8 @@ COMMITS_BEFORE_CHECKPOINT = 100
 """How many commits may pass without a quiet moment. A log that begins anew this often is written over pages that the
 system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
 SQLite's own checkpoint would come in the middle of a commit."""
+COMMITS_BEFORE_LOOK = 10
+"""How many commits may pass before the size of the log is looked at."""
 CACHE_KIB = 64 * 1024
 
 BOUND_ROWS = 64
@@ -154,9 +156,10 @@ class SQLiteWriter:
     def rest(self, *, idle: bool) -> None:
         if not self._commits:
             return
-        if self._wal.stat().st_size > WAL_BYTES:
+        is_due = idle or self._commits >= COMMITS_BEFORE_CHECKPOINT
+        if (is_due or not self._commits % COMMITS_BEFORE_LOOK) and self._wal.stat().st_size > WAL_BYTES:
             self._checkpoint("TRUNCATE")
-        elif idle or self._commits > COMMITS_BEFORE_CHECKPOINT:
+        elif is_due:
             self._checkpoint("PASSIVE")
 
     def _checkpoint(self, mode: str) -> None:

@@ -247,9 +247,10 @@ class CommandTable:
     def validate(self, frame: object) -> Command:
         """One decoded frame as a command. Raises `Invalid` with the fields named, or `UnknownType`."""
         try:
-            return self.adapter.validate_python(frame)
+            command: Command = self.adapter.validator.validate_python(frame)
         except ValidationError as error:
             raise self._explain(frame, error) from None
+        return command
 
     def _explain(self, frame: object, error: ValidationError) -> Invalid | UnknownType:
         if not isinstance(frame, dict):
