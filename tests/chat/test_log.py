@@ -528,6 +528,18 @@ def test_a_transaction_that_fails_after_the_numbers_were_taken_leaves_no_hole(
     assert [sent.event.name for sent in sents if sent.event is not None] == ["Alice", "Alice", "Bob"]
 
 
+async def test_a_message_that_cannot_be_published_is_stored_and_answered(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(outcome: Outcome) -> None:
+        raise ZeroDivisionError
+
+    log = RoomLog(database, committed=fail)
+
+    assert [(await log.send(ALICE, ROOM, text)).seq for text in ("one", "two")] == [1, 2]
+    assert caplog.text.count("ZeroDivisionError") == 2
+
+
 async def test_the_same_key_on_two_nodes_at_the_same_instant_is_one_message(
     postgres_with_schema: str, open_database: Opener, tmp_path: Path
 ) -> None:

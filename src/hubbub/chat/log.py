@@ -250,11 +250,13 @@ class RoomLog:
         return await answer
 
     def _note(self, answered: Callable[[Any], None], outcome: Outcome | Exception) -> None:
-        if not isinstance(outcome, Exception) and outcome.event is not None:
-            self.heard(outcome.room, outcome.rev)
-            if self._committed is not None:
-                self._committed(outcome)
-        answered(outcome)
+        try:
+            if not isinstance(outcome, Exception) and outcome.event is not None:
+                self.heard(outcome.room, outcome.rev)
+                if self._committed is not None:
+                    self._committed(outcome)
+        finally:
+            answered(outcome)
 
 
 def _encoded(data: dict[str, Any] | None) -> str | None:
