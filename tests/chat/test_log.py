@@ -537,7 +537,7 @@ async def test_a_message_that_cannot_be_published_is_stored_and_answered(
     log = RoomLog(database, committed=fail)
 
     assert [(await log.send(ALICE, ROOM, text)).seq for text in ("one", "two")] == [1, 2]
-    assert caplog.text.count("ZeroDivisionError") == 2
+    assert len(caplog.records) == 2
 
 
 async def test_the_same_key_on_two_nodes_at_the_same_instant_is_one_message(

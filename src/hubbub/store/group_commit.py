@@ -143,7 +143,7 @@ class GroupCommit:
             try:
                 pending.answered(result)
             except Exception:
-                log.exception("what was stored could not be answered")
+                log.exception("what was stored could not be told to everybody")
 
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:
