@@ -24,7 +24,7 @@ from hubbub.chat.log_changes import Outcome
 from hubbub.chat.messages import Messages
 from hubbub.chat.rooms import Rooms
 from hubbub.chat.typing_indicators import TypingIndicators
-from hubbub.errors import NotStarted
+from hubbub.errors import NotStarted, Unavailable
 from hubbub.hub.hub import BEATS, Hub
 from hubbub.hub.sequencer import Sequencer
 from hubbub.limits import AddressLimit
@@ -78,6 +78,7 @@ class Node:
             rooms_per_connection=settings.rooms_per_connection,
         )
         self.database = Database(engine) if engine is not None else None
+        self._is_shared = engine is not None and engine.is_shared
         self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
         self._log = RoomLog(self.database, committed=self._committed) if self.database is not None else None
         self.sequencer = Sequencer(deliver=self.hub.deliver, fetch=self._fetch)
@@ -85,7 +86,7 @@ class Node:
             hub=self.hub,
             log_of=self.log_of,
             room_at=self.rooms.at,
-            stands=self.sequencer.stands,
+            brought_to=self.sequencer.brought_to,
             epoch=self.epoch,
         )
         self.heads = Heads(
@@ -125,8 +126,8 @@ class Node:
         return self._log
 
     def _committed(self, outcome: Outcome) -> None:
-        self.messages.publish(outcome)
         self.heads.moved(outcome)
+        self.messages.publish(outcome)
 
     async def _open_channel(self, channel: str) -> None:
         self.sequencer.follow(channel)
@@ -166,7 +167,22 @@ class Node:
             self._loop.create_task(self._every(min(TICK, self.settings.stall_timeout / 4), self.hub.check_deadlines)),
             self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick)),
             self._loop.create_task(self._every(TICK, self.heads.tick)),
+            *([self._loop.create_task(self._every(TICK, self._watch_epoch))] if self._is_shared else []),
         ]
+
+    async def _watch_epoch(self) -> None:
+        """A database that took over may have lost the latest changes. The same numbers will stand for others then,
+        which live events cannot say: everybody comes back with the old epoch, and is told to begin anew."""
+        if self._log is None:
+            return
+        with contextlib.suppress(Unavailable):
+            epoch = (await self._log.head(self.settings.room_default)).epoch
+            if epoch == self.epoch:
+                return
+            self.epoch = epoch
+            log.warning("the database has begun a new epoch: %d connections are closed", len(self.hub.connections))
+            for connection in list(self.hub.connections.values()):
+                connection.close(CloseCode.SERVICE_RESTART, "the database was rewound")
 
     async def drain(self, timeout: float | None = None) -> None:
         """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.

@@ -10,7 +10,7 @@ UNLIMITED = {"HUBBUB_RATE": "10000", "HUBBUB_BURST": "20000", "HUBBUB_CONNECTION
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hubbub")
-    group.addoption("--chaos-seconds", type=float, default=30.0, help="How long the server is killed and cut off.")
+    group.addoption("--chaos-seconds", type=float, default=60.0, help="How long the server is killed and cut off.")
     group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
     group.addoption("--kills", type=int, default=20, help="How often the server is killed in mid-send.")
 
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def chaos_seconds(pytestconfig: pytest.Config) -> float:
     # Where this file is not among the first that pytest reads, it could not add its options.
-    return float(pytestconfig.getoption("--chaos-seconds", 30.0))
+    return float(pytestconfig.getoption("--chaos-seconds", 60.0))
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def check_heard(chatter: Chatter, kept: dict[str, KeptRoom]) -> None:
         assert set(times) == {(room, row.seq) for room, of_room in kept.items() for row in of_room.rows}
 
 
-@pytest.mark.slow(33)
+@pytest.mark.slow(64)
 async def test_each_view_the_acks_and_the_database_agree_after_chaos(
     serve: ServerFactory, seed: int, chaos_seconds: float
 ) -> None:

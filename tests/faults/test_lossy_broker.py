@@ -1,12 +1,15 @@
 """A broker that loses publications, or is away: everybody still gets everything, without asking for it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from hubbub.broker.memory import MemoryBroker
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_pages import Head
+from hubbub.errors import HubbubError, Unavailable
 from hubbub.node import Node
 from hubbub.server.app import create_app
 from hubbub.settings import Settings
@@ -129,3 +132,35 @@ async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
     await town.bob.expect("message", text="two")
 
     assert [event["type"] for event in town.bob.seen] == ["message"]
+
+
+async def test_what_no_codec_can_say_is_stored_and_holds_up_nobody(town: Town) -> None:
+    with suppress(HubbubError):
+        await town.node.messages.send(ALICE, "hall", "poison", data={"n": 2**70})
+    await town.say("on we go")
+
+    await town.bob.expect("message", text="on we go")
+
+
+async def test_rooms_that_could_not_be_asked_for_are_asked_for_again(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = [Unavailable("the database is away")] * 2
+    heads = RoomLog.heads
+
+    async def heads_later(log: RoomLog, rooms: Sequence[str]) -> list[Head]:
+        if away:
+            raise away.pop()
+        return await heads(log, rooms)
+
+    monkeypatch.setattr(RoomLog, "heads", heads_later)
+    monkeypatch.setattr(town.broker, "is_healthy", lambda: False)
+    town.lose(lambda publication: True)
+    await town.say("one")
+    await town.node.heads.tick()
+    monkeypatch.setattr(town.broker, "is_healthy", lambda: True)
+
+    for _ in range(2):
+        await town.node.heads.tick()
+
+    assert texts(await town.bob.expect("sync")) == ["one"]

@@ -26,6 +26,10 @@ class Town:
         self.head = 0
         self.failures: list[Exception] = []
         self.stores = True
+        self.poisoned: set[int | None] = set()
+        self.gate = asyncio.Event()
+        """Closed, it keeps what was asked of the store from coming."""
+        self.gate.set()
         self._news = asyncio.Event()
         self.sequencer = Sequencer(deliver=self._deliver, fetch=self._fetch, wait=wait, retry=0.0)
         self.sequencer.start(asyncio.get_running_loop())
@@ -33,18 +37,22 @@ class Town:
             self.sequencer.follow(ROOM)
 
     def _deliver(self, publication: Publication) -> None:
+        if publication.position in self.poisoned:
+            raise ValueError("no codec can say it")
         self.delivered.append(publication)
         self._news.set()
 
     async def _fetch(self, channel: str, position: int) -> Sequence[Publication]:
         self.asked.append(position)
+        head = self.head
         self._news.set()
         await asyncio.sleep(0)
+        await self.gate.wait()
         if self.failures:
             raise self.failures.pop()
         if not self.stores:
             return []
-        return [Publication(channel, {"type": "sync"}, position=self.head, since=position)]
+        return [Publication(channel, {"type": "sync"}, position=head, since=position)]
 
     def receive(self, *positions: int) -> None:
         for position in positions:
@@ -118,14 +126,72 @@ async def test_a_head_counts_from_where_somebody_was_brought_before_anything_was
     town = Town()
 
     town.hear_head(3)
-    town.sequencer.stands(ROOM, 3)
+    town.sequencer.brought_to(ROOM, 3)
     town.hear_head(4)
     await town.until_delivered(4)
-    town.sequencer.stands(ROOM, 2)
     town.receive(5)
 
     assert town.asked == [3]
     assert town.spans == [(3, 4), (4, 5)]
+
+
+async def test_what_was_lost_between_a_join_and_the_first_publication_is_fetched() -> None:
+    town = Town()
+
+    town.receive(12)
+    town.sequencer.brought_to(ROOM, 11)
+    town.sequencer.brought_to(ROOM, 12)
+    assert town.asked == []
+    town.sequencer.brought_to(ROOM, 10)
+    await town.until(lambda: len(town.delivered) == 2)
+    town.receive(13)
+
+    assert town.asked == [10]
+    assert town.spans == [(11, 12), (10, 12), (12, 13)]
+
+
+async def test_what_comes_while_the_store_is_read_follows_what_is_read() -> None:
+    town = Town()
+    town.gate.clear()
+
+    town.receive(10, 12)
+    await town.until(lambda: bool(town.asked))
+    town.head = 12
+    town.sequencer.receive(said(11))
+    town.sequencer.receive(said(13))
+    before = town.spans
+    town.gate.set()
+    await town.until_delivered(13)
+
+    assert before == [(9, 10)]
+    assert town.spans == [(9, 10), (10, 12), (12, 13)]
+
+
+async def test_a_head_that_is_heard_while_the_store_is_read_counts_afterwards() -> None:
+    town = Town()
+    town.gate.clear()
+
+    town.receive(1, 3)
+    await town.until(lambda: bool(town.asked))
+    town.sequencer.receive(Publication.head(ROOM, 5))
+    town.gate.set()
+    await town.until_delivered(3)
+    town.head = 5
+    await town.until_delivered(5)
+
+    assert town.asked == [1, 3]
+
+
+async def test_one_that_cannot_be_delivered_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    town = Town()
+    town.poisoned = {2, 6}
+
+    town.receive(1, 2, 3, 5)
+    await town.until_delivered(5)
+    town.receive(6, 7)
+
+    assert [position for _, position in town.spans] == [1, 3, 5, 7]
+    assert caplog.text.count("could not be delivered") == 2
 
 
 async def test_what_comes_late_or_twice_is_passed_on_and_asks_for_nothing() -> None:
@@ -187,7 +253,7 @@ async def test_a_channel_that_nobody_follows_leaves_nothing_behind() -> None:
     town = Town(follows=False)
     town.receive(1, 5)
     town.hear_head(9)
-    town.sequencer.stands(ROOM, 3)
+    town.sequencer.brought_to(ROOM, 3)
 
     town.sequencer.follow(ROOM)
     town.receive(6, 9)

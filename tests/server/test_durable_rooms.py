@@ -2,11 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from hubbub.node import Node
+from hubbub.server.app import create_app
+from hubbub.settings import Settings
+from hubbub.testing import serving
 from tests.people import Person, Refused, person
 from tests.servers import WebServer
 
@@ -267,3 +273,27 @@ async def test_a_position_of_nonsense_in_a_room_s_address_is_refused(chat: WebSe
             pass
 
     assert (refused.value.status, refused.value.body["errors"][0]["loc"]) == (400, ["rev"])
+
+
+async def test_a_flood_into_a_relayed_room_beside_stored_sends_is_answered_whole(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, relay_rooms=["live"], unanswered=2, rate=1e6, burst=10**6)
+    app = create_app(settings)
+    async with serving(app, settings=settings) as server, server.connect("/ws?username=alice") as alice:
+        await alice.send({"type": "join", "rooms": [{"room": "live"}, {"room": "hall"}]})
+        for room in ("live", "hall"):
+            await alice.expect("joined", room=room)
+        node: Node = app.state.hub.node
+        assert node.database is not None
+        waiting: list[Callable[[], None]] = []
+        submit = node.database.submit
+        node.database.submit = lambda *request: waiting.append(lambda: submit(*request))  # type: ignore[method-assign]
+
+        frames = [{"type": "message", "id": "stored", "room": "hall", "text": "slow"}]
+        frames += [{"type": "message", "id": f"{number}", "room": "live", "text": "x"} for number in range(500)]
+        for frame in frames:
+            await alice.send(frame)
+        for number in range(500):
+            await alice.expect("ack", id=f"{number}")
+        waiting.pop()()
+
+        await alice.expect("ack", id="stored", seq=1)

@@ -24,8 +24,8 @@ FRAME_BYTES = 256 * 1024
 class CatchingUp:
     """`log_of` gives the log of a room, None if it is not stored; `epoch` names the life of what is not stored.
 
-    `room_at` gives the room of a channel, if somebody is in it; `stands` is told how far a channel's subscriber was
-    brought.
+    `room_at` gives the room of a channel, if somebody is in it; `brought_to` is told how far one of its subscribers was
+    brought by what was read here.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class CatchingUp:
         hub: Hub,
         log_of: Callable[[str], RoomLog | None],
         room_at: Callable[[str], Room | None],
-        stands: Callable[[str, int], None],
+        brought_to: Callable[[str, int], None],
         epoch: str,
     ) -> None:
         self._hub = hub
         self._log_of = log_of
         self._room_at = room_at
-        self._stands = stands
+        self._brought_to = brought_to
         self._epoch = epoch
 
     async def join(
@@ -63,7 +63,7 @@ class CatchingUp:
             recovery = Recovery(False, page.head, 0, page.messages, page.users)
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
-        self._stands(room.channel, recovery.head.rev)
+        self._brought_to(room.channel, recovery.head.rev)
         self._hub.let_go(connection, room.channel, after=recovery.head.rev)
 
     async def recover(self, connection: Connection, room: Room, rev: int | None) -> None:

@@ -50,7 +50,8 @@ class Heads:
 
     def moved(self, outcome: Outcome) -> None:
         """A change of a room is durable."""
-        self._moved[outcome.room] = outcome.rev, self._clock()
+        known, _ = self._moved.get(outcome.room, (0, 0.0))
+        self._moved[outcome.room] = max(known, outcome.rev), self._clock()
 
     async def tick(self) -> None:
         self._repeat()
@@ -58,6 +59,9 @@ class Heads:
 
     def _repeat(self) -> None:
         now = self._clock()
+        if self._was_away:
+            # The others hear of these changes when the broker is back, however long that takes.
+            self._moved = {room: (rev, now) for room, (rev, _) in self._moved.items()}
         self._moved = {room: moved for room, moved in self._moved.items() if moved[1] > now - REPEATED}
         for room, (rev, _) in self._moved.items():
             self._broker.publish(Publication.head(channel_of(room), rev))
@@ -76,6 +80,7 @@ class Heads:
             heads = await rooms_log.heads(stored)
         except Unavailable as error:
             log.warning("where rooms stand cannot be read now: %s", error.message)
+            self._unchecked = asked + self._unchecked
             return
         for head in heads:
             self._heard(Publication.head(channel_of(head.room), head.rev))

@@ -19,6 +19,7 @@ from hubbub.chat.log_changes import Author, Changed, Outcome
 from hubbub.chat.rooms import channel_of
 from hubbub.errors import Forbidden, NotFound
 from hubbub.store.database import settle
+from hubbub.wire.commands import check_data
 from hubbub.wire.events import MessageEvent, timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -101,9 +102,12 @@ class Messages:
     ) -> None:
         """`send` without a task: `answered` is called with what `send` would have returned or raised.
 
-        Raises what is known at once: `Forbidden`, and `Unavailable` if too many wait already.
+        Raises what is known at once: `Forbidden`, `Invalid` for data that no client could be sent, and `Unavailable`
+        if too many wait already.
         """
         self._check(user, Action.SEND, room)
+        if data is not None:
+            check_data(data)
         log = self._log_of(room)
         if log is None:
             answered(self._relay(user, room, text, key=key, data=data))
@@ -111,7 +115,12 @@ class Messages:
             log.submit(author_of(user), room, text, key=key, reply_to=reply_to, data=data, answered=answered)
 
     async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
-        """The application says something to everybody in a room. Raises `Unavailable` if it could not be stored."""
+        """The application says something to everybody in a room.
+
+        Raises `Unavailable` if it could not be stored, `Invalid` for data that no client could be sent.
+        """
+        if data is not None:
+            check_data(data)
         log = self._log_of(room)
         if log is None:
             return self._relay(SYSTEM, room, text, kind="system", data=data)

@@ -382,18 +382,18 @@ class Hub:
         answers = channel.answers.get(connection)
         if answers is None:
             channel.answers[connection] = [piece]
-            writers[connection] = partial(self._write_along, channel, connection)
+            writers[connection] = partial(self._write_along, channel, connection, writers[connection])
         else:
             answers.append(piece)
         return True
 
-    def _write_along(self, channel: Channel, connection: Connection, chunk: Any) -> None:
+    def _write_along(self, channel: Channel, connection: Connection, write: Write, chunk: Any) -> None:
         answers = channel.answers.pop(connection, [])
         for one in connection.format.along(answers, chunk):
-            connection.transport.write(one)
+            write(one)
         writers = channel.writers.get(connection.format, {})
         if connection in writers:
-            writers[connection] = connection.transport.write
+            writers[connection] = write
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -437,7 +437,7 @@ class Hub:
             return 0
         ((form, pieces),) = channel.pending.items()
         writers = channel.writers.get(form)
-        if writers is None or len(writers) > FEW:
+        if not writers or len(writers) > FEW:
             return 0
         chunks = form.chunks(pieces)
         if len(chunks) != 1:

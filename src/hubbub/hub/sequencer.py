@@ -32,6 +32,8 @@ class _Line:
 
     position: int | None = None
     """Of the latest publication that was delivered with all before it; None before the first one."""
+    began: int = 0
+    """The first position that it had."""
     known: int = 0
     """The highest position that was heard of."""
     early: dict[int, Publication] = field(default_factory=dict)
@@ -76,11 +78,17 @@ class Sequencer:
         if line is not None and line.timer is not None:
             line.timer.cancel()
 
-    def stands(self, channel: str, position: int) -> None:
-        """Somebody here was given all up to a position by other means. Counts where nothing was published yet."""
+    def brought_to(self, channel: str, position: int) -> None:
+        """Somebody here was given all up to a position by other means, and expects what comes after it."""
         line = self._lines.get(channel)
-        if line is not None and line.position is None:
-            line.position = position
+        if line is None:
+            return
+        if line.position is None:
+            line.position = line.began = position
+        elif position < line.began:
+            # What came between this and the first publication here was lost.
+            line.position = line.began = position
+            self._wait_for_others(channel, line)
 
     def receive(self, publication: Publication) -> None:
         """The next publication that the broker brings."""
@@ -90,32 +98,40 @@ class Sequencer:
             if not publication.is_head:
                 self._deliver(publication)
             return
-        if line.position is None and not publication.is_head:
-            line.position = position - 1
         if line.position is None:
-            return
+            if publication.is_head:
+                return
+            line.position = line.began = position - 1
         line.known = max(line.known, position)
         if publication.is_head:
             if position > line.position:
                 self._wait_for_others(publication.channel, line)
-        elif position == line.position + 1:
-            self._deliver(publication)
+        elif position == line.position + 1 and not line.is_fetching:
             line.position = position
+            self._pass_on(publication)
             if line.early:
-                self._deliver_early(line)
+                self._pass_on_early(line)
         elif position <= line.position:
-            # Late or doubled, or counted anew: clients know what they have, and what a new epoch means.
-            self._deliver(publication)
+            # Late or doubled: clients know what they have.
+            self._pass_on(publication)
         else:
+            # While the store is read, also the next one has to wait: what is read may be older.
             if len(line.early) < KEPT:
                 line.early[position] = publication
             self._wait_for_others(publication.channel, line)
 
-    def _deliver_early(self, line: _Line) -> None:
+    def _pass_on(self, publication: Publication) -> None:
+        try:
+            self._deliver(publication)
+        except Exception:
+            # It would fail again; the ones after it must not wait for it.
+            log.exception("position %s of channel %r could not be delivered", publication.position, publication.channel)
+
+    def _pass_on_early(self, line: _Line) -> None:
         assert line.position is not None
         while (publication := line.early.pop(line.position + 1, None)) is not None:
-            self._deliver(publication)
             line.position += 1
+            self._pass_on(publication)
 
     def _wait_for_others(self, channel: str, line: _Line, seconds: float | None = None) -> None:
         if line.timer is None and not line.is_fetching and self._loop is not None:
@@ -132,6 +148,7 @@ class Sequencer:
             task.add_done_callback(self._fetches.discard)
 
     async def _catch_up(self, channel: str, line: _Line, position: int) -> None:
+        known = line.known
         try:
             missing = await self._fetch(channel, position)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
@@ -143,18 +160,19 @@ class Sequencer:
         line.is_fetching = False
         if self._lines.get(channel) is not line:
             return
+        if missing:
+            reached = missing[-1].position or position
+        else:
+            # There is nothing to fetch it from: what came early comes with its gap.
+            missing = [line.early[early] for early in sorted(line.early)]
+            reached = max(known, *line.early, position)
         for publication in missing:
-            self._deliver(publication)
-            position = max(position, publication.position or 0)
-        if not missing:
-            # There is nothing to fetch it from.
-            position = line.known
-            for early in sorted(line.early):
-                self._deliver(line.early[early])
-        line.position = max(position, line.position or 0)
-        line.early = {early: publication for early, publication in line.early.items() if early > line.position}
-        self._deliver_early(line)
-        # The store has the last word: what it does not know of was never committed.
-        line.known = max(line.early, default=line.position)
-        if line.early:
+            self._pass_on(publication)
+        line.position = reached
+        line.early = {early: publication for early, publication in line.early.items() if early > reached}
+        self._pass_on_early(line)
+        # The store has the last word: of what was heard before it was read, it knows all that was committed.
+        heard_since = line.known if line.known > known else 0
+        line.known = max(line.position, heard_since, *line.early)
+        if line.known > line.position:
             self._wait_for_others(channel, line)

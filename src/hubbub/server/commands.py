@@ -83,7 +83,7 @@ class BuiltInCommands:
         said = await self._node().messages.send(
             connection.user, room.key, command.text, key=command.key, reply_to=command.reply_to, data=command.data
         )
-        return self._sent(connection, room, command, said)
+        return self._sent(connection, room, said)
 
     def _send(self, connection: Connection, room: Room, command: SendMessage) -> Later:
         later = Later()
@@ -94,20 +94,22 @@ class BuiltInCommands:
             key=command.key,
             reply_to=command.reply_to,
             data=command.data,
-            answered=partial(self._answer, later, connection, room, command),
+            answered=partial(self._answer, later, connection, room),
         )
         return later
 
-    def _answer(
-        self, later: Later, connection: Connection, room: Room, command: SendMessage, said: Said | Exception
-    ) -> None:
-        later.give(said if isinstance(said, Exception) else self._sent(connection, room, command, said))
+    def _answer(self, later: Later, connection: Connection, room: Room, said: Said | Exception) -> None:
+        try:
+            answer = said if isinstance(said, Exception) else self._sent(connection, room, said)
+        except Exception as error:  # noqa: BLE001 - the link says so to the client, and the log
+            answer = error
+        later.give(answer)
 
-    def _sent(self, connection: Connection, room: Room, command: SendMessage, said: Said) -> Ack:
+    def _sent(self, connection: Connection, room: Room, said: Said) -> Ack:
         self._node().typing.sent(connection.user, room)
         if said.event is not None and self._hooks.on_message:
             self._hooks.call(self._hooks.on_message, said.event)
-        return Ack(id=command.id, room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
+        return Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
 
     async def edit(self, connection: Connection, command: Edit) -> Ack:
         room = self._node().rooms.joined_by(connection, command.room)

@@ -115,6 +115,9 @@ class Link:
             self._failed(command, error)
             return None
         if isinstance(answer, Later):
+            if answer.given is not None:
+                self._take(command, *answer.given)
+                return None
             self._wait(registration)
             answer.then(partial(self._done, command, registration))
             return None
@@ -139,18 +142,23 @@ class Link:
         self._done(command, registration, done)
 
     def _done(self, command: Command, registration: Registration, answer: Answer | Exception) -> None:
+        try:
+            self._take(command, answer)
+        finally:
+            self._unanswered -= 1
+            if registration.in_order:
+                self._connection.resume(Pause.ORDER)
+            if self._unanswered < self._limits.unanswered:
+                self._connection.resume(Pause.UNANSWERED)
+
+    def _take(self, command: Command, answer: Answer | Exception) -> None:
         if isinstance(answer, Exception):
             self._failed(command, answer)
-        else:
-            try:
-                self._answer(command, answer)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._failed(command, error)
-        self._unanswered -= 1
-        if registration.in_order:
-            self._connection.resume(Pause.ORDER)
-        if self._unanswered < self._limits.unanswered:
-            self._connection.resume(Pause.UNANSWERED)
+            return
+        try:
+            self._answer(command, answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(command, error)
 
     def _answer(self, command: Command, answer: Answer) -> None:
         if answer is None:
@@ -158,8 +166,7 @@ class Link:
                 self._connection.reply(Ack(id=command.id))
         elif isinstance(answer, Ack):
             if command.id is not None:
-                if answer.id is None:
-                    answer.id = command.id
+                answer.id = command.id
                 # Who changes something in a room mostly hears of it there in the same moment.
                 self._connection.reply(answer, along=None if answer.room is None else channel_of(answer.room))
         elif isinstance(answer, Reply):

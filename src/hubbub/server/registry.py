@@ -27,24 +27,22 @@ Answer = Event | Answered | None
 
 class Later:
     """An answer that comes later, without a task and without a turn of the event loop: for the commands that come
-    thousands of times a second. `give` it the answer, or the exception in its place, once; `then` says to whom."""
+    thousands of times a second. `give` it the answer, or the exception in its place, once; `then` says to whom, for one
+    that is not `given` yet."""
 
-    __slots__ = ("_given", "_taker")
+    __slots__ = ("_taker", "given")
 
     def __init__(self) -> None:
         self._taker: Callable[[Answer | Exception], None] | None = None
-        self._given: tuple[Answer | Exception] | None = None
+        self.given: tuple[Answer | Exception] | None = None
 
     def give(self, answer: Answer | Exception) -> None:
-        if self._taker is None:
-            self._given = (answer,)
-        else:
+        self.given = (answer,)
+        if self._taker is not None:
             self._taker(answer)
 
     def then(self, taker: Callable[[Answer | Exception], None]) -> None:
         self._taker = taker
-        if self._given is not None:
-            taker(*self._given)
 
 
 Handler = Callable[[Connection, Any], Answer | Later | Awaitable[Answer]]

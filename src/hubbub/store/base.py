@@ -57,6 +57,9 @@ class Reader(Protocol):
 class Engine(Protocol):
     """A database of one kind. `prepare` comes first and `release` last."""
 
+    is_shared: bool
+    """Whether others than this process may write to it, or put an older one in its place, while it is open."""
+
     def prepare(self) -> None:
         """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
 

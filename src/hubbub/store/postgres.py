@@ -296,6 +296,8 @@ class PostgresReader:
 class Postgres:
     """A database at a `postgresql://` address. `patience` is in seconds: how long a change waits for its return."""
 
+    is_shared = True
+
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.url = url.replace("postgres://", "postgresql://", 1)
         self._patience = patience

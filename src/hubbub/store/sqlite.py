@@ -191,6 +191,8 @@ class SQLite:
     `most_pages` bounds the file (a page is 4 KiB). A full database answers `Unavailable` and loses nothing.
     """
 
+    is_shared = False
+
     def __init__(self, data_dir: Path, *, most_pages: int | None = None) -> None:
         self.path = data_dir / FILE_NAME
         self.lock = DirectoryLock(data_dir)

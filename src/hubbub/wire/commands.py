@@ -37,6 +37,14 @@ def _bounded(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def check_data(data: dict[str, Any]) -> None:
+    """Raises `Invalid` for an application's object that not every client could be sent."""
+    try:
+        _bounded(data)
+    except ValueError as error:
+        raise Invalid(f"data: {error}") from None
+
+
 Data = Annotated[dict[str, Any], AfterValidator(_bounded)]
 
 

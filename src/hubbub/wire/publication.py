@@ -8,8 +8,6 @@ from typing import Any, Self
 from hubbub.wire.codecs import JSON_CODEC, Codec
 from hubbub.wire.events import Event
 
-_NOTHING: Mapping[str, Any] = {}
-
 
 class Publication:
     """An event, where it goes, and its position there.
@@ -21,7 +19,7 @@ class Publication:
     A head is a position alone: it says how far a channel is, and has no event.
     """
 
-    __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "position", "since")
+    __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "is_head", "position", "since")
 
     def __init__(
         self,
@@ -36,16 +34,15 @@ class Publication:
         self.position = position
         self.since = position - 1 if since is None and position is not None else since
         self.ephemeral = ephemeral
+        self.is_head = False
         self._structure: Event | Mapping[str, Any] = event
         self._payloads: dict[str, bytes] = {}
 
     @classmethod
     def head(cls, channel: str, position: int) -> Self:
-        return cls(channel, _NOTHING, position=position)
-
-    @property
-    def is_head(self) -> bool:
-        return self._structure is _NOTHING
+        head = cls(channel, {}, position=position)
+        head.is_head = True
+        return head
 
     def payload(self, codec: Codec) -> bytes:
         """The event in a codec, without any framing."""
