@@ -1,6 +1,7 @@
 """A connection's dispatcher: decode, limit, dispatch, answer.
 
-A link knows commands and answers. It knows no sockets, and nothing of what a command does.
+A link knows commands and answers, and of rooms only which channel an answer's own event comes by. It knows no sockets,
+and nothing of what a command does.
 """
 
 from __future__ import annotations
