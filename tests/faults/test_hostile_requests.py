@@ -68,10 +68,13 @@ async def test_a_body_in_small_chunks_is_not_taken_for_a_head(server: WebServer)
 
 
 async def test_who_hangs_up_in_mid_body_leaves_no_traceback(server: WebServer) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(POST + b'Content-Length: 100\r\n\r\n{"title":')
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(POST + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+    async with asyncio.timeout(DEADLINE):
+        # The server has come to where it waits for the body.
+        await reader.readuntil(b"100 Continue\r\n\r\n")
+    writer.write(b'{"title":')
     await writer.drain()
-    await asyncio.sleep(0.2)
     writer.close()
     await writer.wait_closed()
     async with person(server) as somebody:
@@ -84,7 +87,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
     monkeypatch.setattr(notices, "BODY_TIMEOUT", 0.05)
 
     async def receive() -> Message:
-        await asyncio.sleep(DEADLINE)
+        await asyncio.Event().wait()
         raise AssertionError
 
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b"title=x"}

@@ -13,11 +13,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from hubbub.errors import NotStarted
+from hubbub.hub.channel import Channel, Gap, Hold, Write
 from hubbub.hub.connection import Connection, State
 from hubbub.hub.formats import Format
 from hubbub.wire.codes import CloseCode
@@ -40,14 +41,7 @@ SILENT_BEATS = 2
 HELD = 5_000
 """Publications kept for one connection that is catching up."""
 
-Write = Callable[[Any], None]
 ChannelHook = Callable[[str], Awaitable[None]]
-
-
-class Gap(NamedTuple):
-    """A congested connection has missed what came after this position; None where positions are not kept."""
-
-    position: int | None
 
 
 @dataclass(slots=True)
@@ -55,71 +49,6 @@ class _Stall:
     since: float
     progress: float
     backlog: int
-
-
-@dataclass(slots=True)
-class _Hold:
-    kept: list[Publication] = field(default_factory=list)
-    count: int = 1
-    """How many must let go of it: what is read for one reason may overlap with what is read for another."""
-    gap: Gap | None = None
-    """What it had missed already when it was held."""
-    after: int | None = None
-    """The position that it was given at least, by all who brought it one."""
-
-
-class Channel:
-    """An address, and the connections that are subscribed to it."""
-
-    __slots__ = (
-        "answers",
-        "congested",
-        "delivered",
-        "flush",
-        "held",
-        "joining",
-        "name",
-        "opened",
-        "pending",
-        "position",
-        "recoverable",
-        "unwritten",
-        "writers",
-    )
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.writers: dict[Format, dict[Connection, Write]] = {}
-        self.answers: dict[Connection, list[Any]] = {}
-        """What goes out to one of them together with `pending`."""
-        self.congested: dict[Connection, Gap | None] = {}
-        """Those left out for now, and what they have missed that must be recovered."""
-        self.held: dict[Connection, _Hold] = {}
-        """Those who are catching up, and what has been published meanwhile: they get it afterwards."""
-        self.pending: dict[Format, list[bytes]] = {}
-        """What this turn of the loop delivered, in each format that somebody here uses."""
-        self.recoverable = False
-        """Whether any of `pending` must be recovered by those who miss it."""
-        self.delivered: int | None = None
-        """The position of the latest publication."""
-        self.position: int | None = None
-        """The position up to which everybody but the congested has been written to."""
-        self.flush: Iterator[int] | None = None
-        """A flush that waits for its next turn."""
-        self.unwritten: dict[Format, Gap | None] = {}
-        """What those miss who are set aside in the middle of a flush: its later chunks."""
-        self.opened: asyncio.Future[None] | None = None
-        self.joining = 0
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.writers or self.congested or self.held or self.joining)
-
-    def subscribers(self) -> Iterator[Connection]:
-        for writers in self.writers.values():
-            yield from writers
-        yield from self.congested
-        yield from self.held
 
 
 class Hub:
@@ -259,7 +188,7 @@ class Hub:
                 self._flush(channel)
                 connection.channels[name] = None
                 if hold:
-                    channel.held[connection] = _Hold()
+                    channel.held[connection] = Hold()
                 else:
                     self._add(channel, connection)
         finally:
@@ -553,7 +482,7 @@ class Hub:
                 self._add(channel, connection)
             else:
                 missed[name] = gap.position
-                channel.held[connection] = _Hold()
+                channel.held[connection] = Hold()
         return missed
 
     # Catching up.
@@ -571,7 +500,7 @@ class Hub:
             return
         gap = channel.congested.get(connection)
         self._take_out(channel, connection)
-        channel.held[connection] = _Hold(gap=gap)
+        channel.held[connection] = Hold(gap=gap)
 
     def let_go(self, connection: Connection, name: str, *, after: int | None = None) -> None:
         """Deliver what was kept, without what the connection was given up to the position `after`, and go on live."""
