@@ -181,6 +181,8 @@ async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server
     await fill(server, room, 300)
     alice = await enter("alice")
     await expect(message(alice, "line 300.")).to_be_in_viewport()
+    # The page before the first comes by itself, since the first is short; the next one only if asked for.
+    await expect(message(alice, "line 201.")).to_have_count(1)
     await expect(message(alice, "line 151.")).to_have_count(0)
 
     await alice.evaluate(
@@ -205,6 +207,33 @@ async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server
         await expect(message(alice, f"line {first}.").first).to_be_attached()
     await expect(alice.get_by_text("It begins here.")).to_have_count(1)
     await expect(message(alice, "line 300.")).to_have_count(1)
+
+
+async def test_who_scrolls_up_in_the_instant_that_something_is_said_is_not_brought_back(
+    enter: Enter, server: WebServer, room: str
+) -> None:
+    await fill(server, room, 60)
+    alice, bob = await enter("alice"), await enter("bob")
+    # The browser tells of a scroll only with its next frame; what is said comes before that.
+    await alice.add_init_script(
+        """window.WebSocket = class extends WebSocket {
+            constructor(...options) {
+                super(...options);
+                this.addEventListener('message', ({ data }) => {
+                    if (data.includes('news')) document.querySelector('[role=log]').scrollTop = 0;
+                });
+            }
+        };"""
+    )
+    await alice.reload()
+    await expect(message(alice, "line 60.")).to_be_in_viewport()
+    await expect_live(alice)
+
+    await say(bob, "news")
+
+    await expect(message(alice, "news")).to_have_count(1)
+    await expect(message(alice, "line 1.").first).to_be_in_viewport()
+    await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
 
 
 async def test_what_is_said_does_not_move_somebody_who_reads_further_up(

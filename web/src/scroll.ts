@@ -14,6 +14,8 @@ interface Mark {
 export class Scroll {
   readonly #view: HTMLElement;
   #mark: Mark | null = null;
+  /** Where the view stood when the mark was taken. */
+  #top = 0;
   isAtEnd = true;
 
   constructor(view: HTMLElement) {
@@ -32,6 +34,12 @@ export class Scroll {
   moved(): void {
     this.isAtEnd = this.#below < NEAR;
     this.#mark = this.#firstInSight();
+    this.#top = this.#view.scrollTop;
+  }
+
+  /** The lines are about to change. The browser tells of a scroll with its next frame only, which may be too late. */
+  beforeChange(): void {
+    if (this.#view.scrollTop !== this.#top) this.moved();
   }
 
   /**
@@ -42,7 +50,10 @@ export class Scroll {
     const isHeld = this.#mark !== null && !(follows && this.isAtEnd);
     const line = isHeld && this.#mark !== null ? this.#find(this.#mark.line) : null;
     if (line === null || this.#mark === null) this.toEnd();
-    else this.#view.scrollTop += this.#bottomOf(line) - this.#mark.bottom;
+    else {
+      this.#view.scrollTop += this.#bottomOf(line) - this.#mark.bottom;
+      this.#top = this.#view.scrollTop;
+    }
   }
 
   toEnd(): void {
