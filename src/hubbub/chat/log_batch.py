@@ -39,6 +39,9 @@ REACTION_KINDS = 20
 QUOTED = 140
 """Characters of a message that are shown above a reply to it."""
 
+DEFERRED_FROM = 8
+"""Rooms in which a batch says something before it is worth it to defer: each room is a page."""
+
 _REMEMBERED = 50_000
 """Ids in a connection's memory before it begins anew: about 10 MB."""
 
@@ -59,9 +62,7 @@ class _Head:
     seq: int
     rev: int
     is_moved: bool = False
-
-    def copy(self) -> _Head:
-        return _Head(self.id, self.key, self.seq, self.rev)
+    """By this batch."""
 
     def next_rev(self) -> int:
         self.is_moved = True
@@ -172,14 +173,21 @@ class Batch:
         moved = {head.id: head for head in self._heads.values() if head.is_moved}
         if not moved:
             return
-        if self._added:
-            run(sql.ADD_MESSAGES, added=self._added)
         changed = [message for message in self._messages.values() if message.is_changed]
-        if changed:
-            self._write_changed(changed)
-        run(sql.MOVE_HEADS, head=[(id, head.seq, head.rev) for id, head in sorted(moved.items())])
-        if self._transaction.is_alone:
-            self._remembered("heads").update((fold(head.key), head.copy()) for head in moved.values())
+        heads = [(id, head.seq, head.rev) for id, head in sorted(moved.items())]
+        if not changed and (self._transaction.has_deferred or len(moved) >= DEFERRED_FROM):
+            is_deferred = self._transaction.defer(sql.ADD_MESSAGES, added=self._added)
+            self._transaction.defer(sql.MOVE_HEADS, head=heads)
+            if is_deferred:
+                self._transaction.deferred |= self._keyed
+        else:
+            if self._added:
+                run(sql.ADD_MESSAGES, added=self._added)
+            if changed:
+                self._write_changed(changed)
+            run(sql.MOVE_HEADS, head=heads)
+        for head in moved.values():
+            head.is_moved = False
 
     def _write_changed(self, changed: list[_Message]) -> None:
         run = self._transaction.run
@@ -250,7 +258,7 @@ class Batch:
         if not self._transaction.is_alone:
             return {}
         known = self._remembered("heads")
-        return {folded: known[folded].copy() for folded in wanted if folded in known}
+        return {folded: known[folded] for folded in wanted if folded in known}
 
     def _locked_heads(self, wanted: set[str], spoken_in: dict[str, str]) -> dict[str, _Head]:
         known = self._remembered("rooms")
@@ -265,7 +273,10 @@ class Batch:
         if not ids:
             return {}
         locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
-        return {fold(row[1]): _Head(*row) for row in locked}
+        heads = {fold(row[1]): _Head(*row) for row in locked}
+        if self._transaction.is_alone:
+            self._remembered("heads").update(heads)
+        return heads
 
     def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
         return {key: id for id, key in self._transaction.rows(sql.FIND_ROOMS, wanted=_column(folded))}
@@ -281,6 +292,8 @@ class Batch:
                 (room_id, user_id, key): _Keyed(*rest)
                 for room_id, user_id, key, *rest in self._transaction.rows(sql.FIND_KEYS, wanted=sorted(wanted))
             }
+            deferred = self._transaction.deferred
+            self._keyed |= {one: deferred[one] for one in wanted if one in deferred}
 
     def _find_messages(self, sends: Sequence[Send], changes: Sequence[MessageChange]) -> None:
         about = [(change.room, change.seq) for change in changes]

@@ -56,10 +56,12 @@ LOCK_ROOMS = Statement(
     tables={"wanted": {"id": int}},
 )
 
+# Deferred, it has several positions of one room.
 MOVE_HEADS = Statement(
     """
     UPDATE rooms SET seq = head.seq, rev = head.rev, epoch = (SELECT max(number) FROM epochs)
-    FROM {head} AS head WHERE rooms.id = head.id
+    FROM (SELECT id, max(seq) AS seq, max(rev) AS rev FROM {head} AS moved GROUP BY id) AS head
+    WHERE rooms.id = head.id
     """,
     tables={"head": {"id": int, "seq": int, "rev": int}},
 )
@@ -73,6 +75,7 @@ FIND_KEYS = Statement(
     """,
     columns=("room_id", "user_id", "key", "digest", "seq", "first_rev", "ts"),
     tables={"wanted": {"room_id": int, "user_id": int, "key": str}},
+    besides_deferred=True,
 )
 
 FIND_MESSAGES = Statement(

@@ -22,6 +22,13 @@ class Transaction(Protocol):
     empties it, so what this very one wrote may be put in it too."""
     is_alone: bool
     """Whether nobody else writes to this database: what is remembered of it then stays true."""
+    deferred: dict[Any, Any]
+    """For what those who deferred rows must remember of them until they are where they belong. Then it is emptied,
+    and where it may be wrong, there is no deferred row left before the next statement."""
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether rows wait already: a few more cost less than to fetch them all in for these."""
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         """The rows that a statement gives."""
@@ -29,9 +36,24 @@ class Transaction(Protocol):
     def run(self, statement: Statement, **parameters: Any) -> None:
         """Run a statement that gives no rows."""
 
+    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+        """`run`, but it may be done later: durable with this transaction, and before any statement and any snapshot
+        that could see the difference. For a statement whose only parameter is a table.
+
+        False if it was done at once.
+        """
+
+    def do_deferred(self) -> None:
+        """Do now what was deferred."""
+
 
 class Writer(Protocol):
     """The one connection that writes."""
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether readers would miss something that is durable. It may be read in any thread, and is true before the
+        transaction that makes it so has returned."""
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Do `work` in a transaction; when this returns, it is durable. `work` may be called again after a rollback.

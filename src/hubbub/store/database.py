@@ -82,7 +82,14 @@ class Database:
         return answer
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """What `work` reads from one unmoving state of the database. Raises `Unavailable`."""
+        """What `work` reads from one unmoving state of the database, with all that was answered before.
+
+        Raises `Unavailable`.
+        """
+        if self._commits.has_deferred:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._commits.do_deferred(partial(settle, done))
+            await done
         if self._threads is None:
             raise Unavailable("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)

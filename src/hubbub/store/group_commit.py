@@ -51,11 +51,12 @@ class GroupCommit:
         self._queue: SimpleQueue[list[_Pending] | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._writer: Writer | None = None
 
     async def start(self) -> None:
         """Open the writer and its thread. Raises what opening raises."""
         self._loop = asyncio.get_running_loop()
-        writer = await self._loop.run_in_executor(None, self._open_writer)
+        self._writer = writer = await self._loop.run_in_executor(None, self._open_writer)
         self._thread = threading.Thread(target=self._work, args=(writer,), name="hubbub-writer", daemon=True)
         self._thread.start()
 
@@ -74,13 +75,25 @@ class GroupCommit:
 
         Raises `Unavailable` if too many wait already.
         """
-        if self._loop is None or self._thread is None:
-            raise Unavailable("the database is closed")
         if self._unanswered >= self._most:
             raise Unavailable(f"{self._most} changes wait to be stored already", retry_after=1000)
+        self._put(_Pending(operation, request, answered))
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether something that is answered is not in its tables yet."""
+        return self._writer is not None and self._writer.has_deferred
+
+    def do_deferred(self, answered: Callable[[Any], None]) -> None:
+        """Have it brought there; `answered` as for `submit`. There is always room for this."""
+        self._put(_Pending(_do_deferred, None, answered))
+
+    def _put(self, pending: _Pending) -> None:
+        if self._loop is None or self._thread is None:
+            raise Unavailable("the database is closed")
         if not self._turn:
             self._loop.call_soon(self._hand_over)
-        self._turn.append(_Pending(operation, request, answered))
+        self._turn.append(pending)
         self._unanswered += 1
 
     def _hand_over(self) -> None:
@@ -150,6 +163,11 @@ class GroupCommit:
             writer.rest(idle=idle)
         except Exception:
             log.exception("the database's upkeep failed; it is tried again later")
+
+
+def _do_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:
+    transaction.do_deferred()
+    return [None] * len(requests)
 
 
 def _perform(transaction: Transaction, batch: list[_Pending]) -> list[Any]:

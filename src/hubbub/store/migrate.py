@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubbub.errors import ConfigurationError
+from hubbub.store import deferred
 from hubbub.store.migrations import HEAD
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def migrate_sqlite(path: Path) -> Path | None:
             version = SCHEMA_VERSION
         if version == HEAD:
             return None
-        copy = None if is_new else _copy_before_upgrade(path, str(version))
+        copy = None
+        if not is_new:
+            # What a killed server left undone is of the schema that it knew.
+            with closing(sqlite3.connect(path)) as database:
+                deferred.do_left(database)
+            copy = _copy_before_upgrade(path, str(version))
     except sqlite3.Error as error:
         raise ConfigurationError(f"{path} cannot be opened: {error}") from None
     command = [sys.executable, "-m", __name__, str(path), str(SCRIPTS)]

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.store import deferred
 from hubbub.store.base import Engine, Reader, Transaction
 from hubbub.store.migrate import migrate_sqlite, sqlite_version
 from hubbub.store.sqlite import SQLite
@@ -42,6 +43,7 @@ def backup(engine: Engine, target: Path) -> None:
     try:
         with _kept_open(sqlite), closing(_read_only(sqlite.path)) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
+            deferred.do_left(copy)
         part.chmod(0o600)
         _make_durable(part)
         part.replace(target)
@@ -70,6 +72,9 @@ def restore(engine: Engine, source: Path) -> Path | None:
                 damage = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
             if damage != ["ok"]:
                 raise ConfigurationError(f"{source} is damaged: {damage[0]}")
+            # It belongs to the epoch that ends here.
+            with closing(sqlite3.connect(part)) as copy:
+                deferred.do_left(copy)
             migrate_sqlite(part)
             _begin_epoch(part)
             _make_durable(part)

@@ -80,9 +80,11 @@ class _Connection:
     """Implements `Transaction` on a connection of psycopg."""
 
     is_alone = False
+    has_deferred = False
 
     def __init__(self, url: str) -> None:
         self.memory: dict[str, Any] = {}
+        self.deferred: dict[Any, Any] = {}
         self.database = psycopg.connect(
             url,
             autocommit=True,
@@ -115,6 +117,13 @@ class _Connection:
 
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
+
+    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+        self.run(statement, **rows)
+        return False
+
+    def do_deferred(self) -> None:
+        """There is never any."""
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
         sql = self._compiled.get(statement)
@@ -152,6 +161,8 @@ class _Again(Exception):
 
 class PostgresWriter:
     """The connection that writes. It comes back by itself when it is lost."""
+
+    has_deferred = False
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self._url = url

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pydantic_core import from_json, to_json
 
 from hubbub.errors import Unavailable
+from hubbub.store import deferred
 from hubbub.store.base import Transaction
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
@@ -35,6 +36,8 @@ COMMITS_BEFORE_CHECKPOINT = 100
 """How many commits may pass without a quiet moment. A log that begins anew this often is written over pages that the
 system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
 SQLite's own checkpoint would come in the middle of a commit."""
+COMMITS_DEFERRED = 32
+"""How many commits may wait until their rows are brought where they belong: some milliseconds' work then."""
 COMMITS_BEFORE_LOOK = 10
 """How many commits may pass before the size of the log is looked at."""
 CACHE_KIB = 64 * 1024
@@ -65,9 +68,11 @@ class _Connection:
     """Implements `Transaction` on a connection of Python's `sqlite3`."""
 
     is_alone = True
+    has_deferred = False
 
     def __init__(self, path: Path, *, mode: str) -> None:
         self.memory: dict[str, Any] = {}
+        self.deferred: dict[Any, Any] = {}
         self.database = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
             uri=True,
@@ -88,6 +93,13 @@ class _Connection:
 
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
+
+    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+        self.run(statement, **rows)
+        return False
+
+    def do_deferred(self) -> None:
+        """A reader has none: `Database` sees to it before it reads."""
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
         bound: Any = parameters
@@ -126,13 +138,64 @@ class _Connection:
         return result
 
 
+class _WritingConnection(_Connection):
+    """It defers, and sees to it that no statement meets the tables without what was deferred."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, mode="rwc")
+        self.has_deferred = False
+        self._is_remembered = False
+        """Whether `deferred` holds what it should; not after a failure, and not of what was found in the file."""
+        self._has_done = False
+        """Whether this transaction did what was deferred before it."""
+
+    def open_deferred(self) -> None:
+        deferred.make_table(self.database)
+        self.has_deferred = deferred.is_any(self.database)
+
+    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+        if self._has_done:
+            self.run(statement, **rows)
+            return False
+        ((_, given),) = rows.items()
+        self._is_remembered |= not self.has_deferred
+        self.has_deferred = True
+        deferred.put(self.database, statement, given)
+        return True
+
+    def do_deferred(self) -> None:
+        if self.has_deferred and not self._has_done:
+            self._has_done = True
+            deferred.do_all(self.database)
+
+    def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
+        if not (statement.besides_deferred and self._is_remembered):
+            self.do_deferred()
+        return super()._execute(statement, parameters)
+
+    def in_transaction(self, begin: str, work: Callable[[Transaction], T]) -> T:
+        self._has_done = False
+        try:
+            result = super().in_transaction(begin, work)
+        except BaseException:
+            self.deferred.clear()
+            self._is_remembered = False
+            raise
+        if self._has_done:
+            self.has_deferred = False
+            self.deferred.clear()
+        return result
+
+
 class SQLiteWriter:
     """The connection that writes, and the only one that checkpoints."""
 
     def __init__(self, path: Path, *, most_pages: int | None = None) -> None:
         self._wal = path.with_name(path.name + "-wal")
-        self._connection = _Connection(path, mode="rwc")
+        self._connection = _WritingConnection(path)
         self._commits = 0
+        self._deferring = 0
+        """Commits since the last one that did what was deferred before."""
         database = self._connection.database
         for pragma in (
             "journal_mode=WAL",
@@ -147,13 +210,25 @@ class SQLiteWriter:
             database.execute(f"PRAGMA {pragma}")
         if most_pages is not None:
             database.execute(f"PRAGMA max_page_count={most_pages}")
+        self._connection.open_deferred()
+        # Where there is no room for it, it is tried again before anything is read.
+        with contextlib.suppress(Unavailable):
+            self._do_deferred()
+
+    @property
+    def has_deferred(self) -> bool:
+        return self._connection.has_deferred
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
         self._commits += 1
+        self._deferring = self._deferring + 1 if self.has_deferred else 0
         return result
 
     def rest(self, *, idle: bool) -> None:
+        if idle or self._deferring >= COMMITS_DEFERRED:
+            self._deferring = 0
+            self._do_deferred()
         if not self._commits:
             return
         is_due = idle or self._commits >= COMMITS_BEFORE_CHECKPOINT
@@ -162,6 +237,10 @@ class SQLiteWriter:
         elif is_due:
             self._checkpoint("PASSIVE")
 
+    def _do_deferred(self) -> None:
+        if self.has_deferred:
+            self.transact(lambda transaction: transaction.do_deferred())
+
     def _checkpoint(self, mode: str) -> None:
         # A reader, or a full disk, may keep it from finishing: the next one does the rest.
         with contextlib.suppress(sqlite3.OperationalError):
@@ -169,6 +248,9 @@ class SQLiteWriter:
         self._commits = 0
 
     def close(self) -> None:
+        # What cannot be done now is done when the file is opened again.
+        with contextlib.suppress(Unavailable):
+            self._do_deferred()
         self._connection.database.close()
 
 

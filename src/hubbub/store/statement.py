@@ -18,16 +18,23 @@ class Statement:
     """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
 
     `columns` names what a SELECT gives. `{for_update}` locks rows where readers and writers need it.
+    `besides_deferred` is for who looks for rows that others may have deferred, and remembers those by itself.
     """
 
-    __slots__ = ("columns", "sql", "tables")
+    __slots__ = ("besides_deferred", "columns", "sql", "tables")
 
     def __init__(
-        self, sql: str, *, columns: Sequence[str] = (), tables: Mapping[str, Mapping[str, type]] | None = None
+        self,
+        sql: str,
+        *,
+        columns: Sequence[str] = (),
+        tables: Mapping[str, Mapping[str, type]] | None = None,
+        besides_deferred: bool = False,
     ) -> None:
         self.sql = sql
         self.columns = tuple(columns)
         self.tables = tables or {}
+        self.besides_deferred = besides_deferred
 
     def for_sqlite(self) -> str:
         """Its rows as one JSON value: fetching them singly would give the interpreter's lock away for each."""

@@ -7,6 +7,7 @@ bytes. Between two frames it holds no buffer at all, which is what makes an idle
 
 from __future__ import annotations
 
+import struct
 import zlib
 from enum import IntEnum
 from typing import NamedTuple
@@ -36,6 +37,7 @@ COMPRESSED = 0x40
 """RSV1, which RFC 7692 uses to mark a compressed message."""
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = (int(opcode) for opcode in Opcode)
+_SHORT, _MEDIUM, _LONG = (struct.Struct(layout).pack for layout in ("!BB", "!BBH", "!BBQ"))
 _DEFLATE_TAIL = b"\x00\x00\xff\xff"
 _INFLATED_AT_ONCE = 1024 * 1024
 """What one packet inflates to can be a thousand times its size; after this much, the rest of it has to wait."""
@@ -45,13 +47,13 @@ _FRAGMENT_WEIGHT = 16
 
 def frame(opcode: Opcode, payload: bytes, *, compressed: bool = False) -> bytes:
     """One unmasked, unfragmented frame."""
-    head = FIN | opcode | (COMPRESSED if compressed else 0)
+    first = FIN | opcode | COMPRESSED if compressed else FIN | opcode
     length = len(payload)
     if length < 126:
-        return bytes((head, length)) + payload
+        return _SHORT(first, length) + payload
     if length < 65536:
-        return bytes((head, 126)) + length.to_bytes(2, "big") + payload
-    return bytes((head, 127)) + length.to_bytes(8, "big") + payload
+        return _MEDIUM(first, 126, length) + payload
+    return _LONG(first, 127, length) + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

@@ -1,0 +1,77 @@
+"""Work that is durable and not done yet: how SQLite writes a page once for many commits.
+
+A message changes its room's page and those of its indexes, so a commit of messages in thirty rooms writes more than
+thirty pages of 4 KiB. Deferred, its rows stand one after the other in a table of their own, a page or two of them, and
+are brought where they belong together with those of many other commits. The statement stands beside its rows, so
+whoever opens the file next can do what a server that was killed left undone.
+
+These functions know the table alone. When it has to be emptied is its writer's business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from hubbub.store.statement import Statement
+
+ROWS = 64
+"""Rows that one statement brings where they belong; each number of them has a text of its own."""
+
+_TABLE = "CREATE TABLE IF NOT EXISTS deferred (id INTEGER PRIMARY KEY, statement TEXT NOT NULL, rows TEXT NOT NULL)"
+_EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'deferred'"
+
+
+def make_table(database: sqlite3.Connection) -> None:
+    if not database.execute(_EXISTS).fetchone():
+        database.execute(_TABLE)
+
+
+def is_any(database: sqlite3.Connection) -> bool:
+    """Whether something is left to do."""
+    if not database.execute(_EXISTS).fetchone():
+        return False
+    return database.execute("SELECT 1 FROM deferred LIMIT 1").fetchone() is not None
+
+
+def put(database: sqlite3.Connection, statement: Statement, rows: Sequence[Any]) -> None:
+    """Keep rows for a statement with one table and no other parameter. Call it in a transaction."""
+    given = (_text_of(statement), to_json(rows).decode())
+    database.execute("INSERT INTO deferred (statement, rows) VALUES (?, ?)", given)
+
+
+def do_left(database: sqlite3.Connection) -> None:
+    """Do what the writer of a file has left undone, in a transaction of its own."""
+    if is_any(database):
+        database.execute("BEGIN IMMEDIATE")
+        do_all(database)
+        database.execute("COMMIT")
+
+
+def do_all(database: sqlite3.Connection) -> None:
+    """Do what was put off: each statement's rows in their order. Call it in a transaction."""
+    work: dict[str, list[Any]] = {}
+    for text, rows in database.execute("SELECT statement, rows FROM deferred ORDER BY id"):
+        work.setdefault(text, []).extend(from_json(rows))
+    for text, rows in work.items():
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            database.execute(_compiled(text, len(some)), list(chain.from_iterable(some)))
+    database.execute("DELETE FROM deferred")
+
+
+@lru_cache
+def _text_of(statement: Statement) -> str:
+    ((table, columns),) = statement.tables.items()
+    return to_json([statement.sql, table, list(columns)]).decode()
+
+
+@lru_cache(maxsize=4 * ROWS)
+def _compiled(text: str, number: int) -> str:
+    sql, table, columns = from_json(text)
+    return Statement(sql, tables={table: dict.fromkeys(columns, str)}).for_rows_in_sqlite(number)
