@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from hubbub.chat import log_batch
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
@@ -39,12 +40,15 @@ def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     return engine_at(tmp_path / "data", request.getfixturevalue("postgres") if request.param == "postgresql" else None)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
-    """Makes engines of one database that has its schema and nothing in it."""
+@pytest.fixture(params=["sqlite", "sqlite, deferring", "postgresql"])
+def new_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
+    """Makes engines of one database that has its schema and nothing in it. The one that is deferring defers whatever
+    may be deferred, be it a single message."""
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_with_schema")
         return lambda: engine_at(tmp_path, url)
+    if request.param == "sqlite, deferring":
+        monkeypatch.setattr(log_batch, "DEFERRED_FROM", 1)
     engine = SQLite(tmp_path / "data")
     engine.path.parent.mkdir()
     shutil.copyfile(request.getfixturevalue("sqlite_template"), engine.path)

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
+from hubbub.chat.log_batch import change_rooms
+from hubbub.chat.log_changes import Author, Send
 from hubbub.errors import ConfigurationError
 from hubbub.store import migrate
 from hubbub.store.base import Engine
@@ -97,6 +99,28 @@ def test_a_sqlite_file_is_copied_before_it_is_upgraded(tmp_path: Path, request: 
     (copy,) = engine.path.parent.glob(f"hubbub-{HEAD}-*.db")
     assert migrate.sqlite_version(copy) == HEAD
     assert copy.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_killed_server_left_undone_is_done_before_an_upgrade(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    engine, killed = SQLite(tmp_path / "data"), SQLite(tmp_path / "killed")
+    engine.prepare()
+    sends = [Send(Author("alice", "Alice"), f"room{number}", "hello") for number in range(20)]
+    with closing(engine.open_writer()) as writer:
+        writer.transact(lambda transaction: change_rooms(transaction, sends, clock=time.time))
+        assert writer.has_deferred
+        shutil.copytree(engine.path.parent, killed.path.parent)
+    engine.release()
+    request.getfixturevalue("next_step")
+
+    open_and_close(killed)
+
+    (copy,) = killed.path.parent.glob(f"hubbub-{HEAD}-*.db")
+    for path in (copy, killed.path):
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT count(*) FROM messages").fetchone() == (20,)
+            assert database.execute("SELECT count(*) FROM deferred").fetchone() == (0,)
 
 
 def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path: Path, request: pytest.FixtureRequest) -> None:

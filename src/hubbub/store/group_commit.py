@@ -161,6 +161,8 @@ class GroupCommit:
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:
             writer.rest(idle=idle)
+        except Unavailable as error:
+            log.warning("the database's upkeep is put off: %s", error.message)
         except Exception:
             log.exception("the database's upkeep failed; it is tried again later")
 

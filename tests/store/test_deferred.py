@@ -1,0 +1,217 @@
+"""What SQLite defers: durable at once, in its place later, and nobody sees the difference."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Author, Sent
+from hubbub.chat.log_check import check_rooms
+from hubbub.errors import Conflict
+from hubbub.store import group_commit
+from hubbub.store.base import Transaction
+from hubbub.store.database import Database
+from hubbub.store.operations import backup, check
+from hubbub.store.sqlite import COMMITS_DEFERRED, SQLite
+from tests.store.databases import Opener
+from tests.store.test_sqlite import run_python
+from tests.waiting import eventually
+
+ALICE = Author("alice", "Alice")
+ROOMS = [f"room{number}" for number in range(20)]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> SQLite:
+    return SQLite(tmp_path / "data")
+
+
+@pytest.fixture
+async def database(engine: SQLite, open_database: Opener, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """It does not use a quiet moment by itself."""
+    monkeypatch.setattr(group_commit, "IDLE_AFTER", 3600)
+    return await open_database(engine)
+
+
+@pytest.fixture
+def log(database: Database) -> RoomLog:
+    return RoomLog(database)
+
+
+async def say(log: RoomLog, text: str, rooms: Sequence[str] = ROOMS, *, key: str | None = None) -> list[Sent]:
+    """The same in many rooms, in one commit."""
+    return await asyncio.gather(*(log.send(ALICE, room, text, key=key) for room in rooms))
+
+
+def waiting(engine: SQLite) -> int:
+    """How many commits' rows wait, seen by a program beside the server. Each one has messages and heads."""
+    with closing(sqlite3.connect(f"file:{engine.path}?mode=ro", uri=True)) as beside:
+        (number,) = beside.execute("SELECT count(*) FROM deferred").fetchone()
+    return int(number) // 2
+
+
+def as_killed(engine: SQLite, folder: Path) -> SQLite:
+    """The same database as it would be found if its server were killed now."""
+    killed = SQLite(folder)
+    folder.mkdir()
+    for suffix in ("", "-wal"):
+        source = engine.path.with_name(engine.path.name + suffix)
+        killed.path.with_name(source.name).write_bytes(source.read_bytes())
+    return killed
+
+
+async def texts(log: RoomLog, room: str) -> list[str]:
+    return [message.text for message in (await log.latest(room)).messages]
+
+
+async def test_messages_of_many_rooms_wait_until_somebody_reads(engine: SQLite, log: RoomLog) -> None:
+    first, second = await say(log, "one"), await say(log, "two")
+    assert waiting(engine) == 2
+
+    page = await log.latest("room7")
+
+    assert [message.text for message in page.messages] == ["one", "two"]
+    assert page.head.seq == page.head.rev == second[7].seq == 2
+    assert waiting(engine) == 0
+    assert all([await texts(log, room) == ["one", "two"] for room in ROOMS])
+    assert {sent.seq for sent in first} == {1}
+
+
+async def test_a_few_messages_are_stored_at_once_unless_others_wait(engine: SQLite, log: RoomLog) -> None:
+    await say(log, "alone", ROOMS[:2])
+    assert waiting(engine) == 0
+    await say(log, "together")
+
+    await say(log, "behind them", ROOMS[:2])
+
+    assert waiting(engine) == 2
+    assert await texts(log, "room0") == ["alone", "together", "behind them"]
+
+
+async def test_a_repeat_is_known_while_the_first_one_waits(engine: SQLite, log: RoomLog) -> None:
+    first = await say(log, "one", key="key-00000001")
+
+    again = await say(log, "one", key="key-00000001")
+
+    assert waiting(engine) == 1
+    assert all(sent.is_duplicate for sent in again)
+    assert [(sent.seq, sent.rev, sent.ts) for sent in again] == [(sent.seq, sent.rev, sent.ts) for sent in first]
+    with pytest.raises(Conflict):
+        await log.send(ALICE, "room3", "another text", key="key-00000001")
+    await log.latest("room3")
+    assert (await log.send(ALICE, "room3", "one", key="key-00000001")).is_duplicate
+
+
+async def test_a_transaction_that_fails_forgets_nothing_that_waits(database: Database, log: RoomLog) -> None:
+    def fail(transaction: Transaction, requests: Sequence[None]) -> list[None]:
+        raise ZeroDivisionError
+
+    await say(log, "one", key="key-00000001")
+    with pytest.raises(ZeroDivisionError):
+        await database.write(fail, None)
+
+    assert all(sent.is_duplicate for sent in await say(log, "one", key="key-00000001"))
+    assert {sent.seq for sent in await say(log, "two")} == {2}
+    assert await texts(log, "room3") == ["one", "two"]
+
+
+async def test_what_waits_can_be_answered_changed_and_trimmed(log: RoomLog) -> None:
+    await say(log, "one")
+    reply = await log.send(ALICE, "room1", "two", reply_to=1)
+    await say(log, "three")
+    await log.edit(ALICE, "room2", 1, "1")
+    await say(log, "four")
+    await log.trim("room3", 2)
+
+    assert reply.event is not None
+    assert reply.event.quote is not None
+    assert reply.event.quote.text == "one"
+    assert await texts(log, "room2") == ["1", "three", "four"]
+    assert await texts(log, "room3") == ["four"]
+
+
+async def test_what_waits_when_the_server_is_killed_is_found(
+    engine: SQLite, log: RoomLog, tmp_path: Path, open_database: Opener
+) -> None:
+    await say(log, "one")
+    await say(log, "two", key="key-00000001")
+    assert waiting(engine) == 2
+
+    killed = as_killed(engine, tmp_path / "killed")
+    found = RoomLog(await open_database(killed))
+
+    assert waiting(killed) == 0
+    assert all(sent.is_duplicate for sent in await say(found, "two", key="key-00000001"))
+    assert all([await texts(found, room) == ["one", "two"] for room in ROOMS])
+    assert await found.head("room4") == await log.head("room4")
+    assert check(killed, check_rooms) == []
+
+
+async def test_it_waits_neither_long_nor_for_many_commits(
+    engine: SQLite, log: RoomLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for turn in range(COMMITS_DEFERRED + 1):
+        await say(log, f"{turn}")
+
+    assert waiting(engine) == 1
+    monkeypatch.setattr(group_commit, "IDLE_AFTER", 0.1)
+    await say(log, "the last one")
+    await eventually(lambda: waiting(engine) == 0)
+
+
+async def test_a_backup_has_it_in_its_place(engine: SQLite, log: RoomLog, tmp_path: Path) -> None:
+    await say(log, "one")
+    assert waiting(engine) == 1
+
+    backup(engine, tmp_path / "backup.db")
+
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as copy:
+        assert copy.execute("SELECT count(*) FROM messages").fetchone() == (len(ROOMS),)
+        assert copy.execute("SELECT count(*) FROM deferred").fetchone() == (0,)
+
+
+def test_on_a_full_disk_what_waits_is_neither_lost_nor_left_out(tmp_path: Path) -> None:
+    program = f"""
+        import asyncio, resource
+        from pathlib import Path
+        from hubbub.chat.log import RoomLog
+        from hubbub.errors import Unavailable
+        from hubbub.store.database import Database
+        from hubbub.store.sqlite import SQLite
+        from tests.store.test_deferred import say, texts
+
+        async def main():
+            database = Database(SQLite(Path({str(tmp_path)!r})))
+            await database.start()
+            log = RoomLog(database)
+            unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, unlimited[1]))
+            said = []
+            try:
+                while len(said) < 10_000:
+                    await say(log, f"{{len(said):04}}" * 20)
+                    said.append(f"{{len(said):04}}" * 20)
+            except Unavailable as error:
+                print("refused:", error)
+            try:
+                assert (await texts(log, "room5"))[-1] == said[-1]
+            except Unavailable as error:
+                print("not read:", error)
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+            assert await texts(log, "room5") == said[-50:]
+            assert (await log.head("room5")).seq == len(said)
+            await say(log, "again")
+            await database.stop()
+
+        asyncio.run(main())
+    """
+    done = run_python(program)
+
+    assert done.returncode == 0, done.stderr
+    assert "refused: nothing can be stored now" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert check(SQLite(tmp_path), check_rooms) == []
