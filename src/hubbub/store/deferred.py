@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -54,11 +55,15 @@ def do_left(database: sqlite3.Connection) -> None:
 
 
 def do_all(database: sqlite3.Connection) -> None:
-    """Do what was put off: each statement's rows in their order. Call it in a transaction."""
+    """Do what was put off. Call it in a transaction.
+
+    Each statement's rows come in the order of their first column, so that those of one page follow each other.
+    """
     work: dict[str, list[Any]] = {}
     for text, rows in database.execute("SELECT statement, rows FROM deferred ORDER BY id"):
         work.setdefault(text, []).extend(from_json(rows))
     for text, rows in work.items():
+        rows.sort(key=itemgetter(0))
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
             database.execute(_compiled(text, len(some)), list(chain.from_iterable(some)))
