@@ -4,8 +4,22 @@ import random
 
 import pytest
 
-UNLIMITED = {"HUBBUB_RATE": "10000", "HUBBUB_BURST": "20000", "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"}
-"""People in chaos are many, fast, and at one address."""
+from tests.servers import REPOSITORY, WebServer
+
+UNLIMITED = {
+    "HUBBUB_RATE": "10000",
+    "HUBBUB_BURST": "20000",
+    "HUBBUB_CONNECTIONS_PER_ADDRESS": "0",
+    "PYTHONPATH": str(REPOSITORY),
+}
+"""People in chaos are many, fast, and at one address. The server is also found where the tests are."""
+
+
+def start_again(server: WebServer, chance: random.Random) -> None:
+    """After a kill: as it was, or deferring whatever may be deferred."""
+    program = chance.choice(["hubbub.cli", "tests.chaos.deferring"])
+    server.command = [*server.command[:2], program, *server.command[3:]]
+    server.start()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

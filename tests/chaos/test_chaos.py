@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hubbub.client import Client
-from tests.chaos.conftest import UNLIMITED
+from tests.chaos.conftest import UNLIMITED, start_again
 from tests.chaos.kept import KeptRoom, check_integrity, read_room
 from tests.chaos.people import Chatter, Memory
 from tests.client.proxy import Proxy
@@ -58,7 +58,7 @@ async def kill_again_and_again(server: WebServer, stop_at: float, chance: random
         await asyncio.sleep(min(rest, chance.uniform(0.1, 4.0)))
         server.kill()
         kills += 1
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(start_again, server, chance)
     return kills
 
 

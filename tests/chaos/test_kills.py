@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hubbub.client import Client, Room
-from tests.chaos.conftest import UNLIMITED
+from tests.chaos.conftest import UNLIMITED, start_again
 from tests.chaos.kept import check_integrity, read_room
 from tests.conftest import ServerFactory
 from tests.servers import WebServer
@@ -54,7 +54,7 @@ async def kill(server: WebServer, flood: Flood, times: int, chance: random.Rando
     for _ in range(times):
         await flood.more(chance.randint(1, ACKS_BETWEEN_KILLS))
         server.kill()
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(start_again, server, chance)
     await flood.more(1)
     flood.stop()
 
