@@ -11,13 +11,13 @@ import pytest
 from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Author, Sent
 from hubbub.chat.log_check import check_rooms
-from hubbub.errors import Conflict
-from hubbub.store import group_commit
-from hubbub.store.base import Transaction
+from hubbub.errors import Conflict, Unavailable
+from hubbub.store import deferred, group_commit
+from hubbub.store.base import Transaction, Writer
 from hubbub.store.database import Database
 from hubbub.store.operations import backup, check
-from hubbub.store.sqlite import COMMITS_DEFERRED, SQLite
-from tests.store.databases import Opener
+from hubbub.store.sqlite import ROWS_DEFERRED, SQLite
+from tests.store.databases import Opener, run_sql
 from tests.store.test_sqlite import run_python
 from tests.waiting import eventually
 
@@ -48,7 +48,7 @@ async def say(log: RoomLog, text: str, rooms: Sequence[str] = ROOMS, *, key: str
 
 
 def waiting(engine: SQLite) -> int:
-    """How many commits' rows wait, seen by a program beside the server. Each one has messages and heads."""
+    """How many commits' rows wait, seen by a program beside the server. Each has some for messages and for heads."""
     with closing(sqlite3.connect(f"file:{engine.path}?mode=ro", uri=True)) as beside:
         (number,) = beside.execute("SELECT count(*) FROM deferred").fetchone()
     return int(number) // 2
@@ -62,6 +62,12 @@ def as_killed(engine: SQLite, folder: Path) -> SQLite:
         source = engine.path.with_name(engine.path.name + suffix)
         killed.path.with_name(source.name).write_bytes(source.read_bytes())
     return killed
+
+
+def writer_of(database: Database) -> Writer:
+    writer = database._commits._writer
+    assert writer is not None
+    return writer
 
 
 async def texts(log: RoomLog, room: str) -> list[str]:
@@ -119,6 +125,47 @@ async def test_a_transaction_that_fails_forgets_nothing_that_waits(database: Dat
     assert await texts(log, "room3") == ["one", "two"]
 
 
+async def test_who_is_refused_leaves_nothing_to_wait_for(engine: SQLite, database: Database, log: RoomLog) -> None:
+    await say(log, "one")
+    assert await texts(log, "room3") == ["one"]
+    await database.write(run_sql, "PRAGMA max_page_count=1")
+
+    with pytest.raises(Unavailable, match="full"):
+        await say(log, "x" * 100_000)
+
+    # To bring it where it belongs would take room again, if only for a list without anything in it.
+    assert not writer_of(database).has_deferred
+    assert await texts(log, "room3") == ["one"]
+    await database.write(run_sql, "PRAGMA max_page_count=100000")
+    await say(log, "three")
+    assert await texts(log, "room3") == ["one", "three"]
+
+
+async def test_readers_take_no_room_from_those_who_speak(engine: SQLite, open_database: Opener) -> None:
+    log = RoomLog(await open_database(engine, queued=len(ROOMS)))
+    await say(log, "one")
+
+    reads = [asyncio.ensure_future(texts(log, room)) for room in ROOMS]
+    await asyncio.sleep(0)
+    sent = await log.send(ALICE, "room1", "two")
+
+    assert sent.seq == 2
+    assert all(found[0] == "one" for found in await asyncio.gather(*reads))
+
+
+async def test_of_what_waited_no_copy_is_left(engine: SQLite, log: RoomLog, tmp_path: Path) -> None:
+    await say(log, "a-secret-that-was-told")
+    killed = as_killed(engine, tmp_path / "killed")
+
+    with closing(sqlite3.connect(killed.path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        # As where SQLite was built without SQLITE_SECURE_DELETE.
+        database.execute("PRAGMA secure_delete=OFF")
+        deferred.do_left(database)
+
+    assert killed.path.read_bytes().count(b"a-secret-that-was-told") == len(ROOMS)
+
+
 async def test_what_waits_can_be_answered_changed_and_trimmed(log: RoomLog) -> None:
     await say(log, "one")
     reply = await log.send(ALICE, "room1", "two", reply_to=1)
@@ -154,7 +201,7 @@ async def test_what_waits_when_the_server_is_killed_is_found(
 async def test_it_waits_neither_long_nor_for_many_commits(
     engine: SQLite, log: RoomLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for turn in range(COMMITS_DEFERRED + 1):
+    for turn in range(ROWS_DEFERRED // (2 * len(ROOMS)) + 1):
         await say(log, f"{turn}")
 
     assert waiting(engine) == 1

@@ -176,10 +176,8 @@ class Batch:
         changed = [message for message in self._messages.values() if message.is_changed]
         heads = [(id, head.seq, head.rev) for id, head in sorted(moved.items())]
         if not changed and (self._transaction.has_deferred or len(moved) >= DEFERRED_FROM):
-            is_deferred = self._transaction.defer(sql.ADD_MESSAGES, added=self._added)
-            self._transaction.defer(sql.MOVE_HEADS, head=heads)
-            if is_deferred:
-                self._transaction.deferred |= self._keyed
+            if self._transaction.defer([(sql.ADD_MESSAGES, self._added), (sql.MOVE_HEADS, heads)]):
+                self._deferred_keys().update(self._keyed)
         else:
             if self._added:
                 run(sql.ADD_MESSAGES, added=self._added)
@@ -292,8 +290,12 @@ class Batch:
                 (room_id, user_id, key): _Keyed(*rest)
                 for room_id, user_id, key, *rest in self._transaction.rows(sql.FIND_KEYS, wanted=sorted(wanted))
             }
-            deferred = self._transaction.deferred
+            deferred = self._deferred_keys()
             self._keyed |= {one: deferred[one] for one in wanted if one in deferred}
+
+    def _deferred_keys(self) -> dict[tuple[int, int, str], _Keyed]:
+        keys: dict[tuple[int, int, str], _Keyed] = self._transaction.memory_of_deferred.setdefault("keys", {})
+        return keys
 
     def _find_messages(self, sends: Sequence[Send], changes: Sequence[MessageChange]) -> None:
         about = [(change.room, change.seq) for change in changes]

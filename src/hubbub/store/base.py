@@ -13,6 +13,9 @@ from hubbub.store.statement import Statement
 
 T = TypeVar("T")
 
+Work = tuple[Statement, Sequence[Any]]
+"""A statement whose only parameter is a table, and the rows of that table."""
+
 
 class Transaction(Protocol):
     """What a function that reads or writes is given. It is over when the function returns."""
@@ -22,9 +25,9 @@ class Transaction(Protocol):
     empties it, so what this very one wrote may be put in it too."""
     is_alone: bool
     """Whether nobody else writes to this database: what is remembered of it then stays true."""
-    deferred: dict[Any, Any]
-    """For what those who deferred rows must remember of them until they are where they belong. Then it is emptied,
-    and where it may be wrong, there is no deferred row left before the next statement."""
+    memory_of_deferred: dict[str, Any]
+    """For what those who defer rows must know of them until they are where they belong. Then it is emptied; and where
+    it cannot be trusted, they are brought there before the next statement."""
 
     @property
     def has_deferred(self) -> bool:
@@ -36,11 +39,9 @@ class Transaction(Protocol):
     def run(self, statement: Statement, **parameters: Any) -> None:
         """Run a statement that gives no rows."""
 
-    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+    def defer(self, work: Sequence[Work]) -> bool:
         """`run`, but it may be done later: durable with this transaction, and before any statement and any snapshot
-        that could see the difference. For a statement whose only parameter is a table.
-
-        False if it was done at once.
+        that could see the difference. False if it was done at once.
         """
 
     def do_deferred(self) -> None:

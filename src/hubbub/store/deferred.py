@@ -3,7 +3,7 @@
 A message changes its room's page and those of its indexes, so a commit of messages in thirty rooms writes more than
 thirty pages of 4 KiB. Deferred, its rows stand one after the other in a table of their own, a page or two of them, and
 are brought where they belong together with those of many other commits. The statement stands beside its rows, so
-whoever opens the file next can do what a server that was killed left undone.
+whoever opens the file next can do what a server that was killed left undone; a file is trusted as a program is.
 
 These functions know the table alone. When it has to be emptied is its writer's business.
 """
@@ -19,36 +19,26 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from hubbub.store.base import Work
 from hubbub.store.statement import Statement
 
 ROWS = 64
 """Rows that one statement brings where they belong; each number of them has a text of its own."""
 
-_TABLE = "CREATE TABLE IF NOT EXISTS deferred (id INTEGER PRIMARY KEY, statement TEXT NOT NULL, rows TEXT NOT NULL)"
 _EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'deferred'"
 
 
-def make_table(database: sqlite3.Connection) -> None:
-    if not database.execute(_EXISTS).fetchone():
-        database.execute(_TABLE)
-
-
-def is_any(database: sqlite3.Connection) -> bool:
-    """Whether something is left to do."""
-    if not database.execute(_EXISTS).fetchone():
-        return False
-    return database.execute("SELECT 1 FROM deferred LIMIT 1").fetchone() is not None
-
-
-def put(database: sqlite3.Connection, statement: Statement, rows: Sequence[Any]) -> None:
-    """Keep rows for a statement with one table and no other parameter. Call it in a transaction."""
-    given = (_text_of(statement), to_json(rows).decode())
-    database.execute("INSERT INTO deferred (statement, rows) VALUES (?, ?)", given)
+def put(database: sqlite3.Connection, work: Sequence[Work]) -> None:
+    """Keep work for later. Call it in a transaction."""
+    rows = [(_text_of(statement), to_json(rows).decode()) for statement, rows in work]
+    database.executemany("INSERT INTO deferred (statement, rows) VALUES (?, ?)", rows)
 
 
 def do_left(database: sqlite3.Connection) -> None:
-    """Do what the writer of a file has left undone, in a transaction of its own."""
-    if is_any(database):
+    """Do what the writer of a file, of any version, has left undone, in a transaction of its own."""
+    if database.execute(_EXISTS).fetchone():
+        # What people delete later must not be left over here.
+        database.execute("PRAGMA secure_delete=ON")
         database.execute("BEGIN IMMEDIATE")
         do_all(database)
         database.execute("COMMIT")
@@ -62,6 +52,9 @@ def do_all(database: sqlite3.Connection) -> None:
     work: dict[str, list[Any]] = {}
     for text, rows in database.execute("SELECT statement, rows FROM deferred ORDER BY id"):
         work.setdefault(text, []).extend(from_json(rows))
+    if not work:
+        # Even a DELETE of nothing writes a page, for which a full disk may have no room.
+        return
     for text, rows in work.items():
         rows.sort(key=itemgetter(0))
         for start in range(0, len(rows), ROWS):

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -48,6 +49,7 @@ class GroupCommit:
         self._most = most
         self._unanswered = 0
         self._turn: list[_Pending] = []
+        self._waiting_for_deferred: list[Callable[[Any], None]] = []
         self._queue: SimpleQueue[list[_Pending] | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -85,8 +87,11 @@ class GroupCommit:
         return self._writer is not None and self._writer.has_deferred
 
     def do_deferred(self, answered: Callable[[Any], None]) -> None:
-        """Have it brought there; `answered` as for `submit`. There is always room for this."""
-        self._put(_Pending(_do_deferred, None, answered))
+        """Have it brought there; `answered` as for `submit`. There is always room for this: all who ask in one turn of
+        the loop share one request."""
+        if not self._waiting_for_deferred:
+            self._put(_Pending(_do_deferred, None, partial(_answer_all, self._waiting_for_deferred)))
+        self._waiting_for_deferred.append(answered)
 
     def _put(self, pending: _Pending) -> None:
         if self._loop is None or self._thread is None:
@@ -99,7 +104,7 @@ class GroupCommit:
     def _hand_over(self) -> None:
         if self._turn:
             self._queue.put(self._turn)
-            self._turn = []
+            self._turn, self._waiting_for_deferred = [], []
 
     def _work(self, writer: Writer) -> None:
         """The writer's thread."""
@@ -170,6 +175,11 @@ class GroupCommit:
 def _do_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:
     transaction.do_deferred()
     return [None] * len(requests)
+
+
+def _answer_all(waiting: list[Callable[[Any], None]], result: Any) -> None:
+    for answered in waiting:
+        answered(result)
 
 
 def _perform(transaction: Transaction, batch: list[_Pending]) -> list[Any]:

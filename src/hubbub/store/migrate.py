@@ -28,7 +28,7 @@ log = logging.getLogger("hubbub")
 
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """What `migrations/sqlite.sql` makes."""
 LOCK_IN_POSTGRES = 0x68756262
 """The advisory lock (an arbitrary number) under which one node migrates and the others wait."""

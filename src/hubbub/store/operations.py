@@ -43,6 +43,8 @@ def backup(engine: Engine, target: Path) -> None:
     try:
         with _kept_open(sqlite), closing(_read_only(sqlite.path)) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
+            # Else what is done to the copy would stand in a log beside it.
+            copy.execute("PRAGMA journal_mode=DELETE")
             deferred.do_left(copy)
         part.chmod(0o600)
         _make_durable(part)

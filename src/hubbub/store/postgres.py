@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic_core import to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.store.base import Transaction
+from hubbub.store.base import Transaction, Work
 from hubbub.store.migrate import migrate_postgres
 from hubbub.store.statement import Statement
 
@@ -84,7 +84,7 @@ class _Connection:
 
     def __init__(self, url: str) -> None:
         self.memory: dict[str, Any] = {}
-        self.deferred: dict[Any, Any] = {}
+        self.memory_of_deferred: dict[str, Any] = {}
         self.database = psycopg.connect(
             url,
             autocommit=True,
@@ -118,8 +118,9 @@ class _Connection:
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
 
-    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
-        self.run(statement, **rows)
+    def defer(self, work: Sequence[Work]) -> bool:
+        for statement, rows in work:
+            self.run(statement, **dict.fromkeys(statement.tables, rows))
         return False
 
     def do_deferred(self) -> None:

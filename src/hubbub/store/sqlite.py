@@ -19,7 +19,7 @@ from pydantic_core import from_json, to_json
 
 from hubbub.errors import Unavailable
 from hubbub.store import deferred
-from hubbub.store.base import Transaction
+from hubbub.store.base import Transaction, Work
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
 from hubbub.store.statement import Statement
@@ -36,8 +36,8 @@ COMMITS_BEFORE_CHECKPOINT = 100
 """How many commits may pass without a quiet moment. A log that begins anew this often is written over pages that the
 system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
 SQLite's own checkpoint would come in the middle of a commit."""
-COMMITS_DEFERRED = 32
-"""How many commits may wait until their rows are brought where they belong: some milliseconds' work then."""
+ROWS_DEFERRED = 2000
+"""How many rows may wait until they are brought where they belong: some milliseconds' work then."""
 COMMITS_BEFORE_LOOK = 10
 """How many commits may pass before the size of the log is looked at."""
 CACHE_KIB = 64 * 1024
@@ -72,7 +72,7 @@ class _Connection:
 
     def __init__(self, path: Path, *, mode: str) -> None:
         self.memory: dict[str, Any] = {}
-        self.deferred: dict[Any, Any] = {}
+        self.memory_of_deferred: dict[str, Any] = {}
         self.database = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
             uri=True,
@@ -94,8 +94,9 @@ class _Connection:
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
 
-    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
-        self.run(statement, **rows)
+    def defer(self, work: Sequence[Work]) -> bool:
+        for statement, rows in work:
+            self.run(statement, **dict.fromkeys(statement.tables, rows))
         return False
 
     def do_deferred(self) -> None:
@@ -143,47 +144,45 @@ class _WritingConnection(_Connection):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, mode="rwc")
-        self.has_deferred = False
-        self._is_remembered = False
-        """Whether `deferred` holds what it should; not after a failure, and not of what was found in the file."""
+        self.has_deferred = True  # until it was looked at
+        self.rows_deferred = 0
+        self._remembers = False
+        """Whether `memory_of_deferred` holds what it should; not after a failure, nor of what was found in the file."""
         self._has_done = False
         """Whether this transaction did what was deferred before it."""
 
-    def open_deferred(self) -> None:
-        deferred.make_table(self.database)
-        self.has_deferred = deferred.is_any(self.database)
-
-    def defer(self, statement: Statement, **rows: Sequence[Any]) -> bool:
+    def defer(self, work: Sequence[Work]) -> bool:
         if self._has_done:
-            self.run(statement, **rows)
-            return False
-        ((_, given),) = rows.items()
-        self._is_remembered |= not self.has_deferred
+            return super().defer(work)
+        if not self.has_deferred:
+            self._remembers = True
         self.has_deferred = True
-        deferred.put(self.database, statement, given)
+        self.rows_deferred += sum(len(rows) for _, rows in work)
+        deferred.put(self.database, work)
         return True
 
     def do_deferred(self) -> None:
         if self.has_deferred and not self._has_done:
-            self._has_done = True
             deferred.do_all(self.database)
+            self._has_done = True
+            self.memory_of_deferred.clear()
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        if not (statement.besides_deferred and self._is_remembered):
+        if not (statement.besides_deferred and self._remembers):
             self.do_deferred()
         return super()._execute(statement, parameters)
 
     def in_transaction(self, begin: str, work: Callable[[Transaction], T]) -> T:
-        self._has_done = False
+        had_deferred, self._has_done = self.has_deferred, False
         try:
             result = super().in_transaction(begin, work)
         except BaseException:
-            self.deferred.clear()
-            self._is_remembered = False
+            self.has_deferred = had_deferred
+            self._remembers = False
+            self.memory_of_deferred.clear()
             raise
         if self._has_done:
-            self.has_deferred = False
-            self.deferred.clear()
+            self.has_deferred, self.rows_deferred = False, 0
         return result
 
 
@@ -194,8 +193,6 @@ class SQLiteWriter:
         self._wal = path.with_name(path.name + "-wal")
         self._connection = _WritingConnection(path)
         self._commits = 0
-        self._deferring = 0
-        """Commits since the last one that did what was deferred before."""
         database = self._connection.database
         for pragma in (
             "journal_mode=WAL",
@@ -210,8 +207,7 @@ class SQLiteWriter:
             database.execute(f"PRAGMA {pragma}")
         if most_pages is not None:
             database.execute(f"PRAGMA max_page_count={most_pages}")
-        self._connection.open_deferred()
-        # Where there is no room for it, it is tried again before anything is read.
+        # What a killed server left. Where there is no room for it, it is tried again before anything is read.
         with contextlib.suppress(Unavailable):
             self._do_deferred()
 
@@ -222,13 +218,17 @@ class SQLiteWriter:
     def transact(self, work: Callable[[Transaction], T]) -> T:
         result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
         self._commits += 1
-        self._deferring = self._deferring + 1 if self.has_deferred else 0
         return result
 
     def rest(self, *, idle: bool) -> None:
-        if idle or self._deferring >= COMMITS_DEFERRED:
-            self._deferring = 0
-            self._do_deferred()
+        try:
+            if idle or self._connection.rows_deferred >= ROWS_DEFERRED:
+                self._do_deferred()
+        finally:
+            # On a full disk this may be what makes room.
+            self._keep_log_short(idle=idle)
+
+    def _keep_log_short(self, *, idle: bool) -> None:
         if not self._commits:
             return
         is_due = idle or self._commits >= COMMITS_BEFORE_CHECKPOINT
@@ -248,10 +248,12 @@ class SQLiteWriter:
         self._commits = 0
 
     def close(self) -> None:
-        # What cannot be done now is done when the file is opened again.
-        with contextlib.suppress(Unavailable):
-            self._do_deferred()
-        self._connection.database.close()
+        try:
+            # What cannot be done now is done when the file is opened again.
+            with contextlib.suppress(Unavailable):
+                self._do_deferred()
+        finally:
+            self._connection.database.close()
 
 
 class SQLiteReader:

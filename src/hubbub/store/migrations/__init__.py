@@ -1,3 +1,3 @@
 """The database's schema, step by step. A new step is a file in `versions/`, and `HEAD` names the last one."""
 
-HEAD = "0002"
+HEAD = "0003"

@@ -86,3 +86,5 @@ CREATE UNIQUE INDEX messages_key ON messages ("key", user_id, room_id) WHERE key
 CREATE INDEX messages_pinned ON messages (room_id, seq) WHERE pinned IS NOT NULL;
 
 CREATE UNIQUE INDEX messages_changed ON messages (room_id, rev) WHERE rev <> first_rev;
+
+CREATE TABLE deferred (id INTEGER PRIMARY KEY, statement TEXT NOT NULL, rows TEXT NOT NULL);

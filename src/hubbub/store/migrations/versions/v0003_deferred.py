@@ -1,0 +1,14 @@
+"""A place for rows that SQLite's writer brings where they belong later.
+
+It is a step of its own so that an older version, which would not look there, does not open the file.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("CREATE TABLE deferred (id INTEGER PRIMARY KEY, statement TEXT NOT NULL, rows TEXT NOT NULL)")
