@@ -89,6 +89,9 @@ def check_room(kept: KeptRoom, room: str, memory: Memory) -> tuple[int, int]:
     # Each change took one rev and no rev is without its change. What the ends of lost connections hide is counted.
     assert 0 <= kept.rev - memory.changes[room] <= memory.unclear[room]
 
+    reactions_to: dict[int, set[tuple[int, str, str]]] = {}
+    for reaction in kept.reactions:
+        reactions_to.setdefault(reaction[0], set()).add(reaction)
     for row in kept.rows:
         said = acked.get(row.seq)
         if said is None:
@@ -97,9 +100,8 @@ def check_room(kept: KeptRoom, room: str, memory: Memory) -> tuple[int, int]:
         assert row.text == memory.texts[said.key]
         assert row.deleted is (said.key in memory.deleted)
         assert row.edited is (said.key in memory.edited and not row.deleted)
-        assert {(row.seq, emoji, user) for emoji, users in row.reactions for user in users} == {
-            reaction for reaction in kept.reactions if reaction[0] == row.seq
-        }
+        shown = {(row.seq, emoji, user) for emoji, users in row.reactions for user in users}
+        assert shown == reactions_to.get(row.seq, set())
     deleted = {row.seq for row in kept.rows if row.deleted}
     acked_reactions = {
         (seq, emoji, user) for (key, seq, emoji, user), on in memory.reactions.items() if on and key == room
