@@ -44,6 +44,8 @@ async def test_they_see_who_is_here_and_who_comes_and_goes(enter: Enter, room: s
 
 async def test_they_see_who_types(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
+    # Who has not joined yet can tell nobody.
+    await expect(bob.get_by_role("complementary", name="People")).to_contain_text("alice")
 
     await bob.get_by_label("Message in").press_sequentially("Hm")
     await expect(alice.get_by_text("bob is typing")).to_be_visible()

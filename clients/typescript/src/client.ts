@@ -98,8 +98,9 @@ export class Client {
     return this.#requests.ask({ type: 'pin', room, seq, on }, 'ack');
   }
 
-  typing(room: string, active: boolean): void {
-    this.connection.send({ type: 'typing', room, active });
+  /** False, and nothing said, while there is no connection. */
+  typing(room: string, active: boolean): boolean {
+    return this.connection.send({ type: 'typing', room, active });
   }
 
   #sendJoin(rooms: string[]): void {

@@ -51,7 +51,7 @@ export class Room {
     this.reading = new Reading(this.timeline, (place) => client.history(key, place));
     this.pins = new Pins({ history: (place) => client.history(key, place), find: (seq) => this.#stored(seq) });
     this.typists = new Typists(clock);
-    this.sign = new TypingSign(clock, (active) => client.typing(key, active));
+    this.sign = new TypingSign(clock, (active) => this.isJoined && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
   }
 

@@ -43,10 +43,11 @@ export class Typists {
 /** My own typing in one room, told sparingly. */
 export class TypingSign {
   readonly #clock: Clock;
-  readonly #tell: (active: boolean) => void;
+  readonly #tell: (active: boolean) => boolean;
   #toldAt: number | null = null;
 
-  constructor(clock: Clock, tell: (active: boolean) => void) {
+  /** `tell` is false where nobody can be told yet. */
+  constructor(clock: Clock, tell: (active: boolean) => boolean) {
     this.#clock = clock;
     this.#tell = tell;
   }
@@ -58,8 +59,7 @@ export class TypingSign {
     }
     const now = this.#clock.now();
     if (this.#toldAt !== null && now - this.#toldAt < REPEATED_AFTER) return;
-    this.#toldAt = now;
-    this.#tell(true);
+    if (this.#tell(true)) this.#toldAt = now;
   }
 
   /** The message itself tells the others that typing is over. */
