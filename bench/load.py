@@ -158,7 +158,13 @@ class ClosedLoop:
 
 
 def fixed_rate(
-    server: Server, members: Sequence[Member], *, per_second: float, warm_up: float, seconds: float
+    server: Server,
+    members: Sequence[Member],
+    *,
+    per_second: float,
+    warm_up: float,
+    seconds: float,
+    patience: float = _PATIENCE,
 ) -> Latencies:
     """The members take turns; each message is sent when it is due, whether the last one has arrived or not.
 
@@ -180,7 +186,7 @@ def fixed_rate(
                 expected += len(members)
                 turn += 1
                 continue
-            if due >= ends and (delivered >= expected or now - heard > _PATIENCE * 1e9):
+            if due >= ends and (delivered >= expected or now - heard > patience * 1e9):
                 break
             # epoll counts in milliseconds: the last two before a message is due are spent polling.
             ready = inbox.ready(max(0.0, min((due - now) / 1e9 - 0.002, 0.1)) if due < ends else 0.1)

@@ -23,6 +23,11 @@ def resident_kb(pid: int) -> int:
     return sum(_rollup(member, "Rss") for member in _family(pid))
 
 
+def peak_kb(pid: int) -> int:
+    """The most that was resident since the start."""
+    return sum(_status(member, "VmHWM") for member in _family(pid))
+
+
 def _family(pid: int) -> list[int]:
     family = [pid]
     for member in family:
@@ -42,6 +47,13 @@ def _rollup(pid: int, name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
     raise LookupError(f"/proc/{pid}/smaps_rollup has no {name}")
+
+
+def _status(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(f"/proc/{pid}/status has no {name}")
 
 
 def busy_seconds() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -71,7 +72,8 @@ def _ratios(results: Results) -> list[str]:
 
     def ratio(peer: System, metric: Metric) -> str:
         theirs = results.median(peer, metric)
-        return f"{results.median(first, metric) / theirs:.2f} ×" if theirs else "-"
+        ours = results.median(first, metric)
+        return f"{ours / theirs:.2f} ×" if theirs and math.isfinite(theirs) and math.isfinite(ours) else "-"
 
     return [
         f"{first.title} as a multiple of each peer (↑ the more the better, ↓ the less the better):",
@@ -108,6 +110,8 @@ def _table(
 
 def number(value: float) -> str:
     """Three significant digits: 7.02 M, 313 k, 9,640, 4.81, 0.141."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "cut off"
     if value >= 1e6:
         return f"{_three(value / 1e6)} M"
     if value >= 1e4:

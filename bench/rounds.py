@@ -38,7 +38,7 @@ class Results:
     def spread(self, system: System, metric: Metric) -> float:
         """How far the rounds lie apart, as a part of their median."""
         rounds, median = self._rounds(system, metric), self.median(system, metric)
-        return (max(rounds) - min(rounds)) / median if median else 0.0
+        return (max(rounds) - min(rounds)) / median if 0 < median < math.inf else 0.0
 
     def _rounds(self, system: System, metric: Metric) -> Sequence[float]:
         return [values[metric.key] for values in self.values[system.name]]

@@ -16,6 +16,9 @@ MASK = os.urandom(3) + b"\x01"
 
 TEXT = 0x1
 BINARY = 0x2
+PING = 0x9
+COMPRESSED_TEXT = 0x41
+"""TEXT with the bit RSV1: RFC 7692, section 6."""
 
 
 def upgrade_request(path: str, port: int) -> bytes:

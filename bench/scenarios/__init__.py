@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.scenarios.attack import AttackScenario
 from bench.scenarios.base import Scenario
 from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
@@ -12,4 +13,4 @@ from bench.scenarios.latency import Latency
 from bench.scenarios.recover import Recover
 from bench.scenarios.rooms import Rooms
 
-SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History)
+SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History, AttackScenario)

@@ -26,6 +26,8 @@ class Scenario(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    part_of_all: ClassVar[bool] = True
+    """Whether `scripts/bench all` measures it too."""
 
     @classmethod
     @abstractmethod

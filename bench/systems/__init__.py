@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from bench.systems.base import System
 from bench.systems.connection_manager import ConnectionManager
-from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubWith1M, HubbubWith10k
+from bench.systems.discard import Control
+from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
 from bench.systems.nats import Nats
 from bench.systems.node_ws import NodeWs
 from bench.systems.send_loop import SendLoop
@@ -18,6 +19,8 @@ SYSTEMS: Sequence[type[System]] = (
     HubbubWith1M,
     HubbubWith10k,
     HubbubRelay,
+    HubbubUnderAttack,
+    Control,
     ConnectionManager,
     PythonSocketIO,
     NodeWs,

@@ -40,6 +40,12 @@ class System(ABC):
     ack: ClassVar[bytes | None] = None
     """What the answer to a message contains, where the sender gets one beside the delivery."""
 
+    decoy: ClassVar[type[System] | None] = None
+    """Attackers turn to this one instead, on the same core."""
+
+    small_page: ClassVar[str] = "/"
+    """A path that any HTTP request may ask for, with a short answer."""
+
     def missing(self) -> str | None:
         """Why this machine can't run it, or None."""
         return None
@@ -61,6 +67,14 @@ class System(ABC):
     @abstractmethod
     def message(self, room: str, text: str, number: int) -> bytes:
         """The bytes with which a member of `room` says `text`. `number` is unique in one run."""
+
+    def hostile_text(self, padding: bytes) -> bytes:
+        """A message with a short text, and much that the server has no use for."""
+        return b'{"text":"x","pad":"%s"}' % padding
+
+    def expensive_command(self) -> bytes | None:
+        """What a member sends that costs the server most. None where there is nothing of the kind."""
+        return None
 
     @abstractmethod
     def version(self) -> str:

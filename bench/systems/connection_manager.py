@@ -13,6 +13,7 @@ from bench.systems.base import Step, System, upgraded
 class ConnectionManager(System):
     name = "tutorial"
     title = "tutorials' ConnectionManager"
+    scenarios = System.scenarios | {"attack"}
 
     def __init__(self, python: Path | None = None) -> None:
         """`python` is an interpreter that has FastAPI and uvicorn; that of the peers by default."""

@@ -81,6 +81,20 @@ class HubbubFilled(Hubbub):
         os.sync()
 
 
+class HubbubUnderAttack(HubbubFilled):
+    """With its limits as they are by default. In the largest of its rooms attackers ask for much."""
+
+    scenarios = frozenset({"attack"})
+    messages = 10_000
+    small_page = "/health/live"
+
+    def environment(self, port: int) -> Mapping[str, str]:
+        return {"HUBBUB_LOG_LEVEL": "warning"}
+
+    def expensive_command(self) -> bytes:
+        return websocket.frame(b'{"type":"join","room":"room1","limit":200}')
+
+
 class HubbubWith10k(HubbubFilled):
     name = "hubbub-10k"
     title = "Hubbub, 10 k messages"

@@ -13,6 +13,7 @@ from bench.systems.base import Step, System, upgraded
 class NodeWs(System):
     name = "ws"
     title = "Node ws"
+    scenarios = System.scenarios | {"attack"}
 
     def missing(self) -> str | None:
         return None if shutil.which("node") else "there is no node on this machine"

@@ -12,6 +12,7 @@ from bench.systems.base import Step, System, upgraded
 class PythonSocketIO(System):
     name = "socketio"
     title = "python-socketio"
+    scenarios = System.scenarios | {"attack"}
 
     def command(self, port: int) -> Sequence[str]:
         return [
@@ -28,6 +29,9 @@ class PythonSocketIO(System):
             Step(websocket.frame(b"40"), until=b'40{"sid"'),
             Step(websocket.frame(join), until=b"431["),
         ]
+
+    def hostile_text(self, padding: bytes) -> bytes:
+        return b'42["message",{"room":"attack","text":"x","pad":"%s"}]' % padding
 
     def message(self, room: str, text: str, number: int) -> bytes:
         return websocket.frame(b"42" + json.dumps(["message", {"room": room, "text": text}]).encode())
