@@ -105,7 +105,11 @@ def test_the_server_s_own_names_are_reserved(name: str) -> None:
         Guests(KEY).admit(name)
 
 
-@pytest.mark.parametrize("name", ["System ", " admin", "Sys\u200dtem", "\uff33ystem"], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    ["System ", " admin", "Sys\u200dtem", "\uff33ystem", "admin\u034f", "\ufe0fhere", "dm\u2065:alice"],
+    ids=ascii,
+)
 def test_what_looks_like_one_of_them_is_reserved_too(name: str) -> None:
     with pytest.raises(Conflict, match="reserved"):
         Guests(KEY).admit(name)
@@ -119,7 +123,7 @@ def test_a_secret_does_not_give_a_reserved_name() -> None:
         guests.admit("system", mallory.secret)
 
 
-@pytest.mark.parametrize("name", ["alice\u200d", "\uff41lice", "ALICE "], ids=ascii)
+@pytest.mark.parametrize("name", ["alice\u200d", "\uff41lice", "ALICE ", "alice\ufe0f", "al\U000e0100ice"], ids=ascii)
 def test_a_name_that_looks_like_one_in_use_is_taken(name: str) -> None:
     guests = Guests(KEY)
     alice = guests.admit("alice")

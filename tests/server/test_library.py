@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import anyio
+import httpx2
 import pytest
 from fastapi import FastAPI, WebSocket
 from fastapi.testclient import TestClient
@@ -19,6 +20,7 @@ from hubbub import (
     Event,
     Forbidden,
     Hubbub,
+    Invalid,
     MessageEvent,
     NotStarted,
     RateLimit,
@@ -323,6 +325,17 @@ def test_a_hub_in_a_route_that_runs_in_a_thread_is_a_named_error() -> None:
 
 
 # What an application asks and sends.
+
+
+async def test_a_title_that_could_turn_the_text_beside_it_is_refused() -> None:
+    hub = open_hub()
+    async with serving(host(hub)) as server:
+        with pytest.raises(Invalid, match="title"):
+            await hub.topics("news").publish("\u202edeyolped")
+        async with httpx2.AsyncClient() as browser:
+            answer = await browser.post(f"{server.url}/notify/news", json={"title": "two\nlines"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (400, ["title"])
 
 
 async def test_the_rooms_that_somebody_is_in_are_known() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from hubbub.wire.keys import Key, clean_name, clean_text, fold, is_key
+from hubbub.wire.keys import Key, clean_name, clean_text, clean_title, fold, is_key, look
 
 KEYS = ["a", "0", "alice", "Alice", "room1", "ERR-1234", "dm:x", "alice@example.com", "auth0|42", "a" * 64, "a.b_c-d"]
 NO_KEYS = ["", "-a", ".a", " a", "a b", "a\n", "\na", "a/b", "Zoë", "аlice", "a" * 65, "a\x00", "a#b", "%41"]
@@ -55,6 +55,9 @@ def test_a_name_has_one_spelling_and_no_space_around_it() -> None:
         "a\ufeffb",
         "a\u2028b",
         "a\ud800b",
+        "\ufe0f",
+        "\u034f \U000e0100",
+        "\u2065\u17b4",
     ],
     ids=ascii,
 )
@@ -71,6 +74,44 @@ def test_a_name_that_is_taken_stays_the_same_when_cleaned_again(name: str) -> No
         return
     assert clean_name(cleaned) == cleaned
     assert 1 <= len(cleaned) <= 64
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "\ufe0f",
+        "\u034f",
+        "\U000e0100",
+        "\u17b4",
+        "\u17b5",
+        "\u180b",
+        "\u180f",
+        "\u2065",
+        "\u00ad",
+        "\ufff0",
+        "\U000e0fff",
+    ],
+    ids=ascii,
+)
+def test_characters_that_show_nothing_make_no_other_name(nothing: str) -> None:
+    assert look(f"al{nothing}ice{nothing}") == look("Alice")
+    assert look(f"e{nothing}\u0301") == look("é")
+
+
+@pytest.mark.parametrize("name", ["❤️ Zoë", "👩‍🚀", "1️⃣"], ids=ascii)
+def test_an_emoji_in_a_name_keeps_its_variation_selector(name: str) -> None:
+    assert clean_name(name) == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize("title", ["Deployed ❤️", "👩‍🚀 is up", "سلام", "می‌خواهم", "a" * 200], ids=ascii)
+def test_a_title_may_be_of_any_script_and_hold_emoji(title: str) -> None:
+    assert clean_title(title) == title
+
+
+@pytest.mark.parametrize("character", "\x00\x1b\n\t\x85\u2028\u061c\u200f\u202e\u2066\u2069\ud800", ids=ascii)
+def test_a_title_with_a_control_or_direction_changing_character_is_refused(character: str) -> None:
+    with pytest.raises(ValueError, match="control or direction"):
+        clean_title(f"Deployed{character}v2")
 
 
 @pytest.mark.parametrize(

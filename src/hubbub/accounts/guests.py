@@ -52,7 +52,7 @@ class Guests:
             identity, key = secrets.token_urlsafe(9), self._choose_key(None if among_accounts else username)
         user = self._as_user(key, username, identity)
         folded, name = fold(key), look(user.name)
-        if name in RESERVED:
+        if name in RESERVED or name.startswith("dm:"):
             raise Conflict(f"the name {user.name!r} is reserved")
         present = self._present.get(folded)
         if (present is not None and present.identity != identity) or self._names.get(name, folded) != folded:

@@ -6,21 +6,21 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from hubbub.errors import Invalid, TooLarge
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import Data, invalid_fields
 from hubbub.wire.events import Level
-from hubbub.wire.keys import Text
+from hubbub.wire.keys import Text, Title
 
 BODY_BYTES = 64 * 1024
 BODY_TIMEOUT = 10.0
 
 
 class Notice(BaseModel):
-    title: str = Field(min_length=1, max_length=200)
+    title: Title
     message: Text = ""
     level: Level = "info"
     data: Data | None = None

@@ -15,7 +15,7 @@ from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
 from hubbub.wire.events import Level, NotificationEvent, timestamp
 from hubbub.wire.identity import User
-from hubbub.wire.keys import fold, is_key, is_topic_pattern
+from hubbub.wire.keys import clean_title, fold, is_key, is_topic_pattern
 from hubbub.wire.publication import Publication
 
 _PREFIX = "topic:"
@@ -94,12 +94,16 @@ class Notifications:
         """Tell everybody who follows `topic`. Returns how many connections of this node that are.
 
         `user` is who publishes, None for the application itself, which may always. Raises `Invalid` if `topic` is no
-        topic, `Forbidden` if the policy says no.
+        topic or the title holds control or direction-changing characters, `Forbidden` if the policy says no.
         """
         if not is_key(topic):
             raise Invalid(f"topic: {topic[:64]!r} is no topic")
         if user is not None and not self._policy(user, Action.PUBLISH, topic):
             raise Forbidden(f"you may not publish to topic {topic!r}")
+        try:
+            clean_title(title)
+        except ValueError as error:
+            raise Invalid(f"title: {error}") from None
         event = NotificationEvent(
             topic=topic, title=title, message=message, level=level, data=data, ts=timestamp(self._clock())
         )

@@ -18,9 +18,34 @@ NAME_LENGTH = 64
 TEXT_LENGTH = 4000
 
 _key = re.compile(KEY_PATTERN[:-1] + r"\Z")
-_invisible = "\u200c\u200d\u115f\u1160\u3164\uffa0\u2800"
-"""Characters that show nothing by themselves, and are no white space."""
-_nothing = dict.fromkeys(map(ord, _invisible))
+_default_ignorable = (
+    (0x00AD, 0x00AD),
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+"""The property Default_Ignorable_Code_Point, whole: DerivedCoreProperties.txt of the Unicode Character Database, 16.0.
+Python's `unicodedata` does not know it. What has it shows nothing by itself, unassigned code points among it."""
+_blank_pattern = 0x2800
+"""Braille's pattern without dots shows nothing either, and is neither ignorable nor white space."""
+_nothing: dict[int, None] = dict.fromkeys(
+    code_point for first, last in (*_default_ignorable, (_blank_pattern,) * 2) for code_point in range(first, last + 1)
+)
+_direction_changing = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""The property Bidi_Control (PropList.txt of the Unicode Character Database)."""
 _controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -58,7 +83,7 @@ def clean_name(value: str) -> str:
     (which could make one name look like another: Unicode TR 36, section 2.4).
     """
     name = unicodedata.normalize("NFC", value).strip()
-    if not name.strip(_invisible + " "):
+    if not name.translate(_nothing).strip():
         raise ValueError("a name must not be empty")
     if len(name) > NAME_LENGTH:
         raise ValueError(f"a name has at most {NAME_LENGTH} characters")
@@ -71,9 +96,24 @@ def clean_name(value: str) -> str:
 
 
 def look(name: str) -> str:
-    """What two names have in common that look the same, as far as compatibility forms, case and blanks go."""
-    shown = unicodedata.normalize("NFKC", name).casefold().translate(_nothing)
-    return " ".join(shown.split())
+    """What two names have in common that look the same, as far as compatibility forms, case, blanks and characters that
+    show nothing go (Unicode 16.0, section 3.13, "NFKC_Casefold")."""
+    if name.isascii():
+        return " ".join(name.lower().split())
+    # What shows nothing may stand between two characters that are one when it is gone.
+    folded = unicodedata.normalize("NFKC", name.translate(_nothing)).casefold().translate(_nothing)
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def clean_title(value: str) -> str:
+    """`value`, unchanged. Raises ValueError if it holds control or direction-changing characters: a title is one line,
+    and stands beside other people's words."""
+    if any(
+        unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _direction_changing
+        for character in value
+    ):
+        raise ValueError("a title must not hold control or direction-changing characters")
+    return value
 
 
 def clean_text(value: str) -> str:
@@ -91,6 +131,9 @@ Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 
 TopicPattern = Annotated[str, StringConstraints(pattern=KEY_PATTERN[:-1] + r"(\.\*)?$")]
 """What can be followed: a topic, or with `.*` at its end all below it."""
+
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_title)]
+"""A notification's heading: one line of 1 to 200 code points, without control and direction-changing characters."""
 
 Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(clean_text)]
 """What people write: up to 4,000 code points, no control characters but newline and tab, kept as written."""
