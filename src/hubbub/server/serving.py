@@ -23,8 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
+from hubbub.server.http_protocol import HTTPProtocol
 from hubbub.server.hubbub import Hubbub
-from hubbub.server.uvicorn_protocols import HTTPProtocol, WebSocketProtocol
+from hubbub.server.websocket_protocol import WebSocketProtocol
 from hubbub.settings import DEFAULT_PORT, Settings
 
 log = logging.getLogger("hubbub")

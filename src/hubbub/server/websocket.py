@@ -22,7 +22,7 @@ from hubbub.server.link import Link, run
 from hubbub.server.raw_link import MessageHandler, RawLink
 from hubbub.server.registry import Registry
 from hubbub.server.statuses import error_response
-from hubbub.server.uvicorn_protocols import HANDOVER, WebSocketProtocol
+from hubbub.server.websocket_protocol import HANDOVER, WebSocketProtocol
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
 from hubbub.wire.commands import Command
 from hubbub.wire.events import Limits, Welcome, timestamp

@@ -1,12 +1,9 @@
-"""The two protocol classes that our own server gives to uvicorn.
+"""The protocol class that our own server gives to uvicorn for WebSockets (`ws=`).
 
-`WebSocketProtocol` (`ws=`) does the opening handshake through ASGI, so that an endpoint is a plain FastAPI route with
-dependencies. An endpoint that then gives its connection to the hub returns, its task ends, and a `SocketTransport`
-takes the socket over: an idle client costs no task, no queue and no parser of uvicorn's. Endpoints that go on to
-receive and send by themselves are served by uvicorn's own class.
-
-`HTTPProtocol` (`http=`) gives a request's head a deadline and a size, loses nothing that comes in one packet with
-it, and passes it on as it has parsed it; uvicorn's HTTP classes write it anew for `WebSocketProtocol` to parse again.
+It does the opening handshake through ASGI, so that an endpoint is a plain FastAPI route with dependencies. An endpoint
+that then gives its connection to the hub returns, its task ends, and a `SocketTransport` takes the socket over: an idle
+client costs no task, no queue and no parser of uvicorn's. Endpoints that go on to receive and send by themselves are
+served by uvicorn's own class.
 """
 
 from __future__ import annotations
@@ -18,9 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import (
     ClientDisconnected,
     get_client_addr,
@@ -51,9 +46,6 @@ HANDOVER = "hubbub.handover"
 
 EARLY_BYTES = 64 * 1024
 """What may come behind the handshake before it is known who reads it; then reading pauses."""
-
-HEAD_TIMEOUT = 10.0
-HEAD_BYTES = 64 * 1024
 
 _DISCONNECT: ASGIReceiveEvent = {"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE, "reason": ""}
 
@@ -406,95 +398,3 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._adopted is not None:
             self._adopted.resume_writing()
-
-
-class HTTPProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with limits: half a request's head, or none, does not hold a socket for ever, and one
-    without end does not fill the memory."""
-
-    head_timeout = HEAD_TIMEOUT
-
-    _deadline: asyncio.TimerHandle | None = None
-    _head_size = 0
-    """Bytes since the last packet with an end of a head, or with a part of a body: the parser keeps those."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._expect_head()
-
-    def on_headers_complete(self) -> None:
-        self._head_came()
-        self._head_size = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._head_size = 0
-        super().on_body(body)
-
-    def on_chunk_header(self) -> None:
-        self._head_size = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        self._head_size += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if not self._should_upgrade():
-                self._unsupported_upgrade_warning()
-                return
-            self.handle_websocket_upgrade()
-            behind = data[upgrade.args[0] :]
-            protocol = self.transport.get_protocol()
-            if behind and isinstance(protocol, asyncio.Protocol) and protocol is not self:
-                protocol.data_received(behind)
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        else:
-            if self._head_size > HEAD_BYTES:
-                self._too_large()
-
-    def handle_websocket_upgrade(self) -> None:
-        protocol_class = self.ws_protocol_class
-        if protocol_class is None or not issubclass(protocol_class, WebSocketProtocol):
-            super().handle_websocket_upgrade()
-            return
-        self.connections.discard(self)
-        protocol = protocol_class(self.config, self.server_state, self.app_state, self.loop)
-        protocol.connection_made(self.transport)
-        self.transport.set_protocol(protocol)
-        protocol.open(
-            Head(self.scope["method"], self.url, self.scope["http_version"], self.headers),
-            scheme="wss" if self.scheme == "https" else "ws",
-            client=self.client,
-            server=self.server,
-        )
-        # The parser refers to this object: without this line both would wait for the garbage collector.
-        self.parser = None  # type: ignore[assignment]
-
-    def _expect_head(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.head_timeout, self._too_late)
-
-    def _head_came(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_large(self) -> None:
-        if self._deadline is not None:
-            self.send_400_response("The request's head is too large.")
-        else:
-            self.transport.abort()
-
-    def _too_late(self) -> None:
-        self._deadline = None
-        self.transport.abort()
