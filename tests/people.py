@@ -4,9 +4,10 @@ Nothing here waits for a time: a person waits for an event, and a deadline bound
 """
 
 import asyncio
+import base64
 import itertools
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -130,21 +131,23 @@ async def person(
     *,
     path: str = "/ws",
     subprotocol: str | None = None,
+    offering: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
     compression: str | None = None,
     **query: str,
 ) -> AsyncIterator[Person]:
-    """Somebody who has been welcomed. Raises `Refused`."""
+    """Somebody who has been welcomed. `offering` are further subprotocols. Raises `Refused`."""
     if username is not None:
         query = {"username": username, **query}
     headers = dict(headers or {})
+    offered = [Subprotocol(name) for name in (subprotocol, *offering) if name is not None]
     uri = urlsplit(address(server, path, **query))
     try:
         link = await connect(
             urlunsplit(uri._replace(netloc=headers.pop("Host", uri.netloc))),
             host=uri.hostname,
             port=uri.port,
-            subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+            subprotocols=offered or None,
             additional_headers=headers,
             compression=compression,
             open_timeout=DEADLINE,
@@ -158,6 +161,11 @@ async def person(
     async with Person(link) as somebody:
         await somebody.expect("welcome")
         yield somebody
+
+
+def encoded(secret: str) -> str:
+    """A guest's secret as it stands in a subprotocol or a header."""
+    return base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
 
 
 class Refused(Exception):

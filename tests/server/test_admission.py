@@ -1,7 +1,7 @@
 """Who gets in: guests and their names, origins, capacity; refused before the upgrade, and a GET says why as well."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from hubbub.server.admission import Admissions
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from tests.conftest import ServerFactory, UvicornFactory
-from tests.people import Person, Refused, person
+from tests.people import Person, Refused, encoded, person
 from tests.servers import WebServer
 
 CANARY = "canary-7f3a91c2"
@@ -127,6 +127,53 @@ async def test_an_address_that_names_no_room_is_refused_with_the_field_named(cha
     refusal = await refused(chat, f"/ws/chat/{room}")
 
     assert (refusal.status, refusal.body["errors"][0]["loc"]) == (400, ["room"])
+
+
+# Where a secret can be put.
+
+
+@pytest.mark.parametrize("subprotocol", [None, "hubbub.v1.json", "hubbub.v1.msgpack"])
+async def test_a_secret_among_the_subprotocols_brings_the_guest_back_and_is_never_chosen(
+    chat: WebServer, subprotocol: str | None
+) -> None:
+    name = f"Ann|e@home:{subprotocol and subprotocol[-4:]}"
+    async with person(chat, name) as first:
+        proof = f"secret.{encoded(str(first.seen[0]['secret']))}"
+        offers: list[Sequence[str]] = [[proof], ["other", proof, "third"]]
+        for offering in offers:
+            async with person(chat, subprotocol=subprotocol, offering=offering) as again:
+                assert again.key == name
+                assert again.link.subprotocol == subprotocol
+
+
+@pytest.mark.parametrize("offered", ["nonsense", "e30", "!!!!", "a"])
+async def test_a_subprotocol_that_holds_no_secret_of_this_server_is_refused(chat: WebServer, offered: str) -> None:
+    with pytest.raises(Refused) as caught:
+        async with person(chat, offering=[f"secret.{offered}"]):
+            pass
+
+    assert (caught.value.status, caught.value.body["code"]) == (401, "unauthenticated")
+
+
+async def test_a_secret_that_is_refused_is_named(chat: WebServer) -> None:
+    refusal = await refused(chat, secret="someone.elses.secret")
+
+    assert [error["loc"] for error in refusal.body["errors"]] == [["secret"]]
+
+
+@pytest.mark.parametrize("place", ["address", "header"])
+async def test_a_get_with_a_valid_secret_does_not_say_that_it_is_refused(chat: WebServer, place: str) -> None:
+    async with person(chat, f"Ingrid-{place}") as ingrid:
+        secret = str(ingrid.seen[0]["secret"])
+        params = {"username": ingrid.key} | ({"secret": secret} if place == "address" else {})
+        headers = {"Hubbub-Secret": encoded(secret)} if place == "header" else {}
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+            for path in ("/ws", "/ws/chat", "/ws/chat/room1", "/ws/notify/orders"):
+                answer = await client.get(chat.url + path, params=params, headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (426, "upgrade_required")
+            stranger = await client.get(chat.url + "/ws", params={"username": ingrid.key})
+
+    assert stranger.status_code == 409
 
 
 # Origins, and where guests come from.
@@ -250,8 +297,11 @@ async def test_a_get_where_the_handshake_would_succeed_asks_for_an_upgrade(chat:
 # What is logged.
 
 
-async def use_credentials(server: WebServer, *others: str) -> None:
-    """Present a credential in every way, to addresses that take it and to addresses that don't."""
+async def use_credentials(server: WebServer, *others: str) -> list[str]:
+    """Present a credential in every way, to addresses that take it and to addresses that don't.
+
+    Returns what no log may show: the canary, and the secret of a guest who was let in.
+    """
     for path in ("/ws", "/ws/chat/room1", "/ws/chat/no%20room", "/ws/notify/no%20topic", *others):
         for name in ("token", "ticket", "secret"):
             for headers in ({}, {"Origin": "https://evil.example"}):
@@ -262,26 +312,37 @@ async def use_credentials(server: WebServer, *others: str) -> None:
                     pass
                 async with httpx.AsyncClient(trust_env=False, verify=False) as client:
                     await client.get(server.url + path, params={name: CANARY}, headers=headers)
+        for form in (CANARY, encoded(CANARY)):
+            try:
+                async with person(server, path=path, offering=[f"secret.{form}", f"bearer.{form}"]):
+                    pass
+            except Refused:
+                pass
+            async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+                await client.get(server.url + path, headers={"Hubbub-Secret": form, "Authorization": f"Bearer {form}"})
+    async with person(server) as guest:
+        secret = str(guest.seen[0]["secret"])
+        async with person(server, secret=secret), person(server, offering=[f"secret.{encoded(secret)}"]):
+            pass
+    return [CANARY, encoded(CANARY), secret, encoded(secret)]
 
 
-async def test_a_credential_in_an_address_is_in_no_log_line(serve: ServerFactory) -> None:
+async def test_a_credential_is_in_no_log_line(serve: ServerFactory) -> None:
     server = serve("--log-level", "debug")
 
-    await use_credentials(server, "/ws/none", "/ws/chat/a/b")
+    hidden = await use_credentials(server, "/ws/none", "/ws/chat/a/b")
 
-    assert CANARY not in server.log
+    assert not [credential for credential in hidden if credential in server.log]
 
 
 @pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
-async def test_a_credential_in_an_address_is_in_no_log_line_of_a_foreign_server(
-    uvicorn: UvicornFactory, ws: str
-) -> None:
+async def test_a_credential_is_in_no_log_line_of_a_foreign_server(uvicorn: UvicornFactory, ws: str) -> None:
     server = uvicorn("tests.server.apps:mounted", "--log-level", "info", ws=ws)
 
-    await use_credentials(server)
+    hidden = await use_credentials(server)
 
     assert "[accepted]" in server.log, "it does log requests"
-    assert CANARY not in server.log
+    assert not [credential for credential in hidden if credential in server.log]
 
 
 # Raw bytes.

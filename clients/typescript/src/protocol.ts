@@ -266,7 +266,7 @@ export interface Welcome {
   name: string;
   guest?: boolean;
   /**
-   * For guests: present it (`?secret=`) to come back as the same guest.
+   * For guests: proves on a later connection that it is the same guest.
    */
   secret?: string;
   connection: string;

@@ -100,7 +100,8 @@ class Guests:
         identity, _, rest = secret.partition(".")
         mac, _, key = rest.partition(".")
         if not is_key(key) or not hmac.compare_digest(mac.encode(), self._mac(identity, key).encode()):
-            raise Unauthenticated("the guest secret is not one of this server's")
+            message = "the guest secret is not one of this server's"
+            raise Unauthenticated(message, errors=[{"loc": ["secret"], "msg": message, "type": "secret"}])
         return identity, key
 
     def _mac(self, identity: str, key: str) -> str:

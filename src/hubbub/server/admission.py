@@ -8,7 +8,7 @@ only from this machine itself, addressed by a name of this machine, and not thro
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.node import Node
+from hubbub.server.credentials import guest_secret
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_name, is_key
 
@@ -73,7 +74,7 @@ class Admissions:
         else:
             self._check_guest(connection, address)
             admission = self._node.guests.admit(
-                query.get("username"), query.get("secret"), among_accounts=self._among_accounts
+                query.get("username"), guest_secret(connection, query), among_accounts=self._among_accounts
             )
             user, secret = admission.user, admission.secret
         if not self._node.addresses.enter(address):
@@ -186,8 +187,24 @@ def as_user(account: Any) -> User:
         return User(key, key)
 
 
+_PRESENTED = "hubbub.presented"
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """What a client has presented in its address, where whoever prints the scope does not see it."""
+
+    query: dict[str, str] = field(repr=False)
+
+
 def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
-    """The query's parameters as they came. The scope keeps no credentials: the server logs each address from it."""
+    """The query's parameters as they came, however often they are asked for.
+
+    The address in the scope keeps no credentials: the server logs it from there.
+    """
+    presented: _Presented | None = connection.scope.get(_PRESENTED)
+    if presented is not None:
+        return presented.query
     query = connection.scope.get("query_string", b"")
     if b"=" not in query:
         return {}
@@ -195,6 +212,7 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
     if any(name in CREDENTIALS for name, _ in pairs):
         hidden = [(name, "..." if name in CREDENTIALS else value) for name, value in pairs]
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
+        connection.scope[_PRESENTED] = _Presented(dict(pairs))
     return dict(pairs)
 
 

@@ -1,10 +1,16 @@
-"""Where a client can put its token: in a header, or among the subprotocols, since a browser sets no header there."""
+"""Where a client can put its credentials: in a header, or, since a page sets none, among the subprotocols."""
 
 from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
 
 from starlette.requests import HTTPConnection
 
 BEARER_SUBPROTOCOL = "bearer."
+GUEST_SUBPROTOCOL = "secret."
+GUEST_HEADER = "hubbub-secret"
+"""For the GET that asks why a handshake is refused: a page can set no subprotocol there."""
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:
@@ -20,3 +26,25 @@ def bearer_token(connection: HTTPConnection) -> str | None:
         if name.startswith(BEARER_SUBPROTOCOL):
             return str(name.removeprefix(BEARER_SUBPROTOCOL))
     return None
+
+
+def guest_secret(connection: HTTPConnection, query: Mapping[str, str]) -> str | None:
+    """What a guest proves itself with: the subprotocol `secret.<base64url>`, the header of that name, or `?secret=`.
+
+    Proxies log addresses, so our own clients use the first two. `query` is the query as it came.
+    """
+    for name in connection.scope.get("subprotocols", ()):
+        if name.startswith(GUEST_SUBPROTOCOL):
+            return _decoded(name.removeprefix(GUEST_SUBPROTOCOL))
+    if connection.scope["type"] == "http" and (encoded := connection.headers.get(GUEST_HEADER)):
+        return _decoded(encoded)
+    return query.get("secret")
+
+
+def _decoded(encoded: str) -> str:
+    """base64url without padding (RFC 4648, section 5). What is none stays as it is, and is no secret of ours."""
+    try:
+        padded = encoded + "=" * (-len(encoded) % 4)
+        return base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return encoded

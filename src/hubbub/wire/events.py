@@ -73,7 +73,7 @@ class Welcome(Event):
     user: str
     name: str
     guest: bool | None = None
-    secret: str | None = Field(None, description="For guests: present it (`?secret=`) to come back as the same guest.")
+    secret: str | None = Field(None, description="For guests: proves on a later connection that it is the same guest.")
     connection: str
     node: str
     epoch: str
