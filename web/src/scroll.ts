@@ -1,4 +1,11 @@
-/** Holds what one reads where it is while lines come and go above and below. Knows the DOM, and no chat. */
+/**
+ * Holds what one reads where it is while lines come and go above and below, and while the room for them changes. Knows
+ * the DOM, and no chat.
+ *
+ * A browser tells of a scroll without saying whose it was: the reader's, or its own because the layout changed under
+ * them (a keyboard that closes, a window that is resized). Only the reader's moves what is held, and it is known by the
+ * layout being the same as when the view was last put in its place.
+ */
 
 /** So near to an edge counts as at it. */
 const NEAR = 64;
@@ -14,8 +21,9 @@ interface Mark {
 export class Scroll {
   readonly #view: HTMLElement;
   #mark: Mark | null = null;
-  /** Where the view stood when the mark was taken. */
+  /** Where the view stood when the mark was taken, and how it was laid out. */
   #top = 0;
+  #layout = '';
   isAtEnd = true;
 
   constructor(view: HTMLElement) {
@@ -30,16 +38,15 @@ export class Scroll {
     return this.#below < SOON * this.#view.clientHeight;
   }
 
-  /** The reader has scrolled: what is in sight now is to be held. */
-  moved(): void {
-    this.isAtEnd = this.#below < NEAR;
-    this.#mark = this.#firstInSight();
-    this.#top = this.#view.scrollTop;
+  /** The browser tells of a scroll. */
+  scrolled(follows: boolean): void {
+    if (this.#isLaidOutAsBefore) this.#moved();
+    else this.hold(follows);
   }
 
   /** The lines are about to change. The browser tells of a scroll with its next frame only, which may be too late. */
   beforeChange(): void {
-    if (this.#view.scrollTop !== this.#top) this.moved();
+    if (this.#view.scrollTop !== this.#top && this.#isLaidOutAsBefore) this.#moved();
   }
 
   /**
@@ -52,13 +59,13 @@ export class Scroll {
     if (line === null || this.#mark === null) this.toEnd();
     else {
       this.#view.scrollTop += this.#bottomOf(line) - this.#mark.bottom;
-      this.#top = this.#view.scrollTop;
+      this.#stands();
     }
   }
 
   toEnd(): void {
     this.#view.scrollTop = this.#view.scrollHeight;
-    this.moved();
+    this.#moved();
   }
 
   /** False if there is no such line. */
@@ -66,8 +73,29 @@ export class Scroll {
     const line = this.#find(id);
     if (line === null) return false;
     line.scrollIntoView({ block: 'center' });
-    this.moved();
+    this.#moved();
     return true;
+  }
+
+  /** What is in sight now is to be held. */
+  #moved(): void {
+    this.isAtEnd = this.#below < NEAR;
+    this.#mark = this.#firstInSight();
+    this.#stands();
+  }
+
+  #stands(): void {
+    this.#top = this.#view.scrollTop;
+    this.#layout = this.#layoutNow;
+  }
+
+  get #layoutNow(): string {
+    const { clientWidth, clientHeight, scrollHeight } = this.#view;
+    return `${clientWidth} ${clientHeight} ${scrollHeight}`;
+  }
+
+  get #isLaidOutAsBefore(): boolean {
+    return this.#layoutNow === this.#layout;
   }
 
   get #below(): number {

@@ -1,0 +1,107 @@
+"""Who reads the end of a conversation stays there, until they scroll away themselves."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.people import person
+from tests.servers import WebServer
+from tests.web.pages import PHONE, Enter, message
+from tests.web.test_stored_rooms import fill
+
+pytestmark = pytest.mark.anyio
+
+DEVICES: list[dict[str, Any]] = [{}, PHONE]
+on_each_device = pytest.mark.parametrize("device", DEVICES, ids=["desktop", "phone"])
+
+
+async def enter_full_room(enter: Enter, server: WebServer, room: str, device: dict[str, Any]) -> Page:
+    await fill(server, room, 60)
+    alice = await enter("alice", **device)
+    await expect(message(alice, "line 60.")).to_be_in_viewport()
+    await expect_in_room(alice)
+    return alice
+
+
+async def expect_in_room(page: Page) -> None:
+    await expect(page.get_by_role("banner").or_(page.get_by_role("main"))).to_contain_text("online")
+
+
+async def expect_at_end(page: Page, text: str) -> None:
+    await expect(message(page, text).last).to_be_in_viewport(ratio=0.9)
+    await expect(page.get_by_role("button", name="To the latest message")).to_have_count(0)
+
+
+@on_each_device
+async def test_an_answer_is_in_sight_while_the_composer_has_four_lines(
+    enter: Enter, server: WebServer, room: str, device: dict[str, Any]
+) -> None:
+    alice = await enter_full_room(enter, server, room, device)
+    field = alice.get_by_label("Message in")
+    await field.focus()
+    for line in ("one", "two", "three", "four"):
+        await alice.keyboard.type(line)
+        if line != "four":
+            await alice.keyboard.press("Shift+Enter")
+    await expect_at_end(alice, "line 60.")
+
+    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+        for number in range(3):
+            await bob.ask({"type": "message", "room": room, "text": f"answer {number}."})
+            await expect_at_end(alice, f"answer {number}.")
+    # It grows no more after some lines, and each further key must not count as scrolling either.
+    for _ in range(20):
+        await alice.keyboard.press("Shift+Enter")
+        await alice.keyboard.type("more")
+    await expect_at_end(alice, "answer 2.")
+    await field.fill("short again")
+    await expect_at_end(alice, "answer 2.")
+
+
+@on_each_device
+async def test_the_end_stays_in_sight_when_the_window_or_a_keyboard_takes_room(
+    enter: Enter, server: WebServer, room: str, device: dict[str, Any]
+) -> None:
+    alice = await enter_full_room(enter, server, room, device)
+    assert alice.viewport_size is not None
+    width, height = alice.viewport_size["width"], alice.viewport_size["height"]
+
+    for size in ((width, height // 2), (width, height), (width * 3 // 4, height), (width, height)):
+        await alice.set_viewport_size({"width": size[0], "height": size[1]})
+        await expect_at_end(alice, "line 60.")
+
+
+@on_each_device
+async def test_the_end_stays_in_sight_when_something_is_pinned_or_the_letters_grow(
+    enter: Enter, server: WebServer, room: str, device: dict[str, Any]
+) -> None:
+    alice = await enter_full_room(enter, server, room, device)
+    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+        await bob.ask({"type": "pin", "room": room, "seq": 60})
+    await expect(alice.get_by_title("To the pinned message")).to_be_visible()
+    await expect_at_end(alice, "line 60.")
+
+    await alice.evaluate("document.documentElement.style.fontSize = '22px'")
+
+    await expect_at_end(alice, "line 60.")
+
+
+@pytest.mark.parametrize("way", ["wheel", "key"])
+async def test_who_scrolls_up_by_themselves_is_left_there(enter: Enter, server: WebServer, room: str, way: str) -> None:
+    alice = await enter_full_room(enter, server, room, {})
+    await alice.get_by_label("Message in").fill("one\ntwo\nthree\nfour")
+    if way == "wheel":
+        await alice.get_by_role("log").hover()
+        await alice.mouse.wheel(0, -600)
+    else:
+        await alice.get_by_role("log").focus()
+        await alice.keyboard.press("PageUp")
+    await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
+
+    await alice.get_by_label("Message in").fill("one")
+    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+        await bob.ask({"type": "message", "room": room, "text": "an answer."})
+
+    await expect(alice.get_by_role("button", name="To the latest message, 1 new")).to_be_visible()
+    await expect(message(alice, "an answer.")).not_to_be_in_viewport()
