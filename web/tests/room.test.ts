@@ -109,7 +109,9 @@ describe('who is here', () => {
     room.apply({ type: 'leave', room: 'general', user: 'bob', name: 'Bob', online: 2 });
     expect(room.people.list.map(({ name }) => name)).toEqual(['Alice', 'Carol']);
     expect(room.people.online).toBe(2);
-    expect(room.timeline.lines).toMatchObject([{ kind: 'moved', came: ['Carol'], went: ['Bob'] }]);
+    expect(room.timeline.lines).toMatchObject([
+      { kind: 'moved', came: [{ user: 'carol', name: 'Carol' }], went: [{ user: 'bob', name: 'Bob' }] },
+    ]);
   });
 
   it('says nothing of my own', () => {
@@ -128,9 +130,9 @@ describe('who types', () => {
   it('is forgotten after six seconds', () => {
     room.apply(typing('bob'));
     clock.pass(5_999);
-    expect(room.typists.names).toEqual(['bob']);
+    expect(room.typists.people).toMatchObject([{ user: 'bob' }]);
     clock.pass(1);
-    expect(room.typists.names).toEqual([]);
+    expect(room.typists.people).toEqual([]);
   });
 
   it('is told anew by each sign, and ended by a stop, a message or a departure', () => {
@@ -138,20 +140,20 @@ describe('who types', () => {
     clock.pass(4_000);
     room.apply(typing('bob'));
     clock.pass(4_000);
-    expect(room.typists.names).toEqual(['bob']);
+    expect(room.typists.people).toMatchObject([{ user: 'bob' }]);
     room.apply(typing('bob', false));
-    expect(room.typists.names).toEqual([]);
+    expect(room.typists.people).toEqual([]);
     room.apply(typing('bob'));
     room.apply(said('bob', 'there'));
-    expect(room.typists.names).toEqual([]);
+    expect(room.typists.people).toEqual([]);
     room.apply(typing('bob'));
     room.apply({ type: 'leave', room: 'general', user: 'bob', name: 'Bob', online: 1 });
-    expect(room.typists.names).toEqual([]);
+    expect(room.typists.people).toEqual([]);
   });
 
   it('is never me', () => {
     room.apply(typing('alice'));
-    expect(room.typists.names).toEqual([]);
+    expect(room.typists.people).toEqual([]);
   });
 
   it('hears from me sparingly, and that I stopped', () => {

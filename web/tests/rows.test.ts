@@ -43,7 +43,7 @@ describe('arrange', () => {
   });
 
   it('lets others come between', () => {
-    const moved: Line = { kind: 'moved', id: 'm', at: NOON, came: ['carol'], went: [] };
+    const moved: Line = { kind: 'moved', id: 'm', at: NOON, came: [{ user: 'carol', name: 'Carol' }], went: [] };
     expect(shape(said('a', NOON), moved, said('b', NOON))).toEqual(['day', '*a*', 'moved', '*b*']);
   });
 

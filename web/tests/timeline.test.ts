@@ -26,6 +26,10 @@ function message(text: string, extra: Partial<MessageEvent> = {}): MessageEvent 
   return { type: 'message', room: 'general', user: 'bob', name: 'Bob', text, ts: TS, ...extra };
 }
 
+const bob = { user: 'bob', name: 'Bob' };
+const carol = { user: 'carol', name: 'Carol' };
+const users = (people: { user: string }[]) => people.map(({ user }) => user).join();
+
 const words = () =>
   timeline.lines.map((line) => {
     switch (line.kind) {
@@ -34,7 +38,7 @@ const words = () =>
       case 'announced':
         return line.text;
       case 'moved':
-        return `+${line.came.join()} -${line.went.join()}`;
+        return `+${users(line.came)} -${users(line.went)}`;
       case 'missed':
         return 'missed';
     }
@@ -64,6 +68,16 @@ describe('what is said', () => {
     timeline.show(message('better words', { seq: 1, rev: 2 }));
     expect(words()).toEqual(['better words (sent)']);
   });
+
+  it.each([{ seqs: [1, 2] }, { seqs: [undefined, undefined] }])(
+    'is two messages where one user has used a key twice (numbered $seqs)',
+    ({ seqs: [first, second] }) => {
+      timeline.show(message('of one bob', { seq: first, rev: first, key: 'key-0001' }));
+      timeline.show(message('of another bob', { seq: second, rev: second, key: 'key-0001' }));
+      expect(words()).toEqual(['of one bob (sent)', 'of another bob (sent)']);
+      expect(new Set(timeline.lines.map(({ id }) => id)).size).toBe(2);
+    },
+  );
 
   it('may be edited and deleted', () => {
     timeline.show(message('first words', { seq: 1, rev: 1 }));
@@ -120,6 +134,19 @@ describe('what I say', () => {
     expect(words()).toEqual(['hello (sending)']);
     timeline.discard(timeline.lines[0]?.id ?? '');
     expect(words()).toEqual([]);
+  });
+
+  it('keeps the line that was acked when the room begins again', () => {
+    const id = timeline.lines[0]?.id;
+    timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
+    timeline.startOver([mine({ seq: 5, rev: 5 })], 5);
+    expect(timeline.lines.map((line) => line.id)).toEqual([id]);
+  });
+
+  it('takes one of two messages under its key', () => {
+    timeline.startOver([mine({ seq: 4, rev: 4, text: 'of an earlier me' }), mine({ seq: 5, rev: 5 })], 5);
+    expect(words()).toEqual(['of an earlier me (sent)', 'hello (sent)']);
+    expect(new Set(timeline.lines.map(({ id }) => id)).size).toBe(2);
   });
 
   it("is not confirmed by another's message with the same key", () => {
@@ -224,16 +251,22 @@ describe('the part of the log that is here', () => {
 
 describe('coming and going', () => {
   it('is one line until somebody speaks', () => {
-    timeline.came('Bob', AT);
-    timeline.came('Carol', AT);
+    timeline.came(bob, AT);
+    timeline.came(carol, AT);
     timeline.show(message('hi'));
-    timeline.went('Carol', AT);
-    expect(words()).toEqual(['+Bob,Carol -', 'hi (sent)', '+ -Carol']);
+    timeline.went(carol, AT);
+    expect(words()).toEqual(['+bob,carol -', 'hi (sent)', '+ -carol']);
+  });
+
+  it('takes two people of one name for two', () => {
+    timeline.came(bob, AT);
+    timeline.went({ user: 'bob-x7k2', name: 'Bob' }, AT);
+    expect(words()).toEqual(['+bob -bob-x7k2']);
   });
 
   it('is not worth a word when it cancels out', () => {
-    timeline.went('Bob', AT);
-    timeline.came('Bob', AT);
+    timeline.went(bob, AT);
+    timeline.came(bob, AT);
     expect(words()).toEqual([]);
   });
 });

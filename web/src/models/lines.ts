@@ -1,10 +1,11 @@
 /** What stands in a timeline: one line for each thing said or done, made from the wire's events. */
 import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
+import type { Person } from './names.svelte';
 import type { Me } from './text';
 
 export interface Said {
   kind: 'said';
-  /** Stays the same from the first keystroke's echo to the stored message, so that no line jumps. */
+  /** Stays the same from my own message's first sight to the stored one, so that no line jumps. */
   id: string;
   seq?: number;
   rev?: number;
@@ -41,8 +42,8 @@ export interface Moved {
   kind: 'moved';
   id: string;
   at: number;
-  came: string[];
-  went: string[];
+  came: Person[];
+  went: Person[];
 }
 
 /** Messages may be missing here: the room keeps none, and this client was away. */
@@ -65,7 +66,8 @@ export function lineOf(event: MessageEvent, me: Me, newId: () => string): Said |
   const { user, name, text, seq, rev, key, quote } = event;
   const at = Date.parse(event.ts);
   const isMine = user === me.user;
-  const id = key !== undefined ? idOf(isMine, user, key) : seq !== undefined ? `seq ${seq}` : newId();
+  // Never its key: two people who went by one name can have used the same.
+  const id = seq === undefined ? newId() : `seq ${seq}`;
   if (event.kind === 'system') return { kind: 'announced', id, seq, rev, text, at };
   return {
     kind: 'said',
@@ -88,11 +90,16 @@ export function lineOf(event: MessageEvent, me: Me, newId: () => string): Said |
   };
 }
 
+/** Keys tell my own unsent messages apart, and nothing else. */
+export function unsentId(key: string): string {
+  return `unsent ${key}`;
+}
+
 /** My own message, before the server has it. */
 export function unsentLine({ key, text, at, replyTo, failure }: Unsent, me: Me, quote?: Quote): Said {
   return {
     kind: 'said',
-    id: idOf(true, me.user, key),
+    id: unsentId(key),
     key,
     user: me.user,
     name: me.name,
@@ -144,9 +151,4 @@ const QUOTED = 140;
 
 function deletedLine(line: Said): Said {
   return { ...line, text: '', deleted: true, pinned: false, reactions: [], replyTo: undefined, quote: undefined };
-}
-
-/** My own messages are known by their key alone, because my first line may be older than my user's key. */
-function idOf(isMine: boolean, user: string, key: string): string {
-  return `${isMine ? 'mine' : user} ${key}`;
 }

@@ -2,6 +2,7 @@
 import type { Ack, Client, Clock, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
+import { Names, type Person } from './names.svelte';
 import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
 import { Reading } from './reading.svelte';
@@ -29,6 +30,7 @@ export class Room {
   readonly reading: Reading;
   readonly composing = new Composing();
   readonly people = new People();
+  readonly names = new Names(() => this.#everybody());
   readonly pins: Pins;
   readonly typists: Typists;
   readonly sign: TypingSign;
@@ -163,12 +165,12 @@ export class Room {
         break;
       case 'join':
         this.people.came({ user: event.user, name: event.name, guest: event.guest }, event.online);
-        if (!isMe) this.timeline.came(event.name, now);
+        if (!isMe) this.timeline.came(event, now);
         break;
       case 'leave':
         this.people.went(event.user, event.online);
         this.typists.stopped(event.user);
-        if (!isMe) this.timeline.went(event.name, now);
+        if (!isMe) this.timeline.went(event, now);
         break;
       case 'online':
         this.people.counted(event.online);
@@ -223,6 +225,12 @@ export class Room {
     if (floor === undefined) return;
     this.timeline.trim(floor);
     this.pins.trim(floor);
+  }
+
+  *#everybody(): Generator<Person> {
+    yield this.#options.me();
+    yield* this.people.list;
+    for (const line of this.timeline.lines) if (line.kind === 'said') yield line;
   }
 
   #stored(seq: number): Stored | undefined {

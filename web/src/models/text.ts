@@ -15,6 +15,18 @@ const LINK = /https?:\/\/[^\s<>"'`]+/g;
 const TRAILING = /[.,:;!?…]+$/;
 const MENTION = /(?<![\p{L}\p{N}_@])@[\p{L}\p{N}_.:@|-]+/gu;
 
+/** Unicode's own list of characters that show nothing, and Braille's pattern without dots. */
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+export function withoutInvisible(text: string): string {
+  return text.replace(INVISIBLE, '');
+}
+
+/** There is nothing to read in it, whatever it holds. */
+export function isBlank(text: string): boolean {
+  return withoutInvisible(text).trim() === '';
+}
+
 export function pieces(text: string): Piece[] {
   const found: Piece[] = [];
   let end = 0;

@@ -10,12 +10,14 @@ import {
   quoteOf,
   requoted,
   seqOf,
+  unsentId,
   unsentLine,
   type Announced,
   type Line,
   type Moved,
   type Said,
 } from './lines';
+import type { Person } from './names.svelte';
 import type { Me } from './text';
 
 /** Lines at once, the longest that a browser lays out between two frames without being noticed. */
@@ -122,24 +124,18 @@ export class Timeline {
     this.#insert({ kind: 'missed', id: this.#newId(), at });
   }
 
-  came(name: string, at: number): void {
+  came(person: Person, at: number): void {
     const { came, went, ...line } = this.#movement(at);
-    const back = went.includes(name);
-    this.#move({
-      ...line,
-      came: back ? came : [...came, name],
-      went: went.filter((other) => other !== name),
-    });
+    const others = without(went, person);
+    const isBack = others.length < went.length;
+    this.#move({ ...line, came: isBack ? came : [...came, justWho(person)], went: others });
   }
 
-  went(name: string, at: number): void {
+  went(person: Person, at: number): void {
     const { came, went, ...line } = this.#movement(at);
-    const brief = came.includes(name);
-    this.#move({
-      ...line,
-      came: came.filter((other) => other !== name),
-      went: brief ? went : [...went, name],
-    });
+    const others = without(came, person);
+    const wasBrief = others.length < came.length;
+    this.#move({ ...line, came: others, went: wasBrief ? went : [...went, justWho(person)] });
   }
 
   /** My message, as it is in the outbox: under way, or refused. */
@@ -161,18 +157,36 @@ export class Timeline {
   }
 
   discard(id: string): void {
-    this.#unsent = this.#unsent.filter((line) => line.id !== id);
+    const others = this.#unsent.filter((line) => line.id !== id);
+    if (others.length < this.#unsent.length) this.#unsent = others;
   }
 
   #lineOf(event: MessageEvent): Said | Announced {
-    return lineOf(event, this.#me(), () => this.#newId());
+    const line = lineOf(event, this.#me(), () => this.#newId());
+    const id = this.#idOnPage(line);
+    return id === undefined ? line : { ...line, id };
+  }
+
+  /** What is here already, sent or unsent, stays the same line. */
+  #idOnPage(line: Said | Announced): string | undefined {
+    if (line.seq !== undefined) {
+      const stored = this.#settled.find((other) => seqOf(other) === line.seq);
+      if (stored !== undefined) return stored.id;
+    }
+    if (line.kind === 'announced' || !line.isMine || line.key === undefined) return undefined;
+    const id = unsentId(line.key);
+    if (this.#unsent.some((other) => other.id === id)) return id;
+    // Where nothing is numbered, the answer may have come before the message.
+    const isAcked = line.seq === undefined && this.#settled.some((other) => other.id === id);
+    return isAcked ? id : undefined;
   }
 
   #linesOf(messages: readonly MessageEvent[]): Line[] {
-    const lines = messages.map((event) => this.#lineOf(event));
-    const ids = new Set(lines.map(({ id }) => id));
-    this.#unsent = this.#unsent.filter(({ id }) => !ids.has(id));
-    return lines;
+    return messages.map((event) => {
+      const line = this.#lineOf(event);
+      this.discard(line.id);
+      return line;
+    });
   }
 
   #put(line: Said | Announced): void {
@@ -240,6 +254,14 @@ export class Timeline {
     this.#settled = others;
     if (!nothingLeft) this.#insert(line);
   }
+}
+
+function justWho({ user, name }: Person): Person {
+  return { user, name };
+}
+
+function without(people: readonly Person[], { user }: Person): Person[] {
+  return people.filter((other) => other.user !== user);
 }
 
 function split(messages: readonly MessageEvent[], seq: number): [MessageEvent[], MessageEvent[]] {

@@ -1,6 +1,7 @@
 /** Who types, in both directions. Signs of typing may be lost, so each one is forgotten by itself. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Clock } from 'hubbub-client';
+import type { Person } from './names.svelte';
 
 /** The protocol's: a sign of typing is good for this long. */
 const FORGOTTEN_AFTER = 6_000;
@@ -9,20 +10,20 @@ const REPEATED_AFTER = 2_500;
 
 export class Typists {
   readonly #clock: Clock;
-  #names = new SvelteMap<string, string>();
+  #people = new SvelteMap<string, Person>();
   #forget = new Map<string, () => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  get names(): string[] {
-    return [...this.#names.values()];
+  get people(): Person[] {
+    return [...this.#people.values()];
   }
 
   started(user: string, name: string): void {
     this.#forget.get(user)?.();
-    this.#names.set(user, name);
+    this.#people.set(user, { user, name });
     this.#forget.set(
       user,
       this.#clock.after(FORGOTTEN_AFTER, () => this.stopped(user)),
@@ -32,11 +33,11 @@ export class Typists {
   stopped(user: string): void {
     this.#forget.get(user)?.();
     this.#forget.delete(user);
-    this.#names.delete(user);
+    this.#people.delete(user);
   }
 
   startOver(): void {
-    for (const user of [...this.#names.keys()]) this.stopped(user);
+    for (const user of [...this.#people.keys()]) this.stopped(user);
   }
 }
 

@@ -1,0 +1,52 @@
+/** Tells apart people who go by the same name: each of them is shown with their key. */
+import { fold, isKey } from 'hubbub-client';
+import { withoutInvisible } from './text';
+
+export interface Person {
+  user: string;
+  name: string;
+}
+
+export class Names {
+  readonly #everybody: () => Iterable<Person>;
+  readonly #shared: ReadonlySet<string> = $derived.by(() => sharedNames(this.#everybody()));
+
+  constructor(everybody: () => Iterable<Person>) {
+    this.#everybody = everybody;
+  }
+
+  /** The key, where the name alone could mean somebody else. */
+  tagOf({ user, name }: Person): string | undefined {
+    // A key belongs to one person for ever, so a name that is its person's key needs no other proof.
+    if (fold(user) === fold(name)) return undefined;
+    return isMadeFrom(name, user) || this.#shared.has(look(name)) ? `@${user}` : undefined;
+  }
+
+  /** For sentences. */
+  inFull(person: Person): string {
+    const tag = this.tagOf(person);
+    return tag === undefined ? person.name : `${person.name} (${tag})`;
+  }
+}
+
+function sharedNames(people: Iterable<Person>): Set<string> {
+  const firstUser = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const { user, name } of people) {
+    const seen = look(name);
+    const first = firstUser.get(seen);
+    if (first === undefined) firstUser.set(seen, fold(user));
+    else if (first !== fold(user)) shared.add(seen);
+  }
+  return shared;
+}
+
+/** `alice-x7k2` calls herself "alice", but somebody else is. */
+function isMadeFrom(name: string, user: string): boolean {
+  return isKey(name) && fold(user).startsWith(`${fold(name)}-`);
+}
+
+/** What two names have in common that look the same, as far as compatibility forms, case and blanks go. */
+function look(name: string): string {
+  return withoutInvisible(name.normalize('NFKC').toLowerCase()).replace(/\s+/g, ' ').trim();
+}
