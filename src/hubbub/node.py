@@ -77,7 +77,7 @@ class Node:
             linger=settings.linger,
             rooms_per_connection=settings.rooms_per_connection,
         )
-        self.database = Database(engine) if engine is not None else None
+        self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self._is_shared = engine is not None and engine.is_shared
         self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
         self._log = RoomLog(self.database, committed=self._committed) if self.database is not None else None

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     stall_patience: float = Field(60.0, gt=0, description="For a client that takes too little, in all.")
     close_timeout: float = Field(5.0, gt=0, description="For a client to answer a close frame.")
     drain_timeout: float = Field(20.0, ge=0, description="For all connections to be closed when the server stops.")
+    database_timeout: float = Field(
+        10.0, ge=1, description="For the database to answer; whoever waits longer is told `unavailable`."
+    )
     hook_timeout: float = Field(10.0, gt=0, description="For a hook of the application to end.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 

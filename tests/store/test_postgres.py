@@ -1,10 +1,10 @@
 """PostgreSQL's own troubles: restarts, lost answers, fail-overs, and several nodes."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from hubbub.store.base import Transaction
 from hubbub.store.operations import check
 from hubbub.store.postgres import Postgres
 from tests import servers
+from tests.fault_proxy import FaultProxy
 from tests.servers import free_port
 from tests.store.databases import ADD_USERS, USERS, Opener
 
@@ -32,51 +33,10 @@ def users(transaction: Transaction) -> list[str]:
     return [row[0] for row in transaction.rows(USERS)]
 
 
-class Proxy:
-    """Stands between a node and PostgreSQL, and cuts the line behind the next COMMIT if it is told to."""
-
-    def __init__(self, url: str) -> None:
-        self.cuts_after_commit = False
-        self.cuts = 0
-        self._port = int(url.rpartition(":")[2].partition("/")[0])
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = url.replace(f":{self._port}/", f":{self._listener.getsockname()[1]}/") + "?sslmode=disable"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._port))
-            is_committing = threading.Event()
-            for source, target, is_request in ((client, server, True), (server, client, False)):
-                arguments = (source, target, is_request, is_committing)
-                threading.Thread(target=self._pass_on, args=arguments, daemon=True).start()
-
-    def _pass_on(
-        self, source: socket.socket, target: socket.socket, is_request: bool, is_committing: threading.Event
-    ) -> None:
-        with source, target:
-            try:
-                while data := source.recv(65536):
-                    if is_request and self.cuts_after_commit and b"COMMIT" in data:
-                        is_committing.set()
-                    if not is_request and is_committing.is_set():
-                        # The answer has come, so it is done; and the node never hears of it.
-                        self.cuts_after_commit = False
-                        self.cuts += 1
-                        source.shutdown(socket.SHUT_RDWR)
-                        target.shutdown(socket.SHUT_RDWR)
-                        return
-                    target.sendall(data)
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
 
 
 @contextmanager
@@ -92,13 +52,21 @@ def own_cluster() -> Iterator[servers.Postgres]:
 async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
     postgres: str, open_database: Opener
 ) -> None:
-    with closing(Proxy(postgres)) as proxy:
-        database = await open_database(Postgres(proxy.url))
+    cuts_after_commit = threading.Event()
+
+    def cuts(request: bytes) -> bool:
+        if not cuts_after_commit.is_set() or b"COMMIT" not in request:
+            return False
+        cuts_after_commit.clear()
+        return True
+
+    with FaultProxy(port_of(postgres), on_request=cuts) as proxy:
+        database = await open_database(Postgres(proxy.before(postgres)))
         log = RoomLog(database)
         await log.send(ALICE, "general", "before")
 
         for turn in range(3):
-            proxy.cuts_after_commit = True
+            cuts_after_commit.set()
             sent = await log.send(ALICE, "general", f"turn {turn}")
             assert sent.seq == turn + 2
             assert not sent.is_duplicate
@@ -153,7 +121,7 @@ async def send_many(log: RoomLog, author: Author, number: int) -> list[int]:
 
 async def test_while_it_is_away_nothing_is_acked_and_it_comes_back_by_itself(open_database: Opener) -> None:
     with own_cluster() as cluster:
-        database = await open_database(Postgres(cluster.create_database(), patience=0.2))
+        database = await open_database(Postgres(cluster.create_database(), timeout=2))
         await database.write(add, "alice")
         await asyncio.to_thread(cluster.stop)
 

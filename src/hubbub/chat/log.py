@@ -39,8 +39,9 @@ from hubbub.chat.log_changes import (
 from hubbub.chat.log_pages import Head, Page
 from hubbub.chat.log_trim import trim_rooms
 from hubbub.chat.shared_reads import SharedReads
-from hubbub.store.database import Database, settle
+from hubbub.store.database import Database
 from hubbub.store.group_commit import Operation
+from hubbub.store.threads import settle
 from hubbub.wire.events import MessageEvent, OnlineUser
 from hubbub.wire.keys import fold
 
@@ -72,7 +73,8 @@ class Recovery:
 class RoomLog:
     """All rooms' logs. `clock` gives seconds since 1970.
 
-    `committed` is called for each change that became durable, once, even if whoever asked for it no longer waits.
+    `committed` is called for each change that became durable, even if whoever asked for it no longer waits; and for a
+    repeated one, without an event, since it may be that nobody heard of the first.
     """
 
     def __init__(
@@ -251,7 +253,7 @@ class RoomLog:
 
     def _note(self, answered: Callable[[Any], None], outcome: Outcome | Exception) -> None:
         try:
-            if not isinstance(outcome, Exception) and outcome.event is not None:
+            if not isinstance(outcome, Exception):
                 self.heard(outcome.room, outcome.rev)
                 if self._committed is not None:
                     self._committed(outcome)

@@ -18,7 +18,7 @@ from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Author, Changed, Outcome
 from hubbub.chat.rooms import channel_of
 from hubbub.errors import Forbidden, NotFound
-from hubbub.store.database import settle
+from hubbub.store.threads import settle
 from hubbub.wire.commands import check_data
 from hubbub.wire.events import MessageEvent, timestamp
 from hubbub.wire.identity import User

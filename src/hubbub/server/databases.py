@@ -21,7 +21,7 @@ def choose_engine(settings: Settings) -> Engine | None:
         # Imported here: who only relays need not install what a database needs.
         from hubbub.store.engines import engine_at
 
-        return engine_at(settings.data_dir, url)
+        return engine_at(settings.data_dir, url, timeout=settings.database_timeout)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"{error.name} is not installed, which the database needs: "

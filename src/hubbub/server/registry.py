@@ -27,8 +27,8 @@ Answer = Event | Answered | None
 
 class Later:
     """An answer that comes later, without a task and without a turn of the event loop: for the commands that come
-    thousands of times a second. `give` it the answer, or the exception in its place, once; `then` says to whom, for one
-    that is not `given` yet."""
+    thousands of times a second. `give` it the answer, or the exception in its place; the first one counts. `then` says
+    to whom, for one that is not `given` yet."""
 
     __slots__ = ("_taker", "given")
 
@@ -37,6 +37,8 @@ class Later:
         self.given: tuple[Answer | Exception] | None = None
 
     def give(self, answer: Answer | Exception) -> None:
+        if self.given is not None:
+            return
         self.given = (answer,)
         if self._taker is not None:
             self._taker(answer)

@@ -13,6 +13,9 @@ from hubbub.store.statement import Statement
 
 T = TypeVar("T")
 
+TIMEOUT = 10.0
+"""Seconds until who waits for the database is answered `Unavailable`, if nobody says otherwise."""
+
 Work = tuple[Statement, Sequence[Any]]
 """A statement whose only parameter is a table, and the rows of that table."""
 

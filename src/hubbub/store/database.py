@@ -6,16 +6,19 @@ It knows no SQL. The engine does; the features that own tables bring their state
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from hubbub.errors import Unavailable
-from hubbub.store.base import Engine, Reader, Transaction
+from hubbub.store.base import TIMEOUT, Engine, Reader, Transaction
 from hubbub.store.group_commit import GroupCommit, Operation
+from hubbub.store.threads import Threads, call_in_thread, settle
+
+log = logging.getLogger("hubbub")
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -23,46 +26,62 @@ T = TypeVar("T")
 SWITCH_INTERVAL = 0.0005
 """Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default, 5 ms, is paid
 again at every statement of a commit."""
+STOPPING = 5.0
+"""Seconds to wait for the last commit when the server stops. What is not acked by then may be lost."""
 
 
 class Database:
     """Everything durable goes through here. Use it between `start` and `stop`, in one event loop.
 
-    `queued` bounds the writes without an answer; `readers` is a number of threads.
+    `queued` bounds the writes without an answer; `readers` is a number of threads; `timeout` is in seconds: whoever
+    waits longer for a read or a write is answered `Unavailable`.
     """
 
-    def __init__(self, engine: Engine, *, queued: int = 10_000, readers: int = 2) -> None:
+    def __init__(self, engine: Engine, *, queued: int = 10_000, readers: int = 2, timeout: float = TIMEOUT) -> None:
         self._engine = engine
-        self._commits = GroupCommit(engine.open_writer, most=queued)
+        self._commits = GroupCommit(engine.open_writer, most=queued, timeout=timeout)
+        self._timeout = timeout
         self._number_of_readers = readers
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: Threads | None = None
         self._local = threading.local()
         self._readers: list[Reader] = []
 
     async def start(self) -> None:
         """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL))
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._engine.prepare)
+        await call_in_thread(self._engine.prepare, name="hubbub-opening-the-database")
         try:
             await self._commits.start()
         except BaseException:
             self._engine.release()
             raise
-        self._threads = ThreadPoolExecutor(self._number_of_readers, thread_name_prefix="hubbub-reader")
+        self._threads = Threads(self._number_of_readers, name="hubbub-reader")
 
-    async def stop(self) -> None:
-        """Returns when every write is answered and everything is closed."""
+    async def stop(self, timeout: float = STOPPING) -> bool:
+        """Returns when every write is answered and everything is closed, or after `timeout` seconds.
+
+        False if the database hangs. What uses it then is left behind, in threads that nobody waits for.
+        """
         if self._threads is None:
-            return
+            return True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         threads, self._threads = self._threads, None
-        await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
-        for reader in self._readers:
-            reader.close()
-        self._readers.clear()
+        threads.close()
         # The writer goes last: only it may checkpoint, and SQLite does so when the last connection closes.
-        await self._commits.stop()
-        self._engine.release()
+        have_read = await threads.wait_until_ended(timeout / 2)
+        if have_read:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
+        else:
+            log.error("the database hangs: a read did not end within %g s, and is left behind", timeout / 2)
+        if await self._commits.stop(max(0.0, deadline - loop.time())):
+            # Whoever may still write keeps others from doing so.
+            self._engine.release()
+            return have_read
+        log.error("the database hangs: the last commit did not end within %g s, and is left behind", timeout)
+        return False
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
         """Have `operation` do a request, together with all others that ask for it now. `answered` is called with the
@@ -92,7 +111,12 @@ class Database:
             await done
         if self._threads is None:
             raise Unavailable("the database is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
+        answer = self._threads.call(partial(self._read, work))
+        late = asyncio.get_running_loop().call_later(self._timeout, settle, answer, _late())
+        try:
+            return await answer
+        finally:
+            late.cancel()
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         reader: Reader | None = getattr(self._local, "reader", None)
@@ -102,11 +126,5 @@ class Database:
         return reader.snapshot(work)
 
 
-def settle(future: asyncio.Future[T], result: T | Exception) -> None:
-    """Give a future its result, or the exception that stands for one, if somebody waits for it still."""
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+def _late() -> Unavailable:
+    return Unavailable("nothing can be read now: the database does not answer", retry_after=1000)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError
-from hubbub.store.base import Engine
+from hubbub.store.base import TIMEOUT, Engine
 from hubbub.store.sqlite import SQLite
 
 
-def engine_at(data_dir: Path | None, url: str | None = None) -> Engine:
-    """The engine for a `postgresql://` address, or without one for a data directory.
+def engine_at(data_dir: Path | None, url: str | None = None, *, timeout: float = TIMEOUT) -> Engine:
+    """The engine for a `postgresql://` address, or without one for a data directory. `timeout` is how many seconds a
+    change or a read waits for PostgreSQL.
 
     Raises `ConfigurationError` for any other address, or if neither is given.
     """
@@ -23,4 +24,4 @@ def engine_at(data_dir: Path | None, url: str | None = None) -> Engine:
         raise ConfigurationError(f"a database's address begins with postgresql://, not {scheme[:20]}://")
     from hubbub.store.postgres import Postgres
 
-    return Postgres(url)
+    return Postgres(url, timeout=timeout)

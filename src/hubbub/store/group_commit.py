@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from hubbub.errors import Unavailable
 from hubbub.store.base import Transaction, Writer
+from hubbub.store.threads import Threads
 
 log = logging.getLogger("hubbub")
 
@@ -32,6 +33,8 @@ BATCH = 1000
 """Requests in one transaction. More would hold the room locks, and everybody's answer, for longer than they gain."""
 IDLE_AFTER = 0.5
 """Seconds without a request after which the writer has time for upkeep."""
+LOOKS = 10
+"""How often, in the time that a request has, the loop looks for those whose time is over."""
 
 
 @dataclass(slots=True)
@@ -39,41 +42,71 @@ class _Pending:
     operation: Operation[Any, Any]
     request: Any
     answered: Callable[[Any], None]
+    has_begun: bool = False
+    """Set by the writer's thread before it looks at `is_late`."""
+    is_late: bool = False
+    """Set by the event loop before it looks at `has_begun`."""
 
 
 class GroupCommit:
-    """A queue before the writer's thread. Use it from one event loop; `most` bounds the requests without an answer."""
+    """A queue before the writer's thread. Use it from one event loop.
 
-    def __init__(self, open_writer: Callable[[], Writer], *, most: int) -> None:
+    `most` bounds the requests that wait; `timeout` is how many seconds each of them has until it is answered.
+    """
+
+    def __init__(self, open_writer: Callable[[], Writer], *, most: int, timeout: float) -> None:
         self._open_writer = open_writer
         self._most = most
+        self._timeout = timeout
         self._unanswered = 0
+        self._asked: deque[tuple[float, list[_Pending]]] = deque()
+        """The turns that are not done yet, and when they came."""
+        self._done_of_first = 0
+        """How many requests of the first of these turns are done."""
+        self._look: asyncio.TimerHandle | None = None
         self._turn: list[_Pending] = []
         self._waiting_for_deferred: list[Callable[[Any], None]] = []
         self._queue: SimpleQueue[list[_Pending] | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Threads | None = None
         self._writer: Writer | None = None
 
     async def start(self) -> None:
         """Open the writer and its thread. Raises what opening raises."""
         self._loop = asyncio.get_running_loop()
-        self._writer = writer = await self._loop.run_in_executor(None, self._open_writer)
-        self._thread = threading.Thread(target=self._work, args=(writer,), name="hubbub-writer", daemon=True)
-        self._thread.start()
+        thread = Threads(1, name="hubbub-writer")
+        try:
+            self._writer = writer = await thread.call(self._open_writer)
+        except BaseException:
+            thread.close()
+            raise
+        thread.call(partial(self._work, writer))
+        self._thread = thread
 
-    async def stop(self) -> None:
-        """Returns when all that was asked for is answered and the writer is closed."""
+    async def stop(self, timeout: float) -> bool:
+        """Returns when all that was asked for is answered and the writer is closed, or after `timeout` seconds.
+
+        False if the writer goes on: nobody waits for it any more, but it may still write.
+        """
         if self._loop is None or self._thread is None:
-            return
+            return True
         thread, self._thread = self._thread, None
         self._hand_over()
         self._queue.put(None)
-        await self._loop.run_in_executor(None, thread.join)
+        thread.close()
+        has_ended = await thread.wait_until_ended(timeout)
+        if self._look is not None:
+            self._look.cancel()
+        if not has_ended:
+            self._answer_those_asked_before(self._loop.time())
+        return has_ended
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
         """Ask for a request to be done. `answered` is called with its result once that is durable, or with what it
         failed with; in the event loop, and in the order of the requests of a batch.
+
+        If that takes longer than the timeout, it is called with `Unavailable`. A request that had not begun is then
+        not done any more. For one that had, `answered` is called a second time if it was done after all.
 
         Raises `Unavailable` if too many wait already.
         """
@@ -103,8 +136,36 @@ class GroupCommit:
 
     def _hand_over(self) -> None:
         if self._turn:
+            assert self._loop is not None
+            self._asked.append((self._loop.time(), self._turn))
+            if self._look is None:
+                self._look = self._loop.call_later(self._timeout / LOOKS, self._answer_late)
             self._queue.put(self._turn)
             self._turn, self._waiting_for_deferred = [], []
+
+    def _answer_late(self) -> None:
+        assert self._loop is not None
+        self._look = None
+        self._answer_those_asked_before(self._loop.time() - self._timeout)
+        if self._asked:
+            self._look = self._loop.call_later(self._timeout / LOOKS, self._answer_late)
+
+    def _answer_those_asked_before(self, moment: float) -> None:
+        """Their time is over. They count as waiting until the writer has seen them."""
+        for asked, turn in self._asked:
+            if asked > moment:
+                break
+            for pending in turn:
+                if not pending.is_late:
+                    pending.is_late = True
+                    self._tell(pending, _late(has_begun=pending.has_begun))
+
+    def _forget(self, number: int) -> None:
+        """The first requests of those that were asked for are done."""
+        self._unanswered -= number
+        self._done_of_first += number
+        while self._asked and self._done_of_first >= len(self._asked[0][1]):
+            self._done_of_first -= len(self._asked.popleft()[1])
 
     def _work(self, writer: Writer) -> None:
         """The writer's thread."""
@@ -115,7 +176,7 @@ class GroupCommit:
                 is_open = self._gather(waiting, writer) and is_open
                 batch, waiting = waiting[:BATCH], waiting[BATCH:]
                 if batch:
-                    self._answer(batch, self._commit(writer, batch))
+                    self._answer(batch, self._do(writer, batch))
                     self._rest(writer, idle=False)
         finally:
             writer.close()
@@ -137,6 +198,17 @@ class GroupCommit:
                 return True
         return False
 
+    def _do(self, writer: Writer, batch: list[_Pending]) -> list[Any]:
+        """The results of a batch. A request that is late already is not done, and its result is None."""
+        for pending in batch:
+            pending.has_begun = True
+        late = [pending.is_late for pending in batch]
+        if not any(late):
+            return self._commit(writer, batch)
+        in_time = [pending for pending, is_late in zip(batch, late, strict=True) if not is_late]
+        results = iter(self._commit(writer, in_time) if in_time else ())
+        return [None if is_late else next(results) for is_late in late]
+
     def _commit(self, writer: Writer, batch: list[_Pending]) -> list[Any]:
         try:
             return writer.transact(lambda transaction: _perform(transaction, batch))
@@ -156,12 +228,17 @@ class GroupCommit:
             self._loop.call_soon_threadsafe(self._resolve, batch, results)
 
     def _resolve(self, batch: list[_Pending], results: list[Any]) -> None:
-        self._unanswered -= len(batch)
+        self._forget(len(batch))
         for pending, result in zip(batch, results, strict=True):
-            try:
-                pending.answered(result)
-            except Exception:
-                log.exception("what was stored could not be told to everybody")
+            # Who was told that it may be stored hears only that it is.
+            if not (pending.is_late and (result is None or isinstance(result, Exception))):
+                self._tell(pending, result)
+
+    def _tell(self, pending: _Pending, result: Any) -> None:
+        try:
+            pending.answered(result)
+        except Exception:
+            log.exception("what was stored could not be told to everybody")
 
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:
@@ -170,6 +247,12 @@ class GroupCommit:
             log.warning("the database's upkeep is put off: %s", error.message)
         except Exception:
             log.exception("the database's upkeep failed; it is tried again later")
+
+
+def _late(*, has_begun: bool) -> Unavailable:
+    if has_begun:
+        return Unavailable("the database does not answer; it is not known whether this was stored", retry_after=1000)
+    return Unavailable("nothing can be stored now: the database does not answer", retry_after=1000)
 
 
 def _do_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:

@@ -12,10 +12,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubbub.errors import ConfigurationError
 from hubbub.store import deferred
@@ -32,6 +33,8 @@ SCHEMA_VERSION = "0003"
 """What `migrations/sqlite.sql` makes."""
 LOCK_IN_POSTGRES = 0x68756262
 """The advisory lock (an arbitrary number) under which one node migrates and the others wait."""
+MIGRATING = 300.0
+"""Seconds for which the others wait."""
 
 
 def migrate_sqlite(path: Path) -> Path | None:
@@ -97,30 +100,42 @@ def sqlite_version(path: Path) -> str | None:
         return str(row[0]) if row else None
 
 
-def migrate_postgres(url: str) -> None:
-    """Upgrade the database at a `postgresql://` address, while other nodes wait.
+def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: float) -> None:
+    """Upgrade the database at a `postgresql://` address, while other nodes wait. `options` are for the connection.
 
-    Raises `ConfigurationError`, and psycopg's `OperationalError` if there is no reaching it.
+    Raises `ConfigurationError`, also if another program holds what is needed for longer than `lock_timeout` seconds,
+    and psycopg's `OperationalError` if there is no reaching it.
     """
-    if postgres_version(url) == HEAD:
+    if postgres_version(url, **options) == HEAD:
         return
+    from psycopg.errors import LockNotAvailable
     from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import DBAPIError
 
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    log.info("the database's schema is brought up to date, once no other server does it")
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), connect_args=dict(options))
     try:
         with engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = {round(MIGRATING * 1000)}"))
             # Alembic looks only now how far the schema is: whoever waited here finds nothing left to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
+            connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout * 1000)}"))
             _upgrade(connection, SCRIPTS)
+    except DBAPIError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise ConfigurationError(
+                "the database's schema cannot be brought up to date: another program holds a lock in it"
+            ) from None
+        raise (error.orig or error) from None
     finally:
         engine.dispose()
 
 
-def postgres_version(url: str) -> str | None:
+def postgres_version(url: str, **options: Any) -> str | None:
     """The schema's version; None for an empty database."""
     import psycopg
 
-    with psycopg.connect(url, connect_timeout=5) as database:
+    with psycopg.connect(url, **options) as database:
         found = database.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
         if found != (True,):
             return None

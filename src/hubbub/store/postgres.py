@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.store.base import Transaction, Work
+from hubbub.store.base import TIMEOUT, Transaction, Work
 from hubbub.store.migrate import migrate_postgres
 from hubbub.store.statement import Statement
 
@@ -31,13 +32,15 @@ log = logging.getLogger("hubbub")
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
-"""Seconds for which a change waits for a database that has gone away. While it is known to be away, none waits."""
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
 """Seconds between attempts; the last one again and again."""
+SETTLED_BEFORE = 0.8
+"""The part of its time after which a change is given up, so that whoever asked hears why before their time is over."""
+SETTLED_WHILE_AWAY = 0.4
+"""The same while the database is known to be away: nobody waits for its return then."""
+LOCKED = 0.25
+"""The part of its time that a change waits for one lock."""
 CONNECT_TIMEOUT = 3
-SERVER_PATIENCE = 10
-"""Seconds until the server gives up a transaction, and its locks, whose node has vanished."""
 
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 _AWAY = (
@@ -47,18 +50,19 @@ _AWAY = (
     errors.IdleInTransactionSessionTimeout,
     psycopg.InterfaceError,
 )
-_CANNOT = (
-    errors.DiskFull,
-    errors.OutOfMemory,
-    errors.TooManyConnections,
-    errors.InsufficientResources,
-    errors.ReadOnlySqlTransaction,
-    errors.QueryCanceled,
-    errors.IoError,
-)
+_CANNOT = {
+    errors.DiskFull: "its disk is full",
+    errors.OutOfMemory: "its memory is full",
+    errors.TooManyConnections: "it has too many connections",
+    errors.InsufficientResources: "it lacks resources",
+    errors.ReadOnlySqlTransaction: "it is read-only",
+    errors.ObjectNotInPrerequisiteState: "it is a standby",
+    errors.QueryCanceled: "it takes too long",
+    errors.IoError: "its disk cannot be read or written",
+}
+"""What the database may be unable to do, and the words in which a client hears of it. The log has PostgreSQL's own."""
 
 _SESSION = {
-    "idle_in_transaction_session_timeout": f"{SERVER_PATIENCE}s",
     # A plan that was made while a table was small would go on to read the whole of it for as long as it is kept
     # (measured: 16 ms instead of 1 for a message); and all that is done here is a few steps along an index.
     "plan_cache_mode": "force_custom_plan",
@@ -76,37 +80,76 @@ TIMELINE = """
 """
 
 
+class _TooLate(psycopg.OperationalError):
+    """The database did not answer in time."""
+
+
+class _Link(psycopg.Connection[Any]):
+    """A connection that is not waited for beyond its deadline: a server that is frozen answers nothing, and its machine
+    goes on to acknowledge what is sent, so that TCP has nothing to complain of."""
+
+    deadline = math.inf
+    """By `time.monotonic()`."""
+
+    def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **options: Any) -> T:
+        try:
+            return super().wait(self._until_deadline(gen), *arguments, **options)
+        except _TooLate:
+            # What it was asked may still be answered, to somebody who asks something else.
+            self.close()
+            raise
+
+    def _until_deadline(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        # psycopg comes back ten times a second, with nothing, while it waits for the server.
+        ready = None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            ready = yield wanted
+            if time.monotonic() > self.deadline:
+                gen.close()
+                raise _TooLate("it does not answer")
+
+
 class _Connection:
-    """Implements `Transaction` on a connection of psycopg."""
+    """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use."""
 
     is_alone = False
     has_deferred = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float, deadline: float) -> None:
         self.memory: dict[str, Any] = {}
         self.memory_of_deferred: dict[str, Any] = {}
-        self.database = psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name="hubbub",
-            keepalives_idle=SERVER_PATIENCE,
-            tcp_user_timeout=SERVER_PATIENCE * 1000,
-        )
+        self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
+        self.database.deadline = deadline
         self._compiled: dict[Statement, str] = {}
         try:
-            self._set_up()
+            self._set_up(timeout)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self) -> None:
-        for setting, value in _SESSION.items():
+    def _set_up(self, timeout: float) -> None:
+        # The server's own limits, so that a node which is gone or has given up leaves no lock behind.
+        limits = {
+            "idle_in_transaction_session_timeout": timeout,
+            "statement_timeout": timeout,
+            "lock_timeout": timeout * LOCKED,
+        }
+        settings = _SESSION | {name: f"{round(seconds * 1000)}ms" for name, seconds in limits.items()}
+        for setting, value in settings.items():
             self.database.execute(f"SET {setting} = '{value}'".encode())
         # An ack means durable, whatever the server's default is.
         self.database.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
+
+    def set_deadline(self, deadline: float) -> None:
+        """Until when the next statements must have their answers, by `time.monotonic()`."""
+        self.database.deadline = deadline
 
     @property
     def is_lost(self) -> bool:
@@ -165,31 +208,41 @@ class PostgresWriter:
 
     has_deferred = False
 
-    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._url = url
-        self._patience = patience
+        self._timeout = timeout
         self._is_away = False
+        self._is_in_trouble = False
+        """The log has said so already."""
         self._timeline = ""
-        self._connection: _Connection | None = self._open()
+        self._connection: _Connection | None = self._open(time.monotonic() + timeout)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
-        attempts = _Attempts(0.0 if self._is_away else self._patience)
+        part = SETTLED_WHILE_AWAY if self._is_away else SETTLED_BEFORE
+        attempts = _Attempts(self._timeout * part, may_repeat=not self._is_away)
         while True:
             try:
                 result = self._attempt(work, attempts)
             except _Again as again:
                 if not attempts.another():
-                    self._is_away = True
-                    raise _away(again.__cause__) from again.__cause__
+                    raise self._give_up(again.__cause__) from again.__cause__
             else:
-                self._is_away = False
+                if self._is_in_trouble:
+                    log.info("the database is back")
+                self._is_away = self._is_in_trouble = False
                 return result
 
     def _attempt(self, work: Callable[[Transaction], T], attempts: _Attempts) -> T:
         try:
-            connection = self._connected()
+            connection = self._connected(attempts)
         except psycopg.OperationalError as error:
             raise _Again from error
+        except psycopg.Error as error:
+            reason = unavailable(error)
+            if reason is None:
+                raise
+            self._complain(error)
+            raise reason from error
         try:
             number = connection.begin()
             result = work(connection)
@@ -218,18 +271,25 @@ class PostgresWriter:
             raise _Again from error
         if isinstance(error, _AGAIN):
             raise _Again from error
-        if isinstance(error, _CANNOT):
-            raise Unavailable(f"nothing can be stored now: {_first_line(error)}", retry_after=1000) from error
+        reason = unavailable(error)
+        if reason is not None:
+            self._complain(error)
+            if isinstance(error, errors.ReadOnlySqlTransaction):
+                # Where the address names several servers, another one may be the one that writes by now.
+                self._drop()
+            raise reason from error
 
     def _was_committed(self, number: str, attempts: _Attempts) -> bool:
         """What became of a transaction whose COMMIT got no answer. Raises `Unavailable` if that cannot be learned."""
         timeline = self._timeline
         self._drop()
+        attempts.deadline = max(attempts.deadline, time.monotonic() + self._timeout * (1 - SETTLED_BEFORE))
         status = None
         while status not in {"committed", "aborted"}:
             try:
-                status = self._connected().transaction_status(number)
-            except psycopg.OperationalError:
+                status = self._connected(attempts).transaction_status(number)
+            except psycopg.Error as error:
+                self._complain(error)
                 self._drop()
             # Another timeline counts its transactions anew, so the number would mean another one there.
             if self._timeline != timeline or (status is None and not attempts.another()):
@@ -237,14 +297,26 @@ class PostgresWriter:
                 raise Unavailable("the database went away; it is not known whether this was stored", retry_after=1000)
         return status == "committed"
 
-    def _connected(self) -> _Connection:
+    def _give_up(self, error: BaseException | None) -> Unavailable:
+        self._complain(error)
+        self._is_away = True
+        if isinstance(error, _AGAIN):
+            return Unavailable("nothing can be stored now: the database is locked", retry_after=1000)
+        return _away()
+
+    def _complain(self, error: BaseException | None) -> None:
+        if not self._is_in_trouble:
+            log.warning("the database cannot be written to: %s", _first_line(error))
+        self._is_in_trouble = True
+
+    def _connected(self, attempts: _Attempts) -> _Connection:
         if self._connection is None:
-            self._connection = self._open()
-            log.info("the database is back")
+            self._connection = self._open(attempts.deadline)
+        self._connection.set_deadline(attempts.deadline)
         return self._connection
 
-    def _open(self) -> _Connection:
-        connection = _Connection(self._url)
+    def _open(self, deadline: float) -> _Connection:
+        connection = _Connection(self._url, self._timeout, deadline)
         try:
             self._timeline = _settle_epoch(connection.database)
         except BaseException:
@@ -254,7 +326,8 @@ class PostgresWriter:
 
     def _drop(self) -> None:
         if self._connection is not None:
-            log.warning("the connection to the database is lost")
+            if not self._is_in_trouble:
+                log.warning("the connection to the database is lost")
             self._connection.close()
             self._connection = None
 
@@ -269,24 +342,39 @@ class PostgresWriter:
 class PostgresReader:
     """A connection for reading. It comes back by itself when it is lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._url = url
+        self._timeout = timeout
+        self._is_away = False
         self._connection: _Connection | None = None
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
-        if self._connection is not None:
-            # It may have been lost long ago, and it is seen only now: then once more, on a new one.
-            with contextlib.suppress(psycopg.OperationalError):
-                return self._read(work)
+        deadline = time.monotonic() + self._timeout * SETTLED_BEFORE
+        had_connection = self._connection is not None
         try:
-            return self._read(work)
-        except psycopg.OperationalError as error:
-            raise _away(error) from error
+            try:
+                result = self._read(work, deadline)
+            except psycopg.OperationalError:
+                # It may have been lost long ago, and it is seen only now: then once more, on a new one.
+                if not had_connection or self._connection is not None or time.monotonic() > deadline:
+                    raise
+                result = self._read(work, deadline)
+        except psycopg.Error as error:
+            reason = unavailable(error) or (_away() if isinstance(error, psycopg.OperationalError) else None)
+            if reason is None:
+                raise
+            if not self._is_away:
+                log.warning("the database cannot be read: %s", _first_line(error))
+            self._is_away = True
+            raise reason from error
+        self._is_away = False
+        return result
 
-    def _read(self, work: Callable[[Transaction], T]) -> T:
+    def _read(self, work: Callable[[Transaction], T], deadline: float) -> T:
         if self._connection is None:
-            self._connection = _Connection(self._url)
+            self._connection = _Connection(self._url, self._timeout, deadline)
         connection = self._connection
+        connection.set_deadline(deadline)
         try:
             connection.database.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             result = work(connection)
@@ -306,17 +394,18 @@ class PostgresReader:
 
 
 class Postgres:
-    """A database at a `postgresql://` address. `patience` is in seconds: how long a change waits for its return."""
+    """A database at a `postgresql://` address. `timeout` is in seconds: how long it is waited for before a change or a
+    read is given up."""
 
     is_shared = True
 
-    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self.url = url.replace("postgres://", "postgresql://", 1)
-        self._patience = patience
+        self._timeout = timeout
 
     def prepare(self) -> None:
         try:
-            migrate_postgres(self.url)
+            migrate_postgres(self.url, connection_options(self._timeout), lock_timeout=self._timeout)
         except psycopg.OperationalError as error:
             address = urlsplit(self.url)
             raise ConfigurationError(
@@ -325,26 +414,39 @@ class Postgres:
             ) from None
 
     def open_writer(self) -> PostgresWriter:
-        return PostgresWriter(self.url, patience=self._patience)
+        return PostgresWriter(self.url, timeout=self._timeout)
 
     def open_reader(self) -> PostgresReader:
-        return PostgresReader(self.url)
+        return PostgresReader(self.url, timeout=self._timeout)
 
     def release(self) -> None:
         """Nothing is held between connections."""
 
 
-class _Attempts:
-    """Waits longer and longer between attempts, until its patience is at an end."""
+def connection_options(timeout: float) -> dict[str, Any]:
+    """How a connection notices that the other machine is gone, in about `timeout` seconds."""
+    return {
+        "application_name": "hubbub",
+        "connect_timeout": max(2, min(CONNECT_TIMEOUT, round(timeout))),
+        "keepalives_idle": max(1, round(timeout / 2)),
+        "keepalives_interval": max(1, round(timeout / 6)),
+        "keepalives_count": 3,
+        "tcp_user_timeout": round(timeout * 1000),
+    }
 
-    def __init__(self, patience: float) -> None:
-        self._deadline = time.monotonic() + patience
+
+class _Attempts:
+    """Waits longer and longer between attempts, until its time is over. If it `may_repeat` none, there is only one."""
+
+    def __init__(self, seconds: float, *, may_repeat: bool) -> None:
+        self.deadline = time.monotonic() + seconds
+        self._may_repeat = may_repeat
         self._made = 0
 
     def another(self) -> bool:
         """Wait a while. False, without waiting, if there has been enough of it."""
         pause = PAUSES[min(self._made, len(PAUSES) - 1)]
-        if time.monotonic() + pause > self._deadline:
+        if not self._may_repeat or time.monotonic() + pause > self.deadline:
             return False
         self._made += 1
         time.sleep(pause)
@@ -377,8 +479,16 @@ def _settle_epoch(database: psycopg.Connection[Any]) -> str:
     return timeline
 
 
-def _away(error: BaseException | None) -> Unavailable:
-    return Unavailable(f"the database cannot be reached: {_first_line(error)}", retry_after=1000)
+def unavailable(error: BaseException) -> Unavailable | None:
+    """The same error for a client, if it is the database that cannot do it now. The log has PostgreSQL's own words."""
+    for kind, reason in _CANNOT.items():
+        if isinstance(error, kind):
+            return Unavailable(f"the database cannot do this now: {reason}", retry_after=1000)
+    return None
+
+
+def _away() -> Unavailable:
+    return Unavailable("the database cannot be reached", retry_after=1000)
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -1,0 +1,133 @@
+"""A TCP proxy that fails as networks and frozen machines do: it cuts, holds, delays, swallows and refuses.
+
+It works in threads of its own, so it can stand before a server that is tried from the event loop, from other threads or
+from another process. Whatever speaks TCP may stand behind it.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+CHUNK = 64 * 1024
+
+
+class FaultProxy:
+    """Listens on a free port of 127.0.0.1 and passes bytes on to `port`.
+
+    `on_request` is given all bytes that a client sends, before they are passed on. If it returns true, the line is cut
+    as soon as the server has answered them: it did what it was asked, and the client never hears of it.
+    """
+
+    def __init__(self, port: int, *, on_request: Callable[[bytes], bool] = lambda _: False) -> None:
+        self.server_port = port
+        self.delay = 0.0
+        """Seconds by which each chunk is late, in both directions."""
+        self.accepted = 0
+        """Connections, so far."""
+        self.cuts = 0
+        self._on_request = on_request
+        self._passes = threading.Event()
+        self._passes.set()
+        self._swallows = False
+        self._refuses = False
+        self._sockets: set[socket.socket] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, name="fault-proxy", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def before(self, url: str) -> str:
+        """The address of the same database, by way of this proxy and without encryption."""
+        parts = urlsplit(url)
+        place = parts.netloc.replace(f":{parts.port}", f":{self.port}")
+        return urlunsplit(parts._replace(netloc=place, query="sslmode=disable"))
+
+    def freeze(self) -> None:
+        """Nothing passes any more, and new connections are accepted and not answered: so does a frozen machine. What is
+        sent meanwhile arrives after `thaw`."""
+        self._passes.clear()
+
+    def thaw(self) -> None:
+        self._passes.set()
+
+    def swallow(self, *, on: bool = True) -> None:
+        """What is sent disappears, as behind a broken router."""
+        self._swallows = on
+
+    def refuse(self, *, on: bool = True) -> None:
+        """New connections are closed at once."""
+        self._refuses = on
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for one in list(self._sockets):
+            _shut(one)
+
+    def close(self) -> None:
+        _shut(self._listener)
+        self._listener.close()
+        self._passes.set()
+        self.cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            if self._refuses:
+                client.close()
+            else:
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        self._passes.wait()
+        try:
+            server = socket.create_connection(("127.0.0.1", self.server_port))
+        except OSError:
+            client.close()
+            return
+        self._sockets |= {client, server}
+        ends_with_answer = threading.Event()
+        threading.Thread(target=self._pass_on, args=(client, server, True, ends_with_answer), daemon=True).start()
+        self._pass_on(server, client, False, ends_with_answer)
+
+    def _pass_on(
+        self, source: socket.socket, target: socket.socket, is_request: bool, ends_with_answer: threading.Event
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
+                self._passes.wait()
+                if self.delay:
+                    time.sleep(self.delay)
+                if self._swallows:
+                    continue
+                if is_request and self._on_request(data):
+                    ends_with_answer.set()
+                if not is_request and ends_with_answer.is_set():
+                    self.cuts += 1
+                    break
+                target.sendall(data)
+        for one in (source, target):
+            _shut(one)
+            self._sockets.discard(one)
+        source.close()
+
+
+def _shut(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
