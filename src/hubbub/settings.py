@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from hubbub.origins import check_allowed_host, check_allowed_origin
 
 DEFAULT_PORT = 8000
 
@@ -49,8 +51,13 @@ class Settings(BaseSettings):
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."
     )
-    allowed_origins: list[str] = Field(
+    allowed_origins: list[Annotated[str, AfterValidator(check_allowed_origin)]] = Field(
         [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."
+    )
+    allowed_hosts: list[Annotated[str, AfterValidator(check_allowed_host)]] = Field(
+        [],
+        description="Names by which `hubbub serve` may be asked for, such as `chat.example.com`, or `.example.com` for "
+        "it and all names below; addresses and the machine's own names always may be used. `*`: any name.",
     )
     room_default: str = Field("general", description="The room of `/ws/chat`.")
     compression: bool = Field(True, description="Offer permessage-deflate (RFC 7692) to clients.")

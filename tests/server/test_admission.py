@@ -246,7 +246,13 @@ async def test_a_guest_does_not_come_through_a_proxy_or_by_a_foreign_name(
 
 
 async def test_guests_that_are_on_come_from_everywhere_but_not_from_a_foreign_page(serve: ServerFactory) -> None:
-    server = serve(environment={"HUBBUB_GUESTS": "on", "HUBBUB_ALLOWED_ORIGINS": '["https://app.example.com"]'})
+    server = serve(
+        environment={
+            "HUBBUB_GUESTS": "on",
+            "HUBBUB_ALLOWED_ORIGINS": '["https://app.example.com"]',
+            "HUBBUB_ALLOWED_HOSTS": '["chat.example.com"]',
+        }
+    )
 
     async with person(server, headers={"X-Forwarded-For": "203.0.113.9", "Host": "chat.example.com"}):
         pass

@@ -1,23 +1,22 @@
 """Who is let in: origin, capacity and identity of a connection, decided before the upgrade.
 
-A foreign page can make its visitor's browser open a socket to any server that the visitor can reach, `localhost`
-included, so an `Origin` must be the server's own or an allowed one; and guests, who prove nothing, come in by default
-only from this machine itself, addressed by a name of this machine, and not through a proxy.
+Guests, who prove nothing, come in by default only from this machine itself, addressed by a name of this machine, and
+not through a proxy.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import HTTPConnection
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.node import Node
+from hubbub.origins import host_name, is_loopback
 from hubbub.server.credentials import guest_secret
+from hubbub.server.origins import Origins
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_name, is_key
 
@@ -41,8 +40,6 @@ FORWARDING_HEADERS = (
 GUEST = User("guest", "Guest", guest=True)
 """Whoever makes an HTTP request without an account, where guests are let in."""
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -58,7 +55,7 @@ class Admissions:
         self._node = node
         self._guests = guests
         self._among_accounts = among_accounts
-        self._allowed_origins = {_origin(origin) for origin in node.settings.allowed_origins}
+        self.origins = Origins(node.settings.allowed_origins)
 
     def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
         """Decide about one handshake; `account` is what the application's own login said, None for nobody.
@@ -66,7 +63,7 @@ class Admissions:
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
         query = hide_credentials(connection)
-        self._check_origin(connection)
+        self.origins.check(connection)
         self._check_capacity()
         address = _peer(connection)
         if account is not None:
@@ -86,7 +83,7 @@ class Admissions:
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
         hide_credentials(request)
-        self._check_origin(request)
+        self.origins.check(request)
         if account is not None:
             return as_user(account)
         self._check_guest(request, _peer(request))
@@ -97,18 +94,6 @@ class Admissions:
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
             self._node.guests.leave(admitted.user)
-
-    def _check_origin(self, connection: HTTPConnection) -> None:
-        origin = connection.headers.get("origin")
-        if origin is None:
-            if connection.headers.get("sec-fetch-site") == "cross-site":
-                raise Forbidden("another site's page may not do this here; the server's operator can allow its origin")
-            return
-        sent = _origin(origin)
-        own = _origin(f"{connection.url.scheme}://{connection.headers.get('host', '')}")
-        # Behind a proxy that ends TLS our scheme differs from the page's; the host must still be the same.
-        if sent is None or not (sent in self._allowed_origins or (own is not None and sent[1:] in _hosts(own))):
-            raise Forbidden("this page's origin may not connect here; the server's operator can allow it")
 
     def _check_capacity(self) -> None:
         if self._node.is_draining:
@@ -123,37 +108,13 @@ class Admissions:
         if self._guests == "on":
             return
         server = connection.scope.get("server")
-        host = _host_name(connection.headers.get("host", ""))
+        host = host_name(connection.headers.get("host", ""))
         forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
         at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
         # Starlette's TestClient has no socket; its addresses are these words.
         in_process = address == "testclient" and host == "testserver"
         if forwarded or not (at_home or in_process):
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
-
-
-# Clients come from few addresses and by few names; parsing either costs more than all other checks together.
-@lru_cache(maxsize=1024)
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address means this machine, whatever a name server says."""
-    if host is None:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
-
-
-@lru_cache(maxsize=1024)
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _peer(connection: HTTPConnection) -> str:
@@ -214,22 +175,3 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
         connection.scope[_PRESENTED] = _Presented(dict(pairs))
     return dict(pairs)
-
-
-def _origin(origin: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port (RFC 6454, section 4), or None for `null` and whatever else is no origin."""
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
-        return None
-    default = _DEFAULT_PORTS.get(parts.scheme)
-    if default is None or not parts.hostname or parts.username or parts.path not in {"", "/"}:
-        return None
-    return parts.scheme, parts.hostname, port or default
-
-
-def _hosts(own: tuple[str, str, int]) -> set[tuple[str, int]]:
-    """Our own host, with both default ports where the Host header named none."""
-    _, host, port = own
-    return {(host, 80), (host, 443)} if port in {80, 443} else {(host, port)}

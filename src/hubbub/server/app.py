@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
+from hubbub.server.hosts import AllowedHosts, HostNames
 from hubbub.server.hubbub import Hubbub
 from hubbub.settings import Settings
 
@@ -28,6 +29,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
     hub = Hubbub(guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
+    # A name to listen on is one that the operator has given to this server.
+    app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))
     app.include_router(hub.router)
     app.state.hub = hub
     return app

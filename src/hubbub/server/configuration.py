@@ -54,4 +54,4 @@ def _explain(entry: ErrorDetails) -> str:
         return "secret: at least 32 characters are needed"
     if entry["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; `hubbub settings` shows them all"
-    return f"{name}: {entry['msg']}"
+    return f"{name}: {entry['msg'].removeprefix('Value error, ')}"

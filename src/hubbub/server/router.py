@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
+from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Invalid, RequestError
 from hubbub.server.admission import hide_credentials
+from hubbub.server.cross_origin import route_for_pages
 from hubbub.server.notices import Published, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.rest import add_rest
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
     refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials)]
-    router = APIRouter(lifespan=hub.lifespan, dependencies=refusing)
+    router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
     _add_sockets(router, hub)
     _add_explanations(router, hub)
     _add_topics(router, hub)
     add_rest(router, hub)
+    # What follows is read by our own page and by programs.
+    router.route_class = APIRoute
     _add_operations(router, hub)
     if page:
         add_page(router)
