@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from hubbub.accounts.policies import Action
-from hubbub.errors import Forbidden, RequestError
-from hubbub.server.statuses import error_response
+from hubbub.errors import Forbidden, Invalid, RateLimited, RequestError, Unauthenticated, Unavailable
+from hubbub.server.statuses import documented, error_response
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import History, invalid_fields
 from hubbub.wire.events import HistoryPage
@@ -34,7 +34,12 @@ def add_rest(router: APIRouter, hub: Hubbub) -> None:
     """Add the routes under `/api/v1`."""
     authenticated = Depends(hub.authenticate)
 
-    @router.get("/api/v1/rooms/{room}/messages", tags=["rooms"], response_model=HistoryPage)
+    @router.get(
+        "/api/v1/rooms/{room}/messages",
+        tags=["rooms"],
+        response_model=HistoryPage,
+        responses=documented(Invalid, Unauthenticated, Forbidden, RateLimited, Unavailable),
+    )
     async def messages(
         request: Request, room: str, place: Annotated[Place, Query()], account: Any = authenticated
     ) -> Response:

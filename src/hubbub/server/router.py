@@ -7,22 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from hubbub.errors import Invalid, RequestError
+from hubbub.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    RequestError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from hubbub.server.admission import hide_credentials
 from hubbub.server.cross_origin import route_for_pages
 from hubbub.server.notices import Published, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.rest import add_rest
-from hubbub.server.statuses import error_response
+from hubbub.server.statuses import Refusal, documented, error_response
 from hubbub.server.websocket import refuse
 from hubbub.wire.commands import Follow
 from hubbub.wire.keys import is_key, is_topic_pattern
 
 if TYPE_CHECKING:
     from hubbub.server.hubbub import Hubbub
+
+
+class Health(BaseModel):
+    status: str
+    """`ok`, or one word for what is wrong."""
 
 
 def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
@@ -98,7 +113,15 @@ def _endpoint(hub: Hubbub, serve: Callable[[WebSocket, Any], Awaitable[None]]) -
 def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
     authenticated = Depends(hub.authenticate)
 
-    @router.get("/ws", summary="Why a WebSocket is refused")
+    @router.get(
+        "/ws",
+        summary="Why a WebSocket is refused",
+        status_code=426,
+        responses={
+            426: {"model": Refusal, "description": "A handshake would be accepted."},
+            **documented(Invalid, Unauthenticated, Forbidden, Conflict, RateLimited, Unavailable),
+        },
+    )
     @router.get("/ws/chat", include_in_schema=False)
     @router.get("/ws/chat/{room}", include_in_schema=False)
     @router.get("/ws/notify/{topic}", include_in_schema=False)
@@ -123,7 +146,12 @@ def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
 def _add_topics(router: APIRouter, hub: Hubbub) -> None:
     authenticated = Depends(hub.authenticate)
 
-    @router.post("/notify/{topic}", tags=["topics"], response_model=Published)
+    @router.post(
+        "/notify/{topic}",
+        tags=["topics"],
+        response_model=Published,
+        responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
+    )
     async def notify(request: Request, topic: str, account: Any = authenticated) -> Response:
         """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
         JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
@@ -143,7 +171,12 @@ def _add_operations(router: APIRouter, hub: Hubbub) -> None:
         """The process answers."""
         return {"status": "ok"}
 
-    @router.get("/health/ready", tags=["operations"])
+    @router.get(
+        "/health/ready",
+        tags=["operations"],
+        response_model=Health,
+        responses={503: {"model": Health, "description": "New clients should go elsewhere; `status` says why."}},
+    )
     async def ready() -> Response:
         """New clients are welcome here; 503 while the server starts or drains, or other nodes do not hear it."""
         problem = hub.problem()

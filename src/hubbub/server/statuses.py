@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from hubbub.errors import (
@@ -33,6 +34,24 @@ STATUS: dict[type[RequestError], int] = {
     Internal: 500,
     Unavailable: 503,
 }
+
+
+class Refusal(BaseModel):
+    """The body of an answer that refuses, as OpenAPI shows it."""
+
+    code: str
+    message: str
+    errors: list[dict[str, Any]] | None = None
+    retry_after: int | None = None
+
+
+def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
+    """What a route may be refused with, for its `responses` in OpenAPI. `Internal` may happen anywhere."""
+    by_status: dict[int | str, list[str]] = {}
+    refusing: tuple[type[RequestError], ...] = (*errors, Internal)
+    for error in refusing:
+        by_status.setdefault(STATUS[error], []).append(f"`{error.code}`")
+    return {status: {"model": Refusal, "description": " or ".join(codes)} for status, codes in by_status.items()}
 
 
 def error_response(error: RequestError) -> JSONResponse:

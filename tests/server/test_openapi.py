@@ -1,0 +1,41 @@
+"""The REST API's description names each status that a client meets."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from hubbub import Hubbub, User
+from hubbub.testing import serving
+
+
+def policy(user: User, action: str, where: str) -> bool:
+    return where != "cellar"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "address", "status"),
+    [
+        ("get", "/ws", "/ws", 426),
+        ("get", "/ws", "/ws?username=" + "x" * 65, 400),
+        ("get", "/ws", "/ws?username=system", 409),
+        ("get", "/api/v1/rooms/{room}/messages", "/api/v1/rooms/kitchen/messages", 200),
+        ("get", "/api/v1/rooms/{room}/messages", "/api/v1/rooms/kitchen/messages?before=soon", 400),
+        ("get", "/api/v1/rooms/{room}/messages", "/api/v1/rooms/cellar/messages", 403),
+        ("post", "/notify/{topic}", "/notify/orders?title=Shipped", 200),
+        ("post", "/notify/{topic}", "/notify/orders", 400),
+        ("post", "/notify/{topic}", "/notify/cellar?title=Shipped", 403),
+        ("get", "/health/ready", "/health/ready", 200),
+    ],
+)
+async def test_every_status_is_documented(method: str, path: str, address: str, status: int) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", policy=policy).router)
+    async with serving(app) as server, httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.request(method, address)
+        documented = (await client.get("/openapi.json")).json()["paths"][path][method]["responses"]
+
+    assert answer.status_code == status
+    assert str(status) in documented
+    if status >= 400:
+        assert documented[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/Refusal")
+        assert set(answer.json()) <= {"code", "message", "errors", "retry_after"}
