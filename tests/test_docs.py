@@ -117,6 +117,31 @@ async def test_the_first_conversation_goes_as_it_is_shown(tmp_path: Path) -> Non
                 assert as_shown(received) == as_shown([json.loads(frame) for frame in frames])
 
 
+async def test_the_tour_can_be_pasted_a_line_at_a_time_and_again(tmp_path: Path) -> None:
+    """Each time to a room of its own, and by whoever has no secret of the first time."""
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
+    readme = (REPOSITORY / "README.md").read_text()
+    (lines,) = [block.splitlines() for block in blocks(readme, "") if "Hello Bob!" in block]
+    commands = [line for block in blocks(readme, "sh") for line in block.splitlines()]
+    (address,) = [shlex.split(line)[-1] for line in commands if "wscat" in line and "$RANDOM" in line]
+    path = address.removeprefix("ws://localhost:8000")
+
+    async with serving(app) as server:
+        for number in (1, 2):
+            async with server.connect(path.replace("$RANDOM", str(number))) as somebody:
+                for line in lines:
+                    await somebody.send(line)
+                events: list[Any] = []
+                # The five lines with an id, and the last one, which is refused.
+                while sum("id" in event or event["type"] == "error" for event in events) < 6:
+                    events.append(await somebody.receive())
+                answers = {event["id"]: event["type"] for event in events if "id" in event}
+                assert answers == {"1": "ack", "2": "ack", "3": "history", "4": "joined", "5": "following"}
+                errors = [event["message"] for event in events if event["type"] == "error"]
+                assert errors == ["text: Field required"]
+
+
 def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """An ack and its event come in either order, and some values are never the same."""
     varying = {"secret", "connection", "node", "epoch", "ts", "edited"}

@@ -360,6 +360,27 @@ async def test_a_wrong_frame_gets_an_error_that_names_the_field_and_the_connecti
         await alice.catch_up()
 
 
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u3000", "\u200b\ufe0f", "\u2800"])
+async def test_a_blank_text_is_no_message_and_no_edit(chat: WebServer, text: str) -> None:
+    async with person(chat) as alice:
+        await alice.join("blank")
+        said = await alice.say("blank", ".")
+
+        for command in ({"type": "message"}, {"type": "edit", "seq": said["seq"]}):
+            error = await alice.ask({**command, "room": "blank", "text": text})
+            assert (error["type"], error["code"]) == ("error", "invalid")
+            assert error["errors"][0]["loc"] == ["text"]
+
+
+async def test_an_application_s_object_needs_no_text(chat: WebServer) -> None:
+    async with person(chat) as alice:
+        await alice.join("blank")
+
+        answer = await alice.ask({"type": "message", "room": "blank", "text": "", "data": {"card": 7}})
+
+        assert answer["type"] == "ack"
+
+
 async def test_an_error_carries_the_id_the_type_and_the_room_of_its_command(chat: WebServer) -> None:
     async with person(chat) as alice:
         answer = await alice.ask({"type": "message", "room": "nowhere"})

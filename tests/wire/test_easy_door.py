@@ -25,6 +25,8 @@ def read(typed: str) -> Any:
         '{"type": "chat", "text": "Hello Bob!"}',
         '  {"text": "Hello Bob!"}',
         "Hello Bob!",
+        '{"text": "Hello Bob!"}   # what a comment says is not sent',
+        '{"text": "Hello Bob!"}# nor here',
     ],
 )
 def test_every_easy_form_is_the_same_message(typed: str) -> None:
@@ -39,6 +41,19 @@ def test_what_does_not_begin_like_an_object_is_a_text(typed: str) -> None:
 def test_what_begins_like_an_object_and_is_none_is_invalid() -> None:
     with pytest.raises(Invalid, match="not JSON"):
         read('{"text": "Hello')
+
+
+@pytest.mark.parametrize(
+    "typed", ['{"text": "hi"} and more', '{"text": "hi" # too early', '{"text": "hi"} # ends in }']
+)
+def test_only_a_comment_behind_the_object_is_left_out(typed: str) -> None:
+    with pytest.raises(Invalid, match="not JSON"):
+        read(typed)
+
+
+def test_a_hash_within_an_object_or_a_text_is_no_comment() -> None:
+    assert read('{"text": "issue } # 7"}')["text"] == "issue } # 7"
+    assert read("Hello # Bob")["text"] == "Hello # Bob"
 
 
 def test_a_room_that_is_named_counts() -> None:

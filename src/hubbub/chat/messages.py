@@ -17,11 +17,12 @@ from hubbub.broker.base import Broker
 from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Author, Changed, Outcome
 from hubbub.chat.rooms import channel_of
-from hubbub.errors import Forbidden, NotFound
+from hubbub.errors import Forbidden, Invalid, NotFound
 from hubbub.store.threads import settle
 from hubbub.wire.commands import check_data
 from hubbub.wire.events import MessageEvent, timestamp
 from hubbub.wire.identity import User
+from hubbub.wire.keys import is_blank
 from hubbub.wire.publication import Publication
 
 SYSTEM = User("system", "System")
@@ -102,12 +103,11 @@ class Messages:
     ) -> None:
         """`send` without a task: `answered` is called with what `send` would have returned or raised.
 
-        Raises what is known at once: `Forbidden`, `Invalid` for data that no client could be sent, and `Unavailable`
-        if too many wait already.
+        Raises what is known at once: `Forbidden`, `Invalid` for a blank text without data or for data that no client
+        could be sent, and `Unavailable` if too many wait already.
         """
         self._check(user, Action.SEND, room)
-        if data is not None:
-            check_data(data)
+        _check_content(text, data)
         log = self._log_of(room)
         if log is None:
             answered(self._relay(user, room, text, key=key, data=data))
@@ -117,18 +117,21 @@ class Messages:
     async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
         """The application says something to everybody in a room.
 
-        Raises `Unavailable` if it could not be stored, `Invalid` for data that no client could be sent.
+        Raises `Unavailable` if it could not be stored, `Invalid` for a blank text without data or for data that no
+        client could be sent.
         """
-        if data is not None:
-            check_data(data)
+        _check_content(text, data)
         log = self._log_of(room)
         if log is None:
             return self._relay(SYSTEM, room, text, kind="system", data=data)
         return await log.send(author_of(SYSTEM), room, text, data=data, kind="system")
 
     async def edit(self, user: User, room: str, seq: int, text: str) -> Changed:
-        """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Unavailable`."""
+        """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Invalid` for a blank text, and
+        `Unavailable`."""
         self._check(user, Action.EDIT, room)
+        if is_blank(text):
+            raise _blank("a blank text is no message; delete it instead")
         return await self._stored(room).edit(author_of(user), room, seq, text)
 
     async def delete(self, user: User, room: str, seq: int) -> Changed:
@@ -176,6 +179,18 @@ class Messages:
         event = MessageEvent(room=room, user=user.key, name=user.name, kind=kind, text=text, ts=ts, key=key, data=data)
         self._broker.publish(Publication(channel_of(room), event))
         return Relayed(room, ts, event)
+
+
+def _check_content(text: str, data: dict[str, Any] | None) -> None:
+    """An application may send an object of its own without a text; nobody else sends nothing."""
+    if data is not None:
+        check_data(data)
+    elif is_blank(text):
+        raise _blank("a message must not be blank")
+
+
+def _blank(message: str) -> Invalid:
+    return Invalid(f"text: {message}", errors=[{"loc": ["text"], "msg": message, "type": "blank"}])
 
 
 def author_of(user: User) -> Author:

@@ -1,7 +1,8 @@
 """The easy door: what `/ws/chat/{room}` understands beyond the strict protocol, so that people can type at it.
 
 A frame without a `type` is a `message`; one without a `room` means the room of the address; `msg` and `chat` are read
-as `message`; and a text that does not begin with `{` is a message's text.
+as `message`; a text that does not begin with `{` is a message's text; and a `#` behind an object begins a comment, so
+that lines of the documentation can be pasted as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTab
     """A payload as a strict frame. Raises `Invalid` if it begins like an object and is none."""
     if not codec.binary and payload.lstrip()[:1] != b"{":
         return {"type": "message", "room": room, "text": payload.decode()}
-    frame = codec.decode(payload)
+    frame = codec.decode(payload if codec.binary else _without_comment(payload))
     if not isinstance(frame, dict):
         return frame
     kind = frame.get("type", "message")
@@ -28,3 +29,11 @@ def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTab
         frame["room"] = room
     frame["type"] = kind
     return frame
+
+
+def _without_comment(payload: bytes) -> bytes:
+    """The comment itself holds no `}`: what follows the last one is not part of the object."""
+    if payload[-1:] == b"}":
+        return payload
+    object_text, brace, rest = payload.rpartition(b"}")
+    return object_text + brace if rest.lstrip()[:1] == b"#" else payload

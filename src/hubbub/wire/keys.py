@@ -126,6 +126,12 @@ def clean_text(value: str) -> str:
     return value
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing at all: it is empty, or holds only white space and characters that are invisible."""
+    # Nearly all texts begin with a letter, and are not looked through.
+    return not text[:1].isalnum() and not text.translate(_nothing).strip()
+
+
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 """A user's, room's or topic's address."""
 
