@@ -4,6 +4,8 @@ The server runs in the test's own event loop, so that a change can be put exactl
 """
 
 import asyncio
+import shutil
+import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -55,6 +57,7 @@ class TownMachine(RuleBasedStateMachine):
         self.engine = SQLite(self.path / "data")
         self.is_connected = True
         self.backups: list[Path] = []
+        self.copies: list[Path] = []
         self.count = 0
         self.said = 0
         """The seq of the latest message that was said, as far as Alice may not know it yet."""
@@ -201,6 +204,23 @@ class TownMachine(RuleBasedStateMachine):
         self.said = 0
         self.run(self._change(*change))
 
+    @rule()
+    def the_data_directory_is_copied(self) -> None:
+        self.copies.append(self.path / f"copy-{len(self.copies)}")
+        subprocess.run(["cp", "-r", self.engine.path.parent, self.copies[-1]], check=True)
+
+    @precondition(lambda self: self.copies)
+    @rule(place=places, change=changes)
+    def a_copy_of_the_data_directory_is_put_back(self, place: float, change: Change) -> None:
+        chosen = self.copies[round(place * (len(self.copies) - 1))]
+        self.run(self._restart(lambda: self._put_back(chosen)))
+        self.said = 0
+        self.run(self._change(*change))
+
+    def _put_back(self, copy: Path) -> None:
+        shutil.rmtree(self.engine.path.parent)
+        shutil.copytree(copy, self.engine.path.parent)
+
     # What must hold.
 
     @invariant()
@@ -326,4 +346,18 @@ def test_what_is_trimmed_between_two_pages_of_a_recovery_is_gone_and_the_rest_is
 
     assert town.hall.view.floor == trimmed
     assert town.heard == list(range(1, PAGE + 1)) + list(range(trimmed + 1, 2 * PAGE + 51))
+    town.teardown()
+
+
+def test_a_copy_that_is_put_back_twice_begins_alice_s_view_again_each_time() -> None:
+    town = TownMachine()
+    town.begin()
+    town.bob_says_much(10)
+    town.the_data_directory_is_copied()
+    for _ in range(2):
+        town.bob_says_much(10)
+        town.the_view_equals_the_log()
+        town.a_copy_of_the_data_directory_is_put_back(0, ("edit", 0.2))
+        town.bob_says_much(10)
+        town.the_view_equals_the_log()
     town.teardown()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -481,7 +482,7 @@ async def test_what_was_trimmed_cannot_be_recovered_and_says_so(log: RoomLog, me
     assert (await log.send(ALICE, ROOM, "after")).seq == 4
 
 
-async def test_a_restart_keeps_the_epoch_and_the_numbers(
+async def test_a_restart_keeps_the_numbers_and_the_positions(
     new_engine: Callable[[], Engine], open_database: Opener
 ) -> None:
     first = await open_database(new_engine())
@@ -491,7 +492,7 @@ async def test_a_restart_keeps_the_epoch_and_the_numbers(
 
     log = RoomLog(await open_database(new_engine()))
 
-    assert await log.head(ROOM) == head
+    assert replace(await log.head(ROOM), epoch=head.epoch) == head
     assert (await log.send(ALICE, ROOM, "before", key="key-00000001")).is_duplicate
     assert (await log.send(ALICE, ROOM, "after")).rev == 2
     assert (await log.recover(ROOM, 1, head.epoch)).recovered

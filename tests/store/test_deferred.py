@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,7 +195,7 @@ async def test_what_waits_when_the_server_is_killed_is_found(
     assert waiting(killed) == 0
     assert all(sent.is_duplicate for sent in await say(found, "two", key="key-00000001"))
     assert all([await texts(found, room) == ["one", "two"] for room in ROOMS])
-    assert await found.head("room4") == await log.head("room4")
+    assert replace(await found.head("room4"), epoch="") == replace(await log.head("room4"), epoch="")
     assert check(killed, check_rooms) == []
 
 

@@ -220,7 +220,8 @@ class RoomLog:
             if not page.more:
                 kept = [message for seq, message in rows.items() if seq > page.head.floor]
                 return Recovery(True, page.head, rev, kept, users)
-            last = page.last_rev
+            # What follows was changed in this server's epoch, which may be a later one than the client's.
+            last, epoch = page.last_rev, page.head.epoch
 
     def heard(self, room: str, rev: int) -> None:
         """A room stands at `rev` at least: nobody is given an older page from now on. Call it for others' commits."""

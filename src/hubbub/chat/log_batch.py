@@ -27,6 +27,7 @@ from hubbub.chat.log_changes import (
     Send,
     Sent,
 )
+from hubbub.chat.log_epochs import keep_ends
 from hubbub.errors import Conflict, Forbidden, NotFound, RequestError, TooLarge
 from hubbub.store.base import Transaction
 from hubbub.wire.events import ChangedEvent, MessageEvent, Quote, Reaction, timestamp
@@ -261,6 +262,7 @@ class Batch:
     def _locked_heads(self, wanted: set[str], spoken_in: dict[str, str]) -> dict[str, _Head]:
         known = self._remembered("rooms")
         ids = {folded: known[folded] for folded in wanted if folded in known}
+        added: list[str] = []
         if missing := sorted(wanted - set(ids)):
             ids |= self._room_ids(missing)
             added = [folded for folded in missing if folded in spoken_in and folded not in ids]
@@ -270,6 +272,7 @@ class Batch:
             known |= ids
         if not ids:
             return {}
+        keep_ends(self._transaction, [ids[folded] for folded in ids if folded not in added])
         locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
         heads = {fold(row[1]): _Head(*row) for row in locked}
         if self._transaction.is_alone:

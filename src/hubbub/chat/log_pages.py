@@ -35,13 +35,13 @@ class Head:
     """The number of the epoch of the room's latest change."""
     id: int | None
 
-    def continues(self, rev: int, epoch_number: int | None) -> bool:
+    def continues(self, rev: int, epoch_number: int, ended: int) -> bool:
         """Whether the rows after `rev` are all that a client misses which was at `rev` in that epoch.
 
-        Not so if this database never had the epoch; if the room has changed under a newer one, where the same
-        numbers stand for other changes; above the head (the database was rewound) or below what was trimmed.
+        Not so below what was trimmed, or above where the room ended in that epoch: there the client knows changes that
+        this database never had. If the room has changed under a newer epoch, `ended` says where that was.
         """
-        return epoch_number is not None and epoch_number >= self.changed_in and self.floor_rev <= rev <= self.rev
+        return self.floor_rev <= rev <= (self.rev if epoch_number >= self.changed_in else ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,12 @@ def read_heads(transaction: Transaction, rooms: Sequence[str]) -> list[Head]:
 def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoch: str) -> Page:
     """The first `limit` rows with a rev above `rev`, by rev, tombstones included.
 
-    There are none if they would not continue the position (rev, epoch), and the page says so.
+    There are none if they would not continue the position (rev, epoch), and the page says so. They never do where this
+    database did not have the epoch.
     """
     (head,) = read_heads(transaction, [room])
-    number = transaction.rows(sql.EPOCH_NUMBER, name=epoch)
-    continues = head.continues(rev, number[0][0] if number else None)
+    known = transaction.rows(sql.EPOCH, name=epoch, room_id=head.id)
+    continues = any(head.continues(rev, number, ended) for number, ended in known)
     rows = []
     if continues:
         rows = _rows(transaction, sql.CHANGED_SINCE, head, limit + 1, rev=rev, floor=head.floor, seq=head.seq)

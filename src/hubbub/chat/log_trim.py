@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hubbub.chat import log_sql as sql
 from hubbub.chat.log_changes import Changed, Trim
+from hubbub.chat.log_epochs import keep_ends
 from hubbub.errors import NotFound, RequestError
 from hubbub.store.base import Transaction
 from hubbub.wire.events import RoomEvent
@@ -34,6 +35,7 @@ def _trim(transaction: Transaction, request: Trim) -> Changed:
         raise NotFound(f"there is no message {request.seq} in room {key!r} yet", room=key)
     for statement in sql.FORGET_MESSAGES:
         transaction.run(statement, room_id=id, seq=request.seq)
+    keep_ends(transaction, [id])
     # The batches of changes remember where rooms stand.
     transaction.memory.get("heads", {}).pop(fold(key), None)
     transaction.run(sql.RAISE_FLOOR, id=id, rev=rev + 1, floor=request.seq, trimmed=trimmed)

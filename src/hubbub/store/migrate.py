@@ -7,11 +7,9 @@ start takes. For SQLite a process of its own does it: what they take of memory, 
 from __future__ import annotations
 
 import logging
-import secrets
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubbub.errors import ConfigurationError
-from hubbub.store import deferred
+from hubbub.store import deferred, epochs
 from hubbub.store.migrations import HEAD
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ log = logging.getLogger("hubbub")
 
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """What `migrations/sqlite.sql` makes."""
 LOCK_IN_POSTGRES = 0x68756262
 """The advisory lock (an arbitrary number) under which one node migrates and the others wait."""
@@ -68,10 +66,9 @@ def migrate_sqlite(path: Path) -> Path | None:
 def _make_sqlite(path: Path) -> None:
     """An empty file gets the whole schema at once, and its first epoch."""
     schema = (Path(__file__).parent / "migrations" / "sqlite.sql").read_text()
-    epoch = (secrets.token_hex(6), time.time_ns() // 1_000_000)
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.executescript(f"BEGIN IMMEDIATE;\n{schema}")
-        database.execute("INSERT INTO epochs (number, name, origin, began) VALUES (1, ?, 'new', ?)", epoch)
+        epochs.begin(database, "new")
         database.execute("INSERT INTO alembic_version VALUES (?)", (SCHEMA_VERSION,))
         database.execute("COMMIT")
 

@@ -6,19 +6,17 @@ Reading works while the server runs. Whatever writes takes the data directory's 
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.store import deferred
+from hubbub.store import deferred, epochs
 from hubbub.store.base import Engine, Reader, Transaction
 from hubbub.store.migrate import migrate_sqlite, sqlite_version
-from hubbub.store.sqlite import SQLite
+from hubbub.store.sqlite import SQLite, SQLiteWriter
 from hubbub.store.statement import Statement
 
 Check = Callable[[Transaction], list[str]]
@@ -137,7 +135,7 @@ def _kept_open(engine: SQLite) -> Iterator[None]:
         yield
         return
     try:
-        with closing(engine.open_writer()):
+        with closing(SQLiteWriter(engine.path)):
             yield
     finally:
         engine.lock.release()
@@ -157,10 +155,9 @@ def _is_backup(source: Path) -> bool:
 def _begin_epoch(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode=DELETE")
-        database.execute(
-            "INSERT INTO epochs (number, name, origin, began) SELECT max(number) + 1, ?, 'restore', ? FROM epochs",
-            (secrets.token_hex(6), time.time_ns() // 1_000_000),
-        )
+        database.execute("BEGIN IMMEDIATE")
+        epochs.begin(database, "restore")
+        database.execute("COMMIT")
 
 
 def _set_aside(path: Path) -> Path | None:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pydantic_core import from_json, to_json
 
 from hubbub.errors import Unavailable
-from hubbub.store import deferred
+from hubbub.store import deferred, epochs
 from hubbub.store.base import Transaction, Work
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
@@ -210,12 +210,32 @@ class SQLiteWriter:
         # What a killed server left. Where there is no room for it, it is tried again before anything is read.
         with contextlib.suppress(Unavailable):
             self._do_deferred()
+        self._is_epoch_due = False
 
     @property
     def has_deferred(self) -> bool:
         return self._connection.has_deferred
 
+    def begin_epoch(self) -> None:
+        """Begin an epoch now or, where the disk has no room for it, before anything is written."""
+        self._is_epoch_due = True
+        with contextlib.suppress(Unavailable):
+            self._begin_epoch()
+
     def transact(self, work: Callable[[Transaction], T]) -> T:
+        if self._is_epoch_due:
+            self._begin_epoch()
+        return self._transact(work)
+
+    def _begin_epoch(self) -> None:
+        def begin(transaction: Transaction) -> None:
+            transaction.do_deferred()
+            epochs.begin(self._connection.database, "start")
+
+        self._transact(begin)
+        self._is_epoch_due = False
+
+    def _transact(self, work: Callable[[Transaction], T]) -> T:
         result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
         self._commits += 1
         return result
@@ -239,7 +259,7 @@ class SQLiteWriter:
 
     def _do_deferred(self) -> None:
         if self.has_deferred:
-            self.transact(lambda transaction: transaction.do_deferred())
+            self._transact(lambda transaction: transaction.do_deferred())
 
     def _checkpoint(self, mode: str) -> None:
         # A reader, or a full disk, may keep it from finishing: the next one does the rest.
@@ -291,7 +311,10 @@ class SQLite:
             raise
 
     def open_writer(self) -> SQLiteWriter:
-        return SQLiteWriter(self.path, most_pages=self._most_pages)
+        """Each writer of a server is an epoch: see `hubbub.store.epochs`."""
+        writer = SQLiteWriter(self.path, most_pages=self._most_pages)
+        writer.begin_epoch()
+        return writer
 
     def open_reader(self) -> SQLiteReader:
         return SQLiteReader(self.path)

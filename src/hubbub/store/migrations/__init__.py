@@ -1,3 +1,3 @@
 """The database's schema, step by step. A new step is a file in `versions/`, and `HEAD` names the last one."""
 
-HEAD = "0003"
+HEAD = "0004"

@@ -88,3 +88,14 @@ CREATE INDEX messages_pinned ON messages (room_id, seq) WHERE pinned IS NOT NULL
 CREATE UNIQUE INDEX messages_changed ON messages (room_id, rev) WHERE rev <> first_rev;
 
 CREATE TABLE deferred (id INTEGER PRIMARY KEY, statement TEXT NOT NULL, rows TEXT NOT NULL);
+
+CREATE TABLE room_ends (
+    room_id BIGINT NOT NULL, 
+    epoch BIGINT NOT NULL, 
+    rev BIGINT NOT NULL, 
+    PRIMARY KEY (room_id, epoch), 
+    FOREIGN KEY(room_id) REFERENCES rooms (id)
+)
+ WITHOUT ROWID
+
+;
