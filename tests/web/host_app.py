@@ -3,7 +3,7 @@
 from fastapi import FastAPI, HTTPException, Response
 from starlette.requests import HTTPConnection
 
-from hubbub import Hubbub, User
+from hubbub import Action, Hubbub, User
 
 KEYS = {"Alice Liddell": "42"}
 
@@ -16,7 +16,13 @@ def current_user(connection: HTTPConnection) -> User | None:
 
 
 app = FastAPI()
-hub = Hubbub(authenticate=current_user)
+
+
+def may(user: User, action: Action, where: str) -> bool:
+    return where != "library" or action not in {Action.SEND, Action.TYPE}
+
+
+hub = Hubbub(authenticate=current_user, policy=may)
 app.include_router(hub.router, prefix="/chat")
 
 

@@ -38,3 +38,11 @@ async def act(page: Page, text: str, action: str) -> None:
     """Press one of a message's buttons."""
     await message(page, text).hover()
     await message(page, text).get_by_role("button", name=action, exact=True).click()
+
+
+async def tap(page: Page, text: str, action: str) -> None:
+    """The same with a finger, on a phone."""
+    # A phone has no mouse, but entering left one on the page.
+    await page.mouse.move(0, 0)
+    await message(page, text).tap()
+    await message(page, text).get_by_role("button", name=action, exact=True).tap()

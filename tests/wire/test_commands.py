@@ -11,6 +11,14 @@ from hubbub.wire.commands import BUILT_IN, DATA_BYTES, ROOMS_PER_JOIN, Command, 
 TABLE = CommandTable()
 
 
+def test_an_error_says_what_its_rule_says_and_not_how_it_was_found() -> None:
+    with pytest.raises(Invalid) as refusal:
+        TABLE.validate({"type": "react", "room": "lobby", "seq": 1, "emoji": "nonsense"})
+
+    assert refusal.value.message == "emoji: a reaction is one emoji"
+    assert [entry["msg"] for entry in refusal.value.errors or ()] == ["a reaction is one emoji"]
+
+
 def nested(levels: int) -> dict[str, Any]:
     structure: dict[str, Any] = {}
     for _ in range(levels - 1):

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mentions, pieces } from '../src/models/text';
+import { isBlank, mentions, pieces } from '../src/models/text';
 
 const marked = (text: string) => pieces(text).map(({ kind, text: part }) => (kind === 'text' ? part : `<${part}>`));
 
@@ -39,5 +39,15 @@ describe('mentions', () => {
 
   it('knows names in any script', () => {
     expect(mentions('привет @Борис!', { user: 'guest-x7k2', name: 'Борис' })).toBe(true);
+  });
+});
+
+describe('blank', () => {
+  it.each(['', ' \n\t\u3000', '\u200b\u2060', '\u2800\ufe0f', '\u3164'])('is %j', (text) => {
+    expect(isBlank(text)).toBe(true);
+  });
+
+  it.each(['a', ' . ', '\u200d👍\ufe0f'])('is not %j', (text) => {
+    expect(isBlank(text)).toBe(false);
   });
 });

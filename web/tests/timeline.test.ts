@@ -129,7 +129,7 @@ describe('what I say', () => {
 
   it('can fail and be tried again', () => {
     timeline.send({ ...hello, failure: { code: 'conflict', message: 'no' } });
-    expect(timeline.lines).toMatchObject([{ state: 'failed', failure: 'no' }]);
+    expect(timeline.lines).toMatchObject([{ state: 'failed', failure: 'No.' }]);
     timeline.send(hello);
     expect(words()).toEqual(['hello (sending)']);
     timeline.discard(timeline.lines[0]?.id ?? '');

@@ -9,6 +9,8 @@ import type { Command, ErrorCode, Event, Welcome } from './protocol.js';
 export interface Failure {
   code: ErrorCode | 'closed';
   message: string;
+  /** Of a command: which one is wrong. */
+  field?: string;
 }
 
 export type State =

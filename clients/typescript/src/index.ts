@@ -6,4 +6,4 @@ export { fold, isKey, newKey } from './keys.js';
 export { Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
 export { Position, type Verdict } from './position.js';
 export type * from './protocol.js';
-export { CommandRefused, ConnectionLost } from './requests.js';
+export { CommandRefused, ConnectionLost, failureOf } from './requests.js';

@@ -11,9 +11,16 @@ export class CommandRefused extends Error {
   constructor(event: ErrorEvent) {
     super(event.message);
     this.name = 'CommandRefused';
-    this.failure = { code: event.code, message: event.message };
+    this.failure = failureOf(event);
     this.retryAfter = event.retry_after;
   }
+}
+
+/** What an `error` event says. */
+export function failureOf({ code, message, errors }: ErrorEvent): Failure {
+  const location: unknown = errors?.[0]?.['loc'];
+  const field: unknown = Array.isArray(location) ? location[0] : undefined;
+  return typeof field === 'string' ? { code, message, field } : { code, message };
 }
 
 /** There was no answer before the connection went; whether the command took effect is unknown. */

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError
 
 from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
+from hubbub.wire.commands import what_is_wrong
 
 log = logging.getLogger("hubbub")
 
@@ -54,4 +55,4 @@ def _explain(entry: ErrorDetails) -> str:
         return "secret: at least 32 characters are needed"
     if entry["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; `hubbub settings` shows them all"
-    return f"{name}: {entry['msg'].removeprefix('Value error, ')}"
+    return f"{name}: {what_is_wrong(entry)}"

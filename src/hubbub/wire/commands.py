@@ -12,6 +12,7 @@ from operator import or_
 from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, check_plain
@@ -274,6 +275,11 @@ class CommandTable:
         return invalid_fields(error)
 
 
+def what_is_wrong(entry: ErrorDetails) -> str:
+    """One of Pydantic's findings, without the "Value error, " that it puts before a validator's own words."""
+    return entry["msg"].removeprefix("Value error, ")
+
+
 def invalid_fields(error: ValidationError, *, tagged: bool = True) -> Invalid:
     """What Pydantic found, as an `Invalid` that names each field and what was expected; never what was sent.
 
@@ -282,7 +288,7 @@ def invalid_fields(error: ValidationError, *, tagged: bool = True) -> Invalid:
     found: list[dict[str, Any]] = [
         {
             "loc": [str(part)[:64] for part in entry["loc"][int(tagged) :]],
-            "msg": entry["msg"][:200],
+            "msg": what_is_wrong(entry)[:200],
             "type": entry["type"],
         }
         for entry in error.errors(include_url=False, include_context=False, include_input=False)[:10]

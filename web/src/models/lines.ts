@@ -1,5 +1,6 @@
 /** What stands in a timeline: one line for each thing said or done, made from the wire's events. */
 import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
+import { sentenceOf } from './failures';
 import type { Person } from './names.svelte';
 import type { Me } from './text';
 
@@ -23,7 +24,7 @@ export interface Said {
   pinned: boolean;
   reactions: readonly Reaction[];
   state: 'sending' | 'sent' | 'failed';
-  /** Why it failed, in the server's words. */
+  /** Why it failed, in a sentence. */
   failure?: string;
 }
 
@@ -113,7 +114,7 @@ export function unsentLine({ key, text, at, replyTo, failure }: Unsent, me: Me, 
     pinned: false,
     reactions: [],
     state: failure === undefined ? 'sending' : 'failed',
-    failure: failure?.message,
+    failure: failure && sentenceOf(failure),
   };
 }
 

@@ -3,7 +3,6 @@ import type { Clock } from 'hubbub-client';
 
 export interface Notice {
   id: number;
-  code: string;
   message: string;
 }
 
@@ -23,11 +22,11 @@ export class Notices {
     return this.#shown;
   }
 
-  tell(code: string, message: string): void {
+  tell(message: string): void {
     this.#lastId += 1;
     const id = this.#lastId;
     const others = this.#shown.filter((notice) => notice.message !== message);
-    this.#shown = [...others, { id, code, message }].slice(-SHOWN_AT_ONCE);
+    this.#shown = [...others, { id, message }].slice(-SHOWN_AT_ONCE);
     this.#clock.after(SHOWN_FOR, () => this.dismiss(id));
   }
 

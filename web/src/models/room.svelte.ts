@@ -1,5 +1,5 @@
 /** One room as this tab sees it: puts each event where it belongs, and says what its person does there. */
-import type { Ack, Client, Clock, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
+import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
 import { Names, type Person } from './names.svelte';
@@ -41,6 +41,8 @@ export class Room {
   isJoined = $state(false);
   /** The room keeps its messages, so they can be answered, changed and found again. */
   keepsMessages = $state(false);
+  /** Others may not be told that one types here. That is so where one may only read, but not there alone. */
+  isReadOnly = $state(false);
   isLookedAt = false;
   readonly #options: RoomOptions;
 
@@ -53,7 +55,7 @@ export class Room {
     this.reading = new Reading(this.timeline, (place) => client.history(key, place));
     this.pins = new Pins({ history: (place) => client.history(key, place), find: (seq) => this.#stored(seq) });
     this.typists = new Typists(clock);
-    this.sign = new TypingSign(clock, (active) => this.isJoined && client.typing(key, active));
+    this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
   }
 
@@ -134,11 +136,17 @@ export class Room {
   // What happens.
 
   sent(message: Unsent, ack: Ack): void {
+    this.isReadOnly = false;
     this.timeline.confirm(message, ack);
   }
 
   failed(message: Unsent): void {
     this.timeline.send(message);
+  }
+
+  /** Nobody asked for the sign of typing, so only what it says about the room is worth a word, and only once. */
+  typingRefused(code: ErrorEvent['code']): void {
+    this.isReadOnly ||= code === 'forbidden';
   }
 
   apply(event: RoomEvent): void {
@@ -184,6 +192,7 @@ export class Room {
 
   #joined(event: Joined): void {
     this.name = event.name;
+    this.isReadOnly = false;
     this.people.startOver(event.users, event.online);
     this.typists.startOver();
     this.keepsMessages = event.rev !== undefined;

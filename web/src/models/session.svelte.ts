@@ -3,6 +3,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import {
   Client,
   CommandRefused,
+  failureOf,
   fold,
   type Clock,
   type ErrorEvent,
@@ -11,6 +12,7 @@ import {
   type State,
   type Welcome,
 } from 'hubbub-client';
+import { sentenceOf } from './failures';
 import { Notices } from './notices.svelte';
 import { Room } from './room.svelte';
 import type { Remembered } from './storage';
@@ -147,8 +149,8 @@ export class Session {
   }
 
   #tell(error: unknown): void {
-    if (error instanceof CommandRefused) this.notices.tell(error.failure.code, error.message);
-    else if (error instanceof Error) this.notices.tell('', error.message);
+    if (error instanceof CommandRefused) this.notices.tell(sentenceOf(error.failure));
+    else if (error instanceof Error) this.notices.tell(error.message);
   }
 
   #add(key: string): Room {
@@ -213,8 +215,12 @@ export class Session {
   }
 
   #refused(event: ErrorEvent): void {
-    this.notices.tell(event.code, event.message);
     const room = event.room === undefined ? undefined : this.#rooms.get(fold(event.room));
+    if (event.command === 'typing') {
+      room?.typingRefused(event.code);
+      return;
+    }
+    this.notices.tell(sentenceOf(failureOf(event)));
     if (event.command === 'join' && room !== undefined && !room.isJoined) this.#forget(room);
   }
 }

@@ -1,0 +1,22 @@
+import type { Failure } from 'hubbub-client';
+import { expect, it } from 'vitest';
+import { sentenceOf } from '../src/models/failures';
+
+const words = (code: Failure['code'], message: string, field?: string) => sentenceOf({ code, message, field });
+
+it('names what is wrong with what was typed', () => {
+  expect(words('invalid', 'emoji: one emoji is needed', 'emoji')).toBe('That is not one emoji.');
+});
+
+it('never shows a field that nobody typed', () => {
+  expect(words('invalid', 'seq: Input should be less', 'seq')).toBe('The server did not understand that.');
+});
+
+it('says of a passing failure that it passes', () => {
+  expect(words('unavailable', 'nothing can be stored now: disk full')).toContain('Try again');
+});
+
+it("makes sentences of an application's own words", () => {
+  expect(words('forbidden', 'no shouting here')).toBe('No shouting here.');
+  expect(words('invalid', 'Say please!')).toBe('Say please!');
+});
