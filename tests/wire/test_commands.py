@@ -83,6 +83,11 @@ def test_a_join_names_its_rooms_in_one_way(frame: dict[str, Any]) -> None:
         TABLE.validate(frame)
 
 
+def test_a_join_names_each_room_once_however_it_is_spelled() -> None:
+    with pytest.raises(Invalid, match="name each room once"):
+        TABLE.validate({"type": "join", "rooms": [{"room": "lobby"}, {"room": "kitchen"}, {"room": "Lobby"}]})
+
+
 def test_an_error_never_repeats_what_was_sent() -> None:
     with pytest.raises(Invalid) as caught:
         TABLE.validate({"type": "message", "room": "my secret", "text": "x", "key": "hush", "data": "canary"})

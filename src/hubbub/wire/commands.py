@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, check_plain
 from hubbub.wire.emoji import Emoji
-from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text, TopicPattern
+from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text, TopicPattern, fold
 
 DATA_BYTES = 4096
 ROOMS_PER_JOIN = 100
@@ -158,6 +158,8 @@ class Join(Command):
     def _one_way_to_name_rooms(self) -> Join:
         if (self.room is None) == (self.rooms is None):
             raise ValueError("give either `room` or `rooms`")
+        if self.rooms is not None and len({fold(position.room) for position in self.rooms}) < len(self.rooms):
+            raise ValueError("name each room once")
         return self
 
     @property
