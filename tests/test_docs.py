@@ -28,6 +28,7 @@ from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
 from hubbub.chat.rooms import ANNOUNCED_UP_TO
 from hubbub.chat.typing_indicators import EXPIRY, REPEAT
 from hubbub.cli import app as cli
+from hubbub.limits import PAGE_BYTES_PER_WORK, SECONDS_PER_WORK, WORK_PER_COMMAND, WORK_PER_PAGE
 from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
 from hubbub.testing import TestClient, TestServer, serving
 from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
@@ -154,7 +155,11 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     [
         f"{DEFAULTS.frame_bytes // 1024} KiB (setting `frame_bytes`)",
         f"{DEFAULTS.rate:g} a second, {DEFAULTS.burst} at once",
-        f"after {DEFAULTS.violations} of those (`violations`)",
+        f"did not wait for `retry_after` {DEFAULTS.violations} times (`violations`)",
+        f"{WORK_PER_COMMAND} units for each command",
+        f"{DEFAULTS.rate * WORK_PER_COMMAND:g} a second and {DEFAULTS.burst * WORK_PER_COMMAND:,} at once",
+        f"a recovery are {WORK_PER_PAGE}, and 1 more for each {PAGE_BYTES_PER_WORK // 1024} KiB",
+        f"1 more for each {SECONDS_PER_WORK * 1e6:g} µs",
         f"{DEFAULTS.unanswered} (setting `unanswered`)",
         f"{DEFAULTS.rooms_per_connection} (setting `rooms_per_connection`)",
         f"after {DEFAULTS.linger:g} s (setting `linger`)",

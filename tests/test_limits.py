@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.limits import AddressLimit, TokenBucket
+from hubbub.limits import AddressLimit, Allowance, Debt, TokenBucket
 
 
 def test_a_burst_is_taken_at_once_and_the_next_one_waits() -> None:
@@ -80,3 +80,20 @@ def test_no_limit_is_no_limit() -> None:
     limit = AddressLimit(0)
 
     assert all(limit.enter("192.0.2.1") for _ in range(1000))
+
+
+def test_work_within_the_allowance_is_done_at_once_and_more_must_be_waited_for() -> None:
+    debt, allowance = Debt(), Allowance(rate=10, burst=30)
+
+    assert debt.add(30, 5.0, allowance) == 0.0
+    assert debt.add(20, 5.0, allowance) == pytest.approx(2.0)
+    assert debt.wait(6.0, allowance) == pytest.approx(1.0)
+    assert debt.wait(7.0, allowance) == 0.0
+
+
+def test_whoever_rested_owes_nothing_and_has_no_more_than_the_burst() -> None:
+    debt, allowance = Debt(), Allowance(rate=10, burst=30)
+    debt.add(1000, 0.0, allowance)
+
+    assert debt.add(30, 1000.0, allowance) == 0.0
+    assert debt.add(1, 1000.0, allowance) > 0

@@ -27,7 +27,7 @@ from hubbub.chat.typing_indicators import TypingIndicators
 from hubbub.errors import NotStarted, Unavailable
 from hubbub.hub.hub import BEATS, Hub
 from hubbub.hub.sequencer import Sequencer
-from hubbub.limits import AddressLimit
+from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
@@ -68,6 +68,7 @@ class Node:
             stall=settings.stall_timeout,
             patience=settings.stall_patience,
             close_timeout=settings.close_timeout,
+            work=Allowance(settings.rate * WORK_PER_COMMAND, settings.burst * WORK_PER_COMMAND),
         )
         self.rooms = Rooms(
             hub=self.hub,
@@ -163,8 +164,12 @@ class Node:
         self.sequencer.start(self._loop)
         await self.broker.start(self.sequencer.receive)
         self._tasks = [
-            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, self.hub.beat)),
-            self._loop.create_task(self._every(min(TICK, self.settings.stall_timeout / 4), self.hub.check_deadlines)),
+            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, self.hub.notice_freeze, self.hub.beat)),
+            self._loop.create_task(
+                self._every(
+                    min(TICK, self.settings.stall_timeout / 4), self.hub.notice_freeze, self.hub.check_deadlines
+                )
+            ),
             self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick)),
             self._loop.create_task(self._every(TICK, self.heads.tick)),
             *([self._loop.create_task(self._every(TICK, self._watch_epoch))] if self._is_shared else []),

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     frame_bytes: int = Field(64 * 1024, ge=1024, description="Largest frame that a client may send.")
     rate: float = Field(20.0, gt=0, description="Commands per second and connection, in the long run.")
     burst: int = Field(60, ge=1, description="Commands at once, per connection.")
-    violations: int = Field(50, ge=1, description="Commands over the rate before a connection is closed (1008).")
+    violations: int = Field(
+        50, ge=1, description="Commands that did not wait for `retry_after` before a connection is closed (1008)."
+    )
     unanswered: int = Field(
         64, ge=1, description="Commands without an answer, per connection; then its reading pauses."
     )

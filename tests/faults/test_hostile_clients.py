@@ -1,8 +1,10 @@
 """One slow or hostile client costs nobody else anything, and memory stays bounded, whoever it is."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import socket
 import struct
 import zlib
@@ -61,6 +63,22 @@ def forgetful(generous: WebServer, tmp_path_factory: pytest.TempPathFactory) -> 
     forgetful.check_log()
 
 
+@pytest.fixture(scope="module")
+def strict(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """With low limits, so that reaching them takes little."""
+    limits = {"HUBBUB_RATE": "5", "HUBBUB_BURST": "5", "HUBBUB_VIOLATIONS": "5"}
+    environment = {**server.environment, **limits}
+    with hubbub_server(tmp_path_factory.mktemp("strict"), environment=environment) as strict:
+        yield strict
+    strict.check_log()
+
+
+def processor_time(server: WebServer) -> float:
+    """The seconds that a server's process has worked. Unlike a latency it does not depend on who else is working."""
+    user, system = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(server: WebServer) -> int:
     """The resident bytes of a server's process."""
     pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
@@ -104,16 +122,24 @@ class Attacker:
             if frame.opcode == peer.Opcode.TEXT:
                 yield json.loads(bytes(frame.data))
 
-    async def close_code(self) -> int | None:
+    async def joined(self, number: int) -> AsyncIterator[None]:
+        async for event in self.events():
+            if event["type"] == "joined":
+                yield
+                number -= 1
+            if not number:
+                return
+
+    async def close_code(self, *, within: float = DEADLINE) -> int | None:
         """Read to the end of the link. The code of the close frame, None if there was none."""
         code = None
-        async for frame in self._frames():
+        async for frame in self._frames(within):
             if frame.opcode == peer.Opcode.CLOSE:
                 code = peer.Close.parse(bytes(frame.data)).code
         return code
 
-    async def _frames(self) -> AsyncIterator[peer.Frame]:
-        async with asyncio.timeout(DEADLINE):
+    async def _frames(self, within: float = DEADLINE) -> AsyncIterator[peer.Frame]:
+        async with asyncio.timeout(within):
             while True:
                 try:
                     data = await self._reader.read(65_536)
@@ -144,7 +170,7 @@ async def attacker(server: WebServer, path: str = "/ws", *, compress: bool = Fal
 
 # Frames that nobody should send.
 
-TEXT, BINARY, CONTINUATION, PING = 1, 2, 0, 9
+TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
 
 WRONG_FRAMES = {
     "unmasked": (peer.Frame(peer.Opcode.TEXT, b"{}").serialize(mask=False), 1002),
@@ -231,6 +257,95 @@ async def test_who_sends_wrong_frames_too_fast_is_closed_as_well(server: WebServ
             pass
 
         assert (await mallory.ended())[0] == 1008
+
+
+def deflated(data: bytes) -> bytes:
+    compressor = zlib.compressobj(9, wbits=-15)
+    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def masked(opcode: int, data: bytes = b"", *, fin: bool = True, reserved: int = 0) -> bytes:
+    serialized = peer.Frame(peer.Opcode(opcode), data, fin).serialize(mask=True)
+    return bytes((serialized[0] | reserved,)) + serialized[1:]
+
+
+EMPTY_FRAGMENTS = masked(TEXT, fin=False) + masked(CONTINUATION, fin=False) * 4000 + masked(CONTINUATION)
+FLOODS = {
+    "small bombs": masked(TEXT, deflated(b"x" * 65_000), reserved=0x40) * 60_000,
+    "small bombs of brackets": masked(TEXT, deflated(b"[" + b"[]," * 21_000 + b"[]]"), reserved=0x40) * 20_000,
+    "large texts": masked(TEXT, b'{"type": "ping", "x": "' + b"x" * 65_000 + b'"}') * 200,
+    "pings": masked(PING) * 600_000,
+    "pongs": masked(PONG) * 600_000,
+    "empty texts": masked(TEXT, b"{}") * 600_000,
+    "what is not JSON": masked(TEXT, b"{" * 100) * 60_000,
+    "messages in four thousand fragments": EMPTY_FRAGMENTS * 200,
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+async def test_a_flood_costs_the_server_little_time_and_memory(server: WebServer, name: str) -> None:
+    async with attacker(server, compress=True) as mallory:
+        memory_before, time_before = memory(server), processor_time(server)
+        mallory.write(FLOODS[name])
+        code: int | None = None
+        with contextlib.suppress(TimeoutError):
+            code = await mallory.close_code(within=4.0)
+
+        assert code in {1008, None}
+        assert processor_time(server) - time_before < 1.5
+        assert memory(server) - memory_before < 20 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", ["a reserved opcode", "text that is no UTF-8", "a length of one tebibyte"])
+async def test_nothing_is_looked_at_after_a_violation(server: WebServer, name: str) -> None:
+    data, code = WRONG_FRAMES[name]
+    async with attacker(server, compress=True) as mallory:
+        before = processor_time(server)
+        mallory.write(data + FLOODS["small bombs"])
+
+        assert await mallory.close_code() == code
+        assert processor_time(server) - before < 1.0
+
+
+async def test_what_came_while_the_server_was_frozen_is_all_answered(strict: WebServer) -> None:
+    async with person(strict, "alice") as alice:
+        await alice.join("ice")
+        strict.signal(signal.SIGSTOP)
+        try:
+            for number in range(20):
+                await alice.send({"type": "message", "room": "ice", "text": str(number)})
+                await asyncio.sleep(0.2)  # as fast as it may
+        finally:
+            strict.signal(signal.SIGCONT)
+
+        assert await alice.hear(20) == [str(number) for number in range(20)]
+        assert not alice.of_type("error")
+
+
+async def test_who_sends_one_command_at_a_time_and_waits_as_told_stays(strict: WebServer) -> None:
+    async with person(strict) as alice:
+        refused = 0
+        while refused < 15:
+            answer = await alice.ask({"type": "ping"})
+            if answer["type"] == "error":
+                refused += 1
+                await asyncio.sleep(answer["retry_after"] / 1000)
+
+
+async def test_who_asks_for_large_pages_again_and_again_is_not_read_until_they_are_paid(strict: WebServer) -> None:
+    async with person(strict, "alice") as alice:
+        await alice.join("large")
+        for _ in range(8):
+            while (answer := await alice.say("large", "😀" * 4000))["type"] == "error":  # noqa: ASYNC110 - as it is told
+                await asyncio.sleep(answer["retry_after"] / 1000)
+
+    async with attacker(strict) as mallory:
+        for _ in range(5):
+            mallory.send(TEXT, b'{"type": "join", "room": "large", "limit": 200}')
+        arrived = [asyncio.get_running_loop().time() async for _ in mallory.joined(5)]
+
+    # Each is 128 KB, two thirds of the work that is done at once; the next three take two thirds of a second each.
+    assert arrived[-1] - arrived[0] > 1.0
 
 
 async def test_a_ping_flood_without_reading_is_cut_in_little_memory(server: WebServer) -> None:

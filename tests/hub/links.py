@@ -11,8 +11,9 @@ from websockets.uri import parse_uri
 
 from hubbub.hub.connection import Connection
 from hubbub.hub.formats import SOCKET_FORMATS, Format
-from hubbub.hub.hub import Hub
+from hubbub.hub.hub import NO_LIMIT, Hub
 from hubbub.hub.transport import HIGH_WATER
+from hubbub.limits import Allowance
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 
@@ -138,12 +139,14 @@ def new_hub(
     clock: Clock | None = None,
     open_channel: Callable[[str], Awaitable[None]] = opened_at_once,
     close_channel: Callable[[str], Awaitable[None]] = opened_at_once,
+    work: Allowance = NO_LIMIT,
     **deadlines: float,
 ) -> Hub:
     hub = Hub(
         open_channel=open_channel,
         close_channel=close_channel,
         ping=lambda: Publication("", {"type": "ping"}),
+        work=work,
         **deadlines,
     )
     hub.start(cast(asyncio.AbstractEventLoop, clock) if clock is not None else asyncio.get_running_loop())

@@ -1,15 +1,17 @@
 """One connection: its states, what it sends in each of them, and when it is read from."""
 
+import asyncio
 import gc
 import weakref
 from itertools import product
 
 import pytest
 
-from hubbub.hub.connection import TRANSITIONS, Pause, Signal, State
+from hubbub.hub.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, State
+from hubbub.limits import Allowance
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode, Received
-from tests.hub.links import Person, new_hub, turn
+from tests.hub.links import Clock, Person, new_hub, turn
 
 PONG = PongEvent(ts="2026-11-20T09:30:00.123Z")
 HELLO = Received(Opcode.TEXT, b"hello")
@@ -224,3 +226,69 @@ async def test_a_connection_is_let_go_of_when_it_has_ended() -> None:
     gc.collect()
 
     assert gone() is None
+
+
+async def test_one_that_makes_more_work_than_it_may_is_not_read_from_until_it_is_even() -> None:
+    alice = Person(new_hub(work=Allowance(rate=1000, burst=10)), "alice")
+
+    reading = []
+    for _ in range(2):
+        alice.connection.charge(10)
+        reading.append(alice.transport.reading)
+    assert reading == [True, False]
+
+    while not alice.transport.reading:  # noqa: ASYNC110 - the loop's own timer ends it
+        await asyncio.sleep(0.001)
+    assert not alice.connection.is_in_debt
+
+
+async def test_one_that_has_ended_owes_nothing() -> None:
+    alice = Person(new_hub(work=Allowance(rate=1, burst=1)), "alice")
+    alice.connection.close()
+
+    alice.connection.charge(1000)
+
+    assert not alice.connection.is_in_debt
+
+
+@pytest.mark.parametrize("reason", [Pause.UNANSWERED, Pause.ORDER, Pause.HANDSHAKE])
+async def test_seconds_in_which_the_server_was_slow_to_answer_are_counted_as_unread(reason: int) -> None:
+    clock = Clock(asyncio.get_running_loop())
+    alice = Person(new_hub(clock=clock), "alice")
+
+    alice.connection.pause(reason)
+    clock.now += 7
+    alice.connection.resume(reason)
+
+    assert alice.connection.unread == 7
+
+
+async def test_reasons_of_the_server_that_overlap_are_counted_once_and_up_to_a_minute() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    alice = Person(new_hub(clock=clock), "alice")
+
+    alice.connection.pause(Pause.ORDER)
+    clock.now += 2
+    alice.connection.pause(Pause.UNANSWERED)
+    clock.now += 2
+    alice.connection.resume(Pause.ORDER)
+    clock.now += 2
+    alice.connection.resume(Pause.UNANSWERED)
+    assert alice.connection.unread == 6
+
+    alice.connection.pause(Pause.ORDER)
+    clock.now += 1000
+    alice.connection.resume(Pause.ORDER)
+    assert alice.connection.unread == UNREAD_MOST
+
+
+@pytest.mark.parametrize("reason", [Pause.RATE, Pause.WORK, Pause.CONGESTION])
+async def test_seconds_in_which_the_client_was_too_fast_or_too_slow_are_its_own(reason: int) -> None:
+    clock = Clock(asyncio.get_running_loop())
+    alice = Person(new_hub(clock=clock), "alice")
+
+    alice.connection.pause(reason)
+    clock.now += 7
+    alice.connection.resume(reason)
+
+    assert alice.connection.unread == 0

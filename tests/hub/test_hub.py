@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from hubbub.errors import NotStarted
-from hubbub.hub.connection import State
+from hubbub.hub.connection import Pause, State
 from hubbub.hub.formats import CHUNK_BYTES
 from hubbub.hub.hub import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Hub
 from hubbub.hub.transport import HIGH_WATER
@@ -633,6 +633,47 @@ async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
     assert lively.transport.closed_with is None
     # On a foreign server pongs don't reach us: it has to notice by itself.
     assert deaf.transport.closed_with is None
+
+
+async def test_one_that_the_server_does_not_read_from_is_not_closed_for_its_silence() -> None:
+    hub = new_hub()
+    waiting = Person(hub, "waiting")
+
+    waiting.connection.pause(Pause.ORDER)
+    for _ in range(10 * BEATS):
+        hub.beat()
+    assert waiting.connection.is_open
+    assert len(waiting.frames) == 2 * 10  # it is pinged all the same
+
+    waiting.connection.resume(Pause.ORDER)
+    for _ in range((SILENT_BEATS + 1) * BEATS):
+        hub.beat()
+    assert waiting.transport.closed_with == (4408, "no frame for two heartbeats")
+
+
+async def test_nobody_is_blamed_for_the_time_in_which_the_server_was_frozen() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    hub = new_hub(clock=clock, stall=10.0, patience=60.0, close_timeout=5.0)
+    (slow,) = await everybody(hub, "slow")
+    closing, silent = Person(hub, "closing"), Person(hub, "silent")
+    silent.connection.silent_beats = SILENT_BEATS
+    await fill(hub, slow)
+    closing.connection.close()
+
+    clock.now += 40
+    hub.notice_freeze()
+    hub.check_deadlines()
+    hub.beat()
+    assert [person.transport.aborted for person in (slow, closing)] == [False, False]
+    assert silent.connection.is_open
+    assert silent.connection.unread == 40
+
+    for _ in range(11):
+        clock.now += 1
+        hub.notice_freeze()
+        hub.check_deadlines()
+    assert [person.transport.aborted for person in (slow, closing)] == [True, True]
+    assert silent.connection.unread == 40
 
 
 async def test_a_congested_connection_is_not_pinged() -> None:

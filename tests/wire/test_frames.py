@@ -15,7 +15,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.frames import FrameParser, Opcode, Received, close_frame, deflate, frame
+from hubbub.wire.frames import AT_ONCE, FrameParser, Opcode, Received, close_frame, deflate, frame
 
 LIMIT = 64 * 1024
 RSV1, RSV2 = 0x40, 0x20
@@ -27,16 +27,23 @@ def sent(opcode: int, data: bytes = b"", *, fin: bool = True, reserved: int = 0,
     return bytes((serialized[0] | reserved,)) + serialized[1:]
 
 
+def all_of(parser: FrameParser, data: bytes) -> list[Received]:
+    received = parser.receive(data)
+    while parser.has_more:
+        received += parser.receive(b"")
+    return received
+
+
 def read(data: bytes, *, max_size: int = LIMIT, deflate: bool = False) -> tuple[list[Received], int | None]:
     """Messages, and the close code of a violation."""
     parser = FrameParser(max_size, deflate=deflate)
-    received = parser.receive(data)
+    received = all_of(parser, data)
     return received, parser.violation and int(parser.violation.code)
 
 
 def read_in_pieces(pieces: list[bytes], **options: bool) -> tuple[list[Received], int | None]:
     parser = FrameParser(LIMIT, **options)
-    received = [message for piece in pieces for message in parser.receive(piece)]
+    received = [message for piece in pieces for message in all_of(parser, piece)]
     return received, parser.violation and int(parser.violation.code)
 
 
@@ -162,6 +169,8 @@ def test_endless_empty_fragments_come_to_an_end() -> None:
 
     for _ in range(LIMIT // 1000):
         parser.receive(empty)
+    while parser.has_more:
+        parser.receive(b"")
 
     assert parser.violation is not None
     assert parser.violation.code == CloseCode.TOO_BIG
@@ -299,3 +308,76 @@ def test_our_parser_reads_our_own_builder_s_frames_once_they_are_masked() -> Non
     masked = bytes((built[0], built[1] | 0x80)) + bytes(4) + built[2:]
 
     assert read(masked) == ([(Opcode.TEXT, b"hi")], None)
+
+
+# A bounded amount of work at a time.
+
+
+def test_one_call_takes_only_some_of_a_packet_s_frames_and_the_next_ones_the_rest() -> None:
+    parser = FrameParser(LIMIT)
+    texts = [str(number).encode() for number in range(1000)]
+
+    calls = [parser.receive(b"".join(sent(Opcode.TEXT, text) for text in texts))]
+    while parser.has_more:
+        calls.append(parser.receive(b""))
+
+    assert max(map(len, calls)) == AT_ONCE
+    assert [message.payload for call in calls for message in call] == texts
+
+
+def test_what_comes_before_the_rest_was_taken_comes_after_it() -> None:
+    parser = FrameParser(LIMIT)
+    texts = [str(number).encode() for number in range(3 * AT_ONCE)]
+    data = b"".join(sent(Opcode.TEXT, text) for text in texts)
+
+    received = parser.receive(data[:-3])
+    assert len(received) == AT_ONCE
+    received += all_of(parser, data[-3:])
+
+    assert [message.payload for message in received] == texts
+
+
+def test_a_small_frame_that_inflates_to_much_is_as_much_work_as_a_large_one() -> None:
+    bomb = sent(Opcode.TEXT, raw_deflate(b"x" * 60_000), reserved=RSV1)
+    parser = FrameParser(LIMIT, deflate=True)
+
+    assert len(bomb) < 200
+    assert len(parser.receive(bomb * 10)) <= 2
+    assert parser.has_more
+    assert parser.work >= AT_ONCE
+
+
+def test_fragments_are_work_although_no_message_comes_of_them() -> None:
+    parser = FrameParser(LIMIT)
+
+    parser.receive(sent(Opcode.TEXT, b"", fin=False) + sent(Opcode.CONTINUATION, b"", fin=False) * 1000)
+    while parser.has_more:
+        parser.receive(b"")
+
+    assert parser.work == 1001
+
+
+def test_after_our_own_close_frame_nothing_but_the_peer_s_is_looked_at() -> None:
+    parser = FrameParser(LIMIT, deflate=True)
+    parser.receive(sent(Opcode.TEXT, b"half a mess", fin=False))
+
+    parser.await_close()
+    received = parser.receive(
+        sent(Opcode.CONTINUATION, b"age")
+        + sent(Opcode.TEXT, b"no deflate stream", reserved=RSV1)
+        + sent(Opcode.PING, b"there?")
+        + sent(Opcode.CLOSE, b"\x03\xe8")
+    )
+
+    assert received == [(Opcode.CLOSE, b"\x03\xe8")]
+    assert parser.violation is None
+
+
+def test_a_parser_that_was_stopped_keeps_nothing() -> None:
+    parser = FrameParser(LIMIT)
+    parser.receive(sent(Opcode.TEXT, b"hello") * 1000)
+
+    parser.stop()
+
+    assert not parser.has_more
+    assert not parser.receive(b"")

@@ -13,6 +13,7 @@ from hubbub.chat.log import LATEST, Recovery, RoomLog
 from hubbub.chat.rooms import Room
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
+from hubbub.limits import work_of_page
 from hubbub.wire.commands import History, RoomPosition
 from hubbub.wire.events import HistoryPage, Joined, MessageEvent, Sync
 from hubbub.wire.publication import Publication
@@ -52,6 +53,7 @@ class CatchingUp:
         """
         log = self._log_of(room.key)
         if log is None:
+            await self._take_turn(connection, 0)
             connection.reply(self._joined(room, id=id))
             self._hub.let_go(connection, room.channel)
             return
@@ -60,7 +62,8 @@ class CatchingUp:
             recovery = await log.recover(room.key, position.rev, position.epoch, latest=latest)
         else:
             page = await log.latest(room.key, latest)
-            recovery = Recovery(False, page.head, 0, page.messages, page.users)
+            recovery = Recovery(False, page.head, 0, page.messages, page.users, page.size)
+        await self._take_turn(connection, recovery.size)
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
         self._brought_to(room.channel, recovery.head.rev)
@@ -73,7 +76,8 @@ class CatchingUp:
             connection.reply(self._joined(room, id=None))
             self._hub.let_go(connection, room.channel)
             return
-        head, events = await self._missed(log, room, rev)
+        size, head, events = await self._missed(log, room, rev)
+        await self._take_turn(connection, size)
         for event in events:
             connection.reply(event)
         self._hub.let_go(connection, room.channel, after=head)
@@ -87,23 +91,29 @@ class CatchingUp:
         log = self._log_of(room.key) if room is not None else None
         if room is None or log is None:
             return []
-        _, events = await self._missed(log, room, position)
+        size, _, events = await self._missed(log, room, position)
+        await self._hub.turns.come(size)
         publications = []
         for event in events:
             publications.append(Publication(channel, event, position=event.rev, since=position))
             position = event.rev or position
         return publications
 
-    async def _missed(self, log: RoomLog, room: Room, rev: int) -> tuple[int, list[Joined | Sync]]:
-        """The room's head, and what brings somebody there who stands at `rev`."""
+    async def _missed(self, log: RoomLog, room: Room, rev: int) -> tuple[int, int, list[Joined | Sync]]:
+        """The bytes that were read, the room's head, and what brings somebody there who stands at `rev`."""
         epoch = (await log.head(room.key)).epoch
         recovery = await log.recover(room.key, rev, epoch)
         if recovery.recovered:
-            return recovery.head.rev, list(_syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]]))
-        return recovery.head.rev, self._events(room, recovery, id=None)
+            syncs = _syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]])
+            return recovery.size, recovery.head.rev, list(syncs)
+        return recovery.size, recovery.head.rev, self._events(room, recovery, id=None)
 
-    async def history(self, command: History) -> HistoryPage:
-        """A page of a room's messages; an empty one where nothing is stored.
+    async def _take_turn(self, connection: Connection, size: int) -> None:
+        connection.charge(work_of_page(size))
+        await self._hub.turns.come(size)
+
+    async def history(self, command: History, *, charge: Callable[[float], None] | None = None) -> HistoryPage:
+        """A page of a room's messages; an empty one where nothing is stored. `charge` is told how much work it was.
 
         A connection that has joined the room must be held from before this until the page is sent, else what changes
         meanwhile would be overwritten by the older page. Raises `Unavailable`.
@@ -117,6 +127,9 @@ class CatchingUp:
             page = await log.history(
                 command.room, before=command.before, after=command.after, around=command.around, limit=command.limit
             )
+        if charge is not None:
+            charge(work_of_page(page.size))
+        await self._hub.turns.come(page.size)
         messages = newest(page.messages) if command.after is None else oldest(page.messages)
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)

@@ -68,6 +68,8 @@ class Recovery:
     """The client's own rev if it was recovered, else 0: it must forget what it knew."""
     messages: list[MessageEvent]
     users: list[OnlineUser]
+    size: int
+    """Bytes as JSON of all that was read for it, roughly."""
 
 
 class RoomLog:
@@ -216,10 +218,10 @@ class RoomLog:
             size += page.size
             if not page.continues or len(rows) > max_rows or size > max_bytes:
                 page = await self.latest(room, latest)
-                return Recovery(False, page.head, 0, page.messages, page.users)
+                return Recovery(False, page.head, 0, page.messages, page.users, size + page.size)
             if not page.more:
                 kept = [message for seq, message in rows.items() if seq > page.head.floor]
-                return Recovery(True, page.head, rev, kept, users)
+                return Recovery(True, page.head, rev, kept, users, size)
             # What follows was changed in this server's epoch, which may be a later one than the client's.
             last, epoch = page.last_rev, page.head.epoch
 

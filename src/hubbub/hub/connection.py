@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hubbub.hub.formats import Format
+from hubbub.limits import Debt
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Event
 from hubbub.wire.frames import Received
@@ -64,6 +65,15 @@ class Pause:
     """The ASGI application has not returned yet."""
     RATE: Final = 16
     """It sends faster than it may."""
+    WORK: Final = 32
+    """It has made more work than it may."""
+    OURS: Final = UNANSWERED | ORDER | HANDSHAKE
+    """It is the server that takes its time."""
+
+
+UNREAD_FROM = 1.0
+"""Seconds of not being read, for a reason of the server's, that are made up for."""
+UNREAD_MOST = 60.0
 
 
 class Transport(Protocol):
@@ -113,7 +123,9 @@ class Connection:
         "__weakref__",
         "_backlog",
         "_data",
+        "_debt",
         "_pauses",
+        "_unread_since",
         "beat",
         "channels",
         "close_code",
@@ -125,6 +137,7 @@ class Connection:
         "silent_beats",
         "state",
         "transport",
+        "unread",
         "user",
     )
 
@@ -143,7 +156,12 @@ class Connection:
         self.beat = 0
         self.close_code = 1006
         self.close_reason = ""
+        self.unread = 0.0
+        """Seconds for which the server did not read what this client may have sent; whoever limits its rate, by time,
+        takes from them first."""
         self._pauses = 0
+        self._unread_since = 0.0
+        self._debt = Debt()
         self._backlog: deque[Received] | None = None
         self._data: dict[str, Any] | None = None
 
@@ -266,12 +284,16 @@ class Connection:
     def pause(self, reason: int) -> None:
         if not self._pauses and self.state is not State.CLOSED:
             self.transport.pause_reading()
+        if reason & Pause.OURS and not self._pauses & Pause.OURS:
+            self._unread_since = self.hub.loop.time()
         self._pauses |= reason
 
     def resume(self, reason: int) -> None:
         if not self._pauses & reason:
             return
         self._pauses &= ~reason
+        if reason & Pause.OURS and not self._pauses & Pause.OURS:
+            self.was_not_read(self.hub.loop.time() - self._unread_since)
         while self._backlog and not self._pauses and self.is_open:
             message = self._backlog.popleft()
             self.receiver.receive(message.opcode, message.payload)
@@ -279,6 +301,33 @@ class Connection:
             self._backlog = None
             if not self._pauses and self.state is not State.CLOSED:
                 self.transport.resume_reading()
+
+    def was_not_read(self, seconds: float) -> None:
+        """The server did not read for so long. What came meanwhile comes all at once, and was not sent so."""
+        if seconds >= UNREAD_FROM:
+            self.unread = min(UNREAD_MOST, self.unread + seconds)
+            self.silent_beats = 0
+
+    def charge(self, work: float) -> None:
+        """It has made so many units of work. One that makes more than it may is not read from until it is even."""
+        if not self.is_open:
+            return
+        hub = self.hub
+        wait = self._debt.add(work, hub.loop.time(), hub.work)
+        if wait and not self._pauses & Pause.WORK:
+            self.pause(Pause.WORK)
+            hub.loop.call_later(wait, self._even)
+
+    def _even(self) -> None:
+        wait = self._debt.wait(self.hub.loop.time(), self.hub.work)
+        if wait and self.is_open:
+            self.hub.loop.call_later(wait, self._even)
+        else:
+            self.resume(Pause.WORK)
+
+    @property
+    def is_in_debt(self) -> bool:
+        return bool(self._pauses & Pause.WORK)
 
     def _change(self, signal: Signal) -> None:
         try:

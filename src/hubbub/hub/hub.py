@@ -21,6 +21,8 @@ from hubbub.errors import NotStarted
 from hubbub.hub.channel import Channel, Gap, Hold, Write
 from hubbub.hub.connection import Connection, State
 from hubbub.hub.formats import Format
+from hubbub.hub.turns import Turns
+from hubbub.limits import Allowance
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
@@ -38,8 +40,13 @@ BEATS = 25
 
 SILENT_BEATS = 2
 
+FROZEN = 2.0
+"""Seconds between two looks at the deadlines above which this process did not run: no client is to blame for those."""
+
 HELD = 5_000
 """Publications kept for one connection that is catching up."""
+
+NO_LIMIT = Allowance(1e9, 1e9)
 
 ChannelHook = Callable[[str], Awaitable[None]]
 
@@ -58,6 +65,8 @@ class Hub:
     one has left: the node connects them to its broker. Call `start` in the running loop, and `beat` `BEATS` times per
     heartbeat; everything else follows.
 
+    `work` is how much work a connection may make, in units (`Connection.charge`); `turns` is where what is large waits.
+
     Deadlines are in seconds: a congested connection has `stall` to make any progress and `patience` in all; a closing
     one has `close_timeout` for its side of the closing handshake.
     """
@@ -71,6 +80,7 @@ class Hub:
         stall: float = 10.0,
         patience: float = 60.0,
         close_timeout: float = 5.0,
+        work: Allowance = NO_LIMIT,
     ) -> None:
         self._open_channel = open_channel
         self._close_channel = close_channel
@@ -78,6 +88,9 @@ class Hub:
         self._stall = stall
         self._patience = patience
         self._close_timeout = close_timeout
+        self.work = work
+        self.turns = Turns(self._call_soon)
+        self._looked_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.connections: dict[str, Connection] = {}
         self._users: dict[str, dict[Connection, None]] = {}
@@ -95,12 +108,16 @@ class Hub:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._looked_at = loop.time()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             raise NotStarted
         return self._loop
+
+    def _call_soon(self, work: Callable[[], None]) -> None:
+        self.loop.call_soon(work)
 
     # Connections come and go.
 
@@ -536,6 +553,21 @@ class Hub:
 
     # Time.
 
+    def notice_freeze(self) -> None:
+        """Where this process did not run for a while, make up for it: deadlines end later by that much, and what came
+        meanwhile was not sent as fast as it is read now. Call it about once a second, and before a client is blamed."""
+        now = self.loop.time()
+        frozen, self._looked_at = now - self._looked_at, now
+        if frozen < FROZEN:
+            return
+        for connection in self.connections.values():
+            connection.was_not_read(frozen)
+        for stall in self._stalled.values():
+            stall.since += frozen
+            stall.progress += frozen
+        for connection in self._closing:
+            self._closing[connection] += frozen
+
     def check_deadlines(self) -> None:
         """Drop those who have made no progress for too long. Call it about once a second."""
         now = self.loop.time()
@@ -562,10 +594,15 @@ class Hub:
         for connection in list(group):
             if connection.state is not State.OPEN:
                 continue
-            if connection.silent_beats >= SILENT_BEATS and connection.transport.hears_pongs:
+            if (
+                connection.silent_beats >= SILENT_BEATS
+                and connection.transport.hears_pongs
+                and not connection.is_paused
+            ):
                 connection.close(CloseCode.NOT_ALIVE, "no frame for two heartbeats")
                 continue
-            connection.silent_beats += 1
+            # What is not read can't be heard: as long as the server takes its time, silence proves nothing.
+            connection.silent_beats = 0 if connection.is_paused else connection.silent_beats + 1
             form = connection.format
             if form not in chunks:
                 chunks[form] = form.heartbeat(ping)

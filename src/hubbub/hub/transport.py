@@ -17,12 +17,18 @@ from websockets.frames import Close
 
 from hubbub.hub.connection import Connection, State
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.frames import FrameParser, FrameViolation, Opcode, Received, close_frame, frame
+from hubbub.wire.frames import AT_ONCE, FrameParser, Opcode, Received, close_frame, frame, work_of
 
 HIGH_WATER = 64 * 1024
 LOW_WATER = 16 * 1024
 UNSENT_BYTES = 16 * 1024
 """TCP_NOTSENT_LOWAT: without it the kernel buffers up to 4 MB for a client that reads nothing, and hides the stall."""
+
+CLOSING_BYTES = 256 * 1024
+"""What may still come from a client that was sent a close frame; then it is not read any more."""
+
+ITS_FAULT = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.POLICY_VIOLATION, CloseCode.TOO_BIG})
+"""Nothing that a client sends after one of these is looked at."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,7 +42,7 @@ class SocketTransport(asyncio.Protocol):
     server's end.
     """
 
-    __slots__ = ("_connection", "_held", "_on_lost", "_parser", "_transport", "write")
+    __slots__ = ("_connection", "_held", "_ignores", "_on_lost", "_parser", "_to_come", "_transport", "write")
     hears_pongs = True
 
     def __init__(
@@ -53,6 +59,10 @@ class SocketTransport(asyncio.Protocol):
         self._transport = transport
         self._parser = FrameParser(max_size, deflate=deflate)
         self._on_lost = on_lost
+        self._to_come: int | None = None
+        """Once a close frame is out: how many more bytes are read."""
+        self._ignores = False
+        """Whether they are thrown away unseen."""
         self._held: list[bytes] | None = [held] if held else None
         self.write: Callable[[bytes], None] = transport.write if self._held is None else self._held.append
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
@@ -71,7 +81,25 @@ class SocketTransport(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
+        self._to_come = CLOSING_BYTES
         self.write(close_frame(code, reason))
+        if code in ITS_FAULT:
+            self._half_close()
+        else:
+            self._parser.await_close()
+
+    def _half_close(self) -> None:
+        """Ending the link while the peer still sends would reset it, and a reset can overtake the close frame. So only
+        our side of it ends, and what comes is thrown away until the peer ends its own, or the deadline does."""
+        self._ignores = True
+        self._parser.stop()
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
@@ -81,10 +109,12 @@ class SocketTransport(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        if self._transport.is_closing():
+            return
+        if self._parser.has_more:
+            self._connection.hub.turns.add(self._read_on)
+        else:
             self._transport.resume_reading()
-            if self._parser.has_more:
-                self._connection.hub.loop.call_soon(self._read_on)
 
     def shutdown(self) -> None:
         self._connection.close(CloseCode.SERVICE_RESTART, "the server stops")
@@ -92,17 +122,32 @@ class SocketTransport(asyncio.Protocol):
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
-        self._take(data)
-        if self._parser.has_more:
-            self._read_on()
+        if self._to_come is not None and not self._may_come(len(data)):
+            return
+        self._take(self._parser.receive(data))
+        if self._parser.has_more and not self._transport.is_closing():
+            # A packet can hold forty thousand frames. They take turns with those of others, and with all else.
+            self._transport.pause_reading()
+            if not self._connection.is_paused:
+                self._connection.hub.turns.add(self._read_on)
+
+    def _may_come(self, size: int) -> bool:
+        """Whether to look at what came after our close frame."""
+        assert self._to_come is not None
+        self._to_come -= size
+        if self._to_come < 0 and not self._transport.is_closing():
+            self._transport.pause_reading()
+        return self._to_come >= 0 and not self._ignores
 
     def _read_on(self) -> None:
-        """Take what the parser has left for later, until it has to wait again."""
-        while self._parser.has_more and not self._connection.is_paused and not self._transport.is_closing():
-            self._take(b"")
+        """Take some of what the parser has left for later."""
+        if self._connection.is_paused or self._ignores or self._transport.is_closing():
+            return
+        self._take(self._parser.receive(b""))
+        if not self._connection.is_paused:
+            self.resume_reading()
 
-    def _take(self, data: bytes) -> None:
-        received = self._parser.receive(data)
+    def _take(self, received: list[Received]) -> None:
         for index, message in enumerate(received):
             if message.opcode == Opcode.PING and self._connection.state is State.OPEN:
                 self.write(frame(Opcode.PONG, message.payload))
@@ -111,8 +156,11 @@ class SocketTransport(asyncio.Protocol):
                 self._close_received(message.payload)
                 return
         self._connection.received(received)
-        if self._parser.violation is not None:
-            self._fail(self._parser.violation)
+        if self._parser.violation is not None and self._connection.is_open:
+            self._connection.close(*self._parser.violation)
+        elif self._parser.work >= AT_ONCE:
+            work, self._parser.work = self._parser.work, 0
+            self._connection.charge(work)
 
     def _close_received(self, payload: bytes) -> None:
         """The peer closes, or answers our close frame. The server ends the TCP link first (RFC 6455, section 7.1.1)."""
@@ -121,16 +169,6 @@ class SocketTransport(asyncio.Protocol):
             self._connection.ending(close.code, close.reason)
             self.write(frame(Opcode.CLOSE, payload))
         self._transport.close()
-
-    def _fail(self, violation: FrameViolation) -> None:
-        """Say why, and half-close: closing outright while the peer still sends would reset the link, and a reset can
-        overtake the close frame. What comes is ignored until the peer ends the link, or the deadline does."""
-        if self._connection.is_open:
-            self._connection.close(*violation)
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            else:
-                self._transport.close()
 
     def pause_writing(self) -> None:
         self._connection.filled()
@@ -211,6 +249,7 @@ class MessageTransport:
             self._connection.lost(CloseCode.ABNORMAL_CLOSURE, "")
 
     async def _read(self) -> None:
+        work = 0
         while True:
             await self._readable.wait()
             message = await self._receive()
@@ -224,8 +263,16 @@ class MessageTransport:
             payload = text.encode() if text is not None else data or b""
             if len(payload) > self._max_size:
                 self._connection.close(CloseCode.TOO_BIG, f"a message has at most {self._max_size} bytes")
-                continue
             self._connection.received([Received(Opcode.TEXT if text is not None else Opcode.BINARY, payload)])
+            work += work_of(payload)
+            if not self._connection.is_open:
+                # What follows is not looked at. The closing handshake's end, or its deadline, cancels this.
+                await anyio.sleep_forever()
+            if work >= AT_ONCE:
+                self._connection.charge(work)
+                work = 0
+                # `receive` gives what has come already without letting anybody have a turn.
+                await asyncio.sleep(0)
 
     async def _write(self) -> None:
         try:

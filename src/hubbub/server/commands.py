@@ -133,7 +133,7 @@ class BuiltInCommands:
         room = node.rooms.joined_by(connection, command.room)
         node.hub.hold(connection, room.channel)
         try:
-            page = await node.catching_up.history(command)
+            page = await node.catching_up.history(command, charge=connection.charge)
             page.id = command.id
             connection.reply(page)
         finally:
@@ -218,9 +218,9 @@ def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool)
 
 
 async def _taken(connection: Connection) -> None:
-    """Wait while the client takes less than it is sent. A room can be 1 MB: many of them at once would fill the memory
-    for one who asks and does not read."""
-    while connection.state is State.CONGESTED:  # noqa: ASYNC110 - a second way to be told is not worth it here
+    """Wait while the client takes less than it is sent, or has made more work than it may. A room can be 1 MB: many of
+    them at once would fill the memory for one who asks and does not read, and keep the others waiting."""
+    while connection.state is State.CONGESTED or connection.is_in_debt:  # noqa: ASYNC110 - a second way to be told is not worth it here
         await asyncio.sleep(_LOOK_AGAIN)
 
 

@@ -1,0 +1,121 @@
+"""How fast a connection's commands may come, told by a clock that the test moves."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from hubbub.hub.connection import Pause
+from hubbub.hub.hub import NO_LIMIT
+from hubbub.limits import Allowance
+from hubbub.server.link import Link
+from hubbub.server.registry import Registry
+from hubbub.settings import Settings
+from hubbub.wire.commands import Ping
+from hubbub.wire.events import PongEvent
+from hubbub.wire.frames import Opcode
+from tests.hub.links import Clock, Person, new_hub
+
+SETTINGS = Settings(rate=20, burst=60, violations=50)
+
+
+class Talker:
+    """Somebody whose commands go straight to a link."""
+
+    def __init__(self, *, work: Allowance = NO_LIMIT) -> None:
+        self.clock = Clock(asyncio.get_running_loop())
+        registry = Registry()
+        registry.add(Ping, lambda connection, command: PongEvent(ts="2026-11-20T09:30:00.000Z"))
+        self.person = Person(new_hub(clock=self.clock, work=work), "alice")
+        self.connection = self.person.connection
+        self.connection.receiver = self.link = Link(
+            self.connection,
+            registry,
+            SETTINGS,
+            room=None,
+            on_drained=lambda connection, missed: None,
+            on_closed=lambda connection, clean: None,
+        )
+
+    def ping(self) -> dict[str, Any] | None:
+        """The answer; None if the connection was closed."""
+        self.person.transport.writes.clear()
+        self.link.receive(Opcode.TEXT, b'{"type":"ping"}')
+        events = self.person.events
+        return events[0] if events else None
+
+
+async def test_who_waits_as_long_as_told_each_time_is_never_closed() -> None:
+    alice = Talker()
+    done = 0
+
+    while done < 2000:
+        answer = alice.ping()
+        assert answer is not None
+        if answer["type"] == "error":
+            alice.clock.now += answer["retry_after"] / 1000
+        else:
+            done += 1
+
+
+async def test_who_does_not_wait_is_closed_with_1008() -> None:
+    alice = Talker()
+
+    answers = []
+    while answer := alice.ping():
+        answers.append(answer["type"])
+
+    assert answers == ["pong"] * 60 + ["error"] * 51
+    assert alice.person.transport.closed_with is not None
+    assert alice.person.transport.closed_with[0] == 1008
+
+
+async def test_violations_are_forgiven_with_time() -> None:
+    alice = Talker()
+
+    for _ in range(20):
+        answers = [alice.ping() for _ in range(100)]
+        assert None not in answers
+        alice.clock.now += 50
+
+
+async def test_pings_of_the_websocket_protocol_count_as_commands() -> None:
+    alice = Talker()
+
+    for _ in range(200):
+        alice.link.receive(Opcode.PING, b"")
+
+    assert alice.person.transport.closed_with is not None
+
+
+async def test_what_came_while_the_server_was_frozen_is_not_held_against_the_client() -> None:
+    alice = Talker()
+
+    alice.clock.now += 40
+    answers = [alice.ping() for _ in range(40 * 20)]
+
+    assert [answer and answer["type"] for answer in answers] == ["pong"] * 800
+
+
+async def test_what_came_while_an_answer_took_its_time_is_not_held_against_the_client() -> None:
+    alice = Talker()
+
+    alice.connection.pause(Pause.ORDER)
+    for _ in range(10):
+        alice.clock.now += 1
+        alice.connection.hub.notice_freeze()
+    alice.connection.resume(Pause.ORDER)
+    answers = [alice.ping() for _ in range(10 * 20)]
+
+    assert [answer and answer["type"] for answer in answers] == ["pong"] * 200
+
+
+@pytest.mark.parametrize("payload", [b'{"x":[' + b"[]," * 20_000 + b"[]]}", b"[" * 30_000])
+async def test_whoever_sends_what_takes_long_to_read_pays_for_the_time(payload: bytes) -> None:
+    alice = Talker(work=Allowance(rate=1, burst=0))
+
+    alice.ping()
+    assert not alice.connection.is_in_debt
+    alice.link.receive(Opcode.TEXT, payload)
+
+    assert alice.connection.is_in_debt
