@@ -17,6 +17,7 @@ from hubbub.accounts.signing_key import load_signing_key
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
 from hubbub.node import Node
 from hubbub.server.admission import Admissions
+from hubbub.server.arguments import check_choice, check_flag, check_login, check_policy, check_settings
 from hubbub.server.commands import BuiltInCommands
 from hubbub.server.configuration import load_settings
 from hubbub.server.databases import choose_engine
@@ -59,7 +60,7 @@ class Hubbub:
     default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
     root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
 
-    Raises `ConfigurationError` where nobody could ever get in.
+    Raises `ConfigurationError` for arguments that cannot work, and where nobody could ever get in.
     """
 
     def __init__(
@@ -71,6 +72,15 @@ class Hubbub:
         settings: Settings | None = None,
         page: bool = True,
     ) -> None:
+        if authenticate is not None:
+            check_login(authenticate)
+        if guests is not None:
+            check_choice("guests", guests, GuestsAllowed)
+        if policy is not None:
+            check_policy(policy)
+        if settings is not None:
+            check_settings(settings)
+        check_flag("page", page)
         if authenticate is None and guests in {None, "off"}:
             raise ConfigurationError(
                 "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"

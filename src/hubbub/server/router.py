@@ -27,6 +27,7 @@ from hubbub.server.notices import Published, read_notice
 from hubbub.server.page import add_page
 from hubbub.server.rest import add_rest
 from hubbub.server.statuses import Refusal, documented, error_response
+from hubbub.server.unknown_addresses import UnknownAddresses
 from hubbub.server.websocket import refuse
 from hubbub.wire.commands import Follow
 from hubbub.wire.keys import is_key, is_topic_pattern
@@ -53,6 +54,7 @@ def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
     _add_operations(router, hub)
     if page:
         add_page(router)
+    router.routes.append(UnknownAddresses())
     return router
 
 

@@ -1,0 +1,113 @@
+"""What was given to `Hubbub(…)`, checked when it is given: what can't work is told there, and not by a first client's
+500, or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from inspect import iscoroutine, iscoroutinefunction, signature
+from typing import Any, get_args
+
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
+from fastapi.params import Depends
+
+from hubbub.errors import ConfigurationError
+from hubbub.settings import Settings
+
+
+def check_login(login: Any) -> None:
+    """Raises `ConfigurationError` if `authenticate` cannot be a dependency of WebSockets and requests."""
+    if iscoroutine(login):
+        login.close()
+        raise ConfigurationError(
+            f"authenticate is what {login.__name__}() returned; give the function itself: "
+            f"Hubbub(authenticate={login.__name__})"
+        )
+    if isinstance(login, Depends):
+        raise ConfigurationError(
+            f"authenticate is a Depends(…); give the function in it: Hubbub(authenticate={_name(login.dependency)})"
+        )
+    if not callable(login):
+        raise ConfigurationError(
+            f"authenticate must be a function, your login dependency, not a {type(login).__name__}. Give it without "
+            "calling it: Hubbub(authenticate=current_user)"
+        )
+    try:
+        root = get_dependant(path="/", call=login)
+    except Exception:  # noqa: BLE001 - FastAPI says it itself when the routes are made, and then more may be defined
+        return
+    for dependant in _all_below(root):
+        for parameter, kind in (
+            (dependant.request_param_name, "Request"),
+            (dependant.websocket_param_name, "WebSocket"),
+        ):
+            if parameter is not None:
+                raise ConfigurationError(_takes_too_little(root, dependant, parameter, kind))
+
+
+def _takes_too_little(root: Dependant, dependant: Dependant, parameter: str, kind: str) -> str:
+    name = _name(dependant.call)
+    below = "" if dependant is root else f", which {_name(root.call)} depends on,"
+    missing = "a WebSocket has none" if kind == "Request" else "a request by HTTP has none"
+    return (
+        f"authenticate cannot work: {name}{below} takes a {kind} ({parameter!r}), and {missing}. Take a "
+        f"starlette.requests.HTTPConnection, which is both: `{parameter}: HTTPConnection`"
+    )
+
+
+def _all_below(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for below in dependant.dependencies:
+        yield from _all_below(below)
+
+
+def check_policy(policy: Any) -> None:
+    """Raises `ConfigurationError` if `policy` cannot be asked, or would say yes to everything."""
+    if not callable(policy):
+        raise ConfigurationError(
+            f"policy must be a function, policy(user, action, where) -> bool, not a {type(policy).__name__}"
+        )
+    if iscoroutinefunction(policy) or iscoroutinefunction(getattr(policy, "__call__", None)):  # noqa: B004 - its own
+        raise ConfigurationError(
+            f"policy must be a plain function: what the async {_name(policy)} returns is never false, so all would be "
+            "allowed. It is asked for each command, so it answers from memory"
+        )
+    try:
+        signature(policy).bind(None, None, None)
+    except TypeError:
+        taken = f"{_name(policy)}{signature(policy)}"
+        raise ConfigurationError(f"policy is called as policy(user, action, where), and {taken} takes others") from None
+    except ValueError:  # a callable of C, which does not say what it takes
+        return
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Raises `ConfigurationError` if an argument is none of a Literal's words."""
+    words = get_args(choices)
+    if not isinstance(value, str) or value not in words:
+        listed = ", ".join(repr(word) for word in words)
+        raise ConfigurationError(f"{name} must be one of {listed}, not {value!r}")
+
+
+def check_settings(settings: Any) -> None:
+    """Raises `ConfigurationError` for what is no `Settings` object."""
+    if isinstance(settings, dict):
+        raise ConfigurationError("settings must be a hubbub.Settings object, not a dict: Settings(**settings)")
+    if not isinstance(settings, Settings):
+        raise ConfigurationError(
+            f"settings must be a hubbub.Settings object, such as Settings(heartbeat=10), not {_described(settings)}"
+        )
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raises `ConfigurationError` for what is neither True nor False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be True or False, not {value!r}")
+
+
+def _described(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+def _name(call: Callable[..., Any] | None) -> str:
+    return getattr(call, "__qualname__", None) or type(call).__qualname__
