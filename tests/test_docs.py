@@ -370,12 +370,13 @@ def test_a_list_in_the_environment_is_json_as_documented() -> None:
     assert values[example[0]] == json.loads(example[1])
 
 
-async def test_a_proxy_on_this_machine_is_believed_as_documented() -> None:
+async def test_a_trusted_proxy_is_believed_as_documented() -> None:
     app = FastAPI()
     settings = DEFAULTS.model_copy(update={"connections_per_address": 1})
     app.include_router(Hubbub(guests="on", settings=settings).router)
+    believing = Settings.model_validate({"trusted_proxies": ["127.0.0.1"]})
 
-    async with serving(app) as server:
+    async with serving(app, settings=believing) as server:
         # What the page of operations lets nginx send, with TLS ended there.
         origin = {"origin": server.url.replace("http:", "https:"), "x-forwarded-proto": "https"}
         async with (

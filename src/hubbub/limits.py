@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
+from functools import lru_cache
 from typing import NamedTuple
+
+SLOWEST = 1000.0
+"""Bytes per second that a client must send or take, in the long run."""
 
 
 class TokenBucket:
@@ -70,8 +75,23 @@ class Debt:
         return wait if wait > 1e-9 else 0.0
 
 
+# Clients come from few addresses, and parsing one costs more than counting it.
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the first 64 bits, since whoever has one address there has all of these."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+
+
 class AddressLimit:
-    """How many connections one address may have at a time."""
+    """How many connections one network address (`network_of`) may have at a time; 0: as many as it likes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -79,12 +99,44 @@ class AddressLimit:
 
     def enter(self, address: str) -> bool:
         """Count a connection in. False, and nothing counted, if the address has as many as it may have."""
-        if self._most and self._open[address] >= self._most:
+        network = network_of(address)
+        if self._most and self._open[network] >= self._most:
             return False
-        self._open[address] += 1
+        self._open[network] += 1
         return True
 
     def leave(self, address: str) -> None:
-        self._open[address] -= 1
-        if self._open[address] <= 0:
-            del self._open[address]
+        network = network_of(address)
+        self._open[network] -= 1
+        if self._open[network] <= 0:
+            del self._open[network]
+
+
+class Outflow:
+    """Whether a client takes what it was sent. It is told from time to time how much is left."""
+
+    __slots__ = ("_largest", "_left", "_still", "_total")
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._largest = 0
+        self._still = 0.0
+        """Seconds in which nothing was taken."""
+        self._total = 0.0
+        """Seconds in which something was left."""
+
+    def is_stuck(self, left: int, elapsed: float, *, growing: bool, stall: float, patience: float) -> bool:
+        """Whether the client has taken nothing for `stall` seconds; or too little in all, unless there may be more to
+        come for it (`growing`): `patience` seconds, and one for each thousand bytes (`SLOWEST`)."""
+        if not left:
+            self._left = self._largest = 0
+            self._still = self._total = 0.0
+            return False
+        if growing:
+            self._total, self._largest = 0.0, left
+        else:
+            self._total += elapsed
+            self._largest = max(self._largest, left)
+        self._still = self._still + elapsed if left == self._left else 0.0
+        self._left = left
+        return self._still >= stall or self._total >= patience + self._largest / SLOWEST

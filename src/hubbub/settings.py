@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -72,10 +72,14 @@ class Settings(BaseSettings):
     )
     connections: int = Field(0, ge=0, description="Connections of this process; 0: as many as the system allows.")
     connections_per_address: int = Field(200, ge=0, description="Connections of one network address; 0: no limit.")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [],
+        description="Addresses and networks of proxies whose `X-Forwarded-For` and `-Proto` are believed.",
+    )
     rooms_per_connection: int = Field(200, ge=1, description="Rooms that one connection may be in.")
     heartbeat: float = Field(25.0, gt=0, description="Between two pings; a client silent for two is closed (4408).")
     linger: float = Field(10.0, ge=0, description="How long one who vanished counts as online.")
-    head_timeout: float = Field(10.0, gt=0, description="For a request's head to come, and for an idle connection.")
+    head_timeout: float = Field(10.0, gt=0, description="For a request's head, and for a body that comes too slowly.")
     stall_timeout: float = Field(10.0, gt=0, description="For a client that takes nothing of what it was sent.")
     stall_patience: float = Field(60.0, gt=0, description="For a client that takes too little, in all.")
     close_timeout: float = Field(5.0, gt=0, description="For a client to answer a close frame.")

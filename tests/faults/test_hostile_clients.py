@@ -96,6 +96,7 @@ class Attacker:
     async def shake_hands(self, path: str, port: int) -> None:
         request = self._protocol.connect()
         request.path = path
+        del request.headers["Host"]
         request.headers["Host"] = f"127.0.0.1:{port}"
         self._protocol.send_request(request)
         self.write(b"".join(self._protocol.data_to_send()))

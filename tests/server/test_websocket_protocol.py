@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from fastapi import Depends, FastAPI, WebSocket, WebSocketDisconnect
@@ -33,6 +33,12 @@ class RawClient:
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def stop_reading(self) -> None:
+        cast(asyncio.Transport, self._writer.transport).pause_reading()
 
     async def frame(self) -> peer.Frame:
         """The next frame. Raises EOFError if the server ends the link first."""

@@ -52,14 +52,21 @@ async def read_notice(request: Request) -> Notice:
 
 async def _read_body(request: Request) -> bytes:
     body = bytearray()
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
+        raise _too_large()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > BODY_BYTES:
-                    raise TooLarge(f"a notification has at most {BODY_BYTES} bytes")
+                    raise _too_large()
     except TimeoutError:
         raise Invalid(f"the body did not come within {BODY_TIMEOUT:.0f} seconds") from None
     except ClientDisconnect:
         raise Invalid("the body ended before its length") from None  # which nobody hears
     return bytes(body)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a notification has at most {BODY_BYTES} bytes")

@@ -25,6 +25,7 @@ from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
 from hubbub.server.http_protocol import HTTPProtocol
 from hubbub.server.hubbub import Hubbub
+from hubbub.server.sockets import SocketLimits
 from hubbub.server.websocket_protocol import WebSocketProtocol
 from hubbub.settings import DEFAULT_PORT, Settings
 
@@ -138,7 +139,7 @@ class HubbubServer(uvicorn.Server):
 
 def server_config(app: Any, settings: Settings) -> uvicorn.Config:
     """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well."""
-    http = type("HTTPProtocol", (HTTPProtocol,), {"head_timeout": settings.head_timeout})
+    http = type("HTTPProtocol", (HTTPProtocol,), {"limits": SocketLimits.of(settings)})
     return uvicorn.Config(
         app,
         http=http,
@@ -149,6 +150,8 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
+        # `HTTPProtocol` does that, with `trusted_proxies`.
+        proxy_headers=False,
         backlog=BACKLOG,
         ws_max_size=settings.frame_bytes,
         ws_per_message_deflate=settings.compression,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -32,7 +33,9 @@ from websockets.server import ServerProtocol
 
 from hubbub.hub.connection import Connection, Pause
 from hubbub.hub.transport import SocketTransport, limit_unsent
+from hubbub.limits import Outflow
 from hubbub.server.handshake import Agreement, HandshakeRefused, Head, HeaderList, agree, denial, parse_head, refusal
+from hubbub.server.sockets import Place, Sockets
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.frames import close_frame
 
@@ -77,10 +80,13 @@ class WebSocketProtocol(asyncio.Protocol):
         "_heir",
         "_loop",
         "_lost",
+        "_outflow",
         "_phase",
+        "_place",
         "_response",
         "_scope",
         "_server_state",
+        "_sockets",
         "_told",
         "_transport",
         "_waiting",
@@ -111,11 +117,19 @@ class WebSocketProtocol(asyncio.Protocol):
         self._denial: tuple[int, HeaderList, bytes] | None = None
         self._response: bytes | None = None
         """The 101, until it is written."""
-        self._early: list[bytes] = []
-        """Bytes behind the handshake, until it is known who reads them."""
+        self._early = bytearray()
+        """What came behind the handshake, until it is known who reads it."""
+        self._place = Place(server_state.connections)
+        self._sockets: Sockets | None = None
+        self._outflow = Outflow()
         self._connection: Connection | None = None
         self._adopted: SocketTransport | None = None
         self._heir: WebSocketsSansIOProtocol | None = None
+
+    def take_over(self, sockets: Sockets, place: Place) -> None:
+        """The socket is counted already; call it first."""
+        self._sockets, self._place = sockets, place
+        sockets.watch(self)
 
     # What an endpoint calls.
 
@@ -139,7 +153,8 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         if self._phase is not Phase.ACCEPTED or self._lost or self._transport.is_closing():
             raise RuntimeError("the client is gone, or the handshake is not complete")
-        limit_unsent(self._transport)
+        if self._sockets is None:
+            limit_unsent(self._transport)
         response, self._response = self._response, None
         self._connection = connection
         self._adopted = connection.transport = SocketTransport(
@@ -147,7 +162,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._transport,
             max_size=max_size,
             deflate=self.inflates,
-            on_lost=self._server_state.connections.discard,
+            on_lost=self._place.free,
             held=response or b"",
         )
         connection.pause(Pause.HANDSHAKE)
@@ -162,8 +177,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._phase is None:
             self._parse(data)
             return
-        self._early.append(data)
-        if sum(map(len, self._early)) > EARLY_BYTES:
+        self._early += data
+        if len(self._early) > EARLY_BYTES:
             self._transport.pause_reading()
 
     def _parse(self, data: bytes) -> None:
@@ -323,7 +338,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _stay(self) -> WebSocketsSansIOProtocol:
         """The application receives and sends by itself: from here on, uvicorn's own class serves it."""
         self._write_response()
-        heir = self._heir = WebSocketsSansIOProtocol(self._config, self._server_state, self._app_state, self._loop)
+        heir = self._heir = _Heir(self._heir_lost, self._config, self._server_state, self._app_state, self._loop)
         heir.conn = ServerProtocol(state=State.OPEN, max_size=self._config.ws_max_size, logger=log)
         heir.conn.extensions = self._agreement.extensions
         heir.scope = self._scope
@@ -333,10 +348,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport.set_protocol(heir)
         heir.start_keepalive()
         self._transport.resume_reading()
-        early, self._early = self._early, []
-        for data in early:
-            heir.data_received(data)
+        early, self._early = bytes(self._early), bytearray()
+        if early:
+            heir.data_received(early)
         return heir
+
+    def _heir_lost(self, heir: WebSocketsSansIOProtocol) -> None:
+        self._place.free(heir)
+        if self._sockets is not None:
+            self._sockets.unwatch(self)
 
     def _end(self, heir: WebSocketsSansIOProtocol, *, failed: bool) -> None:
         if failed and not heir.close_sent and not heir.disconnected:
@@ -350,6 +370,8 @@ class WebSocketProtocol(asyncio.Protocol):
         assert adopted is not None
         assert connection is not None
         self._server_state.connections.discard(cast(Any, self))
+        if self._sockets is not None:
+            self._sockets.unwatch(self)
         if self._lost:
             return
         adopted.flush()
@@ -358,11 +380,11 @@ class WebSocketProtocol(asyncio.Protocol):
         if failed:
             connection.close(CloseCode.INTERNAL_ERROR, "the application failed")
         # The scope refers to this object: without these lines it would wait for the garbage collector.
-        early, self._early = self._early, []
+        early, self._early = bytes(self._early), bytearray()
         self._adopted = self._connection = None
         del self._scope
-        for data in early:
-            adopted.data_received(data)
+        if early:
+            adopted.data_received(early)
         connection.resume(Pause.HANDSHAKE)
 
     def _close(self, code: CloseCode | None) -> None:
@@ -382,7 +404,9 @@ class WebSocketProtocol(asyncio.Protocol):
             self._refuse(refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server_state.connections.discard(cast(Any, self))
+        self._place.free(self)
+        if self._sockets is not None:
+            self._sockets.unwatch(self)
         self._lost = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
@@ -391,6 +415,18 @@ class WebSocketProtocol(asyncio.Protocol):
             # would end a flush before all others have had it.
             self._adopted.connection_lost(exc)
 
+    def look(self, elapsed: float) -> None:
+        assert self._sockets is not None
+        limits = self._sockets.limits
+        left = self._transport.get_write_buffer_size() if self._transport.is_closing() else 0
+        if self._outflow.is_stuck(
+            left, elapsed, growing=False, stall=limits.stall_timeout, patience=limits.stall_patience
+        ):
+            self._transport.abort()
+
+    def give_way(self) -> bool:
+        return False
+
     def pause_writing(self) -> None:
         if self._adopted is not None:
             self._adopted.pause_writing()
@@ -398,3 +434,15 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._adopted is not None:
             self._adopted.resume_writing()
+
+
+class _Heir(WebSocketsSansIOProtocol):
+    """uvicorn's own class, which says when it has lost its socket."""
+
+    def __init__(self, on_lost: Callable[[WebSocketsSansIOProtocol], None], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._on_lost = on_lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._on_lost(self)
