@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from hubbub import Hubbub, Settings
 from hubbub.cli import app as cli
 from hubbub.server.statuses import STATUS
-from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS
+from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseMeaning
 from tests.servers import REPOSITORY
 
 PAGES = [REPOSITORY / "docs" / name for name in ("protocol.md", "settings.md", "operations.md")]
@@ -85,8 +85,12 @@ def error_codes() -> str:
 
 
 def close_codes() -> str:
-    rows = [(str(int(code)), meaning.meaning, _yes(meaning.reconnect)) for code, meaning in CLOSE_MEANINGS.items()]
+    rows = [(str(int(code)), meaning.meaning, reconnects(meaning)) for code, meaning in CLOSE_MEANINGS.items()]
     return table(("code", "meaning", "reconnect by itself?"), *rows)
+
+
+def reconnects(meaning: CloseMeaning) -> str:
+    return "yes, after a while" if meaning.after_a_while else _yes(meaning.reconnect)
 
 
 def settings() -> str:

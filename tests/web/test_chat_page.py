@@ -100,16 +100,6 @@ async def test_two_tabs_of_one_browser_can_be_two_people(enter: Enter) -> None:
     await expect(alice.get_by_role("log")).to_contain_text("bob joined")
 
 
-async def test_a_name_in_use_is_refused_with_a_reason(enter: Enter) -> None:
-    await expect_live(await enter("alice"))
-    other = await enter("alice")
-
-    await expect(other.get_by_role("status").get_by_text("in use")).to_be_visible()
-    await other.get_by_role("button", name="Use another name").first.click()
-
-    await expect(other.get_by_label("Your name")).to_be_visible()
-
-
 async def test_a_room_of_more_than_a_hundred_shows_how_many(enter: Enter, server: WebServer, room: str) -> None:
     alice = await enter("alice")
     async with AsyncExitStack() as crowd:

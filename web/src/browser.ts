@@ -1,5 +1,5 @@
 /** The browser's own socket, fetch and timers, in the shape that the client wants them. */
-import type { Clock, Failure, Network, Probe } from 'hubbub-client';
+import { failureOf, type Clock, type ErrorEvent, type Failure, type Network, type Probe } from 'hubbub-client';
 import type { Stores } from './models/storage';
 
 const PROBE_DEADLINE = 5_000;
@@ -13,7 +13,7 @@ export const clock: Clock = {
 };
 
 export const network: Network = {
-  open: (address) => new WebSocket(address),
+  open: (address, subprotocols) => new WebSocket(address, subprotocols),
   probe,
 };
 
@@ -31,9 +31,10 @@ export function socketAddress(): URL {
   return address;
 }
 
-async function probe(address: string): Promise<Probe> {
+async function probe(address: string, headers: Record<string, string>): Promise<Probe> {
   const answer = await fetch(address.replace(/^ws/, 'http'), {
     cache: 'no-store',
+    headers,
     signal: AbortSignal.timeout(PROBE_DEADLINE),
   });
   const seconds = Number(answer.headers.get('Retry-After') ?? NaN);
@@ -48,7 +49,11 @@ async function probe(address: string): Promise<Probe> {
 async function failureIn(answer: Response): Promise<Failure | null> {
   const body: unknown = await answer.json().catch(() => null);
   if (typeof body !== 'object' || body === null) return null;
-  const { code, message, detail } = body as Partial<Failure & { detail: unknown }>;
-  if (typeof code === 'string' && typeof message === 'string') return { code, message };
+  const { code, message, detail, errors } = body as Partial<ErrorEvent & { detail: unknown }>;
+  if (typeof code === 'string' && typeof message === 'string') {
+    const failure = failureOf({ type: 'error', code, message, errors });
+    const said: unknown = errors?.[0]?.['msg'];
+    return typeof said === 'string' ? { ...failure, message: said } : failure;
+  }
   return typeof detail === 'string' ? { code: 'forbidden', message: detail } : null;
 }

@@ -6,10 +6,11 @@ import { Connection, type ConnectionOptions, type State } from './connection.js'
 import { fold } from './keys.js';
 import { forgetful, Outbox, type OutboxOptions, type OutboxStore } from './outbox.js';
 import { Position, type Verdict } from './position.js';
-import type { Ack, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
-import { Requests } from './requests.js';
+import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
+import { type Answer, CommandRefused, Requests } from './requests.js';
+import { Sender } from './sender.js';
 
-export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'network' | 'clock' | 'backoff'> {
+export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'secret' | 'network' | 'clock' | 'backoff'> {
   onState: (state: State) => void;
   /** Events to apply, in each room's order. Answers to commands are not among them. */
   onEvent: (event: Event) => void;
@@ -28,25 +29,39 @@ export interface Place {
   limit?: number;
 }
 
-/** The server refuses a join with these for as long as nothing about the room or user changes. */
-const HOPELESS = new Set(['invalid', 'forbidden', 'not_found']);
+/** The protocol's: in one `join`. */
+const ROOMS_PER_JOIN = 100;
+/** The protocol's codes of failures that may pass. After any other, the same join would fail in the same way. */
+const MAY_PASS = new Set(['rate_limited', 'unavailable', 'internal']);
 /** Milliseconds until a join is tried again that failed for a passing reason, unless the server says when. */
 const REJOIN_AFTER = 2_000;
+/** Milliseconds that somebody who asked for something is kept waiting because the server says "too fast". */
+const PATIENCE = 10_000;
+
+/** A `join` without all of its answers. */
+interface PendingJoin {
+  /** Folded keys: a second `join` of these would only bring the same rows again. */
+  rooms: Set<string>;
+  answersLeft: number;
+}
 
 export class Client {
   readonly connection: Connection;
   /** What is said goes through here; all other commands are answered or fail at once. */
   readonly outbox: Outbox;
   readonly #options: ClientOptions;
+  readonly #sender: Sender;
   readonly #requests: Requests;
   /** Of each room that should be joined, by its folded key. */
   readonly #positions = new Map<string, Position>();
-  /** Rooms with an unanswered `join`: a second one would only bring the same rows again. */
-  readonly #joining = new Set<string>();
+  /** By the command's id. */
+  readonly #joins = new Map<string, PendingJoin>();
+  #lastJoin = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#requests = new Requests((command) => this.connection.send(command));
+    this.#sender = new Sender(options.clock, (command) => this.connection.send(command));
+    this.#requests = new Requests((command) => this.#sender.send(command));
     this.outbox = new Outbox({
       store: options.outbox ?? forgetful,
       clock: options.clock,
@@ -66,48 +81,95 @@ export class Client {
   join(room: string): void {
     if (this.#positions.has(fold(room))) return;
     this.#positions.set(fold(room), new Position());
+    this.outbox.close(room);
     this.#sendJoin([room]);
   }
 
   leave(room: string): void {
     this.outbox.close(room);
-    this.#joining.delete(fold(room));
-    if (this.#positions.delete(fold(room))) this.connection.send({ type: 'leave', room });
+    this.#isAnswered(room);
+    if (!this.#positions.delete(fold(room))) return;
+    // Without a connection there is nothing to leave, and a room that one is not in need not be left.
+    this.#insist(() => this.#requests.ask({ type: 'leave', room }, 'ack')).catch(() => {});
   }
 
-  // These reject with CommandRefused or ConnectionLost.
+  /** Whether the room is joined, or will be as soon as it can be. False after a refusal that will not pass. */
+  follows(room: string): boolean {
+    return this.#positions.has(fold(room));
+  }
+
+  // These reject with CommandRefused or ConnectionLost. While the server says "too fast", they wait and ask again.
 
   /** A page of the room's log. Its rows may be newer than events that have not come yet: the higher `rev` wins. */
   history(room: string, place: Place): Promise<HistoryPage> {
-    return this.#requests.ask({ type: 'history', room, ...place }, 'history');
+    return this.#insist(() => this.#requests.ask({ type: 'history', room, ...place }, 'history'));
   }
 
   edit(room: string, seq: number, text: string): Promise<Ack> {
-    return this.#requests.ask({ type: 'edit', room, seq, text }, 'ack');
+    return this.#insist(() => this.#requests.ask({ type: 'edit', room, seq, text }, 'ack'));
   }
 
   delete(room: string, seq: number): Promise<Ack> {
-    return this.#requests.ask({ type: 'delete', room, seq }, 'ack');
+    return this.#insist(() => this.#requests.ask({ type: 'delete', room, seq }, 'ack'));
   }
 
   react(room: string, seq: number, emoji: string, on: boolean): Promise<Ack> {
-    return this.#requests.ask({ type: 'react', room, seq, emoji, on }, 'ack');
+    return this.#insist(() => this.#requests.ask({ type: 'react', room, seq, emoji, on }, 'ack'));
   }
 
   pin(room: string, seq: number, on: boolean): Promise<Ack> {
-    return this.#requests.ask({ type: 'pin', room, seq, on }, 'ack');
+    return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
   }
 
-  /** False, and nothing said, while there is no connection. */
+  /** False, and nothing said, while there is no connection, or no room within the server's limits. */
   typing(room: string, active: boolean): boolean {
-    return this.connection.send({ type: 'typing', room, active });
+    return this.#sender.sendNow({ type: 'typing', room, active });
+  }
+
+  /** What is asked for says what is to be, so a repeat changes nothing. */
+  async #insist<Kind extends Answer>(ask: () => Promise<Kind>): Promise<Kind> {
+    const { clock } = this.#options;
+    const until = clock.now() + PATIENCE;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof CommandRefused) || error.failure.code !== 'rate_limited') throw error;
+        const wait = error.retryAfter ?? REJOIN_AFTER;
+        if (clock.now() + wait > until) throw error;
+        await new Promise<void>((resolve) => clock.after(wait, resolve));
+      }
+    }
   }
 
   #sendJoin(rooms: string[]): void {
-    const waiting = rooms.filter((room) => !this.#joining.has(fold(room)));
-    if (waiting.length === 0) return;
-    const isSent = this.connection.send({ type: 'join', rooms: waiting.map((room) => this.#whereIs(room)) });
-    if (isSent) for (const room of waiting) this.#joining.add(fold(room));
+    const missing = rooms.filter((room) => this.follows(room) && !this.#isBeingJoined(room));
+    for (let start = 0; start < missing.length; start += ROOMS_PER_JOIN) {
+      const asked = missing.slice(start, start + ROOMS_PER_JOIN);
+      this.#lastJoin += 1;
+      const id = `join-${this.#lastJoin}`;
+      this.#joins.set(id, { rooms: new Set(asked.map(fold)), answersLeft: asked.length });
+      const command: Command = { type: 'join', id, rooms: asked.map((room) => this.#whereIs(room)) };
+      if (!this.#sender.send(command)) this.#joins.delete(id);
+    }
+  }
+
+  #isBeingJoined(room: string): boolean {
+    return [...this.#joins.values()].some(({ rooms }) => rooms.has(fold(room)));
+  }
+
+  /** A room is not waited for any more, and the `join` of that id, if it is one, has had one more answer. */
+  #isAnswered(room: string, id?: string): void {
+    for (const { rooms } of this.#joins.values()) rooms.delete(fold(room));
+    const join = id === undefined ? undefined : this.#joins.get(id);
+    if (id === undefined || join === undefined) return;
+    join.answersLeft -= 1;
+    if (join.answersLeft === 0) this.#joinEnded(id);
+  }
+
+  #joinEnded(id: string): void {
+    this.#joins.delete(id);
+    this.#sender.answered(id);
   }
 
   #whereIs(room: string): RoomPosition {
@@ -117,7 +179,8 @@ export class Client {
 
   #changeState(state: State): void {
     if (state.name !== 'live') {
-      this.#joining.clear();
+      this.#sender.end();
+      this.#joins.clear();
       this.outbox.closeAll();
       this.#requests.lose();
     }
@@ -127,11 +190,12 @@ export class Client {
   #receive(event: Event): void {
     switch (event.type) {
       case 'welcome':
+        this.#sender.begin(event.limits);
         this.#options.onEvent(event);
         this.#sendJoin([...this.#positions.keys()]);
         return;
       case 'joined':
-        this.#joining.delete(fold(event.room));
+        this.#isAnswered(event.room, event.id);
         if (this.#joined(event)) this.#options.onEvent(event);
         if (this.#positions.has(fold(event.room))) this.outbox.open(event.room);
         return;
@@ -145,7 +209,7 @@ export class Client {
         return;
       case 'ack':
       case 'history':
-        this.#requests.settle(event);
+        this.#settle(event);
         return;
       case 'error':
         this.#refuse(event);
@@ -179,19 +243,36 @@ export class Client {
     return verdict === 'apply';
   }
 
+  /** False if nobody waits for this answer. */
+  #settle(event: Answer | ErrorEvent): boolean {
+    if (event.id !== undefined) this.#sender.answered(event.id);
+    return this.#requests.settle(event);
+  }
+
   #refuse(event: ErrorEvent): void {
-    if (this.#requests.settle(event)) return;
-    if (event.command === 'join' && event.room !== undefined) this.#notJoined(event.room, event);
-    this.#options.onEvent(event);
+    if (event.code === 'rate_limited') this.#sender.tooFast(event.retry_after);
+    const join = event.id === undefined ? undefined : this.#joins.get(event.id);
+    if (event.id !== undefined && join !== undefined) {
+      const rooms = event.room === undefined ? [...join.rooms] : [event.room];
+      if (event.room === undefined) this.#joinEnded(event.id);
+      else this.#isAnswered(event.room, event.id);
+      this.#notJoined(rooms, event);
+    } else if (!this.#settle(event) && !(event.command === 'typing' && event.code === 'rate_limited')) {
+      this.#options.onEvent(event);
+    }
   }
 
-  #notJoined(room: string, { code, retry_after }: ErrorEvent): void {
-    this.#joining.delete(fold(room));
-    if (HOPELESS.has(code)) this.#positions.delete(fold(room));
-    else this.#options.clock.after(retry_after ?? REJOIN_AFTER, () => this.#joinAgain(room));
-  }
-
-  #joinAgain(room: string): void {
-    if (this.#positions.has(fold(room))) this.#sendJoin([room]);
+  #notJoined(rooms: string[], event: ErrorEvent): void {
+    const { code, message, retry_after } = event;
+    if (MAY_PASS.has(code)) {
+      this.#options.clock.after(retry_after ?? REJOIN_AFTER, () => this.#sendJoin(rooms));
+      if (code !== 'rate_limited') this.#options.onEvent(event);
+      return;
+    }
+    for (const room of rooms) {
+      if (!this.#positions.delete(fold(room))) continue;
+      this.outbox.refuse(room, { code, message });
+      this.#options.onEvent({ ...event, room });
+    }
   }
 }

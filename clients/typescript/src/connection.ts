@@ -9,7 +9,7 @@ import type { Command, ErrorCode, Event, Welcome } from './protocol.js';
 export interface Failure {
   code: ErrorCode | 'closed';
   message: string;
-  /** Of a command: which one is wrong. */
+  /** The one thing that is wrong: a field of a command or, of what a handshake presented, `username` or `secret`. */
   field?: string;
 }
 
@@ -48,7 +48,6 @@ const FINAL_CLOSES: Record<number, Failure> = {
     code: 'invalid',
     message: 'Disconnected: a text was not valid Unicode.',
   },
-  1008: { code: 'rate_limited', message: 'Disconnected: too many requests.' },
   1009: {
     code: 'too_large',
     message: 'Disconnected: a message was too large.',
@@ -60,10 +59,17 @@ const FINAL_CLOSES: Record<number, Failure> = {
 
 /** RFC 6455 keeps 4000-4999 for applications; this one says "not alive". */
 const NOT_ALIVE = 4408;
+/** The server has had enough of us for a while. */
+const LIMITS_BROKEN = 1008;
 const GOING_AWAY = 1000;
 const OPENING_DEADLINE = 10_000;
 /** A link that lives shorter than this does not count as mended: a crash loop must not be hammered. */
 const SETTLED = 5_000;
+/** The protocol's, for 1008: no shorter than this, and then so many times the usual wait. */
+const LONGER_BY = 5_000;
+const TIMES_LONGER = 10;
+/** Of all that one can offer, the codec that `JSON` is. The server chooses it, never the one that holds a secret. */
+const SUBPROTOCOL = 'hubbub.v1.json';
 
 /**
  * The part of the browser's (and Node's) WebSocket that is used. The handlers are only ever set from
@@ -91,14 +97,16 @@ export interface Probe {
 }
 
 export interface Network {
-  open(address: string): Socket;
+  open(address: string, subprotocols: string[]): Socket;
   /** Rejects when the server can't be reached. */
-  probe(address: string): Promise<Probe>;
+  probe(address: string, headers: Record<string, string>): Promise<Probe>;
 }
 
 export interface ConnectionOptions {
   /** Asked at each attempt, since credentials may have changed. */
   address: () => string;
+  /** A guest's secret, if there is one. It is asked for at each attempt as well, and stands in no address. */
+  secret?: () => string | null;
   network: Network;
   clock: Clock;
   backoff?: Backoff;
@@ -117,6 +125,9 @@ export class Connection {
   #lastFrame = 0;
   /** When a draining server asked us to come back. */
   #returnAt: number | null = null;
+  /** With what the last attempt came: whoever asks why it was refused must come with the same. */
+  #presented: { address: string; secret: string | null } = { address: '', secret: null };
+  #hasBeenLive = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -163,7 +174,10 @@ export class Connection {
   }
 
   #dial(): void {
-    const socket = this.#options.network.open(this.#options.address());
+    const { address, secret, network } = this.#options;
+    this.#presented = { address: address(), secret: secret?.() ?? null };
+    const proof = this.#presented.secret === null ? [] : [`secret.${encoded(this.#presented.secret)}`];
+    const socket = network.open(this.#presented.address, [SUBPROTOCOL, ...proof]);
     this.#socket = socket;
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
@@ -184,6 +198,7 @@ export class Connection {
 
   #welcome(event: Welcome): void {
     this.#liveSince = this.#lastFrame;
+    this.#hasBeenLive = true;
     this.#heartbeat = event.heartbeat;
     this.#enter({ name: 'live' }, () => this.#watch());
   }
@@ -209,6 +224,8 @@ export class Connection {
         name: 'refused',
         failure: { ...final, message: reason || final.message },
       });
+    } else if (code === LIMITS_BROKEN) {
+      this.#stayAway();
     } else if (wasLive) {
       this.#retry();
     } else {
@@ -219,27 +236,38 @@ export class Connection {
   /** The handshake failed, and only a GET can tell a refusal from a server that is down. */
   async #askWhy(): Promise<void> {
     const asked = this.#state;
-    const probe = await this.#options.network.probe(this.#options.address()).catch(() => null);
+    const { address, secret } = this.#presented;
+    const headers: Record<string, string> = secret === null ? {} : { 'Hubbub-Secret': encoded(secret) };
+    const probe = await this.#options.network.probe(address, headers).catch(() => null);
     if (this.#state !== asked) return;
-    if (probe !== null && isRefusal(probe.status)) {
-      const failure = probe.failure ?? {
-        code: 'forbidden',
-        message: `The server answered ${probe.status}.`,
-      };
-      this.#enter({ name: 'refused', failure });
-    } else {
-      this.#retry(probe?.retryAfter ?? 0);
-    }
+    const failure = probe === null || !isRefusal(probe.status) ? null : this.#refusalIn(probe);
+    if (failure === null) this.#retry(probe?.retryAfter ?? 0);
+    else this.#enter({ name: 'refused', failure });
+  }
+
+  /** A stranger's answer, such as a proxy's, counts only where nobody has ever let us in. */
+  #refusalIn({ status, failure }: Probe): Failure | null {
+    if (failure !== null || this.#hasBeenLive) return failure;
+    return { code: 'forbidden', message: `The server answered ${status}.` };
   }
 
   #retry(atLeast = 0): void {
-    const { clock } = this.#options;
-    const now = clock.now();
+    const now = this.#options.clock.now();
     if (this.#liveSince > 0 && now - this.#liveSince >= SETTLED) this.#backoff.reset();
-    this.#liveSince = 0;
     const wait = this.#returnAt === null ? atLeast + this.#backoff.next() : Math.max(0, this.#returnAt - now);
+    this.#wait(wait);
+  }
+
+  /** A link that the server cut for its limits does not count as mended, however long it lived. */
+  #stayAway(): void {
+    this.#wait(LONGER_BY + TIMES_LONGER * this.#backoff.next());
+  }
+
+  #wait(milliseconds: number): void {
+    this.#liveSince = 0;
     this.#returnAt = null;
-    this.#enter({ name: 'waiting', until: now + wait }, () => this.#startTimer(wait, () => this.open()));
+    const until = this.#options.clock.now() + milliseconds;
+    this.#enter({ name: 'waiting', until }, () => this.#startTimer(milliseconds, () => this.open()));
   }
 
   #drop(code: number): void {
@@ -272,5 +300,11 @@ export class Connection {
 
 /** A client's error that another attempt would repeat, unlike a time-out, "upgrade" and "too many". */
 function isRefusal(status: number): boolean {
-  return status >= 400 && status < 500 && ![408, 426, 429].includes(status);
+  return status >= 400 && status < 500 && ![408, 425, 426, 429].includes(status);
+}
+
+/** base64url without padding: neither a subprotocol nor a header may hold all that a secret may. */
+function encoded(secret: string): string {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(secret));
+  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

@@ -4,6 +4,8 @@ export { Connection, type Clock, type ConnectionOptions, type Network, type Prob
 export type { Failure, Socket, State, StateName } from './connection.js';
 export { fold, isKey, newKey } from './keys.js';
 export { Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
+export { Pace } from './pace.js';
 export { Position, type Verdict } from './position.js';
 export type * from './protocol.js';
 export { CommandRefused, ConnectionLost, failureOf } from './requests.js';
+export { Sender } from './sender.js';

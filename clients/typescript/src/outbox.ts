@@ -19,6 +19,8 @@ export interface Unsent {
   replyTo?: number;
   /** When it was said. No two of one outbox are the same: it is their order as well. */
   at: number;
+  /** It went to the server at least once. Without an answer, it may or may not be in the log. */
+  tried?: true;
   /** Why the server refused it. It waits until somebody tries again or discards it. */
   failure?: Failure;
 }
@@ -41,7 +43,7 @@ export interface OutboxOptions {
 }
 
 /** So many messages of one room are kept; whoever says more than that is talking to nobody. */
-const KEPT = 100;
+const KEPT = 500;
 /** The server does not want these now, but may want them later. */
 const PASSING = new Set(['rate_limited', 'unavailable']);
 
@@ -50,6 +52,8 @@ interface Lane {
   isOpen: boolean;
   isSending: boolean;
   cancelWait: (() => void) | null;
+  /** Why the room takes no messages of ours. */
+  refusal: Failure | null;
 }
 
 export class Outbox {
@@ -74,7 +78,7 @@ export class Outbox {
   }
 
   /** Undefined if the room's part is full: then nothing was taken. */
-  add(message: Omit<Unsent, 'at' | 'failure'>): Unsent | undefined {
+  add(message: Omit<Unsent, 'at' | 'tried' | 'failure'>): Unsent | undefined {
     const lane = this.#lane(message.room);
     if (lane.messages.length >= KEPT) return undefined;
     this.#lastAt = Math.max(this.#lastAt + 1, this.#options.clock.now());
@@ -105,11 +109,23 @@ export class Outbox {
   open(room: string): void {
     const lane = this.#lane(room);
     lane.isOpen = true;
+    lane.refusal = null;
     this.#sendNext(lane);
   }
 
+  /** The room has not been joined, or not yet: its messages wait. */
   close(room: string): void {
-    this.#close(this.#lane(room));
+    const lane = this.#lane(room);
+    lane.refusal = null;
+    this.#close(lane);
+  }
+
+  /** The room can't be joined: its messages fail with the reason, the present ones and those to come. */
+  refuse(room: string, failure: Failure): void {
+    const lane = this.#lane(room);
+    this.#close(lane);
+    lane.refusal = failure;
+    this.#sendNext(lane);
   }
 
   /** The connection is gone. */
@@ -117,10 +133,13 @@ export class Outbox {
     for (const lane of this.#lanes.values()) this.#close(lane);
   }
 
-  /** Nothing goes by itself any more: whoever sends from now on is somebody else, for whom no key is a repeat. */
-  refuseAll(failure: Failure): void {
-    for (const lane of this.#lanes.values()) {
-      for (const message of lane.messages) this.#fail(message, failure);
+  /**
+   * Whoever sends from now on is somebody else, for whom no key is a repeat. What never went to the server still goes
+   * by itself; for the rest somebody must decide, since it may be in the log already.
+   */
+  changeSender(failure: Failure): void {
+    for (const { messages } of this.#lanes.values()) {
+      for (const message of messages) if (message.tried === true && !message.failure) this.#fail(message, failure);
     }
   }
 
@@ -131,10 +150,15 @@ export class Outbox {
   }
 
   #sendNext(lane: Lane): void {
-    if (!lane.isOpen || lane.isSending || lane.cancelWait !== null) return;
-    const message = lane.messages.find(({ failure }) => failure === undefined);
-    if (message === undefined) return;
+    const waiting = lane.messages.filter(({ failure }) => failure === undefined);
+    if (lane.refusal !== null) for (const message of waiting) this.#fail(message, lane.refusal);
+    const message = waiting[0];
+    if (!lane.isOpen || lane.isSending || lane.cancelWait !== null || message === undefined) return;
     lane.isSending = true;
+    if (message.tried !== true) {
+      message.tried = true;
+      this.#options.store.put(message);
+    }
     this.#options
       .send(message)
       .then(
@@ -180,7 +204,7 @@ export class Outbox {
   #lane(room: string): Lane {
     const known = this.#lanes.get(fold(room));
     if (known !== undefined) return known;
-    const lane: Lane = { messages: [], isOpen: false, isSending: false, cancelWait: null };
+    const lane: Lane = { messages: [], isOpen: false, isSending: false, cancelWait: null, refusal: null };
     this.#lanes.set(fold(room), lane);
     return lane;
   }

@@ -58,7 +58,7 @@ describe('joining', () => {
     client.join('general');
     expect(wires.last.sent).toEqual([]);
     wires.last.arrives(welcome);
-    expect(wires.last.sent).toEqual([{ type: 'join', rooms: [{ room: 'general' }] }]);
+    expect(wires.last.sent).toEqual([{ type: 'join', id: 'join-2', rooms: [{ room: 'general' }] }]);
   });
 
   it('joins every room again after a reconnect, from where each one was', () => {
@@ -70,6 +70,7 @@ describe('joining', () => {
     expect(wires.last.sent).toEqual([
       {
         type: 'join',
+        id: 'join-3',
         rooms: [{ room: 'general', rev: 7, epoch: 'e1' }, { room: 'quiet' }],
       },
     ]);
@@ -89,6 +90,7 @@ describe('joining', () => {
     client.join('secret');
     const refusal: Event = {
       type: 'error',
+      id: 'join-1',
       command: 'join',
       room: 'secret',
       code: 'forbidden',
@@ -104,11 +106,64 @@ describe('joining', () => {
     wires.last.arrives(welcome);
     client.join('general');
     const later = { code: 'unavailable', message: 'not now', retry_after: 700 } as const;
-    wires.last.arrives({ type: 'error', command: 'join', room: 'general', ...later });
+    wires.last.arrives({ type: 'error', id: 'join-1', command: 'join', room: 'general', ...later });
     clock.pass(699);
     expect(wires.last.sent).toHaveLength(1);
     clock.pass(1);
     expect(wires.last.sent).toHaveLength(2);
+  });
+
+  const joins = () => wires.last.sent.filter(({ type }) => type === 'join') as { id: string; rooms: object[] }[];
+
+  it('asks for no more rooms at once than the protocol allows', () => {
+    for (let number = 0; number < 205; number += 1) client.join(`room-${number}`);
+    wires.last.arrives(welcome);
+    expect(joins().map(({ rooms }) => rooms.length)).toEqual([100, 100, 5]);
+  });
+
+  it('asks again for all rooms of a join that came too fast', () => {
+    client.join('general');
+    client.join('quiet');
+    wires.last.arrives(welcome);
+    const id = joins()[0]?.id;
+    wires.last.arrives({ type: 'error', id, command: 'join', code: 'rate_limited', message: 'slow', retry_after: 70 });
+    expect(events).toEqual([welcome]);
+    clock.pass(70);
+    expect(joins().map(({ rooms }) => rooms)).toEqual([
+      [{ room: 'general' }, { room: 'quiet' }],
+      [{ room: 'general' }, { room: 'quiet' }],
+    ]);
+  });
+
+  it('gives up a join that makes no sense to the server, and what was to be said in its rooms', () => {
+    const failed: string[] = [];
+    client.connection.close();
+    const options = { address: () => 'ws://host/ws', network: wires, clock, onState: () => {} };
+    const onEvent = (event: Event) => events.push(event);
+    client = new Client({ ...options, onEvent, onFailed: ({ key }, { code }) => failed.push(`${key} ${code}`) });
+    client.connection.open();
+    for (const room of ['general', 'quiet']) {
+      client.join(room);
+      client.outbox.add({ room, key: `key-${room}`, text: 'hello' });
+    }
+    wires.last.arrives(welcome);
+    const refusal = { type: 'error', id: joins()[0]?.id, command: 'join', code: 'invalid', message: 'no' } as const;
+    wires.last.arrives(refusal);
+    expect(failed).toEqual(['key-general invalid', 'key-quiet invalid']);
+    expect(events.slice(1)).toEqual(['general', 'quiet'].map((room) => ({ ...refusal, room })));
+    clock.pass(40_000);
+    expect(joins()).toHaveLength(1);
+  });
+
+  it('does not ask again for one room more than the server allows, and says nothing more there', () => {
+    wires.last.arrives(welcome);
+    client.join('one-too-many');
+    const refusal = { type: 'error', id: 'join-1', command: 'join', room: 'one-too-many', message: 'full' } as const;
+    wires.last.arrives({ ...refusal, code: 'too_large' });
+    clock.pass(40_000);
+    expect(joins()).toHaveLength(1);
+    expect(client.follows('one-too-many')).toBe(false);
+    expect(events.at(-1)).toMatchObject({ code: 'too_large', room: 'one-too-many' });
   });
 
   it('drops what still arrives for a room that it left', () => {
@@ -139,7 +194,7 @@ describe('order', () => {
     wires.last.arrives(message('eight again', 8));
     wires.last.arrives(message('ten', 10));
     expect(texts()).toEqual(['eight']);
-    expect(wires.last.sent.at(-1)).toEqual({
+    expect(wires.last.sent.at(-1)).toMatchObject({
       type: 'join',
       rooms: [{ room: 'general', rev: 8, epoch: 'e1' }],
     });
@@ -227,11 +282,28 @@ describe('asking', () => {
 
   it('rejects with the reason, and reports it nowhere else', async () => {
     const answer = client.delete('general', 3);
-    wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'too fast', retry_after: 800 });
+    wires.last.arrives({ type: 'error', id: '1', code: 'unavailable', message: 'not now', retry_after: 800 });
     const error = await answer.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CommandRefused);
-    expect(error).toMatchObject({ failure: { code: 'rate_limited' }, retryAfter: 800 });
+    expect(error).toMatchObject({ failure: { code: 'unavailable' }, retryAfter: 800 });
     expect(events).toEqual([welcome]);
+  });
+
+  it('waits and asks again where it asked too fast', async () => {
+    const answer = client.edit('general', 3, 'better');
+    wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'too fast', retry_after: 800 });
+    await vi.waitFor(() => {
+      clock.pass(800);
+      expect(wires.last.sent).toHaveLength(2);
+    });
+    wires.last.arrives({ type: 'ack', id: '2', rev: 9 });
+    expect(await answer).toMatchObject({ rev: 9 });
+  });
+
+  it('keeps nobody waiting for a minute', async () => {
+    const answer = client.edit('general', 3, 'better');
+    wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'later', retry_after: 60_000 });
+    await expect(answer).rejects.toMatchObject({ failure: { code: 'rate_limited' } });
   });
 
   it('rejects when the connection goes before the answer', async () => {

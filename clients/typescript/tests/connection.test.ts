@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Backoff, Connection, type Event, type State } from 'hubbub-client';
 import { HandClock, welcome, Wires } from './world.js';
+
+const CLOSES = new URL('../../../conformance/v1/close-codes.json', import.meta.url);
+const closes = JSON.parse(await readFile(CLOSES, 'utf8')) as { code: number; reconnect: string }[];
 
 let clock: HandClock;
 let wires: Wires;
@@ -76,6 +80,44 @@ describe('opening', () => {
     expect(wires.opened).toHaveLength(2);
   });
 
+  it('carries a secret in no address, and asks why with the one that was refused', async () => {
+    let secret = 'id.mac.Ann|e@home';
+    connection = new Connection({
+      address: () => 'ws://host/ws',
+      secret: () => secret,
+      network: wires,
+      clock,
+      onState: () => {},
+      onEvent: () => {},
+    });
+    connection.open();
+    expect(wires.last.address).toBe('ws://host/ws');
+    expect(wires.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.aWQubWFjLkFubnxlQGhvbWU']);
+    secret = 'another';
+    wires.last.breaks();
+    await settled();
+    const headers = { 'Hubbub-Secret': 'aWQubWFjLkFubnxlQGhvbWU' };
+    expect(wires.probes).toEqual([{ address: 'ws://host/ws', headers }]);
+  });
+
+  it('does not take a strange answer for the end where it has been let in before', async () => {
+    wires.probed = () => Promise.resolve({ status: 404, failure: null, retryAfter: null });
+    goLive();
+    wires.last.breaks();
+    clock.pass(250);
+    wires.last.breaks();
+    await settled();
+    expect(names().at(-1)).toBe('waiting');
+  });
+
+  it('takes a strange answer for the end where it has never been let in', async () => {
+    wires.probed = () => Promise.resolve({ status: 404, failure: null, retryAfter: null });
+    connection.open();
+    wires.last.breaks();
+    await settled();
+    expect(states.at(-1)).toMatchObject({ name: 'refused', failure: { code: 'forbidden' } });
+  });
+
   it('forgets a late reason once it has been closed', async () => {
     connection.open();
     wires.last.breaks();
@@ -144,19 +186,25 @@ describe('losing', () => {
     });
   });
 
-  it.each([1000, 1008, 1009, 4401, 4403, 4409])('does not come back after close code %i', (code) => {
+  it.each(closes)('follows the protocol after close code $code: $reconnect', ({ code, reconnect }) => {
     goLive();
+    const now = clock.now();
     wires.last.breaks(code, 'the reason');
-    expect(states.at(-1)).toMatchObject({
-      name: 'refused',
-      failure: { message: 'the reason' },
-    });
+    const waiting = { name: 'waiting', until: now + (reconnect === 'yes' ? 250 : 7_500) };
+    const refused = { name: 'refused', failure: { message: 'the reason' } };
+    expect(states.at(-1)).toMatchObject(reconnect === 'no' ? refused : waiting);
   });
 
-  it.each([1001, 1006, 1011, 1012, 1013, 4408])('comes back after close code %i', (code) => {
-    goLive();
-    wires.last.breaks(code);
-    expect(names().at(-1)).toBe('waiting');
+  it('stays away longer each time that it broke the limits, however long it was there', () => {
+    const waits = [1, 2, 3].map(() => {
+      connection.open();
+      wires.last.arrives(welcome);
+      clock.pass(40_000);
+      wires.last.breaks(1008);
+      const { state } = connection;
+      return state.name === 'waiting' ? state.until - clock.now() : null;
+    });
+    expect(waits).toEqual([7_500, 10_000, 15_000]);
   });
 
   it('keeps nothing that it cannot send', () => {

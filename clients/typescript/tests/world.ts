@@ -36,7 +36,10 @@ export class Wire implements Socket {
   readonly sent: Record<string, unknown>[] = [];
   closedWith: number | undefined;
 
-  constructor(readonly address: string) {}
+  constructor(
+    readonly address: string,
+    readonly subprotocols: readonly string[],
+  ) {}
 
   send(data: string): void {
     this.sent.push(JSON.parse(data) as Record<string, unknown>);
@@ -57,15 +60,17 @@ export class Wire implements Socket {
 
 export class Wires implements Network {
   readonly opened: Wire[] = [];
+  readonly probes: { address: string; headers: Record<string, string> }[] = [];
   probed: () => Promise<Probe> = () => Promise.reject(new Error('unreachable'));
 
-  open(address: string): Wire {
-    const wire = new Wire(address);
+  open(address: string, subprotocols: string[]): Wire {
+    const wire = new Wire(address, subprotocols);
     this.opened.push(wire);
     return wire;
   }
 
-  probe(): Promise<Probe> {
+  probe(address: string, headers: Record<string, string>): Promise<Probe> {
+    this.probes.push({ address, headers });
     return this.probed();
   }
 

@@ -46,6 +46,8 @@ ERROR_MEANINGS: dict[ErrorCode, ErrorMeaning] = {
 class CloseMeaning(NamedTuple):
     meaning: str
     reconnect: bool
+    after_a_while: bool = False
+    """Who comes back waits longer than after other codes."""
 
 
 class CloseCode(IntEnum):
@@ -72,7 +74,7 @@ CLOSE_MEANINGS: dict[CloseCode, CloseMeaning] = {
     CloseCode.PROTOCOL_ERROR: CloseMeaning("A frame that RFC 6455 does not allow.", False),
     CloseCode.ABNORMAL_CLOSURE: CloseMeaning("Never sent: the link ended without a close frame.", True),
     CloseCode.INVALID_DATA: CloseMeaning("A text frame that is not UTF-8.", False),
-    CloseCode.POLICY_VIOLATION: CloseMeaning("The limits were broken again and again.", False),
+    CloseCode.POLICY_VIOLATION: CloseMeaning("The limits were broken again and again.", True, after_a_while=True),
     CloseCode.TOO_BIG: CloseMeaning("A frame over the size limit.", False),
     CloseCode.INTERNAL_ERROR: CloseMeaning("The server's own fault.", True),
     CloseCode.SERVICE_RESTART: CloseMeaning("The server restarts.", True),

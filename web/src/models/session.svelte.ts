@@ -8,6 +8,7 @@ import {
   type Clock,
   type ErrorEvent,
   type Event,
+  type Failure,
   type Network,
   type State,
   type Welcome,
@@ -42,6 +43,9 @@ export class Session {
   #state = $state.raw<State>({ name: 'idle' });
   #me = $state.raw<Me>({ user: '', name: '' });
   #isGuest = $state(false);
+  #hasEntered = $state(false);
+  /** A device that remembers nothing must not make another guest of each reconnect. */
+  #secret: string | null = null;
   #current = $state.raw<Room | null>(null);
   #textLimit = $state(TEXT_LIMIT);
 
@@ -53,7 +57,8 @@ export class Session {
     this.#isGuest = !options.hasAccount;
     this.notices = new Notices(clock);
     this.#client = new Client({
-      address: () => (options.hasAccount ? address.href : asGuest(address, name, options.remembered.secretOf(name))),
+      address: () => (options.hasAccount ? address.href : asGuest(address, name)),
+      secret: () => (options.hasAccount ? null : this.#proof()),
       network,
       clock,
       onState: (state) => this.#changed(state),
@@ -70,6 +75,17 @@ export class Session {
 
   get isLive(): boolean {
     return this.#state.name === 'live';
+  }
+
+  /** Asking to be let in for the first time. */
+  get isEntering(): boolean {
+    return !this.#hasEntered && (this.#state.name === 'idle' || this.#state.name === 'connecting');
+  }
+
+  /** Why a guest was never let in. Then there is no conversation to show, and another name may help. */
+  get refusedEntry(): Failure | null {
+    if (this.#hasEntered || this.#options.hasAccount || this.#state.name !== 'refused') return null;
+    return this.#state.failure;
   }
 
   get me(): Me {
@@ -138,13 +154,28 @@ export class Session {
     this.#client.leave(room.key);
   }
 
+  #proof(): string | null {
+    this.#secret = this.#options.remembered.secretOf(this.name) ?? this.#secret;
+    return this.#secret;
+  }
+
   #changed(state: State): void {
     this.#state = state;
-    if (state.name !== 'refused' || state.failure.code !== 'unauthenticated') return;
-    // A server with new keys knows none of the old secrets: be a new guest of the same name.
-    if (this.#options.remembered.secretOf(this.name) === null) return;
-    this.#options.remembered.keepSecret(this.name, null);
-    this.#client.outbox.refuseAll({ code: 'unauthenticated', message: 'You are not the same guest any more.' });
+    if (state.name === 'live') this.#hasEntered = true;
+    if (state.name === 'refused' && state.failure.field === 'secret') this.#becomeAnother();
+  }
+
+  /** A server with new keys knows none of the old secrets: be a new guest of the same name. */
+  #becomeAnother(): void {
+    const { remembered } = this.#options;
+    if (this.#secret === null) return;
+    // Another tab may have been a new guest first.
+    if (remembered.secretOf(this.name) === this.#secret) remembered.keepSecret(this.name, null);
+    this.#secret = null;
+    this.#client.outbox.changeSender({
+      code: 'unauthenticated',
+      message: 'The server knows you no more, and this may have been sent already.',
+    });
     this.#client.connection.open();
   }
 
@@ -211,7 +242,9 @@ export class Session {
     this.#me = { user, name };
     this.#isGuest = guest === true;
     this.#textLimit = limits.text;
-    if (secret !== undefined) this.#options.remembered.keepSecret(this.name, secret);
+    if (secret === undefined) return;
+    this.#secret = secret;
+    this.#options.remembered.keepSecret(this.name, secret);
   }
 
   #refused(event: ErrorEvent): void {
@@ -221,13 +254,13 @@ export class Session {
       return;
     }
     this.notices.tell(sentenceOf(failureOf(event)));
-    if (event.command === 'join' && room !== undefined && !room.isJoined) this.#forget(room);
+    const isHopeless = room !== undefined && !this.#client.follows(room.key);
+    if (event.command === 'join' && isHopeless && !room.isJoined) this.#forget(room);
   }
 }
 
-function asGuest(address: URL, name: string, secret: string | null): string {
+function asGuest(address: URL, name: string): string {
   const full = new URL(address);
   full.searchParams.set('username', name);
-  if (secret !== null) full.searchParams.set('secret', secret);
   return full.href;
 }

@@ -1,0 +1,123 @@
+"""The page keeps within the server's limits, whatever its person does, and comes back when it did not."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, WebSocketRoute, expect
+
+from tests.conftest import PageFactory, ServerFactory
+from tests.people import person
+from tests.servers import WebServer
+from tests.web.pages import come_back, expect_live, message, say
+
+pytestmark = pytest.mark.anyio
+
+STRICT = {"HUBBUB_RATE": "60", "HUBBUB_BURST": "60", "HUBBUB_VIOLATIONS": "1"}
+"""Who is too fast twice is cut off."""
+
+
+async def remembering(page: Page, server: WebServer, **entries: Any) -> None:
+    """The page as somebody who was here before on this device."""
+    await page.goto(server.url)
+    stored = {f"hubbub / {name}": json.dumps(value) for name, value in entries.items()}
+    await page.evaluate("stored => Object.assign(localStorage, stored)", stored)
+
+
+async def enter(page: Page, name: str) -> None:
+    await page.get_by_label("Your name").fill(name)
+    await page.get_by_role("button", name="Start chatting").click()
+    await expect_live(page)
+
+
+def offline(room: str, number: int) -> dict[str, Any]:
+    return {"room": room, "key": f"key-of-{room}-{number:03}", "text": f"{room} {number}", "at": number}
+
+
+async def history(server: WebServer, room: str) -> list[str]:
+    async with person(server) as reader:
+        page = await reader.ask({"type": "join", "room": room, "limit": 200})
+    return [row["text"] for row in page["messages"]]
+
+
+async def test_what_was_said_offline_arrives_in_its_order(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve(environment=STRICT)
+    page = await new_page()
+    said = {room: [offline(room, number) for number in range(35)] for room in ("attic", "cellar", "hall", "yard")}
+    unsent = {f"unsent:ada:{entry['key']}": entry for entries in said.values() for entry in entries}
+    await remembering(page, server, **{"rooms:ada": list(said)}, **unsent)
+
+    await enter(page, "Ada")
+
+    waiting = "() => Object.keys(localStorage).filter(name => name.includes('unsent:')).length === 0"
+    await page.wait_for_function(waiting)
+    for room, entries in said.items():
+        assert await history(server, room) == [entry["text"] for entry in entries]
+    await expect_live(page)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.slow(10)
+async def test_what_is_typed_fast_arrives_in_its_order(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve(environment=STRICT | {"HUBBUB_RATE": "20", "HUBBUB_BURST": "20"})
+    page = await new_page()
+    await page.goto(f"{server.url}/#hall")
+    await enter(page, "Ada")
+
+    field = page.get_by_label("Message in")
+    for number in range(120):
+        await field.fill(f"line {number}")
+        await field.press("Enter")
+
+    await page.wait_for_function("() => !Object.keys(localStorage).some(name => name.includes('unsent:'))")
+    assert await history(server, "hall") == [f"line {number}" for number in range(120)]
+    await expect_live(page)
+
+
+async def test_more_rooms_than_fit_into_one_join_are_all_joined(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve()
+    page = await new_page()
+    rooms = [f"room-{number:03}" for number in range(105)]
+    await remembering(page, server, **{"rooms:ada": rooms})
+    await enter(page, "Ada")
+
+    for room in (rooms[0], rooms[104]):
+        await page.get_by_role("button", name=room, exact=True).click()
+        await say(page, f"hello {room}")
+        await expect(message(page, f"hello {room}")).not_to_contain_text("Waiting")
+        assert await history(server, room) == [f"hello {room}"]
+
+
+async def test_one_room_more_than_allowed_is_refused_and_the_others_live(
+    serve: ServerFactory, new_page: PageFactory
+) -> None:
+    server = serve(environment={"HUBBUB_ROOMS_PER_CONNECTION": "3"})
+    page = await new_page()
+    await remembering(page, server, **{"rooms:ada": ["attic", "cellar", "hall", "yard"]})
+    await enter(page, "Ada")
+
+    await expect(page.get_by_text("a connection is in at most 3 rooms")).to_be_visible()
+    await expect(page.get_by_role("button", name="yard", exact=True)).to_have_count(0)
+    await say(page, "hello")
+    await expect(message(page, "hello")).not_to_contain_text("Waiting")
+
+
+async def test_a_page_that_was_cut_off_for_its_haste_comes_back(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve()
+    page = await new_page()
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    await page.route_web_socket("**/ws*", pass_on)
+    await page.goto(f"{server.url}/#hall")
+    await enter(page, "Ada")
+
+    await sockets[-1].close(code=1008, reason="too many commands, again and again")
+    await expect(page.get_by_text("Connection lost")).to_be_visible()
+    await say(page, "hello")
+    await come_back(page)
+
+    await expect(message(page, "hello")).not_to_contain_text("Waiting")

@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { HandClock, welcome, Wires } from '../../clients/typescript/tests/world';
+import { Session } from '../src/models/session.svelte';
+import { Remembered, type Store } from '../src/models/storage';
+
+class MapStore implements Store {
+  readonly #entries = new Map<string, string>();
+
+  get length(): number {
+    return this.#entries.size;
+  }
+
+  key(index: number): string | null {
+    return [...this.#entries.keys()][index] ?? null;
+  }
+
+  getItem(name: string): string | null {
+    return this.#entries.get(name) ?? null;
+  }
+
+  setItem(name: string, value: string): void {
+    this.#entries.set(name, value);
+  }
+
+  removeItem(name: string): void {
+    this.#entries.delete(name);
+  }
+}
+
+let network: Wires;
+let clock: HandClock;
+let remembered: Remembered;
+let session: Session;
+
+beforeEach(() => {
+  network = new Wires();
+  clock = new HandClock();
+  remembered = new Remembered({ tab: new MapStore(), device: new MapStore(), scope: '/' });
+  remembered.keepSecret('alice', 'the-secret');
+  session = begin();
+});
+
+function begin(): Session {
+  const address = new URL('ws://host/ws');
+  const begun = new Session({
+    name: 'alice',
+    hasAccount: false,
+    address,
+    network,
+    clock,
+    remembered,
+    newKey: () => `key-${clock.now()}`,
+  });
+  begun.start(null);
+  return begun;
+}
+
+/** Lets what was promised happen. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+async function isRefused(status: number, failure: { code: 'unauthenticated' | 'conflict'; field?: string } | null) {
+  network.probed = () =>
+    Promise.resolve({ status, failure: failure && { ...failure, message: 'no' }, retryAfter: null });
+  network.last.breaks();
+  await settled();
+}
+
+async function say(text: string): Promise<void> {
+  if (session.current === null) throw new Error('No room is open.');
+  session.current.composing.draft = text;
+  await session.current.submit();
+}
+
+const unsent = () => remembered.outboxOf('alice').load();
+
+describe('a secret', () => {
+  it('travels in no address', () => {
+    expect(network.last.address).toBe('ws://host/ws?username=alice');
+    expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.dGhlLXNlY3JldA']);
+  });
+
+  it.each([
+    [401, null],
+    [401, { code: 'unauthenticated' }],
+    [502, null],
+    [426, null],
+    [404, null],
+  ] as const)('is kept where %i is not an answer to it', async (status, failure) => {
+    await say('hello');
+    await isRefused(status, failure);
+    expect(remembered.secretOf('alice')).toBe('the-secret');
+    expect(unsent()).toMatchObject([{ text: 'hello' }]);
+    expect(unsent()[0]?.failure).toBeUndefined();
+  });
+
+  it('is forgotten where the server says that it is none of its own, and nothing that waits is lost', async () => {
+    await say('hello');
+    await isRefused(401, { code: 'unauthenticated', field: 'secret' });
+    expect(remembered.secretOf('alice')).toBeNull();
+    expect(session.state.name).toBe('connecting');
+    expect(network.last.subprotocols).toEqual(['hubbub.v1.json']);
+    network.last.arrives({ ...welcome, guest: true, secret: 'another' });
+    network.last.arrives({
+      type: 'joined',
+      room: 'general',
+      name: 'general',
+      online: 1,
+      users: [],
+      epoch: 'e',
+      recovered: false,
+    });
+    expect(network.last.sent.at(-1)).toMatchObject({ type: 'message', text: 'hello' });
+    expect(remembered.secretOf('alice')).toBe('another');
+  });
+
+  it('that another tab was given meanwhile is used, not forgotten', async () => {
+    remembered.keepSecret('alice', 'the new one');
+    await isRefused(401, { code: 'unauthenticated', field: 'secret' });
+    expect(remembered.secretOf('alice')).toBe('the new one');
+    expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.dGhlIG5ldyBvbmU']);
+  });
+
+  it('is presented on a device that remembers nothing as well', () => {
+    network.last.arrives({ ...welcome, guest: true, secret: 'given' });
+    remembered.keepSecret('alice', null);
+    network.last.breaks();
+    session.retry();
+    expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.Z2l2ZW4']);
+  });
+});
+
+describe('a name that is taken', () => {
+  it('is not let in, where it never was', async () => {
+    expect(session.isEntering).toBe(true);
+    await isRefused(409, { code: 'conflict' });
+    expect(session.isEntering).toBe(false);
+    expect(session.refusedEntry).toMatchObject({ code: 'conflict' });
+  });
+
+  it('leaves what was read on the screen, where it came back', async () => {
+    network.last.arrives({ ...welcome, guest: true, secret: 'given' });
+    network.last.breaks();
+    session.retry();
+    await isRefused(409, { code: 'conflict' });
+    expect(session.state.name).toBe('refused');
+    expect(session.refusedEntry).toBeNull();
+  });
+});
+
+it('forgets a room that it can never join, not one that it could not join for the moment', () => {
+  network.last.arrives({ ...welcome, guest: true, secret: 'given' });
+  const refusal = { type: 'error', command: 'join', room: 'general', message: 'no' } as const;
+  network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'unavailable' });
+  expect(session.rooms.map(({ key }) => key)).toEqual(['general']);
+  clock.pass(2_000);
+  network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'too_large' });
+  expect(session.rooms).toEqual([]);
+});
