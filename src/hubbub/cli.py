@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
@@ -62,9 +63,26 @@ def _run(settings: Settings) -> None:
     def ready(address: str) -> None:
         data_dir = hub.node.settings.data_dir
         typer.echo(f"Hubbub is at {address} (data in {data_dir.resolve()}; Ctrl-C stops it)")
+        for line in _reachability(address, settings):
+            typer.echo(line)
         sys.stdout.flush()
 
-    run(application, settings=settings, on_ready=ready)
+    run(application, settings=settings, on_ready=ready, access_log=settings.log_level == "debug")
+
+
+def _reachability(address: str, settings: Settings) -> Iterator[str]:
+    """What others on the network can do with this server, if it listens for them at all."""
+    from hubbub.server.addresses import addresses_for_others
+
+    others = addresses_for_others(settings.host, urlsplit(address).port or 80)
+    if not others:
+        return
+    if others != [address]:
+        yield f"Others can use {' or '.join(others)}"
+    if settings.guests == "on":
+        yield "Guests from there are let in: whoever can reach it can read and write in every room."
+    else:
+        yield "Guests from there are not let in (guests is `auto`): --guests on, or HUBBUB_GUESTS=on, lets them in."
 
 
 @app.command()

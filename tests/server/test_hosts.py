@@ -109,7 +109,8 @@ async def test_names_that_only_look_like_allowed_ones_are_refused(server: WebSer
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(server.url + "/health/live", headers={"Host": host})
 
-    assert answer.status_code == 403
+    # Our own HTTP parser refuses some of them before.
+    assert answer.status_code in {400, 403}
 
 
 def test_a_health_check_of_http_1_0_without_a_host_is_answered(server: WebServer) -> None:

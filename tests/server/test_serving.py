@@ -10,11 +10,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from hubbub.errors import ConfigurationError
+from hubbub.origins import is_loopback
+from hubbub.server.addresses import addresses_for_others
 from hubbub.server.serving import listen
 from hubbub.settings import DEFAULT_PORT, Settings
 from tests.conftest import ServerFactory
@@ -25,6 +28,48 @@ DEADLINE = 30.0
 
 
 # Ports and addresses.
+
+
+def test_on_every_address_it_names_those_that_others_can_use() -> None:
+    found = addresses_for_others("0.0.0.0", 8000)
+
+    assert all(address.startswith("http://") and address.endswith(":8000/") for address in found)
+    assert not [address for address in found if is_loopback(urlsplit(address).hostname) or "0.0.0.0" in address]
+    for address in found:
+        # Only an address of this machine can be listened on.
+        socket.create_server((urlsplit(address).hostname or "", 0)).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        (None, []),
+        ("127.0.0.1", []),
+        ("::1", []),
+        ("localhost", []),
+        ("192.0.2.7", ["http://192.0.2.7:9000/"]),
+        ("2001:db8::7", ["http://[2001:db8::7]:9000/"]),
+        ("chat.example.com", ["http://chat.example.com:9000/"]),
+    ],
+)
+def test_on_one_address_others_can_use_it_unless_it_is_the_loopback(host: str | None, addresses: list[str]) -> None:
+    assert addresses_for_others(host, 9000) == addresses
+
+
+@pytest.mark.parametrize(("guests", "said"), [("auto", "are not let in"), ("on", "are let in: whoever")])
+def test_it_says_who_can_reach_it_and_whether_guests_from_there_are_let_in(
+    guests: str, said: str, serve: ServerFactory
+) -> None:
+    server = serve("--host", "0.0.0.0", "--guests", guests)
+
+    found = addresses_for_others("0.0.0.0", server.port)
+    if not found:
+        assert "Others" not in server.log  # a machine without any address but the loopback's
+        return
+    assert all(address in server.log for address in found)
+    assert said in server.log
+    assert ("--guests on" in server.log) == (guests == "auto")
+    assert httpx.get(f"{found[0]}ws", trust_env=False).status_code == (426 if guests == "on" else 403)
 
 
 def close(*sockets: socket.socket) -> None:

@@ -468,7 +468,8 @@ class Hub:
         for connection in filled:
             if connection.state is not State.CONGESTED:
                 continue
-            self._stalled[connection] = _Stall(now, now, connection.transport.backlog)
+            stall = self._stalled[connection] = _Stall(now, now, connection.transport.backlog)
+            log.debug("%s of %s is congested: %d bytes not read", connection.id, connection.user.key, stall.backlog)
             for name in connection.channels:
                 channel = self._channels[name]
                 writers = channel.writers.get(connection.format)
@@ -577,10 +578,11 @@ class Hub:
                 stall.progress = now
             stall.backlog = backlog
             if now - stall.progress > self._stall or now - stall.since > self._patience:
-                log.info("dropped %s: %d bytes not read", connection.id, backlog)
+                log.info("dropped %s of %s: %d bytes not read", connection.id, connection.user.key, backlog)
                 connection.abort()
         for connection, deadline in list(self._closing.items()):
             if now > deadline:
+                log.debug("dropped %s of %s: no answer to the close frame", connection.id, connection.user.key)
                 connection.abort()
 
     def beat(self) -> None:

@@ -16,7 +16,7 @@ from time import thread_time
 from typing import Any
 
 from hubbub.chat.rooms import channel_of
-from hubbub.errors import Internal, Invalid, RateLimited, RequestError
+from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
 from hubbub.hub.connection import Connection, Pause
 from hubbub.limits import SECONDS_PER_WORK, TokenBucket
 from hubbub.server.registry import ANSWERED, Answer, Later, Registration, Registry
@@ -217,6 +217,11 @@ class Link:
         self._refuse(error, command.type, command.id, getattr(command, "room", None))
 
     def _refuse(self, error: RequestError, command: str | None, id: str | None, room: str | None) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            # Not the message of the error: it may hold what the user wrote.
+            connection = self._connection
+            name = "a command" if isinstance(error, UnknownType) else repr(command)
+            log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
         self._connection.reply(
             ErrorEvent(
                 id=id,

@@ -22,6 +22,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.errors import ConfigurationError
+from hubbub.server.addresses import addresses_for_others, own_address
 from hubbub.server.configuration import load_settings
 from hubbub.server.http_protocol import HTTPProtocol
 from hubbub.server.hubbub import Hubbub
@@ -137,8 +138,11 @@ class HubbubServer(uvicorn.Server):
         self._captured_signals.clear()
 
 
-def server_config(app: Any, settings: Settings) -> uvicorn.Config:
-    """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well."""
+def server_config(app: Any, settings: Settings, *, access_log: bool = True) -> uvicorn.Config:
+    """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well.
+
+    Without `access_log`, uvicorn takes the handlers of the logger `uvicorn.access` away.
+    """
     http = type("HTTPProtocol", (HTTPProtocol,), {"limits": SocketLimits.of(settings)})
     return uvicorn.Config(
         app,
@@ -148,7 +152,7 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         lifespan="on",
         log_config=None,
         log_level=settings.log_level,
-        access_log=False,
+        access_log=access_log,
         server_header=False,
         # `HTTPProtocol` does that, with `trusted_proxies`.
         proxy_headers=False,
@@ -159,7 +163,13 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
     )
 
 
-def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str], None] | None = None) -> None:
+def run(
+    app: Any,
+    *,
+    settings: Settings | None = None,
+    on_ready: Callable[[str], None] | None = None,
+    access_log: bool = True,
+) -> None:
     """Serve an application with hubs in it until Ctrl-C or SIGTERM, and stop in stages; a second signal does not wait.
 
         if __name__ == "__main__":
@@ -167,21 +177,23 @@ def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str],
 
     Address and port are those of the settings (`HUBBUB_HOST`, `HUBBUB_PORT`), which are read from the environment and
     `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
-    Raises `ConfigurationError` if the address can't be had or a hub can't start as configured, `SystemExit` if the
-    application does not start for another reason.
+    `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. Raises `ConfigurationError` if the
+    address can't be had or a hub can't start as configured, `SystemExit` if the application does not start for another
+    reason.
     """
     settings = settings or load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _configure_log(settings.log_level)
     raise_file_limit()
     gc.set_threshold(GARBAGE_AFTER)
     sockets = listen(settings)
-    address = _address(settings.host, sockets[0].getsockname()[1])
-    announce = on_ready or partial(log.info, "serving at %s (Ctrl-C stops it)")
+    port = sockets[0].getsockname()[1]
+    announce = on_ready or partial(_announce, addresses_for_others(settings.host, port))
     started = _Started(app)
-    server = HubbubServer(server_config(started, settings), on_ready=partial(announce, address))
-    # uvicorn sets this level anew for each configuration; what it says of its own starting and stopping is said here.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = server_config(started, settings, access_log=access_log)
+    server = HubbubServer(config, on_ready=partial(announce, own_address(settings.host, port)))
+    # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
+    # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)
     try:
         server.run(sockets)
     except KeyboardInterrupt:
@@ -196,6 +208,19 @@ def run(app: Any, *, settings: Settings | None = None, on_ready: Callable[[str],
         raise started.failure
     if not server.started:
         raise SystemExit(1)
+
+
+def _configure_log(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Its debug level shows the headers of handshakes and the contents of frames.
+    logging.getLogger("websockets").setLevel(logging.INFO)
+
+
+def _announce(others: Sequence[str], address: str) -> None:
+    log.info("serving at %s (Ctrl-C stops it)", address)
+    if others and others != [address]:
+        log.info("others can use %s", " or ".join(others))
 
 
 class _Started:
@@ -225,12 +250,6 @@ class _Started:
         except ConfigurationError:
             if self.failure is None:
                 raise
-
-
-def _address(host: str | None, port: int) -> str:
-    if host in {None, "127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        host = "localhost"
-    return f"http://{f'[{host}]' if ':' in str(host) else host}:{port}/"
 
 
 def raise_file_limit() -> int:

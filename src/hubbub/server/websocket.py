@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
@@ -20,6 +21,7 @@ from hubbub.server.commands import recover_missed
 from hubbub.server.hooks import Hooks
 from hubbub.server.link import Link, run
 from hubbub.server.raw_link import MessageHandler, RawLink
+from hubbub.server.refusals import where
 from hubbub.server.registry import Registry
 from hubbub.server.statuses import error_response
 from hubbub.server.websocket_protocol import HANDOVER, WebSocketProtocol
@@ -27,6 +29,8 @@ from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
 from hubbub.wire.commands import Command
 from hubbub.wire.events import Limits, Welcome, timestamp
 from hubbub.wire.keys import TEXT_LENGTH
+
+log = logging.getLogger("hubbub.connections")
 
 MakeReceiver = Callable[[Connection], Receiver]
 Begin = Callable[[Connection, Receiver], Coroutine[Any, Any, None] | None]
@@ -138,6 +142,13 @@ class WebSocketDoor:
             self._node.hub, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
         )
         receiver = connection.receiver = make_receiver(connection)
+        log.debug(
+            "connection %s of %s from %s is open at %a",
+            connection.id,
+            admitted.user.key,
+            admitted.address,
+            websocket.scope["path"],
+        )
         max_size = self._node.settings.frame_bytes
         if handover is not None:
             try:
@@ -162,6 +173,14 @@ class WebSocketDoor:
         for room in self._node.rooms.disconnected(connection, clean=clean):
             self._hooks.call(self._hooks.on_leave, connection, room)
         self._admissions.leave(admitted)
+        log.debug(
+            "connection %s of %s from %s is closed: %d %a",
+            connection.id,
+            connection.user.key,
+            admitted.address,
+            connection.close_code,
+            connection.close_reason,
+        )
         self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)
 
     def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
@@ -204,6 +223,8 @@ def _sending(websocket: WebSocket) -> Send:
 async def refuse(websocket: WebSocket, error: RequestError) -> None:
     """Answer a handshake with an HTTP status instead of the upgrade."""
     hide_credentials(websocket)
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("a handshake is refused (from %s): %s, %s", where(websocket), error.code, error.message)
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
         await websocket.send_denial_response(error_response(error))
     else:

@@ -148,7 +148,7 @@ async def serving(
             app, log_config=None, lifespan="on", access_log=False, ws_ping_interval=heartbeat, ws_ping_timeout=heartbeat
         )
     else:
-        config = server_config(app, settings)
+        config = server_config(app, settings, access_log=False)
     ready = asyncio.Event()
     server = _InProcessServer(config, on_ready=ready.set)
     task = asyncio.ensure_future(server.serve([listener]))
