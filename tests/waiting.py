@@ -8,9 +8,9 @@ DEADLINE = 10.0
 INTERVAL = 0.01
 
 
-async def eventually(holds: Callable[[], bool | Awaitable[bool]]) -> None:
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, deadline: float = DEADLINE) -> None:
     """Returns once it holds. Raises TimeoutError if that takes longer than the deadline."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(deadline):
         while not await _settled(holds()):  # noqa: ASYNC110 - logs and routes raise no event
             await asyncio.sleep(INTERVAL)
 

@@ -222,8 +222,8 @@ class Node:
             connection.abort()
         await self.hub.wait_until_empty(1.0)
 
-    async def stop(self) -> None:
-        """Drain, and let go of everything."""
+    async def stop(self) -> bool:
+        """Drain, and let go of everything. False if something hangs, and was left behind."""
         await self.drain()
         for task in self._tasks:
             task.cancel()
@@ -233,9 +233,9 @@ class Node:
         self._tasks = []
         self.sequencer.stop()
         await self.broker.stop()
-        if self.database is not None:
-            await self.database.stop()
+        has_stopped = self.database is None or await self.database.stop()
         self._loop = None
+        return has_stopped
 
     async def _every(self, seconds: float, *jobs: Callable[[], Awaitable[None] | None]) -> None:
         """Do the jobs again and again. One that fails is logged and does not end the others."""

@@ -22,6 +22,7 @@ from pydantic_settings import (
 from hubbub.origins import check_allowed_host, check_allowed_origin
 
 DEFAULT_PORT = 8000
+DEFAULT_FILE = "hubbub.toml"
 
 
 class Settings(BaseSettings):
@@ -99,5 +100,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = Path(os.environ.get("HUBBUB_CONFIG", "hubbub.toml"))
+        file = Path(os.environ.get("HUBBUB_CONFIG", DEFAULT_FILE))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError
+from hubbub.files import check_regular
 
 FILE_NAME = "secret"
 
@@ -16,6 +17,7 @@ def load_signing_key(data_dir: Path) -> bytes:
     file = data_dir / FILE_NAME
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_regular(file)
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

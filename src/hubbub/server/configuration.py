@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from hubbub.errors import ConfigurationError
-from hubbub.settings import Settings
+from hubbub.files import check_regular
+from hubbub.settings import DEFAULT_FILE, Settings
 from hubbub.wire.commands import what_is_wrong
 
 log = logging.getLogger("hubbub")
@@ -27,6 +28,10 @@ def load_settings(**options: object) -> Settings:
     file = os.environ.get("HUBBUB_CONFIG")
     if file and not Path(file).is_file():
         raise ConfigurationError(f"HUBBUB_CONFIG names {file}, which is not a file")
+    try:
+        check_regular(Path(file or DEFAULT_FILE))
+    except OSError as error:
+        raise ConfigurationError(f"{file or DEFAULT_FILE} cannot be read: {error.strerror}") from None
     _warn_of_unknown(os.environ)
     try:
         return Settings(**given)  # type: ignore[arg-type]
@@ -36,8 +41,10 @@ def load_settings(**options: object) -> Settings:
         found = re.search(r'field "(\w+)"', str(error))
         name = f"HUBBUB_{found.group(1).upper()}" if found else "a setting"
         raise ConfigurationError(f'{name} must be JSON, such as ["https://app.example.com"] for a list') from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file or 'hubbub.toml'} is not TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file or DEFAULT_FILE} is not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file or DEFAULT_FILE} cannot be read: {error.strerror}") from None
 
 
 def _warn_of_unknown(environment: Mapping[str, str]) -> None:

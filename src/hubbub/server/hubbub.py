@@ -94,6 +94,8 @@ class Hubbub:
         self._registry = Registry()
         BuiltInCommands(lambda: self.node, self._hooks).register(self._registry)
         self._node: Node | None = None
+        self.hangs = False
+        """Whether the last stop left something behind that did not end in time; the log says what."""
         self._admissions: Admissions | None = None
         self._door: WebSocketDoor | None = None
         self.connections = Connections(lambda: self.node)
@@ -242,6 +244,11 @@ class Hubbub:
             return "broker"
         return None
 
+    @property
+    def drain_timeout(self) -> float:
+        """Seconds that a drain may take; 0 outside the application's lifespan."""
+        return self._node.settings.drain_timeout if self._node is not None else 0.0
+
     async def drain(self) -> None:
         """Send all connections away, in stages. New ones are refused from now on."""
         if self._node is not None:
@@ -267,7 +274,7 @@ class Hubbub:
             yield {f"hubbub.{id(self)}": self}
         finally:
             try:
-                await node.stop()
+                self.hangs = not await node.stop()
             finally:
                 self._node = self._admissions = self._door = None
 

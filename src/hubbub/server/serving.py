@@ -27,6 +27,7 @@ from hubbub.server.configuration import load_settings
 from hubbub.server.http_protocol import HTTPProtocol
 from hubbub.server.hubbub import Hubbub
 from hubbub.server.sockets import SocketLimits
+from hubbub.server.stop_deadline import AT_ONCE, HUNG, StopDeadline
 from hubbub.server.websocket_protocol import WebSocketProtocol
 from hubbub.settings import DEFAULT_PORT, Settings
 
@@ -35,6 +36,9 @@ log = logging.getLogger("hubbub")
 LOOPBACKS = ("127.0.0.1", "::1")
 PORTS_TRIED = 50
 BACKLOG = 2048
+STOPPING = 10.0
+"""Seconds that a stop may take besides `drain_timeout` and `close_timeout`: for the last commit, and for what the
+application does then. As many for a start that is told to stop."""
 GARBAGE_AFTER = 10_000
 """New objects after which Python looks for cycles among them. At its own 700 it does so in the middle of a few
 messages, none of which is garbage yet."""
@@ -99,15 +103,27 @@ def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
 class HubbubServer(uvicorn.Server):
     """uvicorn with a staged stop: no new connections, then the application's hubs drain, then the rest.
 
-    A second signal does not wait. `on_ready` is called once the server answers.
+    A second signal does not wait. `on_ready` is called once the server answers. `deadline` is told of signals, if there
+    is one: it ends the process where something hangs.
     """
 
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_ready: Callable[[], None] | None = None,
+        deadline: StopDeadline | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._deadline = deadline
         self._draining: asyncio.Future[Any] | None = None
+        self.hangs = False
+        """Whether something was left behind in the stop, because it did not end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._deadline is not None:
+            self._deadline.end_within(AT_ONCE if self.should_exit else self._time_to_stop())
         if self.should_exit:
             self.force_exit = True
             if self._draining is not None:
@@ -115,7 +131,19 @@ class HubbubServer(uvicorn.Server):
                 self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
         super().handle_exit(sig, frame)
 
+    def _time_to_stop(self) -> float:
+        if not self.started:
+            return STOPPING
+        draining = max((hub.drain_timeout for hub in self._hubs()), default=0.0)
+        return draining + (self.config.timeout_graceful_shutdown or 0) + STOPPING
+
+    def _hubs(self) -> list[Hubbub]:
+        # Each hub puts itself into the lifespan's state, where also a wrapped application's can be found.
+        return [value for value in self.lifespan.state.values() if isinstance(value, Hubbub)]
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._deadline is not None:
+            self._deadline.watch(asyncio.get_running_loop())
         await super().startup(sockets)
         # All that exists by now lasts as long as the server. Going through it again and again, as connections come,
         # took the garbage collector an eighth of the time of a connect.
@@ -127,13 +155,13 @@ class HubbubServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        hubs = self._hubs()
         if not self.force_exit:
-            # Each hub puts itself into the lifespan's state, where also a wrapped application's can be found.
-            hubs = [value for value in self.lifespan.state.values() if isinstance(value, Hubbub)]
             self._draining = asyncio.gather(*(hub.drain() for hub in hubs))
             with contextlib.suppress(asyncio.CancelledError):
                 await self._draining
         await super().shutdown(sockets)
+        self.hangs = any(hub.hangs for hub in hubs)
         # uvicorn would raise the signal again and so end with a failure, after a stop that went as it should.
         self._captured_signals.clear()
 
@@ -171,6 +199,7 @@ def run(
     access_log: bool = True,
 ) -> None:
     """Serve an application with hubs in it until Ctrl-C or SIGTERM, and stop in stages; a second signal does not wait.
+    Where something hangs, the process ends all the same: see docs/operations.md, "Stopping".
 
         if __name__ == "__main__":
             hubbub.run(app)
@@ -179,7 +208,7 @@ def run(
     `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
     `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. Raises `ConfigurationError` if the
     address can't be had or a hub can't start as configured, `SystemExit` if the application does not start for another
-    reason.
+    reason, or if something had to be left behind when it stopped.
     """
     settings = settings or load_settings()
     _configure_log(settings.log_level)
@@ -190,7 +219,9 @@ def run(
     announce = on_ready or partial(_announce, addresses_for_others(settings.host, port))
     started = _Started(app)
     config = server_config(started, settings, access_log=access_log)
-    server = HubbubServer(config, on_ready=partial(announce, own_address(settings.host, port)))
+    deadline = StopDeadline()
+    announced = partial(announce, own_address(settings.host, port))
+    server = HubbubServer(config, on_ready=announced, deadline=deadline)
     # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
     # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)
@@ -202,12 +233,15 @@ def run(
         if started.failure is None:
             raise
     finally:
+        deadline.stopped()
         for sock in sockets:
             sock.close()
     if started.failure is not None:
         raise started.failure
     if not server.started:
         raise SystemExit(1)
+    if server.hangs:
+        raise SystemExit(HUNG)
 
 
 def _configure_log(level: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from hubbub.errors import ConfigurationError
+from hubbub.files import check_regular
 
 try:
     import fcntl
@@ -37,10 +38,11 @@ class DirectoryLock:
         file = self._data_dir / FILE_NAME
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_regular(file)
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigurationError(
-                f"{file} cannot be written ({error.strerror}): "
+                f"{file} cannot be written ({error.strerror or error}): "
                 "choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
         try:

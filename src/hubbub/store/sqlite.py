@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 from pydantic_core import from_json, to_json
 
-from hubbub.errors import Unavailable
+from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.files import check_regular
 from hubbub.store import deferred, epochs
 from hubbub.store.base import Transaction, Work
 from hubbub.store.directory import DirectoryLock
@@ -64,6 +65,16 @@ def unavailable(error: sqlite3.Error) -> Unavailable | None:
     return Unavailable(f"nothing can be stored now: {reason}", retry_after=1000) if reason else None
 
 
+def check_files(path: Path) -> None:
+    """Raises `ConfigurationError` if what SQLite would open is no file: it would wait for ever on a FIFO."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = path.with_name(path.name + suffix)
+        try:
+            check_regular(file)
+        except OSError as error:
+            raise ConfigurationError(f"{file} cannot be opened: {error.strerror}") from None
+
+
 class _Connection:
     """Implements `Transaction` on a connection of Python's `sqlite3`."""
 
@@ -73,6 +84,7 @@ class _Connection:
     def __init__(self, path: Path, *, mode: str) -> None:
         self.memory: dict[str, Any] = {}
         self.memory_of_deferred: dict[str, Any] = {}
+        check_files(path)
         self.database = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
             uri=True,
@@ -305,6 +317,7 @@ class SQLite:
     def prepare(self) -> None:
         self.lock.acquire()
         try:
+            check_files(self.path)
             migrate_sqlite(self.path)
         except BaseException:
             self.lock.release()

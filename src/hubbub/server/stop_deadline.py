@@ -1,0 +1,109 @@
+"""Sees to it that a server which was told to stop ends, whatever hangs.
+
+A thread that is stuck in a call cannot be ended, and Python waits for it when it exits. So at the deadline the log says
+what hangs, and the process ends there and then. Nothing that was acked is lost by that: it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+log = logging.getLogger("hubbub")
+
+HUNG = 1
+"""The exit status of a server whose stop was broken off."""
+AT_ONCE = 1.0
+"""Seconds for what a stop still has to do when it must not wait."""
+SAYING_SO = 1.0
+"""Seconds for the log: it may be what hangs, if nobody reads it."""
+TASKS_NAMED = 5
+_NO_DEADLINE = float("inf")
+
+
+class StopDeadline:
+    """Ends this process at a deadline, from a thread that only waits for it. Without a deadline it does nothing."""
+
+    def __init__(self) -> None:
+        # Its `put` may interrupt itself, so a signal's handler may call it. No lock may.
+        self._deadlines: SimpleQueue[float | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin. The tasks of this loop are named where it is what hangs."""
+        self._loop = loop
+        threading.Thread(target=self._wait, name="hubbub-stop", daemon=True).start()
+
+    def end_within(self, seconds: float) -> None:
+        """The process ends in `seconds` at the latest; the earliest deadline holds. For a signal's handler, too."""
+        self._deadlines.put(time.monotonic() + seconds)
+
+    def stopped(self) -> None:
+        """The server has stopped in time. The program may go on; but once it is at its end, and was told to stop, it is
+        not kept by a thread that Python waits for."""
+        self._deadlines.put(None)
+
+    def _wait(self) -> None:
+        began, deadline = 0.0, _NO_DEADLINE
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                told = self._deadlines.get(timeout=None if left == _NO_DEADLINE else left)
+            except Empty:
+                break
+            if told is None:
+                if deadline == _NO_DEADLINE:
+                    return
+                threading.main_thread().join()
+                time.sleep(max(AT_ONCE, deadline - time.monotonic()))
+                break
+            began = began or time.monotonic()
+            deadline = min(deadline, told)
+        try:
+            saying = threading.Thread(target=self._say_what_hangs, args=(time.monotonic() - began,), daemon=True)
+            saying.start()
+            saying.join(SAYING_SO)
+        finally:
+            os._exit(HUNG)
+
+    def _say_what_hangs(self, seconds: float) -> None:
+        places = "; ".join([*_threads(), *self._tasks()])
+        log.critical("the stop is broken off after %.0f s, because something hangs: %s", seconds, places)
+        logging.shutdown()
+
+    def _tasks(self) -> list[str]:
+        # The loop goes on meanwhile, in its own thread.
+        with contextlib.suppress(RuntimeError):
+            tasks = [task for task in asyncio.all_tasks(self._loop) if not task.done()] if self._loop else []
+            waiting = [frames[-1] for task in tasks[:TASKS_NAMED] if (frames := task.get_stack(limit=1))]
+            return [f"a task in {_place(frame)}" for frame in waiting]
+        return []
+
+
+def _threads() -> list[str]:
+    frames = sys._current_frames()
+    own = {"hubbub-stop", threading.current_thread().name}
+    threads = [thread for thread in threading.enumerate() if thread.name not in own and thread.ident in frames]
+    return [f"{thread.name} in {_place(frames[thread.ident])}" for thread in threads if thread.ident is not None]
+
+
+def _place(frame: FrameType) -> str:
+    """Where a frame is: with the program's own part of the way, and not only the library that it waits in."""
+    stack = traceback.extract_stack(frame)
+    own = [entry for entry in stack if f"{os.sep}site-packages{os.sep}" not in entry.filename and not _is_python(entry)]
+    places = [
+        f"{'/'.join(Path(entry.filename).parts[-2:])}:{entry.lineno} {entry.name}" for entry in (*own[-1:], stack[-1])
+    ]
+    return " > ".join(dict.fromkeys(places))
+
+
+def _is_python(entry: traceback.FrameSummary) -> bool:
+    return entry.filename.startswith(("<", str(Path(os.__file__).parent)))

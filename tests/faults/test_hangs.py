@@ -1,0 +1,248 @@
+"""Parts that hang instead of failing, under a real server: it answers in time, and it ends in time when told to."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.conftest import ServerFactory, UvicornFactory
+from tests.fault_proxy import FaultProxy
+from tests.people import person
+from tests.servers import REPOSITORY, WebServer, free_port
+from tests.waiting import eventually
+
+DATABASE_TIMEOUT = 2.0
+DRAIN = 1.0
+GRACE = 1.0 + 10.0
+"""`close_timeout`, and what a stop may take besides."""
+SLACK = 10.0
+"""A busy machine takes a few seconds more; what hangs, hangs for ever."""
+
+QUICK = {
+    "HUBBUB_DATABASE_TIMEOUT": str(DATABASE_TIMEOUT),
+    "HUBBUB_DRAIN_TIMEOUT": str(DRAIN),
+    "HUBBUB_CLOSE_TIMEOUT": "1",
+}
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+async def test_a_lock_in_the_database_makes_a_send_unavailable_and_the_connection_lives(
+    serve: ServerFactory, postgres: str
+) -> None:
+    server = serve(environment=QUICK | {"HUBBUB_DATABASE_URL": postgres})
+    async with person(server, "alice") as alice:
+        await alice.join("general")
+        with psycopg.connect(postgres) as other:
+            other.execute("LOCK TABLE rooms")
+            refused = await alice.say("general", "refused")
+            page = await alice.ask({"type": "history", "room": "general"})
+        answered = await alice.say("general", "hello")
+
+    assert (refused["type"], refused["code"]) == ("error", "unavailable")
+    assert refused["retry_after"] > 0
+    assert (page["type"], page["code"]) == ("error", "unavailable")
+    assert answered["type"] == "ack"
+
+
+@pytest.mark.slow(7)
+async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_says_what_hung(
+    serve: ServerFactory, postgres: str
+) -> None:
+    with FaultProxy(port_of(postgres)) as proxy:
+        server = serve(
+            environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"}
+        )
+        async with person(server, "alice") as alice:
+            await alice.join("general")
+            acked = await alice.say("general", "before")
+            proxy.freeze()
+            await alice.send({"type": "message", "room": "general", "text": "after"})
+            await alice.catch_up()
+
+            server.signal(signal.SIGTERM)
+            assert (await alice.ended())[0] == 1012
+            status = await asyncio.to_thread(server.wait, DRAIN + GRACE + SLACK)
+        assert status == 1
+        assert "the database hangs: the last commit did not end" in server.log
+        proxy.thaw()
+
+    assert acked["type"] == "ack"
+    with psycopg.connect(postgres) as database:
+        assert ("before",) in database.execute("SELECT text FROM messages").fetchall()
+
+
+@pytest.mark.slow(7)
+async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_lets_it_end(
+    uvicorn: UvicornFactory, postgres: str
+) -> None:
+    with FaultProxy(port_of(postgres)) as proxy:
+        server = uvicorn(
+            "hubbub.server:create_app",
+            "--factory",
+            environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"},
+        )
+        async with person(server, "alice") as alice:
+            await alice.join("general")
+            proxy.freeze()
+            await alice.send({"type": "message", "room": "general", "text": "hello"})
+            await alice.catch_up()
+
+            server.signal(signal.SIGTERM)
+            await asyncio.to_thread(server.wait, GRACE + SLACK)
+
+        assert "the database hangs: the last commit did not end" in server.log
+        proxy.thaw()
+
+
+@pytest.mark.slow(11)
+async def test_sigterm_ends_a_start_that_waits_for_a_frozen_postgresql(tmp_path: Path, postgres: str) -> None:
+    with psycopg.connect(postgres) as other, FaultProxy(port_of(postgres)) as proxy:
+        # Another server is migrating, and never ends.
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (0x68756262,))
+        server = starting_server(tmp_path, QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres)})
+        migrating = "the database's schema is brought up to date"
+        await eventually(lambda: migrating in (tmp_path / "log").read_text(), deadline=30)
+
+        server.send_signal(signal.SIGTERM)
+
+        assert await asyncio.to_thread(server.wait, GRACE + SLACK) == 1
+    assert "hubbub-opening-the-database in" in (tmp_path / "log").read_text()
+
+
+def starting_server(folder: Path, environment: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
+    """One that need not ever answer."""
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            command or [sys.executable, "-m", "hubbub.cli", "serve", "--port", "0"],
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+HANGING_APP = """
+import time, threading
+from fastapi import FastAPI
+import hubbub
+
+app = FastAPI()
+hub = hubbub.Hubbub(guests="on")
+app.include_router(hub.router)
+
+@hub.on_message
+def hang(event):
+    print("in the hook", flush=True)
+    while True:
+        time.sleep(0.05)
+
+@app.get("/thread")
+def thread():
+    print("in the thread", flush=True)
+    time.sleep(1000)
+
+if __name__ == "__main__":
+    hubbub.run(app)
+"""
+
+
+@pytest.fixture
+def hanging_app(tmp_path: Path) -> WebServer:
+    """An application whose hook blocks the event loop, and whose route blocks a thread that Python waits for."""
+    (tmp_path / "app.py").write_text(HANGING_APP)
+    port = free_port()
+    environment = QUICK | {"HUBBUB_PORT": str(port), "HUBBUB_HOST": "127.0.0.1", "PYTHONPATH": str(REPOSITORY)}
+    return WebServer(
+        tmp_path, [sys.executable, "app.py"], port=port, ready_path="/health/live", environment=environment
+    )
+
+
+@pytest.mark.slow(13)
+async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_app: WebServer) -> None:
+    with hanging_app as server:
+        async with person(server, "alice") as alice:
+            await alice.join("general")
+            await alice.send({"type": "message", "room": "general", "text": "hello"})
+            await eventually(lambda: "in the hook" in server.log)
+
+            server.signal(signal.SIGTERM)
+            status = await asyncio.to_thread(server.wait, DRAIN + GRACE + SLACK)
+            alice.vanish()
+
+    assert status == 1
+    assert "app.py:14 hang" in server.log
+
+
+async def test_a_second_signal_ends_a_server_that_hangs_at_once(hanging_app: WebServer) -> None:
+    hanging_app.environment["HUBBUB_DRAIN_TIMEOUT"] = "600"
+    with hanging_app as server:
+        async with person(server, "alice") as alice:
+            await alice.join("general")
+            await alice.send({"type": "message", "room": "general", "text": "hello"})
+            await eventually(lambda: "in the hook" in server.log)
+
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGINT)
+            began = time.monotonic()
+            status = await asyncio.to_thread(server.wait, SLACK)
+            alice.vanish()
+
+    assert status == 1
+    assert time.monotonic() - began < SLACK
+
+
+@pytest.mark.slow(13)
+async def test_sigterm_ends_a_server_with_a_thread_that_never_returns(hanging_app: WebServer) -> None:
+    with hanging_app as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /thread HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await eventually(lambda: "in the thread" in server.log)
+
+        server.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(server.wait, DRAIN + GRACE + SLACK) == 1
+        writer.close()
+
+    assert "app.py:19 thread" in server.log
+
+
+# Files that are none.
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["hubbub-data/hubbub.db", "hubbub-data/hubbub.db-wal", "hubbub-data/secret", "hubbub-data/lock", "hubbub.toml"],
+)
+def test_a_fifo_in_the_place_of_a_file_ends_the_start_with_one_sentence(tmp_path: Path, file: str) -> None:
+    (tmp_path / "hubbub-data").mkdir()
+    os.mkfifo(tmp_path / file)
+
+    server = starting_server(tmp_path, {})
+
+    assert server.wait(30) == 2
+    log = (tmp_path / "log").read_text()
+    assert "it is not a regular file" in log
+    assert Path(file).name in log
+    assert "Traceback" not in log
+
+
+def test_looking_after_a_database_that_is_a_fifo_ends_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "hubbub-data").mkdir()
+    os.mkfifo(tmp_path / "hubbub-data/hubbub.db")
+
+    for command in (["check"], ["upgrade"], ["backup", "copy.db"]):
+        server = starting_server(tmp_path, {}, sys.executable, "-m", "hubbub.cli", "db", *command)
+        assert server.wait(30) == 2
+        assert "it is not a regular file" in (tmp_path / "log").read_text()
