@@ -1,10 +1,13 @@
 """How much is too much, told by a clock that the test moves."""
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.limits import AddressLimit, Allowance, Debt, TokenBucket
+from hubbub.limits import AddressLimit, Allowance, Debt, Outflow, Recent, TokenBucket, network_of
 
 
 def test_a_burst_is_taken_at_once_and_the_next_one_waits() -> None:
@@ -97,3 +100,46 @@ def test_whoever_rested_owes_nothing_and_has_no_more_than_the_burst() -> None:
 
     assert debt.add(30, 1000.0, allowance) == 0.0
     assert debt.add(1, 1000.0, allowance) > 0
+
+
+def test_what_is_asked_for_now_and_then_is_kept_and_the_rest_forgotten() -> None:
+    kept: Recent[list[str]] = Recent(list, seconds=10)
+    for now in range(100):
+        kept.of("alice", now).append("again")
+        kept.of(f"visitor {now}", now)
+
+    assert len(kept.of("alice", 100)) == 100
+    assert len(kept) <= 21
+    assert kept.of("alice", 130) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8:0:0:ffff::1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_ipv6_address_stands_for_its_network(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_who_takes_nothing_or_too_little_of_what_was_sent_is_stuck() -> None:
+    def seconds(lefts: Iterator[int], *, growing: bool = False) -> int:
+        outflow = Outflow()
+        for second, left in enumerate(lefts):
+            if outflow.is_stuck(left, 1.0, growing=growing, stall=10, patience=60):
+                return second
+        return -1
+
+    assert seconds(itertools.repeat(5000)) == 10
+    assert seconds(itertools.count(5000, -1)) == 64
+    # A megabyte has a thousand seconds more.
+    assert seconds(itertools.count(1_000_000, -1)) == 1059
+    assert seconds(itertools.chain(range(1_000_000, 0, -2000), [0])) == -1
+    assert seconds(itertools.islice(itertools.cycle([5000, 6000]), 1000), growing=True) == -1
+    assert seconds(itertools.repeat(5000), growing=True) == 10

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 SLOWEST = 1000.0
 """Bytes per second that a client must send or take, in the long run."""
@@ -73,6 +74,39 @@ class Debt:
     def wait(self, now: float, allowance: Allowance) -> float:
         wait = self._arrival - now - allowance.burst / allowance.rate
         return wait if wait > 1e-9 else 0.0
+
+
+KeptT = TypeVar("KeptT")
+
+
+class Recent(Generic[KeptT]):
+    """One value for each key, which is forgotten when nobody has asked for it for between `seconds` and twice that.
+
+    Forgetting costs nothing for each key: all that was not asked for in a while is dropped at once.
+    """
+
+    def __init__(self, make: Callable[[], KeptT], *, seconds: float) -> None:
+        self._make = make
+        self._seconds = seconds
+        self._new: dict[str, KeptT] = {}
+        self._old: dict[str, KeptT] = {}
+        self._since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._old)
+
+    def of(self, key: str, now: float) -> KeptT:
+        if now - self._since >= self._seconds:
+            self._old = self._new if now - self._since < 2 * self._seconds else {}
+            self._new = {}
+            self._since = now
+        value = self._new.get(key)
+        if value is None:
+            value = self._old.pop(key, None)
+            if value is None:
+                value = self._make()
+            self._new[key] = value
+        return value
 
 
 # Clients come from few addresses, and parsing one costs more than counting it.

@@ -101,6 +101,7 @@ class Node:
         self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
         self.guests = Guests(signing_key)
         self.addresses = AddressLimit(settings.connections_per_address)
+        self.requests = Allowance(settings.request_rate, settings.request_burst)
         self._relay_rooms = KeyPatterns(settings.relay_rooms)
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -6,6 +6,8 @@ not through a proxy.
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -13,12 +15,13 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import HTTPConnection
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.limits import Debt, Recent, network_of
 from hubbub.node import Node
 from hubbub.origins import host_name, is_loopback
 from hubbub.server.credentials import guest_secret
 from hubbub.server.origins import Origins
 from hubbub.wire.identity import User
-from hubbub.wire.keys import clean_name, is_key
+from hubbub.wire.keys import clean_name, fold, is_key
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log."""
@@ -36,6 +39,9 @@ FORWARDING_HEADERS = (
     b"via",
 )
 """How the names of the headers begin by which proxies say that they forward a request."""
+
+DEBTS_KEPT = 60.0
+"""Seconds after which a debt is forgotten, paid or not."""
 
 GUEST = User("guest", "Guest", guest=True)
 """Whoever makes an HTTP request without an account, where guests are let in."""
@@ -55,6 +61,8 @@ class Admissions:
         self._node = node
         self._guests = guests
         self._among_accounts = among_accounts
+        refill = node.requests.burst / node.requests.rate
+        self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * refill))
         self.origins = Origins(node.settings.allowed_origins)
 
     def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
@@ -88,6 +96,20 @@ class Admissions:
             return as_user(account)
         self._check_guest(request, _peer(request))
         return GUEST
+
+    def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Debt:
+        """Count a request of `size` usual ones. What it turns out to cost besides is added to what this returns.
+
+        Raises `RateLimited` if the user, or the address of somebody without an account, has made too many.
+        """
+        now = time.monotonic()
+        key = f" {network_of(_peer(request))}" if user is GUEST else fold(user.key)
+        debt = self._debts.of(key, now)
+        wait = debt.wait(now, self._node.requests)
+        if wait:
+            raise RateLimited("too many requests", retry_after=math.ceil(wait * 1000))
+        debt.add(size, now, self._node.requests)
+        return debt
 
     def leave(self, admitted: Admitted) -> None:
         """The connection is gone."""

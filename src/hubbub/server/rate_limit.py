@@ -7,12 +7,9 @@ import time
 from collections.abc import Callable
 
 from hubbub.errors import RateLimited
-from hubbub.limits import TokenBucket
+from hubbub.limits import Recent, TokenBucket
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
-
-FORGET_AFTER = 10_000
-"""Users remembered before those who could take a full burst again are forgotten."""
 
 
 class RateLimit:
@@ -29,15 +26,13 @@ class RateLimit:
         self._count = count
         self._per = per
         self._clock = clock
-        self._buckets: dict[str, tuple[TokenBucket, float]] = {}
+        # A bucket that was not asked for as long as that is full again.
+        self._buckets = Recent(TokenBucket, seconds=per)
 
     def take(self, user: User) -> None:
         """Count one. Raises `RateLimited`, which says when to come back, if the user has had as many as they may."""
         now = self._clock()
-        if len(self._buckets) >= FORGET_AFTER:
-            self._buckets = {key: kept for key, kept in self._buckets.items() if now - kept[1] < self._per}
-        bucket = self._buckets.setdefault(fold(user.key), (TokenBucket(), now))[0]
-        self._buckets[fold(user.key)] = (bucket, now)
+        bucket = self._buckets.of(fold(user.key), now)
         wait = bucket.take(now, rate=self._count / self._per, burst=self._count)
         if wait:
             raise RateLimited(

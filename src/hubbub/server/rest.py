@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from hubbub.accounts.policies import Action
 from hubbub.errors import Forbidden, Invalid, RateLimited, RequestError, Unauthenticated, Unavailable
+from hubbub.limits import WORK_PER_COMMAND
 from hubbub.server.statuses import documented, error_response
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import History, invalid_fields
@@ -18,6 +20,10 @@ from hubbub.wire.publication import encode_event
 
 if TYPE_CHECKING:
     from hubbub.server.hubbub import Hubbub
+
+
+ROWS_PER_REQUEST = 20
+"""A page with as many messages costs as much again as the request for it."""
 
 
 class Place(BaseModel):
@@ -51,10 +57,20 @@ def add_rest(router: APIRouter, hub: Hubbub) -> None:
             query = _query(room, place)
             if not hub.node.policy(user, Action.READ, room):
                 raise Forbidden(f"you may not read room {room!r}", room=room)
-            page = await hub.node.catching_up.history(query)
+            debt = hub.admissions.take_request(request, user, _expected(query))
+
+            def charge(work: float) -> None:
+                debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
+
+            page = await hub.node.catching_up.history(query, charge=charge)
         except RequestError as error:
             return error_response(error)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
+
+
+def _expected(query: History) -> float:
+    """How many usual requests a page is worth, before it is read: many at once must not get in before they are."""
+    return 1 + query.limit / ROWS_PER_REQUEST
 
 
 def _query(room: str, place: Place) -> History:

@@ -160,6 +160,7 @@ def _add_topics(router: APIRouter, hub: Hubbub) -> None:
         try:
             hub.node.require_started()
             user = hub.admissions.identify(request, account)
+            hub.admissions.take_request(request, user)
             notice = await read_notice(request)
             sent = hub.node.notifications.publish(user, topic, **notice.model_dump())
         except RequestError as error:
