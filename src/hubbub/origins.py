@@ -71,6 +71,7 @@ def is_loopback(host: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
+@lru_cache(maxsize=1024)
 def is_address(host: str) -> bool:
     """Whether this is an IP address and no name."""
     try:

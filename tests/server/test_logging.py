@@ -41,15 +41,11 @@ async def test_debugging_shows_who_connects_and_how_it_ends(serve: ServerFactory
 
 
 async def test_debugging_shows_refused_handshakes_with_the_reason(serve: ServerFactory) -> None:
-    server = serve(
-        "--log-level",
-        "debug",
-        environment={"HUBBUB_CONNECTIONS_PER_ADDRESS": "1", "HUBBUB_TRUSTED_PROXIES": '["127.0.0.1"]'},
-    )
+    server = serve("--log-level", "debug", environment={"HUBBUB_TRUSTED_PROXIES": '["127.0.0.1"]'})
 
     async with person(server, "alice"):
         for headers, query, code in (
-            ({}, {"username": "bob"}, "rate_limited"),
+            ({}, {"username": "alice"}, "conflict"),
             ({"X-Forwarded-For": "203.0.113.9"}, {}, "forbidden"),
             ({}, {"secret": "nonsense"}, "unauthenticated"),
         ):
@@ -59,6 +55,16 @@ async def test_debugging_shows_refused_handshakes_with_the_reason(serve: ServerF
             await logged(server, "a handshake is refused", f"{code},", "/ws'")
         line = await logged(server, "guests are admitted from")
         assert "203.0.113.9" in line
+
+
+async def test_debugging_shows_sockets_that_are_one_too_many_for_an_address(serve: ServerFactory) -> None:
+    server = serve("--log-level", "debug", environment={"HUBBUB_CONNECTIONS_PER_ADDRESS": "1"})
+
+    async with person(server, "alice"):
+        with pytest.raises(Refused):
+            async with person(server, "bob"):
+                pass
+        await logged(server, "a request from 127.0.0.1 is refused", "429")
 
 
 async def test_debugging_shows_limits_that_are_hit_and_who_is_cut_off(serve: ServerFactory) -> None:

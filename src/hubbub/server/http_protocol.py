@@ -11,6 +11,7 @@ parse again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from enum import Enum
@@ -32,6 +33,8 @@ from hubbub.server.sockets import Place, SocketLimits, Sockets, Verdict
 from hubbub.server.statuses import error_response
 from hubbub.server.websocket_protocol import WebSocketProtocol
 from hubbub.settings import Settings
+
+log = logging.getLogger("hubbub.connections")
 
 DISCARDED_BYTES = 2**20
 LINGER = 2.0
@@ -117,7 +120,7 @@ class HTTPProtocol(HttpToolsProtocol):
         address = "" if self._sockets.limits.proxies.trusts(peer) else peer
         self._verdict = self._sockets.enter(self._place, address, _file_number(transport))
         if self._verdict is Verdict.DROP:
-            transport.abort()
+            self._drop("too many connections, and too many that were told so")
         elif self._verdict is Verdict.NO_FILES:
             self._refuse(_answer(Unavailable("the server is full", retry_after=30_000)))
         self._sockets.watch(self)
@@ -135,7 +138,7 @@ class HTTPProtocol(HttpToolsProtocol):
         if self._outflow.is_stuck(
             left, elapsed, growing=growing, stall=limits.stall_timeout, patience=limits.stall_patience
         ):
-            self.transport.abort()
+            self._drop(f"{left} bytes not read")
         elif not left and not self.flow.read_paused and not self.transport.is_closing():
             self._waited += elapsed
             if self._waited >= self._patience:
@@ -159,13 +162,21 @@ class HTTPProtocol(HttpToolsProtocol):
         elif self._phase is Phase.NEXT:
             self.transport.close()
         else:
-            self.transport.abort()
+            self._drop(f"it has sent nothing of {self._phase.value} for too long")
 
     def give_way(self) -> bool:
         if self._phase not in {Phase.HEAD, Phase.NEXT} or self._held:
             return False
-        self.transport.abort()
+        self._drop("others need its file")
         return True
+
+    def _drop(self, why: str) -> None:
+        log.debug("a plain socket of %s is dropped: %s", self._address, why)
+        self.transport.abort()
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
@@ -361,6 +372,9 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def _refuse(self, answer: bytes) -> None:
         """The last answer on this connection."""
+        if log.isEnabledFor(logging.DEBUG):
+            status = answer.partition(b"\r\n")[0].decode("ascii").removeprefix("HTTP/1.1 ")
+            log.debug("a request from %s is refused: %s", self._address, status)
         if self._phase in {Phase.BODY, Phase.ANSWER}:
             if self.cycle.response_started:
                 self.transport.abort()
