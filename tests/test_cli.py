@@ -2,6 +2,7 @@
 
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -60,3 +61,18 @@ def test_a_wrong_setting_ends_with_status_2_and_one_line(monkeypatch: pytest.Mon
 
 def test_without_a_command_the_help_is_shown() -> None:
     assert "serve" in runner.invoke(app, []).output
+
+
+def test_a_file_that_is_no_database_makes_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.db").write_text("a shopping list " * 100)
+    place = ["--data-dir", str(tmp_path)]
+
+    checked = runner.invoke(app, ["db", "check", *place])
+    backed_up = runner.invoke(app, ["db", "backup", str(tmp_path / "backup.db"), *place])
+    upgraded = runner.invoke(app, ["db", "upgrade", *place])
+
+    assert (checked.exit_code, backed_up.exit_code, upgraded.exit_code) == (1, 2, 2)
+    for result in (checked, backed_up, upgraded):
+        assert len(result.output.splitlines()) == 1
+        assert "file is not a database" in result.output
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hubbub.db", "lock"]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from hubbub.errors import ConfigurationError
+from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.server.configuration import load_settings
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -192,7 +192,7 @@ def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> A
         if engine is None:
             raise ConfigurationError("HUBBUB_DATABASE_URL is `none`: there is no database")
         return work(operations, engine)
-    except ConfigurationError as error:
+    except (ConfigurationError, Unavailable) as error:
         _fail(error)
 
 
@@ -202,7 +202,7 @@ def show_version() -> None:
     typer.echo(version("hubbub"))
 
 
-def _fail(error: ConfigurationError) -> NoReturn:
+def _fail(error: Exception) -> NoReturn:
     typer.echo(f"hubbub: {error}", err=True)
     raise typer.Exit(EXIT_CONFIGURATION)
 

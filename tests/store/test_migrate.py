@@ -17,7 +17,7 @@ from hubbub.chat.log_changes import Author, Send
 from hubbub.errors import ConfigurationError
 from hubbub.store import migrate
 from hubbub.store.base import Engine
-from hubbub.store.migrations import HEAD
+from hubbub.store.migrations import HEAD, VERSIONS
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
 from tests.store.databases import Opener
@@ -58,7 +58,9 @@ def test_head_is_the_last_step() -> None:
     config.set_main_option("script_location", str(migrate.SCRIPTS))
     config.set_main_option("path_separator", "os")
 
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [HEAD]
+    assert [step.revision for step in scripts.walk_revisions()] == list(reversed(VERSIONS))
 
 
 def test_an_empty_database_gets_the_whole_schema(empty_engine: Engine) -> None:
@@ -134,6 +136,7 @@ def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path: Path, request: 
         engine.prepare()
 
     assert migrate.sqlite_version(engine.path) == HEAD
+    assert list(engine.path.parent.glob("hubbub-*.db")) == []
     with closing(sqlite3.connect(engine.path)) as database:
         assert not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'next_step'").fetchone()
 
@@ -150,6 +153,9 @@ def test_a_database_of_a_newer_version_is_not_touched(
         empty_engine.prepare()
 
     assert version_of(empty_engine) == "9999"
+    if isinstance(empty_engine, SQLite):
+        # A server that is started again and again would fill the disk with copies.
+        assert list(empty_engine.path.parent.glob("hubbub-*.db")) == []
 
 
 def test_a_new_sqlite_file_has_the_schema_that_the_migrations_make(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Backup, restore and check, while a server runs and while none does."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -139,7 +140,11 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path, engine: SQLite, conte
     assert sorted(file.name for file in engine.path.parent.iterdir()) == ["hubbub.db", "lock"]
 
 
-async def test_a_damaged_file_is_found(engine: SQLite, open_database: Opener) -> None:
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def damage_in_the_middle(engine: SQLite, open_database: Opener) -> None:
     database = await open_database(engine)
     log = RoomLog(database)
     await asyncio.gather(*(log.send(ALICE, ROOM, "x" * 1000) for _ in range(200)))
@@ -148,7 +153,104 @@ async def test_a_damaged_file_is_found(engine: SQLite, open_database: Opener) ->
         file.seek(engine.path.stat().st_size // 4096 // 2 * 4096)
         file.write(b"\xff" * 4096)
 
+
+async def test_a_damaged_file_is_found(engine: SQLite, open_database: Opener) -> None:
+    await damage_in_the_middle(engine, open_database)
+
     assert check(engine, check_rooms) != []
+
+
+async def test_of_a_damaged_file_there_is_no_backup(tmp_path: Path, engine: SQLite, open_database: Opener) -> None:
+    await damage_in_the_middle(engine, open_database)
+
+    with pytest.raises(ConfigurationError, match="is damaged, so there is no backup"):
+        backup(engine, tmp_path / "backup.db")
+
+    assert names(tmp_path) == ["data"]
+
+
+HEADER = b"SQLite format 3\0"
+
+
+@pytest.mark.parametrize("content", [b"a shopping list " * 1000, HEADER + b"\xff" * 4080, HEADER])
+def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path, engine: SQLite, content: bytes) -> None:
+    upgrade(engine)
+    engine.path.write_bytes(content)
+
+    (problem,) = check(engine, check_rooms)
+
+    assert "is damaged, or is no database of Hubbub's" in problem
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        backup(engine, tmp_path / "backup.db")
+
+
+def test_a_file_that_is_cut_off_is_damaged(tmp_path: Path, engine: SQLite) -> None:
+    upgrade(engine)
+    os.truncate(engine.path, 3 * 4096)
+
+    assert check(engine, check_rooms) != []
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        backup(engine, tmp_path / "backup.db")
+
+
+def test_what_cannot_be_checked_is_told_in_a_sentence(engine: SQLite) -> None:
+    engine.path.mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="is not a file"):
+        check(engine, check_rooms)
+
+    engine.path.rmdir()
+    with closing(sqlite3.connect(engine.path)) as foreign:
+        foreign.execute("CREATE TABLE shopping (item TEXT)")
+    with pytest.raises(ConfigurationError, match="is not a database of Hubbub's"):
+        check(engine, check_rooms)
+
+
+@pytest.mark.parametrize(("version", "told"), [("0001", "older Hubbub.*hubbub db upgrade"), ("9999", "newer Hubbub")])
+def test_another_schema_is_not_taken_for_damage(tmp_path: Path, engine: SQLite, version: str, told: str) -> None:
+    upgrade(engine)
+    with closing(sqlite3.connect(engine.path)) as database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        database.commit()
+
+    with pytest.raises(ConfigurationError, match=told):
+        check(engine, check_rooms)
+
+    # What is to be upgraded may be backed up before.
+    backup(engine, tmp_path / "backup.db")
+
+
+def test_a_folder_that_cannot_be_written_is_told_of(engine: SQLite) -> None:
+    upgrade(engine)
+    (engine.path.parent / "lock").unlink()
+    (engine.path.parent / "lock").mkdir()
+
+    with pytest.raises(ConfigurationError, match="has to be writable"):
+        check(engine, check_rooms)
+
+
+async def test_two_restores_in_one_second_keep_both_databases_that_they_replace(tmp_path: Path, engine: SQLite) -> None:
+    upgrade(engine)
+    backup(engine, tmp_path / "backup.db")
+
+    asides = {restore(engine, tmp_path / "backup.db") for _ in range(2)}
+
+    assert len(asides) == 2
+    assert all(aside is not None and aside.exists() for aside in asides)
+
+
+def test_a_journal_that_a_killed_program_left_is_not_taken_for_the_restored_file_s(
+    tmp_path: Path, engine: SQLite
+) -> None:
+    upgrade(engine)
+    backup(engine, tmp_path / "backup.db")
+    journal = engine.path.with_name(engine.path.name + "-journal")
+    journal.write_bytes(b"what was to be taken back")
+
+    replaced = restore(engine, tmp_path / "backup.db")
+
+    assert replaced is not None
+    assert replaced.with_name(replaced.name + "-journal").read_bytes() == b"what was to be taken back"
+    assert check(engine, check_rooms) == []
 
 
 def test_where_there_is_no_database_it_says_so(tmp_path: Path, engine: SQLite) -> None:

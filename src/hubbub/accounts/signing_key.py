@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import secrets
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError
 from hubbub.files import check_regular
+from hubbub.store.parts import whole_file
 
 FILE_NAME = "secret"
 
@@ -18,14 +19,11 @@ def load_signing_key(data_dir: Path) -> bytes:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_regular(file)
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            key = file.read_text().strip()
-        else:
-            key = secrets.token_urlsafe(32)
-            with os.fdopen(descriptor, "w") as out:
-                out.write(key + "\n")
+        if not file.exists():
+            # Of two who start at once, one makes it.
+            with contextlib.suppress(FileExistsError), whole_file(file, replaces=False) as part:
+                part.write_text(secrets.token_urlsafe(32) + "\n")
+        key = file.read_text().strip()
     except OSError as error:
         raise ConfigurationError(
             f"{file} cannot be read or written ({error.strerror}): "

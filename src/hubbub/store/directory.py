@@ -26,6 +26,19 @@ else:
 FILE_NAME = "lock"
 
 
+class InUseError(ConfigurationError):
+    """Another process holds the directory."""
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock a file that is open for writing, until it is closed. False if somebody else has locked it."""
+    try:
+        _lock(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 class DirectoryLock:
     """Held while a process may write to a data directory. The system lets go of it when the process ends, however."""
 
@@ -34,7 +47,8 @@ class DirectoryLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be."""
+        """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be, `InUseError`
+        if another process has locked it."""
         file = self._data_dir / FILE_NAME
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,12 +59,10 @@ class DirectoryLock:
                 f"{file} cannot be written ({error.strerror or error}): "
                 "choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
-        try:
-            _lock(descriptor)
-        except OSError:
+        if not try_lock(descriptor):
             holder = os.read(descriptor, 32).decode(errors="replace").strip()
             os.close(descriptor)
-            raise ConfigurationError(
+            raise InUseError(
                 f"another Hubbub{f' (process {holder})' if holder else ''} uses {self._data_dir.absolute()}: "
                 "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
@@ -65,6 +77,10 @@ class DirectoryLock:
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def share_with_child(self) -> tuple[int, ...]:
+        """What a child process inherits (`pass_fds`) to hold the lock, too, also when this process is killed first."""
+        return () if self._descriptor is None or os.name == "nt" else (self._descriptor,)
 
     def __enter__(self) -> Self:
         self.acquire()

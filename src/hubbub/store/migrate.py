@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.errors import ConfigurationError
 from hubbub.store import deferred, epochs
-from hubbub.store.migrations import HEAD
+from hubbub.store.directory import DirectoryLock
+from hubbub.store.migrations import HEAD, VERSIONS
+from hubbub.store.parts import whole_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,38 +29,53 @@ log = logging.getLogger("hubbub")
 
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = HEAD
 """What `migrations/sqlite.sql` makes."""
+COPIES = 3
+"""Copies from before upgrades that are kept, the newest ones."""
 LOCK_IN_POSTGRES = 0x68756262
 """The advisory lock (an arbitrary number) under which one node migrates and the others wait."""
 MIGRATING = 300.0
 """Seconds for which the others wait."""
 
 
-def migrate_sqlite(path: Path) -> Path | None:
+def migrate_sqlite(path: Path, lock: DirectoryLock, *, keeps_copy: bool = True) -> Path | None:
     """Upgrade the file, or make it. What is in it is copied first. Returns the copy, if there was a need for one.
 
-    The caller holds the data directory's lock. Raises `ConfigurationError`.
+    The caller holds `lock`, that of the data directory. Raises `ConfigurationError`.
     """
     try:
-        version = sqlite_version(path)
+        version = sqlite_version(path, mode="rw")
         is_new = version is None
         if is_new:
             _make_sqlite(path)
             version = SCHEMA_VERSION
         if version == HEAD:
             return None
+        # Before anything is written: a server that is started again and again must not fill the disk with copies.
+        if version not in VERSIONS:
+            raise ConfigurationError(_newer(f"{path}: schema {version}"))
         copy = None
         if not is_new:
             # What a killed server left undone is of the schema that it knew.
             with closing(sqlite3.connect(path)) as database:
                 deferred.do_left(database)
-            copy = _copy_before_upgrade(path, str(version))
-    except sqlite3.Error as error:
+            if keeps_copy:
+                copy = _copy_before_upgrade(path, str(version))
+    except (OSError, sqlite3.Error) as error:
         raise ConfigurationError(f"{path} cannot be opened: {error}") from None
     command = [sys.executable, "-m", __name__, str(path), str(SCRIPTS)]
-    upgraded = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    upgraded = subprocess.run(  # noqa: S603 - our own program
+        # It holds the lock as well: if this process is killed, nobody else begins before that one ends.
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=lock.share_with_child(),
+    )
     if upgraded.returncode:
+        if copy is not None:
+            copy.unlink(missing_ok=True)
         raise ConfigurationError(f"{path} cannot be upgraded: {upgraded.stderr.strip()}")
     return copy
 
@@ -86,11 +103,15 @@ def _upgrade_sqlite(path: str, scripts: Path) -> None:
         engine.dispose()
 
 
-def sqlite_version(path: Path) -> str | None:
-    """The schema's version; None for an empty or missing file."""
+def sqlite_version(path: Path, *, mode: str = "ro") -> str | None:
+    """The schema's version; None for an empty or missing file. Raises `sqlite3.Error`.
+
+    Who holds the directory's lock gives `rw` as `mode`: what a killed program left in a rollback journal is taken back
+    then. Who only reads could not do that, and would be refused until somebody does.
+    """
     if not path.exists():
         return None
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as database:
         if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
             return None
         row = database.execute(VERSION_QUERY).fetchone()
@@ -152,18 +173,22 @@ def _upgrade(connection: Connection, scripts: Path) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise ConfigurationError(
-            f"the database was made by a newer Hubbub ({error}): install that version, or restore an older backup"
-        ) from None
+        raise ConfigurationError(_newer(str(error))) from None
+
+
+def _newer(what: str) -> str:
+    return f"the database was made by a newer Hubbub ({what}): install that version, or restore an older backup"
 
 
 def _copy_before_upgrade(path: Path, version: str) -> Path:
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.stem}-{version}-{moment}.db")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+    with whole_file(copy) as part, closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
         source.backup(target)
-    copy.chmod(0o600)
     log.info("the database is upgraded from %s to %s; it was copied to %s", version, HEAD, copy)
+    of_upgrades = [one for known in VERSIONS for one in path.parent.glob(f"{path.stem}-{known}-*.db")]
+    for old in sorted(of_upgrades, key=lambda one: one.stat().st_mtime_ns)[:-COPIES]:
+        old.unlink(missing_ok=True)
     return copy
 
 

@@ -5,17 +5,18 @@ Reading works while the server runs. Whatever writes takes the data directory's 
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.store import deferred, epochs
+from hubbub.store import deferred, epochs, replacing
 from hubbub.store.base import Engine, Reader, Transaction
+from hubbub.store.directory import InUseError
 from hubbub.store.migrate import migrate_sqlite, sqlite_version
+from hubbub.store.migrations import HEAD, VERSIONS
+from hubbub.store.parts import whole_file
 from hubbub.store.sqlite import SQLite, SQLiteWriter
 from hubbub.store.statement import Statement
 
@@ -33,24 +34,30 @@ def upgrade(engine: Engine) -> None:
 
 
 def backup(engine: Engine, target: Path) -> None:
-    """Copy the database, as it is at one moment, into a new file. Raises `ConfigurationError`."""
+    """Copy the database, as it is at one moment, into a new file. Raises `ConfigurationError`, also if the copy shows
+    that the database is damaged."""
     sqlite = _sqlite(engine, "back it up with `pg_dump --format=custom`")
     if target.exists():
         raise ConfigurationError(f"{target} exists already: choose another name for the backup")
-    part = target.with_name(target.name + ".part")
     try:
-        with _kept_open(sqlite), closing(_read_only(sqlite.path)) as source, closing(sqlite3.connect(part)) as copy:
+        with (
+            _held(sqlite) as mode,
+            whole_file(target) as part,
+            closing(_opened(sqlite.path, mode)) as source,
+            closing(sqlite3.connect(part)) as copy,
+        ):
             source.backup(copy)
-            # Else what is done to the copy would stand in a log beside it.
+            # Otherwise what is done to the copy would stand in a log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
             deferred.do_left(copy)
-        part.chmod(0o600)
-        _make_durable(part)
-        part.replace(target)
-    except (OSError, sqlite3.Error) as error:
+            if damage := _damage(copy):
+                raise ConfigurationError(f"{sqlite.path} is damaged, so there is no backup: {damage}")
+    except OSError as error:
+        raise ConfigurationError(f"the backup {target} cannot be written: {error.strerror}") from None
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            raise ConfigurationError(f"{sqlite.path} is damaged, so there is no backup: {error}") from None
         raise ConfigurationError(f"the backup {target} cannot be written: {error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def restore(engine: Engine, source: Path) -> Path | None:
@@ -61,44 +68,52 @@ def restore(engine: Engine, source: Path) -> Path | None:
     sqlite = _sqlite(engine, "restore it with `pg_restore`; the next server to start notices, and begins a new epoch")
     if not source.exists():
         raise ConfigurationError(f"there is no file {source}")
-    if not _is_backup(source):
+    if not source.is_file() or not _is_backup(source):
         raise ConfigurationError(f"{source} is not a backup of a Hubbub database")
-    with sqlite.lock:
-        part = sqlite.path.with_name(sqlite.path.name + ".part")
-        part.unlink(missing_ok=True)
-        try:
-            with closing(_read_only(source)) as backup, closing(sqlite3.connect(part)) as copy:
+    sqlite.take_hold()
+    try:
+        with whole_file(replacing.restored(sqlite.path)) as part:
+            with closing(_opened(source, "ro")) as backup, closing(sqlite3.connect(part)) as copy:
                 backup.backup(copy)
-                damage = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
-            if damage != ["ok"]:
-                raise ConfigurationError(f"{source} is damaged: {damage[0]}")
-            # It belongs to the epoch that ends here.
-            with closing(sqlite3.connect(part)) as copy:
+                if damage := _damage(copy):
+                    raise ConfigurationError(f"{source} is damaged: {damage}")
+                # It belongs to the epoch that ends here.
                 deferred.do_left(copy)
-            migrate_sqlite(part)
+            migrate_sqlite(part, sqlite.lock, keeps_copy=False)
             _begin_epoch(part)
-            _make_durable(part)
-            replaced = _set_aside(sqlite.path)
-            part.replace(sqlite.path)
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigurationError(f"{source} cannot be restored: {error}") from None
-        finally:
-            part.unlink(missing_ok=True)
-    return replaced
+        return replacing.finish(sqlite.path)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(f"{source} cannot be restored: {error}") from None
+    finally:
+        sqlite.lock.release()
 
 
 def check(engine: Engine, *checks: Check) -> list[str]:
-    """All that is wrong with the database, by its own checks and those of the features that keep tables in it."""
-    with _reader(engine) as reader:
-        if isinstance(engine, SQLite):
-            try:
-                damage = reader.snapshot(_check_file)
-            except Unavailable as error:
-                damage = [error.message]
-            if damage:
-                # What the features would find in a damaged file says nothing about them.
-                return damage
-        return reader.snapshot(lambda transaction: [problem for one in checks for problem in one(transaction)])
+    """All that is wrong with the database, by its own checks and those of the features that keep tables in it.
+
+    Raises `ConfigurationError` if there is no looking at it.
+    """
+    if not isinstance(engine, SQLite):
+        with closing(engine.open_reader()) as reader:
+            return reader.snapshot(lambda transaction: _all_problems(transaction, checks))
+    try:
+        with _held(engine) as mode, _readable(engine, mode) as reader:
+            # What the features would find in a damaged file says nothing about them.
+            return reader.snapshot(_check_file) or reader.snapshot(
+                lambda transaction: _all_problems(transaction, checks)
+            )
+    except Unavailable as error:
+        if error.__cause__ is None or not _is_damage(error.__cause__):
+            raise ConfigurationError(f"{engine.path} cannot be checked: {error.message}") from None
+        return [f"{engine.path} is damaged: {error.__cause__}"]
+    except sqlite3.Error as error:
+        if not _is_damage(error):
+            raise ConfigurationError(f"{engine.path} cannot be checked: {error}") from None
+        return [f"{engine.path} is damaged, or is no database of Hubbub's: {error}"]
+
+
+def _all_problems(transaction: Transaction, checks: Sequence[Check]) -> list[str]:
+    return [problem for one in checks for problem in one(transaction)]
 
 
 def _check_file(transaction: Transaction) -> list[str]:
@@ -114,35 +129,49 @@ def _sqlite(engine: Engine, instead: str) -> SQLite:
 
 
 @contextmanager
-def _reader(engine: Engine) -> Iterator[Reader]:
-    if isinstance(engine, SQLite):
-        with _kept_open(engine), closing(engine.open_reader()) as reader:
-            yield reader
-    else:
-        with closing(engine.open_reader()) as reader:
-            yield reader
-
-
-@contextmanager
-def _kept_open(engine: SQLite) -> Iterator[None]:
-    """See to it that somebody has the file open for writing: SQLite cannot otherwise read a log that it has to make."""
-    if not engine.path.exists():
-        raise ConfigurationError(f"there is no database in {engine.path.parent.absolute()}")
+def _held(engine: SQLite) -> Iterator[str]:
+    """Gives how the file may be opened: `rw` while this process holds the data directory, `ro` if a server does."""
+    folder = engine.path.parent.absolute()
+    if not engine.path.exists() and not replacing.restored(engine.path).exists():
+        raise ConfigurationError(f"there is no database in {folder}")
+    if engine.path.exists() and not engine.path.is_file():
+        raise ConfigurationError(f"{engine.path} is not a file, so it is no database")
     try:
-        engine.lock.acquire()
-    except ConfigurationError:
-        # A server runs, and does.
-        yield
+        engine.take_hold()
+    except InUseError:
+        yield "ro"
         return
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{folder} has to be writable, also for who only reads the database: do this as the server's user, "
+            f"or on a copy of the directory ({error})"
+        ) from None
     try:
-        with closing(SQLiteWriter(engine.path)):
-            yield
+        yield "rw"
     finally:
         engine.lock.release()
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+@contextmanager
+def _readable(engine: SQLite, mode: str) -> Iterator[Reader]:
+    """A reader of a database that has this version's schema."""
+    version = sqlite_version(engine.path, mode=mode)
+    if version is None:
+        raise ConfigurationError(f"{engine.path} is not a database of Hubbub's")
+    if version not in VERSIONS:
+        raise ConfigurationError(f"{engine.path} was made by a newer Hubbub (schema {version}): use that version")
+    if version != HEAD:
+        raise ConfigurationError(
+            f"{engine.path} was made by an older Hubbub (schema {version}): run `hubbub db upgrade` first, "
+            "or start the server once"
+        )
+    # Somebody has to have the file open for writing: SQLite cannot otherwise read a log that it has to make.
+    with nullcontext() if mode == "ro" else closing(SQLiteWriter(engine.path)), closing(engine.open_reader()) as reader:
+        yield reader
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
 
 
 def _is_backup(source: Path) -> bool:
@@ -160,23 +189,11 @@ def _begin_epoch(path: Path) -> None:
         database.execute("COMMIT")
 
 
-def _set_aside(path: Path) -> Path | None:
-    if not path.exists():
-        return None
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.stem}-replaced-{moment}.db")
-    # The log first: a database without its log is an older one, a log without its database is nothing.
-    for suffix in ("-wal", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.replace(aside.with_name(aside.name + suffix))
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
-    return aside
+def _damage(database: sqlite3.Connection) -> str | None:
+    """The first thing that is wrong with a file, if there is any."""
+    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    return None if found == "ok" else str(found)
 
 
-def _make_durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _is_damage(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -19,10 +19,11 @@ from pydantic_core import from_json, to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.files import check_regular
-from hubbub.store import deferred, epochs
+from hubbub.store import deferred, epochs, replacing
 from hubbub.store.base import Transaction, Work
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
+from hubbub.store.parts import remove_abandoned
 from hubbub.store.statement import Statement
 
 T = TypeVar("T")
@@ -315,18 +316,36 @@ class SQLite:
         self._most_pages = most_pages
 
     def prepare(self) -> None:
-        self.lock.acquire()
+        self.take_hold()
         try:
-            check_files(self.path)
-            migrate_sqlite(self.path)
+            migrate_sqlite(self.path, self.lock)
         except BaseException:
             self.lock.release()
             raise
 
+    def take_hold(self) -> None:
+        """Lock the directory, and finish or remove what a program left there that was killed.
+
+        Raises `ConfigurationError`, `InUseError`.
+        """
+        self.lock.acquire()
+        try:
+            remove_abandoned(self.path.parent)
+            replacing.finish(self.path)
+            check_files(self.path)
+        except BaseException as error:
+            self.lock.release()
+            if isinstance(error, OSError):
+                raise ConfigurationError(f"{self.path} cannot be written: {error.strerror}") from None
+            raise
+
     def open_writer(self) -> SQLiteWriter:
         """Each writer of a server is an epoch: see `hubbub.store.epochs`."""
-        writer = SQLiteWriter(self.path, most_pages=self._most_pages)
-        writer.begin_epoch()
+        try:
+            writer = SQLiteWriter(self.path, most_pages=self._most_pages)
+            writer.begin_epoch()
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"{self.path} cannot be opened ({error}): run `hubbub db check`") from None
         return writer
 
     def open_reader(self) -> SQLiteReader:

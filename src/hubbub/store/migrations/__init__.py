@@ -1,3 +1,4 @@
-"""The database's schema, step by step. A new step is a file in `versions/`, and `HEAD` names the last one."""
+"""The database's schema, step by step. A new step is a file in `versions/`, and its number comes last here."""
 
-HEAD = "0004"
+VERSIONS = ("0001", "0002", "0003", "0004")
+HEAD = VERSIONS[-1]
