@@ -214,18 +214,39 @@ async def test_a_connection_has_a_place_for_the_application_s_notes() -> None:
     assert bob.connection.data == {}
 
 
-async def test_a_connection_is_let_go_of_when_it_has_ended() -> None:
+async def test_a_connection_that_has_ended_is_let_go_of_without_the_garbage_collector() -> None:
     hub = new_hub()
-    alice = Person(hub, "alice")
-    await hub.subscribe(alice.connection, "room:lobby")
+    gc.disable()
+    try:
+        alice = Person(hub, "alice")
+        await hub.subscribe(alice.connection, "room:lobby")
+        alice.connection.lost(1006, "")
+        gone = weakref.ref(alice.connection)
+        await turn(10)
+
+        del alice
+
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_a_connection_that_has_ended_may_still_be_told_anything() -> None:
+    alice = Person(new_hub(), "alice")
     alice.connection.lost(1006, "")
-    gone = weakref.ref(alice.connection)
-    await turn(10)
 
-    del alice
-    gc.collect()
+    alice.connection.pause(Pause.ORDER)
+    alice.connection.resume(Pause.ORDER)
+    alice.connection.received([HELLO])
+    alice.connection.filled()
+    alice.connection.drained()
+    alice.connection.reply(PONG)
+    alice.connection.close()
+    alice.connection.abort()
 
-    assert gone() is None
+    assert not alice.connection.send(PONG)
+    assert not alice.listener.heard
+    assert len(alice.listener.endings) == 1
 
 
 async def test_one_that_makes_more_work_than_it_may_is_not_read_from_until_it_is_even() -> None:

@@ -100,6 +100,26 @@ class Transport(Protocol):
         """Bytes written and not yet taken by the kernel or the ASGI server."""
 
 
+class _Gone:
+    """The transport of a connection that has ended."""
+
+    hears_pongs = False
+    backlog = 0
+
+    def write(self, chunk: Any) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+_GONE = _Gone()
+
+
 class Receiver(Protocol):
     """What a connection's messages mean. None of its methods may block or raise."""
 
@@ -277,7 +297,12 @@ class Connection:
         self._change(Signal.LOSE)
         self._backlog = None
         self.hub.disconnected(self)
-        self.receiver.closed(self.close_code, self.close_reason)
+        receiver = self.receiver
+        # They refer to this object: without these lines all of it would wait for the garbage collector, which may not
+        # come before thousands more have ended.
+        self.transport = _GONE
+        del self.receiver
+        receiver.closed(self.close_code, self.close_reason)
 
     # When it is read from.
 
