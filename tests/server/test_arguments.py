@@ -1,11 +1,13 @@
 """Nonsense that is given to `Hubbub(…)` is told when the hub is made, with what to write instead."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, Header, Request, WebSocket
+from fastapi import Depends, FastAPI, Header, Request, WebSocket
 from fastapi.security import OAuth2PasswordBearer
+from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
 
 from hubbub import Action, Hubbub, Settings, User
@@ -106,6 +108,24 @@ class AsyncPolicy:
 def test_a_policy_that_cannot_be_asked_is_told_when_the_hub_is_made(policy: Any, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         Hubbub(guests="on", policy=policy)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"room_default": "no key"}, "room_default: 'no key' can never be"),
+        ({"relay_rooms": ["lobby", "no key"]}, "relay_rooms: 'no key' can never match"),
+        ({"relay_rooms": ["*:game"]}, "can never match"),
+        ({"relay_rooms": [""]}, "can never match"),
+        ({"relay_rooms": ["lobby", "game:*", "*"]}, None),
+    ],
+)
+def test_a_setting_that_names_no_possible_room_is_told_at_the_start(settings: dict[str, Any], told: str | None) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", page=False, settings=Settings(**settings)).router)
+
+    with nullcontext() if told is None else pytest.raises(ConfigurationError, match=told), TestClient(app):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from fastapi.params import Depends
 
 from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
+from hubbub.wire.keys import is_key
 
 
 def check_login(login: Any) -> None:
@@ -97,6 +98,17 @@ def check_settings(settings: Any) -> None:
         raise ConfigurationError(
             f"settings must be a hubbub.Settings object, such as Settings(heartbeat=10), not {_described(settings)}"
         )
+
+
+def check_rooms(settings: Settings) -> None:
+    """Raises `ConfigurationError` if a setting names a room that cannot be one."""
+    if not is_key(settings.room_default):
+        raise ConfigurationError(f"room_default: {settings.room_default!r} can never be a room's key")
+    for pattern in settings.relay_rooms:
+        if pattern != "*" and not is_key(pattern.removesuffix("*")):
+            raise ConfigurationError(
+                f"relay_rooms: {pattern!r} can never match. Write a room's key, or the beginning of keys and a `*`"
+            )
 
 
 def check_flag(name: str, value: Any) -> None:

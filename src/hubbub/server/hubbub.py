@@ -17,7 +17,14 @@ from hubbub.accounts.signing_key import load_signing_key
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
 from hubbub.node import Node
 from hubbub.server.admission import Admissions
-from hubbub.server.arguments import check_choice, check_flag, check_login, check_policy, check_settings
+from hubbub.server.arguments import (
+    check_choice,
+    check_flag,
+    check_login,
+    check_policy,
+    check_rooms,
+    check_settings,
+)
 from hubbub.server.commands import BuiltInCommands
 from hubbub.server.configuration import load_settings
 from hubbub.server.databases import choose_engine
@@ -264,6 +271,7 @@ class Hubbub:
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
+        check_rooms(settings)
         self._hooks.timeout = settings.hook_timeout
         node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=choose_engine(settings))
         await node.start()
