@@ -1,11 +1,28 @@
 /** What one is writing in a room: something new, an answer, or other words for an earlier message of one's own. */
 import type { Stored } from './lines';
+import type { DraftStore } from './storage';
 
 export class Composing {
-  draft = $state('');
+  readonly #kept: DraftStore | undefined;
+  #draft = $state('');
   #editing = $state.raw<Stored | null>(null);
   #answering = $state.raw<Stored | null>(null);
   #setAside = '';
+
+  /** What is new outlives the page in `kept`; an edit does not. */
+  constructor(kept?: DraftStore) {
+    this.#kept = kept;
+    this.#draft = kept?.load() ?? '';
+  }
+
+  get draft(): string {
+    return this.#draft;
+  }
+
+  set draft(text: string) {
+    this.#draft = text;
+    if (this.#editing === null) this.#kept?.keep(text);
+  }
 
   get editing(): Stored | null {
     return this.#editing;

@@ -2,7 +2,7 @@
 import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
 import { sentenceOf } from './failures';
 import type { Person } from './names.svelte';
-import type { Me } from './text';
+import { isBlank, type Me } from './text';
 
 export interface Said {
   kind: 'said';
@@ -136,6 +136,18 @@ export function requoted(line: Said, quoted: Said): Said {
   const quote = quoteOf(quoted);
   const isSame = line.quote.text === quote.text && line.quote.deleted === quote.deleted;
   return isSame ? line : { ...line, quote };
+}
+
+/** What there is to read in a message, and whether these are its sender's words. */
+export function shownText({ text, deleted }: Said): { text: string; isTheirs: boolean } {
+  if (deleted) return { text: 'This message was deleted.', isTheirs: false };
+  if (isBlank(text)) return { text: 'This message is empty.', isTheirs: false };
+  return { text, isTheirs: true };
+}
+
+/** What is to be known of a message beside its text. */
+export function marksOf({ edited, pinned, deleted }: Said): string[] {
+  return deleted ? [] : [edited ? 'edited' : '', pinned ? 'pinned' : ''].filter((mark) => mark !== '');
 }
 
 /** As much of a message as the server quotes. */

@@ -6,6 +6,7 @@ import { Names, type Person } from './names.svelte';
 import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
 import { Reading } from './reading.svelte';
+import type { DraftStore } from './storage';
 import { mentions, type Me } from './text';
 import { Timeline } from './timeline.svelte';
 import { TypingSign, Typists } from './typing.svelte';
@@ -20,6 +21,8 @@ export interface RoomOptions {
   client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing'>;
   me: () => Me;
   newKey: () => string;
+  /** Where a draft outlives the page; without it, none does. */
+  draft?: DraftStore;
   /** Something that was asked for could not be done. */
   tell: (error: unknown) => void;
 }
@@ -28,7 +31,7 @@ export class Room {
   readonly key: string;
   readonly timeline: Timeline;
   readonly reading: Reading;
-  readonly composing = new Composing();
+  readonly composing: Composing;
   readonly people = new People();
   readonly names = new Names(() => this.#everybody());
   readonly pins: Pins;
@@ -51,6 +54,7 @@ export class Room {
     this.key = key;
     this.name = key;
     this.#options = options;
+    this.composing = new Composing(options.draft);
     this.timeline = new Timeline(me);
     this.reading = new Reading(this.timeline, (place) => client.history(key, place));
     this.pins = new Pins({ history: (place) => client.history(key, place), find: (seq) => this.#stored(seq) });

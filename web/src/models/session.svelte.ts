@@ -192,6 +192,7 @@ export class Session {
       client: this.#client,
       me: () => this.#me,
       newKey: this.#options.newKey,
+      draft: this.#options.remembered.draftOf(this.name, key, () => this.#options.clock.now()),
       tell: (error) => this.#tell(error),
     });
     this.#rooms.set(fold(key), room);

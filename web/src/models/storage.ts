@@ -13,6 +13,17 @@ export interface Stores {
   scope: string;
 }
 
+/** What somebody has begun to write in one room, and not sent. */
+export interface DraftStore {
+  load(): string;
+  keep(text: string): void;
+}
+
+/** Of one person; whoever begins another forgets the oldest. */
+const DRAFTS = 50;
+/** More than a message may have. What is longer was pasted, and can be again. */
+const DRAFT_LENGTH = 10_000;
+
 export class Remembered {
   readonly #stores: Stores;
 
@@ -64,6 +75,19 @@ export class Remembered {
     };
   }
 
+  draftOf(name: string, room: string, now: () => number): DraftStore {
+    const prefix = `draft:${encodeURIComponent(fold(name))}:`;
+    const entry = prefix + fold(room);
+    return {
+      load: () => draftIn(this.#read(this.#stores.device, entry))?.text ?? '',
+      keep: (text) => {
+        const draft: Draft = { text: text.slice(0, DRAFT_LENGTH), at: now() };
+        this.#write(this.#stores.device, entry, text === '' ? null : JSON.stringify(draft));
+        this.#forgetOldDrafts(prefix);
+      },
+    };
+  }
+
   get theme(): string | null {
     return this.#read(this.#stores.device, 'theme');
   }
@@ -72,13 +96,26 @@ export class Remembered {
     this.#write(this.#stores.device, 'theme', theme);
   }
 
+  #forgetOldDrafts(prefix: string): void {
+    const { device } = this.#stores;
+    const drafts = this.#entriesOf(device, prefix);
+    if (drafts.length <= DRAFTS) return;
+    const age = (name: string) => draftIn(device.getItem(name))?.at ?? 0;
+    const oldestFirst = drafts.sort((a, b) => age(a) - age(b));
+    for (const name of oldestFirst.slice(0, -DRAFTS)) device.removeItem(name);
+  }
+
   #read(store: Store, name: string): string | null {
     return store.getItem(this.#entry(name));
   }
 
   #valuesOf(store: Store, prefix: string): string[] {
+    return this.#entriesOf(store, prefix).map((name) => store.getItem(name) ?? '');
+  }
+
+  #entriesOf(store: Store, prefix: string): string[] {
     const names = Array.from({ length: store.length }, (_, index) => store.key(index) ?? '');
-    return names.filter((name) => name.startsWith(this.#entry(prefix))).map((name) => store.getItem(name) ?? '');
+    return names.filter((name) => name.startsWith(this.#entry(prefix)));
   }
 
   #entry(name: string): string {
@@ -93,6 +130,20 @@ export class Remembered {
     } catch (error) {
       console.warn('Nothing can be remembered on this device:', error);
     }
+  }
+}
+
+interface Draft {
+  text: string;
+  at: number;
+}
+
+function draftIn(value: string | null): Draft | null {
+  try {
+    const { text, at } = JSON.parse(value ?? '{}') as Partial<Draft>;
+    return typeof text === 'string' && typeof at === 'number' ? { text, at } : null;
+  } catch {
+    return null;
   }
 }
 

@@ -32,6 +32,21 @@ export function reactionWords(emoji: string, names: readonly string[], count: nu
   return `${emoji} ${number.format(count)}, by ${list.format([...names, ...rest])}`;
 }
 
+interface Spoken {
+  who: string;
+  text: string;
+  time: string;
+  /** What is to be known of it besides: "edited", "not sent". */
+  marks: readonly string[];
+  answers?: string;
+}
+
+/** A message as it is read out: who says what, and when. */
+export function spokenWords({ who, text, time, marks, answers }: Spoken): string {
+  const speaker = answers === undefined ? who : `${who}, answering ${answers}`;
+  return `${speaker}: ${[text, time, ...marks].join(', ')}`;
+}
+
 function someOf(names: readonly string[]): string {
   if (names.length <= 4) return list.format(names);
   return list.format([...names.slice(0, 3), `${number.format(names.length - 3)} others`]);

@@ -1,0 +1,96 @@
+"""Writing: what is begun is kept, and the keyboard of a phone stays while one talks."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.web.pages import PHONE, Enter, expect_live, message, say
+
+pytestmark = pytest.mark.anyio
+
+on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+
+
+@on_each_device
+async def test_a_draft_of_each_room_outlives_a_reload(enter: Enter, device: dict[str, Any]) -> None:
+    alice = await enter("alice", room="kitchen", **device)
+    field = alice.get_by_label("Message in")
+    await field.fill("half a sentence\nfor the kitchen")
+    await alice.evaluate("location.hash = '#hall'")
+    await expect(alice.get_by_role("heading", name="hall", level=1)).to_be_visible()
+    await field.fill("for the hall")
+
+    await alice.reload()
+    await expect(field).to_have_value("for the hall")
+    await alice.evaluate("location.hash = '#kitchen'")
+    await expect(field).to_have_value("half a sentence\nfor the kitchen")
+    await alice.get_by_role("button", name="Send").click()
+    await expect(message(alice, "half a sentence")).to_be_visible()
+    await alice.reload()
+    await expect(alice.get_by_role("heading", name="kitchen", level=1)).to_be_visible()
+    await expect(field).to_have_value("")
+
+
+async def test_an_edit_is_no_draft(enter: Enter) -> None:
+    alice = await enter("alice")
+    await say(alice, "said")
+    await expect(message(alice, "said")).to_be_visible()
+    field = alice.get_by_label("Message in")
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("said")
+    await field.fill("said otherwise")
+
+    await alice.reload()
+
+    await expect(message(alice, "said")).to_be_visible()
+    await expect(field).to_have_value("")
+
+
+async def test_people_talk_on_where_the_device_has_no_room_for_drafts(enter: Enter) -> None:
+    alice = await enter("alice")
+    await expect_live(alice)
+    # Fills what the browser grants a page, to the last letter.
+    await alice.evaluate(
+        """() => {
+            let ballast = '';
+            for (let size = 2 ** 22; size >= 1; size /= 2) {
+                try {
+                    for (;;) localStorage.setItem('ballast', (ballast += 'x'.repeat(size)));
+                } catch {
+                    ballast = ballast.slice(size);
+                }
+            }
+        }"""
+    )
+
+    await alice.get_by_label("Message in").press_sequentially("no room here")
+    await alice.keyboard.press("Enter")
+
+    await expect(message(alice, "no room here")).to_be_visible()
+
+
+async def test_sending_by_touch_keeps_a_phones_keyboard(enter: Enter) -> None:
+    alice = await enter("alice", **PHONE)
+    field = alice.get_by_label("Message in")
+    for text in ("first", "second"):
+        await field.tap()
+        await alice.keyboard.type(text)
+        # A keyboard goes when its field loses the focus, even for an instant.
+        await field.evaluate("field => { window.lost = 0; field.onblur = () => (window.lost += 1); }")
+        await alice.get_by_role("button", name="Send").tap()
+        await expect(message(alice, text)).to_be_visible()
+
+        await expect(field).to_be_focused()
+        assert await alice.evaluate("window.lost") == 0
+
+
+async def test_sending_by_keyboard_leads_back_to_the_field(enter: Enter) -> None:
+    alice = await enter("alice")
+    await alice.get_by_label("Message in").fill("by Tab")
+    await alice.keyboard.press("Tab")
+    await expect(alice.get_by_role("button", name="Send")).to_be_focused()
+    await alice.keyboard.press("Enter")
+
+    await expect(message(alice, "by Tab")).to_be_visible()
+    await expect(alice.get_by_label("Message in")).to_be_focused()
