@@ -1,8 +1,10 @@
 import { mount } from 'svelte';
 import App from './components/App.svelte';
+import { keepFocus } from './focus';
 import './theme.css';
 
 const target = document.getElementById('app');
 if (target === null) throw new Error('The page has no #app element.');
 
+keepFocus();
 mount(App, { target });

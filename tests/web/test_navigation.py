@@ -1,0 +1,131 @@
+"""Back, Forward and addresses: they lead where people expect, and say so where they lead nowhere."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.servers import WebServer
+from tests.web.pages import PHONE, Enter, expect_live
+
+pytestmark = pytest.mark.anyio
+
+
+async def join(page: Page, *rooms: str) -> None:
+    for room in rooms:
+        await page.get_by_label("Join or create a room").fill(room)
+        await page.keyboard.press("Enter")
+        await expect_room(page, room)
+
+
+async def expect_room(page: Page, room: str) -> None:
+    await expect(page.get_by_role("heading", name=room, level=1)).to_be_visible()
+    await expect(page).to_have_url(f"{page.url.partition('#')[0]}#{room}")
+
+
+async def test_back_leads_to_the_room_before_and_forward_to_the_next(enter: Enter, room: str) -> None:
+    alice = await enter("alice")
+    await join(alice, "kitchen", "hall")
+    await alice.get_by_role("button", name=room, exact=True).click()
+    await expect_room(alice, room)
+
+    for before in ("hall", "kitchen", room):
+        await alice.go_back()
+        await expect_room(alice, before)
+    for after in ("kitchen", "hall", room):
+        await alice.go_forward()
+        await expect_room(alice, after)
+
+
+async def test_a_room_that_is_chosen_again_is_no_step_of_its_own(enter: Enter, room: str) -> None:
+    alice = await enter("alice")
+    await join(alice, "kitchen")
+    for _ in range(3):
+        await alice.get_by_role("button", name="kitchen", exact=True).click()
+
+    await alice.go_back()
+
+    await expect_room(alice, room)
+
+
+async def test_back_does_not_lead_into_a_room_that_was_just_left(enter: Enter, room: str) -> None:
+    alice = await enter("alice")
+    await join(alice, "kitchen", "hall")
+    await alice.get_by_role("button", name="Leave hall").click()
+    await expect(alice.get_by_role("heading", name="hall", level=1)).to_have_count(0)
+
+    await alice.go_back()
+
+    await expect_room(alice, "kitchen")
+    await expect(alice.get_by_role("button", name="hall", exact=True)).to_have_count(0)
+
+
+async def test_on_a_phone_back_leads_from_a_room_to_the_list(enter: Enter, room: str) -> None:
+    alice = await enter("alice", **PHONE)
+    rooms = alice.get_by_role("navigation", name="My rooms")
+    await expect(rooms).to_be_hidden()
+
+    await alice.go_back()
+    await expect(rooms).to_be_visible()
+    await join(alice, "kitchen")
+    await expect(rooms).to_be_hidden()
+    await alice.go_back()
+    await expect(rooms).to_be_visible()
+    await alice.go_forward()
+    await expect(rooms).to_be_hidden()
+    await expect_room(alice, "kitchen")
+
+
+async def test_on_a_phone_the_list_is_one_step_however_it_was_opened(enter: Enter, room: str) -> None:
+    alice = await enter("alice", **PHONE)
+    rooms = alice.get_by_role("navigation", name="My rooms")
+    length = await alice.evaluate("history.length")
+    for _ in range(3):
+        await alice.get_by_role("button", name="Rooms").tap()
+        await expect(rooms).to_be_visible()
+        await alice.keyboard.press("Escape")
+        await expect(rooms).to_be_hidden()
+
+    await expect_room(alice, room)
+    assert await alice.evaluate("history.length") == length
+    await alice.go_back()
+    await expect(rooms).to_be_visible()
+
+
+async def test_a_reload_adds_no_step(enter: Enter, room: str) -> None:
+    alice = await enter("alice", **PHONE)
+    length = await alice.evaluate("history.length")
+
+    await alice.reload()
+    await expect_room(alice, room)
+
+    assert await alice.evaluate("history.length") == length
+
+
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+async def test_an_address_that_is_no_rooms_says_so(enter: Enter, room: str, device: dict[str, object]) -> None:
+    alice = await enter("alice", **device)
+
+    await alice.evaluate("location.hash = '#not a room'")
+    await expect(alice.get_by_role("alert")).to_contain_text("“not a room” can be no room's name")
+    await alice.reload()
+    await expect(alice.get_by_role("alert")).to_contain_text("“not a room” can be no room's name")
+    await expect(alice.get_by_label("Message in")).to_have_count(0)
+    await alice.go_back()
+    await expect_room(alice, room)
+    await alice.go_forward()
+    await expect(alice.get_by_role("heading", name="No such room")).to_be_visible()
+    if device:
+        await alice.get_by_role("button", name="Rooms").tap()
+    await alice.get_by_role("button", name=room, exact=True).click()
+    await expect_room(alice, room)
+
+
+async def test_who_begins_at_a_wrong_address_is_told_so(server: WebServer, enter: Enter) -> None:
+    alice = await enter("alice")
+    tab = await alice.context.new_page()
+    await tab.goto(f"{server.url}/#caf%C3%A9")
+    await tab.get_by_label("Your name").fill("bob")
+    await tab.keyboard.press("Enter")
+
+    await expect(tab.get_by_role("alert")).to_contain_text("“café” can be no room's name")
+    await expect_live(tab)
+    await join(tab, "cafe")

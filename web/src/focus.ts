@@ -1,0 +1,81 @@
+/**
+ * Keeps the focus on the page. When what has it goes (a deleted message's buttons, a closed dialog), a browser gives it
+ * to the body, where no key does anything; here it goes to the nearest place that is left. Knows the DOM, and no chat.
+ */
+
+/** An element that had the focus, then what it stood in, each with its place among its siblings. */
+export type Trail = readonly { element: Element; index: number }[];
+
+const FOCUSABLE = 'a[href], button:enabled, input:enabled, textarea:enabled, [tabindex]';
+/** The search for a neighbour ends at these: what stands elsewhere is no neighbour. */
+const PARTS = 'aside, dialog, form, main, [role="log"]';
+/** In this order, where nothing near is left. */
+const LAST_RESORTS = ['dialog[open] button', '[role="log"]', 'input', 'button'];
+
+export function trailOf(from: Element | null): Trail {
+  const trail = [];
+  for (let element = from; element !== null; element = element.parentElement) {
+    const index = [...(element.parentElement?.children ?? [])].indexOf(element);
+    trail.push({ element, index });
+  }
+  return trail;
+}
+
+/** Focuses where the trail leads: its first element, or what is nearest to where that was. */
+export function focusNear(trail: Trail): void {
+  const left = trail.findIndex(({ element }) => element.isConnected && !element.matches(':disabled'));
+  const places = left < 0 ? [] : trail.slice(left);
+  const part = places.findIndex(({ element }) => element.matches(PARTS)) + 1 || places.length;
+  /** Where in each of these was what is gone. */
+  const gaps = places.map(({ element }, level) => ({ element, index: trail[left + level - 1]?.index ?? 0 }));
+  const near = gaps.flatMap(({ element, index }) => [element, ...beside(element, index)]).filter(canFocus);
+  const inside = gaps
+    .slice(0, part)
+    .flatMap(({ element, index }) => beside(element, index))
+    .flatMap((element) => [...element.querySelectorAll(FOCUSABLE)]);
+  const last = LAST_RESORTS.flatMap((selector) => [...document.querySelectorAll(selector)]);
+  for (const candidate of [...near, ...inside, ...last]) if (takesFocus(candidate)) return;
+}
+
+/** Watches the whole page, for as long as it lives. */
+export function keepFocus(): void {
+  let focused: Element | null = null;
+  let trail: Trail = [];
+  const isGone = () => focused !== null && (!focused.isConnected || focused.matches(':disabled'));
+
+  document.addEventListener('focusin', ({ target }) => {
+    focused = target instanceof Element ? target : null;
+    trail = trailOf(focused);
+  });
+  document.addEventListener('focusout', ({ relatedTarget }) => {
+    // Somebody pressed where nothing is: that is no loss. A browser may tell of what goes before it is gone.
+    queueMicrotask(() => {
+      if (relatedTarget === null && document.hasFocus() && hasNoFocus() && !isGone()) focused = null;
+    });
+  });
+
+  const changed = new MutationObserver(() => {
+    if (isGone() && (hasNoFocus() || document.activeElement === focused)) focusNear(trail);
+  });
+  changed.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled'] });
+}
+
+function hasNoFocus(): boolean {
+  return document.activeElement === null || document.activeElement === document.body;
+}
+
+/** What stands in an element from that place on, then what stands before it, the nearest first. */
+function beside(element: Element, index: number): Element[] {
+  const children = [...element.children];
+  return [...children.slice(index), ...children.slice(0, index).reverse()];
+}
+
+function canFocus(element: Element): boolean {
+  return element.matches(FOCUSABLE);
+}
+
+function takesFocus(element: Element): boolean {
+  if (!(element instanceof HTMLElement) || !canFocus(element)) return false;
+  element.focus({ preventScroll: true });
+  return document.activeElement === element;
+}
