@@ -101,6 +101,15 @@ async def test_two_tabs_of_one_browser_can_be_two_people(enter: Enter) -> None:
     await expect(alice.get_by_role("log")).to_contain_text("bob joined")
 
 
+async def test_a_long_name_leaves_everything_in_sight(enter: Enter) -> None:
+    alice = await enter("alice-with-a-name-that-is-longer-than-the-list-of-rooms-is-wide")
+
+    for name in ("Join", "Use another name"):
+        await expect(alice.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
+    # Nothing lies over it.
+    await alice.get_by_role("button", name="Use another name").click(trial=True)
+
+
 async def test_a_room_of_more_than_a_hundred_shows_how_many(enter: Enter, server: WebServer, room: str) -> None:
     alice = await enter("alice")
     async with AsyncExitStack() as crowd:

@@ -105,9 +105,9 @@ async def test_an_address_that_is_no_rooms_says_so(enter: Enter, room: str, devi
     alice = await enter("alice", **device)
 
     await alice.evaluate("location.hash = '#not a room'")
-    await expect(alice.get_by_role("alert")).to_contain_text("“not a room” can be no room's name")
+    await expect(alice.get_by_role("alert")).to_contain_text("There is no room “not a room”.")
     await alice.reload()
-    await expect(alice.get_by_role("alert")).to_contain_text("“not a room” can be no room's name")
+    await expect(alice.get_by_role("alert")).to_contain_text("There is no room “not a room”.")
     await expect(alice.get_by_label("Message in")).to_have_count(0)
     await alice.go_back()
     await expect_room(alice, room)
@@ -126,6 +126,6 @@ async def test_who_begins_at_a_wrong_address_is_told_so(server: WebServer, enter
     await tab.get_by_label("Your name").fill("bob")
     await tab.keyboard.press("Enter")
 
-    await expect(tab.get_by_role("alert")).to_contain_text("“café” can be no room's name")
+    await expect(tab.get_by_role("alert")).to_contain_text("There is no room “café”.")
     await expect_live(tab)
     await join(tab, "cafe")
