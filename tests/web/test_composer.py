@@ -13,22 +13,23 @@ on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", 
 
 
 @on_each_device
-async def test_a_draft_of_each_room_outlives_a_reload(enter: Enter, device: dict[str, Any]) -> None:
-    alice = await enter("alice", room="kitchen", **device)
+async def test_a_draft_of_each_room_outlives_a_reload(enter: Enter, room: str, device: dict[str, Any]) -> None:
+    hall = f"{room}-hall"
+    alice = await enter("alice", **device)
     field = alice.get_by_label("Message in")
-    await field.fill("half a sentence\nfor the kitchen")
-    await alice.evaluate("location.hash = '#hall'")
-    await expect(alice.get_by_role("heading", name="hall", level=1)).to_be_visible()
+    await field.fill("half a sentence\nfor this room")
+    await alice.evaluate(f"location.hash = '#{hall}'")
+    await expect(alice.get_by_role("heading", name=hall, level=1)).to_be_visible()
     await field.fill("for the hall")
 
     await alice.reload()
     await expect(field).to_have_value("for the hall")
-    await alice.evaluate("location.hash = '#kitchen'")
-    await expect(field).to_have_value("half a sentence\nfor the kitchen")
+    await alice.evaluate(f"location.hash = '#{room}'")
+    await expect(field).to_have_value("half a sentence\nfor this room")
     await alice.get_by_role("button", name="Send").click()
     await expect(message(alice, "half a sentence")).to_be_visible()
     await alice.reload()
-    await expect(alice.get_by_role("heading", name="kitchen", level=1)).to_be_visible()
+    await expect(alice.get_by_role("heading", name=room, level=1)).to_be_visible()
     await expect(field).to_have_value("")
 
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.conftest import PageFactory
 from tests.servers import WebServer
 from tests.web.pages import PHONE, Enter, expect_live
 
@@ -129,3 +130,25 @@ async def test_who_begins_at_a_wrong_address_is_told_so(server: WebServer, enter
     await expect(tab.get_by_role("alert")).to_contain_text("There is no room “café”.")
     await expect_live(tab)
     await join(tab, "cafe")
+
+
+async def test_an_address_that_the_server_does_not_know_leads_to_the_chat(
+    server: WebServer, new_page: PageFactory
+) -> None:
+    page = await new_page()
+    answer = await page.goto(f"{server.url}/kitchen")
+
+    assert answer is not None
+    assert answer.status == 404
+    await expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+    await page.get_by_role("link", name="To the room “kitchen”").click()
+    await page.get_by_label("Your name").fill("alice")
+    await page.keyboard.press("Enter")
+    await expect_room(page, "kitchen")
+
+
+async def test_a_program_is_told_the_same_as_json(server: WebServer, new_page: PageFactory) -> None:
+    page = await new_page()
+    answer = await page.request.get(f"{server.url}/kitchen", headers={"Accept": "application/json"})
+
+    assert (answer.status, await answer.json()) == (404, {"detail": "Not Found"})

@@ -11,6 +11,7 @@ from hubbub.errors import ConfigurationError
 from hubbub.server.configuration import load_settings
 from hubbub.server.hosts import AllowedHosts, HostNames
 from hubbub.server.hubbub import Hubbub
+from hubbub.server.page import say_nothing_is_here
 from hubbub.settings import Settings
 
 DATA_DIR = Path("hubbub-data")
@@ -32,5 +33,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # A name to listen on is one that the operator has given to this server.
     app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))
     app.include_router(hub.router)
+    app.add_exception_handler(404, say_nothing_is_here)
     app.state.hub = hub
     return app

@@ -7,11 +7,16 @@ in the file system.
 from __future__ import annotations
 
 import hashlib
+import html
 import mimetypes
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from hubbub.wire.keys import is_key
 
 DIRECTORY = Path(__file__).with_name("page")
 
@@ -26,6 +31,21 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+NOTHING_HERE = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>Nothing here · Hubbub</title>
+  </head>
+  <body>
+    <h1>There is nothing at this address</h1>
+    <p><a href="{address}">{words}</a></p>
+  </body>
+</html>
+"""
 
 NOT_BUILT = "The web client is not built. `scripts/serve` builds it, and so does `npm ci && npm run build` in web/.\n"
 
@@ -57,6 +77,19 @@ def _add_file(router: APIRouter, path: str, file: Path, *, cache: str) -> None:
         return Response(content, media_type=media_type, headers=headers)
 
     router.add_api_route(path, serve, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+async def say_nothing_is_here(request: Request, error: Exception) -> Response:
+    """An application's handler for 404: a browser's user gets a page that leads to the chat, and programs get JSON."""
+    assert isinstance(error, HTTPException)
+    if "text/html" not in request.headers.get("accept", ""):
+        return await http_exception_handler(request, error)
+    address, words = f"{request.scope.get('root_path', '')}/", "To the chat"
+    room = request.url.path.rstrip("/").rpartition("/")[2]
+    if is_key(room):
+        # People guess that a room is an address of its own.
+        address, words = f"{address}#{room}", f"To the room “{room}”"
+    return HTMLResponse(NOTHING_HERE.format(address=html.escape(address), words=words), 404, headers=HEADERS)
 
 
 async def _not_built() -> Response:
