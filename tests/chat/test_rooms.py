@@ -317,3 +317,36 @@ async def test_a_storm_of_comings_and_goings_in_one_room_leaves_nothing() -> Non
     assert not house.rooms._recount
     assert not house.hub._channels
     assert not house.broker._channels
+
+
+def known_as(house: House, name: str, identity: str) -> Person:
+    visitor = house.visitor("alice", tab=hash(identity))
+    visitor.connection.user = User("alice", name, guest=bool(identity), identity=identity)
+    return visitor
+
+
+async def test_who_gets_the_key_of_one_who_vanished_comes_as_somebody_else() -> None:
+    house = await new_house()
+    bob, guest, account = house.visitor("bob"), known_as(house, "Al", "guest"), known_as(house, "Alice", "")
+    await house.join(bob)
+    await house.join(guest)
+
+    house.vanish(guest)
+    await house.join(account)
+    await turn(3)
+
+    assert told(bob) == [("join", "bob", 1), ("join", "alice", 2), ("leave", "alice", 1), ("join", "alice", 2)]
+    assert [(user.name, user.guest) for user in house.rooms.users("lobby")] == [("Bob", None), ("Alice", None)]
+
+
+async def test_who_gets_the_key_of_one_who_is_still_there_is_shown_at_once() -> None:
+    house = await new_house()
+    guest, account = known_as(house, "Al", "guest"), known_as(house, "Alice", "")
+    await house.join(guest)
+
+    await house.join(account)
+    house.vanish(guest)
+    house.now += LINGER
+    house.rooms.tick()
+
+    assert [(user.name, user.guest) for user in house.rooms.users("lobby")] == [("Alice", None)]

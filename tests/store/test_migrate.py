@@ -11,11 +11,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from hubbub.accounts.users import is_made_of
+from hubbub.chat import log_sql as sql
 from hubbub.chat.log import RoomLog
 from hubbub.chat.log_batch import change_rooms
 from hubbub.chat.log_changes import Author, Send
+from hubbub.chat.log_check import check_rooms
 from hubbub.errors import ConfigurationError
-from hubbub.store import migrate
+from hubbub.store import deferred, migrate
 from hubbub.store.base import Engine
 from hubbub.store.migrations import HEAD, VERSIONS
 from hubbub.store.postgres import Postgres
@@ -174,30 +177,36 @@ OLD_ROWS = """
 """
 
 
-def make_as_it_was(engine: Engine, scripts: Path) -> None:
+def scripts_up_to(last: str, folder: Path) -> Path:
+    """The steps of an earlier version of the program."""
+    scripts = folder / "as-it-was"
+    shutil.copytree(migrate.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    for step in (scripts / "versions").glob("v*.py"):
+        if step.name[1:5] > last:
+            step.unlink()
+    return scripts
+
+
+def make_as_it_was(engine: Engine, scripts: Path, rows: str) -> None:
     """A database with the schema that these scripts make, and a few rows."""
     if isinstance(engine, SQLite):
         engine.path.parent.mkdir()
         migrated(engine.path, scripts)
         with closing(sqlite3.connect(engine.path)) as database:
-            database.executescript(OLD_ROWS)
+            database.executescript(rows)
         return
     assert isinstance(engine, Postgres)
     address = create_engine(engine.url.replace("postgresql://", "postgresql+psycopg://", 1))
     with address.begin() as connection:
         migrate._upgrade(connection, scripts)
-        connection.exec_driver_sql(OLD_ROWS)
+        connection.exec_driver_sql(rows)
     address.dispose()
 
 
 async def test_who_comes_back_after_an_upgrade_gets_what_changed_before_it(
     empty_engine: Engine, tmp_path: Path, open_database: Opener
 ) -> None:
-    scripts = tmp_path / "as-it-was"
-    shutil.copytree(migrate.SCRIPTS, scripts)
-    for later_step in ("v0002_changed_rows.py", "v0003_deferred.py", "v0004_room_ends.py"):
-        (scripts / "versions" / later_step).unlink()
-    make_as_it_was(empty_engine, scripts)
+    make_as_it_was(empty_engine, scripts_up_to("0001", tmp_path), OLD_ROWS)
     assert version_of(empty_engine) == "0001"
 
     log = RoomLog(await open_database(empty_engine))
@@ -215,3 +224,69 @@ async def test_who_comes_back_after_an_upgrade_gets_what_changed_before_it(
     ]
     assert (await log.send(Author("alice", "Alice"), "hall", "five")).rev == 7
     assert version_of(empty_engine) == HEAD
+
+
+PAIRS = """
+    INSERT INTO users (id, key, folded, identity, name) VALUES
+        (1, 'dup', 'dup', 'first', 'Dup'), (2, 'DUP', 'dup', 'second', 'DUP'), (3, 'dup', 'dup', 'third', 'dup'),
+        (4, 'alice', 'alice', 'guest', 'alice'), (5, 'alice', 'alice', '', 'Alice'), (6, 'bob', 'bob', '', 'Bob'),
+        (7, 'one', 'one', 'the same', 'one'), (8, 'two', 'two', 'the same', 'two');
+    INSERT INTO rooms (id, key, folded, seq, rev, floor, floor_rev, epoch) VALUES
+        (1, 'hall', 'hall', 5, 5, 0, 0, 1), (2, 'den', 'den', 1, 1, 0, 0, 1);
+    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, digest, reactions) VALUES
+        (1, 1, 1, 1, 1, 'text', 'first', 0, 'key-00000001', 1, NULL),
+        (1, 2, 2, 2, 2, 'text', 'second', 0, 'key-00000001', 2, NULL),
+        (1, 3, 3, 3, 3, 'text', 'third', 0, 'key-00000001', 3, NULL),
+        (1, 4, 4, 4, 6, 'text', 'of bob', 0, NULL, NULL,
+            '[{"emoji":"👍","count":4,"users":["bob","DUP","dup","dup"]},{"emoji":"🎉","count":1,"users":["dup"]}]'),
+        (1, 5, 5, 5, 6, 'text', 'the last', 0, NULL, NULL, NULL),
+        (2, 1, 1, 1, 4, 'text', 'of the guest', 0, NULL, NULL, NULL);
+    INSERT INTO reactions (room_id, seq, emoji, user_id) VALUES
+        (1, 4, '👍', 1), (1, 4, '👍', 2), (1, 4, '👍', 3), (1, 4, '👍', 6), (1, 4, '🎉', 2);
+"""
+
+
+@pytest.mark.parametrize("before", ["0001", "0003", "0004"])
+async def test_where_several_had_one_key_the_first_one_keeps_it(
+    empty_engine: Engine, tmp_path: Path, open_database: Opener, before: str
+) -> None:
+    make_as_it_was(empty_engine, scripts_up_to(before, tmp_path), PAIRS)
+
+    database = await open_database(empty_engine)
+    log = RoomLog(database)
+    hall, den = (await log.latest("hall")).messages, (await log.latest("den")).messages
+
+    first, second, third, *bobs = [message.user for message in hall]
+    assert (first, bobs) == ("dup", ["bob", "bob"])
+    assert len({first, second, third}) == 3
+    assert all(is_made_of(key, "dup") for key in (second, third))
+    assert is_made_of(den[0].user, "alice")
+    assert [message.text for message in hall] == ["first", "second", "third", "of bob", "the last"]
+    thumbs, party = hall[3].reactions or []
+    assert sorted(thumbs.users) == sorted(["bob", first, second, third])
+    assert (thumbs.count, party.users) == (4, [second])
+    assert await database.read(check_rooms) == []
+    # Who was here before the upgrade gets whole what shows another key now, and nothing else.
+    epoch = (await log.head("hall")).epoch
+    assert [message.seq for message in (await log.recover("hall", 5, epoch)).messages] == [2, 3, 4]
+    # The identities go on as who they are.
+    sent = [await log.send(Author("dup", "dup", identity), "hall", "hello") for identity in ("first", "second", "new")]
+    assert [one.event.user for one in sent if one.event][:2] == [first, second]
+    assert sent[2].event is not None
+    assert sent[2].event.user not in {first, second, third}
+
+
+async def test_rows_that_a_killed_server_deferred_are_told_apart_too(tmp_path: Path, open_database: Opener) -> None:
+    engine = SQLite(tmp_path / "data")
+    make_as_it_was(engine, scripts_up_to("0004", tmp_path), PAIRS)
+    statement = sql.ADD_MESSAGES
+    rows = [[1, seq, seq, user, "text", "deferred", 0, None, None, None, None] for seq, user in ((6, 1), (7, 2))]
+    with closing(sqlite3.connect(engine.path)) as beside, beside:
+        deferred.put(beside, [(statement, rows), (sql.MOVE_HEADS, [(1, 7, 7)])])
+
+    log = RoomLog(await open_database(engine))
+
+    messages = (await log.latest("hall")).messages
+    assert [message.text for message in messages[-2:]] == ["deferred", "deferred"]
+    assert [message.user for message in messages[-2:]] == [messages[0].user, messages[1].user]
+    assert messages[0].user != messages[1].user

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from hubbub.accounts.users import Address, Person
 from hubbub.chat import log_sql as sql
 from hubbub.chat.log_changes import (
     Author,
@@ -28,6 +29,7 @@ from hubbub.chat.log_changes import (
     Sent,
 )
 from hubbub.chat.log_epochs import keep_ends
+from hubbub.chat.log_people import people_of, remembered
 from hubbub.errors import Conflict, Forbidden, NotFound, RequestError, TooLarge
 from hubbub.store.base import Transaction
 from hubbub.wire.events import ChangedEvent, MessageEvent, Quote, Reaction, timestamp
@@ -42,16 +44,6 @@ QUOTED = 140
 
 DEFERRED_FROM = 8
 """Rooms in which a batch says something before it is worth it to defer: each room is a page."""
-
-_REMEMBERED = 50_000
-"""Ids in a connection's memory before it begins anew: about 10 MB."""
-
-
-@dataclass(slots=True)
-class _Person:
-    id: int
-    key: str
-    name: str
 
 
 @dataclass(slots=True)
@@ -130,7 +122,7 @@ class Batch:
         self._transaction = transaction
         self._now = now
         self._ts = timestamp(now / 1000)
-        self._people: dict[tuple[str, str], _Person] = {}
+        self._people: dict[Address, Person] = {}
         self._heads: dict[str, _Head] = {}
         """By the room's key as the requests spell it."""
         self._keyed: dict[tuple[int, int, str], _Keyed] = {}
@@ -145,7 +137,7 @@ class Batch:
         """Find and lock all that the requests touch. New people, and rooms that are spoken in, come to be."""
         sends = [request for request in requests if isinstance(request, Send)]
         changes = [request for request in requests if isinstance(request, MessageChange)]
-        self._find_people([request.author for request in requests])
+        self._people = people_of(self._transaction, [request.author for request in requests])
         self._lock_rooms({request.room for request in requests}, {send.room for send in sends})
         self._find_keys(sends)
         self._find_messages(sends, changes)
@@ -217,33 +209,6 @@ class Batch:
 
     # What the batch touches.
 
-    def _find_people(self, authors: Sequence[Author]) -> None:
-        wanted = {author.address: author for author in authors}
-        known = self._remembered("people")
-        self._people = {address: known[address] for address in wanted if address in known}
-        missing = sorted(set(wanted) - set(self._people))
-        if missing:
-            self._people |= self._stored_people(missing)
-            added = [(wanted[one].key, *one, wanted[one].name) for one in missing if one not in self._people]
-            if added:
-                self._transaction.run(sql.ADD_USERS, added=added)
-                self._people |= self._stored_people([address for _, *address, _ in added])
-            known |= self._people
-        renamed = []
-        for address, author in wanted.items():
-            person = self._people[address]
-            if person.name != author.name:
-                person.name = author.name
-                renamed.append((person.id, author.name))
-        if renamed:
-            self._transaction.run(sql.RENAME_USERS, renamed=sorted(renamed))
-
-    def _stored_people(self, addresses: Sequence[Sequence[str]]) -> dict[tuple[str, str], _Person]:
-        return {
-            (folded, identity): _Person(id, key, name)
-            for id, key, folded, identity, name in self._transaction.rows(sql.FIND_USERS, wanted=addresses)
-        }
-
     def _lock_rooms(self, spellings: set[str], spoken_in: set[str]) -> None:
         folded_of = {room: fold(room) for room in spellings}
         wanted = set(folded_of.values())
@@ -256,11 +221,11 @@ class Batch:
         """Where nobody else moves them there is no need to look them up, nor to lock them."""
         if not self._transaction.is_alone:
             return {}
-        known = self._remembered("heads")
+        known = remembered(self._transaction, "heads")
         return {folded: known[folded] for folded in wanted if folded in known}
 
     def _locked_heads(self, wanted: set[str], spoken_in: dict[str, str]) -> dict[str, _Head]:
-        known = self._remembered("rooms")
+        known = remembered(self._transaction, "rooms")
         ids = {folded: known[folded] for folded in wanted if folded in known}
         added: list[str] = []
         if missing := sorted(wanted - set(ids)):
@@ -276,7 +241,7 @@ class Batch:
         locked = self._transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
         heads = {fold(row[1]): _Head(*row) for row in locked}
         if self._transaction.is_alone:
-            self._remembered("heads").update(heads)
+            remembered(self._transaction, "heads").update(heads)
         return heads
 
     def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
@@ -318,13 +283,6 @@ class Batch:
             found = self._transaction.rows(sql.FIND_REACTIONS, wanted=sorted(wanted))
             before = {(room_id, seq, emoji, user_id) for room_id, seq, emoji, user_id in found}
             self._reactions = _Reactions(before, set(before))
-
-    def _remembered(self, what: str) -> dict[Any, Any]:
-        memory = self._transaction.memory.setdefault(what, {})
-        if len(memory) > _REMEMBERED:
-            memory.clear()
-        found: dict[Any, Any] = memory
-        return found
 
     # The rules.
 

@@ -7,31 +7,10 @@ from hubbub.store.statement import Statement
 ENDS_KEPT = 50
 """Epochs of which a room keeps where it ended: 10 MB for 10,000 rooms, if all are spoken in between any two starts."""
 
-USER_COLUMNS = ("id", "key", "folded", "identity", "name")
-
-FIND_USERS = Statement(
-    """
-    SELECT users.id, users.key, users.folded, users.identity, users.name
-    FROM {wanted} AS wanted
-    JOIN users ON users.folded = wanted.folded AND users.identity = wanted.identity
-    """,
-    columns=USER_COLUMNS,
-    tables={"wanted": {"folded": str, "identity": str}},
-)
-
-# In one order everywhere, so that two nodes which meet the same newcomers do not wait for each other in a circle.
-ADD_USERS = Statement(
-    """
-    INSERT INTO users (key, folded, identity, name)
-    SELECT key, folded, identity, name FROM {added} AS added WHERE true ORDER BY folded, identity
-    ON CONFLICT DO NOTHING
-    """,
-    tables={"added": {"key": str, "folded": str, "identity": str, "name": str}},
-)
-
 RENAME_USERS = Statement(
     "UPDATE users SET name = renamed.name FROM {renamed} AS renamed WHERE users.id = renamed.id",
     tables={"renamed": {"id": int, "name": str}},
+    besides_deferred=True,
 )
 
 FIND_ROOMS = Statement(
@@ -231,6 +210,24 @@ RAISE_FLOOR = Statement(
         floor_rev = CASE WHEN floor_rev < :trimmed THEN :trimmed ELSE floor_rev END
     WHERE id = :id
     """
+)
+
+REACTED_TO = Statement(
+    """
+    SELECT messages.room_id, messages.seq, messages.reactions
+    FROM messages
+    WHERE messages.reactions IS NOT NULL AND (messages.room_id, messages.seq) IN (
+        SELECT reactions.room_id, reactions.seq FROM reactions WHERE reactions.user_id = :user_id
+    )
+    """,
+    columns=("room_id", "seq", "reactions"),
+)
+SHOW_REACTIONS = Statement(
+    """
+    UPDATE messages SET reactions = shown.reactions
+    FROM {shown} AS shown WHERE messages.room_id = shown.room_id AND messages.seq = shown.seq
+    """,
+    tables={"shown": {"room_id": int, "seq": int, "reactions": str}},
 )
 
 _MESSAGE = """

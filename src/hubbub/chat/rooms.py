@@ -81,6 +81,9 @@ class Room:
             person = self._people[fold(user.key)] = _Person(user)
             if self.online <= USERS_IN_JOINED + 1:
                 self._shown = None
+        elif person.user.identity != user.identity:
+            # The one who had the key before is about to go: their connections are being closed.
+            person.user, self._shown = user, None
         person.connections += 1
         return person.connections == 1
 
@@ -210,6 +213,11 @@ class Rooms:
             self._broker.publish(Publication(room.channel, event, ephemeral=True))
 
     def _enter(self, room: Room, user: User) -> None:
+        leaving = self._leaving.get((room, fold(user.key)))
+        if leaving is not None and leaving[1].identity != user.identity:
+            # Whoever had the key before them does not come back under it.
+            del self._leaving[room, fold(user.key)]
+            self._gone(room, leaving[1])
         back = room.is_away(user)
         if not room.enter(user):
             return

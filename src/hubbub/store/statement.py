@@ -18,7 +18,8 @@ class Statement:
     """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
 
     `columns` names what a SELECT gives. `{for_update}` locks rows where readers and writers need it.
-    `besides_deferred` is for who looks for rows that others may have deferred, and remembers those by itself.
+    `besides_deferred` is for tables of which nothing is ever deferred, and for who looks for rows that others may have
+    deferred, and remembers those by itself.
     """
 
     __slots__ = ("besides_deferred", "columns", "sql", "tables")

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:@|-]{0,63}$"
+KEY_LENGTH = 64
 NAME_LENGTH = 64
 TEXT_LENGTH = 4000
 
@@ -82,11 +83,20 @@ def clean_name(value: str) -> str:
     Raises ValueError if it is empty, longer than 64 characters, or holds control or bidirectional override characters
     (which could make one name look like another: Unicode TR 36, section 2.4).
     """
-    name = unicodedata.normalize("NFC", value).strip()
-    if not name.translate(_nothing).strip():
+    if value.isascii() and value.isprintable():
+        name = value.strip(" ")
+    else:
+        name = _checked_name(unicodedata.normalize("NFC", value).strip())
+    if not name:
         raise ValueError("a name must not be empty")
     if len(name) > NAME_LENGTH:
         raise ValueError(f"a name has at most {NAME_LENGTH} characters")
+    return name
+
+
+def _checked_name(name: str) -> str:
+    if not name.translate(_nothing).strip():
+        raise ValueError("a name must not be empty")
     if any(
         unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d"
         for character in name

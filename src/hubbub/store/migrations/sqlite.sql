@@ -16,16 +16,6 @@ CREATE TABLE epochs (
     UNIQUE (name)
 );
 
-CREATE TABLE users (
-    id INTEGER NOT NULL, 
-    "key" TEXT NOT NULL, 
-    folded TEXT NOT NULL, 
-    identity TEXT NOT NULL, 
-    name TEXT NOT NULL, 
-    PRIMARY KEY (id), 
-    UNIQUE (folded, identity)
-);
-
 CREATE TABLE rooms (
     id INTEGER NOT NULL, 
     "key" TEXT NOT NULL, 
@@ -99,3 +89,15 @@ CREATE TABLE room_ends (
  WITHOUT ROWID
 
 ;
+
+CREATE TABLE "users" (
+    id INTEGER NOT NULL,
+    "key" TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (folded)
+);
+
+CREATE UNIQUE INDEX users_identity ON users (identity) WHERE identity <> '';
