@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from hubbub.accounts.guests import Guests
+from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
@@ -21,7 +22,8 @@ from hubbub.chat.catching_up import CatchingUp
 from hubbub.chat.heads import Heads
 from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Outcome
-from hubbub.chat.messages import Messages
+from hubbub.chat.log_people import claim_keys
+from hubbub.chat.messages import Messages, author_of
 from hubbub.chat.rooms import Rooms
 from hubbub.chat.typing_indicators import TypingIndicators
 from hubbub.errors import NotStarted, Unavailable
@@ -34,6 +36,7 @@ from hubbub.store.database import Database
 from hubbub.topics.notifications import Notifications
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
+from hubbub.wire.identity import User
 from hubbub.wire.keys import KeyPatterns, fold
 from hubbub.wire.publication import Publication
 
@@ -99,7 +102,16 @@ class Node:
         )
         self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
         self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
-        self.guests = Guests(signing_key)
+        owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
+        self.guests = Guests(
+            signing_key,
+            clock=time.monotonic,
+            linger=settings.linger,
+            owners=owners,
+            is_accounts=self._is_accounts,
+            displaced=self._displaced,
+        )
+        self._owners = owners
         self.addresses = AddressLimit(settings.connections_per_address)
         self.requests = Allowance(settings.request_rate, settings.request_burst)
         self._relay_rooms = KeyPatterns(settings.relay_rooms)
@@ -126,6 +138,27 @@ class Node:
         if self._log is None or self._relay_rooms.covers(fold(room)):
             return None
         return self._log
+
+    async def claim_key(self, account: User) -> None:
+        """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
+
+        Raises as `KeyOwners.claim` does.
+        """
+        if self._owners is not None:
+            await self._owners.claim(account)
+        self.guests.make_way(account.key)
+
+    def _store_claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
+        assert self.database is not None
+        self.database.submit(claim_keys, author_of(account), answered)
+
+    def _is_accounts(self, key: str) -> bool:
+        return any(not connection.user.guest for connection in self.hub.of_user(key))
+
+    def _displaced(self, guest: User) -> None:
+        for connection in self.hub.of_user(guest.key):
+            if connection.user.identity == guest.identity:
+                connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
 
     def _committed(self, outcome: Outcome) -> None:
         self.heads.moved(outcome)
@@ -171,9 +204,10 @@ class Node:
                     min(TICK, self.settings.stall_timeout / 4), self.hub.notice_freeze, self.hub.check_deadlines
                 )
             ),
-            self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick)),
+            self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick, self.guests.tick)),
             self._loop.create_task(self._every(TICK, self.heads.tick)),
             *([self._loop.create_task(self._every(TICK, self._watch_epoch))] if self._is_shared else []),
+            *([self._loop.create_task(self._owners.see_all())] if self._owners and not self._is_shared else []),
         ]
 
     async def _watch_epoch(self) -> None:

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     rooms_per_connection: int = Field(200, ge=1, description="Rooms that one connection may be in.")
     heartbeat: float = Field(25.0, gt=0, description="Between two pings; a client silent for two is closed (4408).")
-    linger: float = Field(10.0, ge=0, description="How long one who vanished counts as online.")
+    linger: float = Field(10.0, ge=0, description="How long one who vanished is online, and keeps the name.")
     head_timeout: float = Field(10.0, gt=0, description="For a request's head, and for a body that comes too slowly.")
     stall_timeout: float = Field(10.0, gt=0, description="For a client that takes nothing of what it was sent.")
     stall_patience: float = Field(60.0, gt=0, description="For a client that takes too little, in all.")

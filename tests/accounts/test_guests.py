@@ -1,108 +1,119 @@
 """Guests: one name, one person at a time, and a secret that proves who comes back."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hubbub.accounts.guests import RESERVED, Guests
+from hubbub.accounts.users import is_made_of
 from hubbub.errors import Conflict, Invalid, Unauthenticated
+from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
 
 KEY = b"k" * 32
 
 
-def test_a_name_that_is_a_key_is_the_key() -> None:
-    user = Guests(KEY).admit("Alice").user
+def guests_here(
+    signing_key: bytes = KEY, *, clock: Callable[[], float] = time.monotonic, linger: float = 0.0
+) -> Guests:
+    return Guests(signing_key, clock=clock, linger=linger)
+
+
+async def test_a_name_that_is_a_key_is_the_key() -> None:
+    user = (await guests_here().admit("Alice")).user
 
     assert (user.key, user.name, user.guest) == ("Alice", "Alice", True)
 
 
 @pytest.mark.parametrize("name", [None, "", "Zoë", "two words"])
-def test_any_other_name_gets_a_key_that_is_one(name: str | None) -> None:
-    user = Guests(KEY).admit(name).user
+async def test_any_other_name_gets_a_key_that_is_one(name: str | None) -> None:
+    user = (await guests_here().admit(name)).user
 
     assert is_key(user.key)
     assert user.key.startswith("guest-")
     assert user.name == (name or user.key)
 
 
-def test_a_name_is_taken_as_long_as_somebody_uses_it_whatever_its_case() -> None:
-    guests = Guests(KEY)
-    alice = guests.admit("alice")
+async def test_a_name_is_taken_as_long_as_somebody_uses_it_whatever_its_case() -> None:
+    guests = guests_here()
+    alice = await guests.admit("alice")
     for name in ("alice", "ALICE"):
         with pytest.raises(Conflict, match="in use"):
-            guests.admit(name)
+            await guests.admit(name)
 
     guests.leave(alice.user)
 
-    assert guests.admit("ALICE").user.key == "ALICE"
+    assert (await guests.admit("ALICE")).user.key == "ALICE"
 
 
-def test_a_name_of_any_script_is_taken_without_regard_to_case_and_composition() -> None:
-    guests = Guests(KEY)
-    guests.admit("Zoë")
+async def test_a_name_of_any_script_is_taken_without_regard_to_case_and_composition() -> None:
+    guests = guests_here()
+    await guests.admit("Zoë")
 
     for name in ("zoë", "ZOË", "Zoe\u0308"):
         with pytest.raises(Conflict):
-            guests.admit(name)
+            await guests.admit(name)
 
 
-def test_the_secret_counts_another_connection_of_the_same_guest() -> None:
-    guests = Guests(KEY)
-    first = guests.admit("Zoë")
-    second = guests.admit("Zoë", first.secret)
+async def test_the_secret_counts_another_connection_of_the_same_guest() -> None:
+    guests = guests_here()
+    first = await guests.admit("Zoë")
+    second = await guests.admit("Zoë", first.secret)
     assert second.user == first.user
 
     guests.leave(first.user)
     with pytest.raises(Conflict):
-        guests.admit("Zoë")
+        await guests.admit("Zoë")
     guests.leave(second.user)
 
-    assert guests.admit("Zoë").user != first.user
+    assert (await guests.admit("Zoë")).user != first.user
 
 
-def test_the_secret_outlives_the_server_that_gave_it_but_not_its_key() -> None:
-    first = Guests(KEY).admit("Zoë")
+async def test_the_secret_outlives_the_server_that_gave_it_but_not_its_key() -> None:
+    first = await guests_here().admit("Zoë")
 
-    assert Guests(KEY).admit("Zoë", first.secret).user == first.user
+    assert (await guests_here().admit("Zoë", first.secret)).user == first.user
     with pytest.raises(Unauthenticated):
-        Guests(b"another" * 8).admit("Zoë", first.secret)
+        await guests_here(b"another" * 8).admit("Zoë", first.secret)
 
 
-def test_a_secret_whose_key_somebody_else_uses_now_has_to_wait() -> None:
-    guests = Guests(KEY)
-    first = guests.admit("alice")
+async def test_a_secret_whose_key_somebody_else_uses_now_has_to_wait() -> None:
+    guests = guests_here()
+    first = await guests.admit("alice")
     guests.leave(first.user)
-    guests.admit("alice")
+    await guests.admit("alice")
 
     with pytest.raises(Conflict):
-        guests.admit("alice", first.secret)
+        await guests.admit("alice", first.secret)
 
 
-def test_two_guests_of_one_name_have_two_identities() -> None:
-    guests = Guests(KEY)
-    first = guests.admit("alice")
+async def test_two_guests_of_one_name_have_two_identities() -> None:
+    guests = guests_here()
+    first = await guests.admit("alice")
     guests.leave(first.user)
 
-    assert guests.admit("alice").user.identity != first.user.identity
+    assert (await guests.admit("alice")).user.identity != first.user.identity
 
 
 @given(st.integers(min_value=0), st.characters(codec="utf-8"))
-def test_a_secret_with_one_other_character_is_refused(place: int, character: str) -> None:
-    secret = Guests(KEY).admit("alice").secret
+async def test_a_secret_with_one_other_character_is_refused(place: int, character: str) -> None:
+    secret = (await guests_here().admit("alice")).secret
     # Not in the key at its end: keys are the same without regard to case, and so is their secret.
     place %= len(secret) - len(".alice")
     assume(secret[place] != character)
     changed = secret[:place] + character + secret[place + 1 :]
 
     with pytest.raises(Unauthenticated):
-        Guests(KEY).admit("alice", changed)
+        await guests_here().admit("alice", changed)
 
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "System", "dm:alice", "DM:x"])
-def test_the_server_s_own_names_are_reserved(name: str) -> None:
+async def test_the_server_s_own_names_are_reserved(name: str) -> None:
     with pytest.raises(Conflict, match="reserved"):
-        Guests(KEY).admit(name)
+        await guests_here().admit(name)
 
 
 @pytest.mark.parametrize(
@@ -110,53 +121,107 @@ def test_the_server_s_own_names_are_reserved(name: str) -> None:
     ["System ", " admin", "Sys\u200dtem", "\uff33ystem", "admin\u034f", "\ufe0fhere", "dm\u2065:alice"],
     ids=ascii,
 )
-def test_what_looks_like_one_of_them_is_reserved_too(name: str) -> None:
+async def test_what_looks_like_one_of_them_is_reserved_too(name: str) -> None:
     with pytest.raises(Conflict, match="reserved"):
-        Guests(KEY).admit(name)
+        await guests_here().admit(name)
 
 
-def test_a_secret_does_not_give_a_reserved_name() -> None:
-    guests = Guests(KEY)
-    mallory = guests.admit("mallory")
+async def test_a_secret_does_not_give_a_reserved_name() -> None:
+    guests = guests_here()
+    mallory = await guests.admit("mallory")
 
     with pytest.raises(Conflict, match="reserved"):
-        guests.admit("system", mallory.secret)
+        await guests.admit("system", mallory.secret)
 
 
 @pytest.mark.parametrize("name", ["alice\u200d", "\uff41lice", "ALICE ", "alice\ufe0f", "al\U000e0100ice"], ids=ascii)
-def test_a_name_that_looks_like_one_in_use_is_taken(name: str) -> None:
-    guests = Guests(KEY)
-    alice = guests.admit("alice")
+async def test_a_name_that_looks_like_one_in_use_is_taken(name: str) -> None:
+    guests = guests_here()
+    alice = await guests.admit("alice")
     with pytest.raises(Conflict, match="in use"):
-        guests.admit(name)
+        await guests.admit(name)
 
     guests.leave(alice.user)
 
-    assert guests.admit(name).user.name == name.strip()
+    assert (await guests.admit(name)).user.name == name.strip()
 
 
-def test_beside_accounts_a_guest_gets_a_made_key() -> None:
-    user = Guests(KEY).admit("7", among_accounts=True).user
+async def test_beside_accounts_a_guest_gets_a_made_key() -> None:
+    user = (await guests_here().admit("7", among_accounts=True)).user
 
     assert user.key.startswith("guest-")
     assert user.name == "7"
 
 
 @pytest.mark.parametrize("name", ["x" * 65, " ", "\u200d", "\u3164", "\u202eecila", "a\x00"], ids=ascii)
-def test_what_is_no_name_is_invalid_and_the_field_named(name: str) -> None:
+async def test_what_is_no_name_is_invalid_and_the_field_named(name: str) -> None:
     with pytest.raises(Invalid) as caught:
-        Guests(KEY).admit(name)
+        await guests_here().admit(name)
 
     assert caught.value.errors is not None
     assert caught.value.errors[0]["loc"] == ["username"]
 
 
-def test_nothing_is_kept_for_guests_who_are_gone() -> None:
-    guests = Guests(KEY)
-    admissions = [guests.admit(f"guest {number}") for number in range(50)]
+async def test_nothing_is_kept_for_guests_who_are_gone() -> None:
+    guests = guests_here()
+    admissions = [await guests.admit(f"guest {number}") for number in range(50)]
 
     for admission in admissions:
         guests.leave(admission.user)
 
     assert not guests._present
     assert not guests._names
+
+
+async def test_who_vanished_has_the_name_until_the_linger_is_over() -> None:
+    now = [0.0]
+    guests = guests_here(clock=lambda: now[0], linger=10.0)
+    alice = await guests.admit("alice")
+    guests.leave(alice.user, clean=False)
+    now[0] = 9.9
+    guests.tick()
+    with pytest.raises(Conflict):
+        await guests.admit("alice")
+
+    assert (await guests.admit("alice", alice.secret)).user == alice.user
+    guests.leave(alice.user, clean=False)
+    now[0] = 15.0
+    guests.tick()
+    with pytest.raises(Conflict):
+        await guests.admit("alice")
+    now[0] = 19.9
+    guests.tick()
+
+    assert (await guests.admit("alice")).user.identity != alice.user.identity
+
+
+async def test_who_closes_gives_the_name_free_at_once() -> None:
+    guests = guests_here(linger=10.0)
+    guests.leave((await guests.admit("alice")).user, clean=True)
+
+    assert (await guests.admit("alice")).user.key == "alice"
+
+
+async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_now() -> None:
+    displaced: list[User] = []
+    guests = Guests(KEY, clock=time.monotonic, displaced=displaced.append)
+    first = await guests.admit("alice")
+    guests.make_way("alice")
+    second = await guests.admit("alice")
+
+    guests.leave(first.user)
+
+    assert displaced == [first.user]
+    with pytest.raises(Conflict):
+        await guests.admit("alice")
+    guests.leave(second.user)
+    assert not guests._present
+
+
+async def test_beside_an_account_of_that_key_a_guest_gets_a_made_one() -> None:
+    guests = Guests(KEY, clock=time.monotonic, is_accounts=lambda key: key == "alice")
+
+    user = (await guests.admit("alice")).user
+
+    assert is_made_of(user.key, "alice")
+    assert user.name == "alice"

@@ -105,9 +105,9 @@ class TownMachine(RuleBasedStateMachine):
         assert database is not None
         read = database.read
 
-        async def read_then_change(work: Callable[[Any], T]) -> T:
-            page = await read(work)
-            if self.between:
+        async def read_then_change(work: Callable[[Any], T], *, besides_deferred: bool = False) -> T:
+            page = await read(work, besides_deferred=besides_deferred)
+            if self.between and not besides_deferred:
                 await self._change(*self.between.popleft())
             return page
 

@@ -96,7 +96,7 @@ async def test_people_talk_and_change_what_they_said(town: WebServer, place: str
         hello, answer = hall.messages
         assert (hello.text, hello.data, hello.pinned, hello.edited is not None) == ("Hello, Bob!", {"n": 1}, True, True)
         assert [reaction.model_dump() for reaction in hello.reactions or []] == [
-            {"emoji": "👍", "count": 1, "users": ["bob"]}
+            {"emoji": "👍", "count": 1, "users": [bob.user]}
         ]
         assert (answer.text, answer.deleted is not None, answer.reply_to) == ("", True, None)
 
@@ -310,7 +310,7 @@ async def test_typing_is_shown(town: WebServer, place: str) -> None:
 
         hall.typing()
 
-        assert (await next_of(bob, TypingEvent)).user == "alice"
+        assert (await next_of(bob, TypingEvent)).user == alice.user
 
 
 async def test_any_command_can_be_asked(town: WebServer, place: str) -> None:

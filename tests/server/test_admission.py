@@ -394,9 +394,9 @@ async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key(
         scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}
         return HTTPConnection(scope)
 
-    admissions.admit(handshake("192.0.2.1"), None)
+    await admissions.admit(handshake("192.0.2.1"), None)
     with pytest.raises(RateLimited):
-        admissions.admit(handshake("192.0.2.1"), User("alice", "Alice", guest=True))
+        await admissions.admit(handshake("192.0.2.1"), User("alice", "Alice", guest=True))
 
     with pytest.raises(Conflict):
-        admissions.admit(handshake("192.0.2.2"), None)
+        await admissions.admit(handshake("192.0.2.2"), None)

@@ -53,7 +53,7 @@ async def test_what_is_typed_at_wscat_arrives_as_a_message(chat: WebServer, line
         await alice.type(line)
 
         message = await bob.expect("message")
-        assert (message["user"], message["text"], message["room"]) == ("alice-2", "Hello Bob!", "room1")
+        assert (message["user"], message["text"], message["room"]) == (alice.key, "Hello Bob!", "room1")
 
 
 async def test_who_comes_through_a_room_s_address_is_welcomed_and_has_joined(chat: WebServer) -> None:

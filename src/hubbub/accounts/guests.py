@@ -1,7 +1,9 @@
 """Guests: people with a name and no account.
 
-A guest's key is the name as typed where that is a key, else a made one. The `secret` that a guest is given proves, on
-a later connection, that it is the same guest: it is signed, so the server keeps nothing for guests who are away.
+A guest's key is the name as typed where that is a key and nobody else's, else a made one. A key belongs to the first
+identity that does something durable under it; who has done nothing has it while connected, and for a while after the
+link broke. The `secret` that a guest is given proves, on a later connection, that it is the same identity: it is
+signed, so nothing is stored for guests who said nothing.
 """
 
 from __future__ import annotations
@@ -9,14 +11,17 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from hubbub.accounts.key_owners import KeyOwners
+from hubbub.accounts.users import Person, is_made_of, made_key
 from hubbub.errors import Conflict, Invalid, Unauthenticated
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_name, fold, is_key, look
 
 RESERVED = frozenset({"system", "server", "hubbub", "admin", "everyone", "here", "all"})
-_MADE_KEY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+MADE_KEYS_BEGIN = "guest"
 
 
 @dataclass(slots=True)
@@ -32,66 +37,183 @@ class Admission:
     secret: str
 
 
+@dataclass(slots=True)
+class _Asked:
+    """What a guest comes with."""
+
+    name: str | None
+    shown: str
+    """What it looks like; empty where both key and name are to be made."""
+    key: str | None
+    """The key that was proven or, from a newcomer, wished for."""
+    identity: str
+    is_proven: bool
+
+
 class Guests:
-    """The guests who are here at this moment. `admit` counts one connection in, `leave` counts it out."""
+    """The guests who are here, or whose links broke less than `linger` seconds ago. `admit` counts one connection in,
+    `leave` counts it out. Call `tick` about once a second.
 
-    def __init__(self, signing_key: bytes) -> None:
+    `owners` tells whose a key is; without it, keys belong to those who are here. `is_accounts` tells whether somebody
+    with an account is connected under a key. `displaced` is called with a guest whose key is another's: its
+    connections must end, and its identity has another key when it comes back.
+    """
+
+    def __init__(
+        self,
+        signing_key: bytes,
+        *,
+        clock: Callable[[], float],
+        linger: float = 0.0,
+        owners: KeyOwners | None = None,
+        is_accounts: Callable[[str], bool] = lambda key: False,
+        displaced: Callable[[User], None] = lambda user: None,
+    ) -> None:
         self._signing_key = signing_key
+        self._clock = clock
+        self._linger = linger
+        self._owners = owners
+        self._is_accounts = is_accounts
+        self._displaced = displaced
         self._present: dict[str, _Presence] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        """The folded keys of those who show this name, by its look."""
+        self._lingering: dict[str, float] = {}
+        """Until when a key is kept for who vanished; the first to end comes first."""
 
-    def admit(self, username: str | None, secret: str | None = None, *, among_accounts: bool = False) -> Admission:
-        """Let a guest in. Among people with accounts a guest's key is a made one: a chosen one could be an account's.
+    async def admit(
+        self, username: str | None, secret: str | None = None, *, among_accounts: bool = False
+    ) -> Admission:
+        """Let a guest in. Among accounts a newcomer's key is a made one: a chosen one could be an account's.
 
-        Raises `Invalid` for a name that is none, `Unauthenticated` for a secret that this server did not give, and
-        `Conflict` for a reserved name, or if another guest uses the name or the key at this moment.
+        Who proves an identity always gets in, under the key that it has now. Raises `Invalid` for a name that is none,
+        `Unauthenticated` for a secret that this server did not give, `Conflict` for a reserved name, or if another
+        guest is here under the name or the key, and `Unavailable` if the database does not say in time whose it is.
         """
+        asked = self._read(username, secret, among_accounts=among_accounts)
+        present = self._present.get(fold(asked.key)) if asked.key is not None else None
+        if present is not None and present.identity == asked.identity:
+            return self._enter(asked, present.user.key, None)
+        if not asked.is_proven:
+            self._refuse_if_in_use(asked, asked.key)
+        key, row = await self._key_of(asked)
+        return self._enter(asked, key, row)
+
+    def leave(self, user: User, *, clean: bool = True) -> None:
+        """One connection of this guest is gone. The name is free after the last one, at once if that closed `clean`."""
+        folded = fold(user.key)
+        present = self._present.get(folded)
+        if present is None or present.identity != user.identity:
+            return
+        present.connections -= 1
+        if present.connections > 0:
+            return
+        if clean or not self._linger:
+            self._forget(folded)
+        else:
+            self._lingering[folded] = self._clock() + self._linger
+
+    def make_way(self, key: str) -> None:
+        """This key is an account's. A guest who is here under it has to come back, and gets another one."""
+        present = self._present.get(fold(key))
+        if present is not None:
+            self.has_other_key(present.user)
+
+    def has_other_key(self, guest: User) -> None:
+        """The key of this guest is somebody else's, so it has to come back and is told the one that it has now."""
+        present = self._present.get(fold(guest.key))
+        if present is not None and present.identity == guest.identity:
+            self._forget(fold(guest.key))
+        if self._owners is not None:
+            self._owners.distrust()
+        self._displaced(guest)
+
+    def tick(self) -> None:
+        """Free the names of those who did not come back."""
+        now = self._clock()
+        while self._lingering:
+            folded, until = next(iter(self._lingering.items()))
+            if now < until:
+                return
+            self._forget(folded)
+
+    def _read(self, username: str | None, secret: str | None, *, among_accounts: bool) -> _Asked:
+        name = _clean(username) if username else None
+        key: str | None = None
         if secret:
             identity, key = self._verify(secret)
         else:
-            identity, key = secrets.token_urlsafe(9), self._choose_key(None if among_accounts else username)
-        user = self._as_user(key, username, identity)
-        folded, name = fold(key), look(user.name)
-        if name in RESERVED or name.startswith("dm:"):
-            raise Conflict(f"the name {user.name!r} is reserved")
-        present = self._present.get(folded)
-        if (present is not None and present.identity != identity) or self._names.get(name, folded) != folded:
-            raise Conflict(f"the name {user.name!r} is in use; choose another, or come back with your secret")
-        if present is None:
-            present = self._present[folded] = _Presence(user, identity, 0)
-            self._names[name] = folded
-        present.connections += 1
-        return Admission(present.user, self._sign(identity, present.user.key))
+            identity = secrets.token_urlsafe(9)
+            if name is not None and username is not None and is_key(username) and not among_accounts:
+                key = username
+        shown = look(name or key or "")
+        if shown in RESERVED or shown.startswith("dm:"):
+            raise Conflict(f"the name {name or key!r} is reserved")
+        return _Asked(name, shown, key, identity, is_proven=bool(secret))
 
-    def leave(self, user: User) -> None:
-        """One connection of this guest is gone."""
-        present = self._present.get(fold(user.key))
-        if present is None:
-            return
-        present.connections -= 1
-        if present.connections <= 0:
-            del self._present[fold(user.key)]
-            self._names.pop(look(present.user.name), None)
-
-    def _choose_key(self, username: str | None) -> str:
-        if username and is_key(username):
-            if fold(username) in RESERVED or fold(username).startswith("dm:"):
-                raise Conflict(f"the name {username!r} is reserved")
-            return username
+    async def _key_of(self, asked: _Asked) -> tuple[str, Person | None]:
+        """The key that this identity has, or gets if nobody owns it meanwhile; and its row, if it has one."""
+        key = asked.key or self._candidate(MADE_KEYS_BEGIN)
         while True:
-            key = "guest-" + "".join(secrets.choice(_MADE_KEY_ALPHABET) for _ in range(4))
-            if key not in self._present:
-                return key
+            owner = None
+            if self._owners is not None:
+                owner, row = await self._owners.look_up(fold(key), asked.identity if asked.is_proven else None)
+                if row is not None:
+                    return row.key, row
+            if owner is None and not self._is_accounts(key):
+                return key, None
+            key = self._candidate(asked.key or MADE_KEYS_BEGIN)
 
-    def _as_user(self, key: str, username: str | None, identity: str) -> User:
-        if not username:
-            return User(key, key, guest=True, identity=identity)
-        try:
-            return User(key, clean_name(username), guest=True, identity=identity)
-        except ValueError as error:
-            raise Invalid(
-                f"username: {error}", errors=[{"loc": ["username"], "msg": str(error), "type": "name"}]
-            ) from None
+    def _candidate(self, beginning: str) -> str:
+        while (key := made_key(beginning)) in self._present:
+            pass
+        return key
+
+    def _enter(self, asked: _Asked, key: str, row: Person | None) -> Admission:
+        folded = fold(key)
+        present = self._present.get(folded)
+        if present is not None and present.identity != asked.identity:
+            if row is None:
+                raise _in_use(asked.name or key)
+            # They were let in before the owner's first message was stored.
+            self.make_way(key)
+            present = None
+        if present is None:
+            self._refuse_if_in_use(asked, key, row)
+            user = User(key, asked.name or key, guest=True, identity=asked.identity)
+            present = self._present[folded] = _Presence(user, asked.identity, 0)
+            shown = asked.shown or look(key)
+            self._names[shown] = (*self._names[shown], folded) if shown in self._names else (folded,)
+        self._lingering.pop(folded, None)
+        present.connections += 1
+        return Admission(present.user, self._sign(asked.identity, present.user.key))
+
+    def _refuse_if_in_use(self, asked: _Asked, key: str | None, row: Person | None = None) -> None:
+        """Raises `Conflict` if others are here under this name or key. Who comes back may always use their own name."""
+        if not asked.is_proven and key is not None and fold(key) in self._present:
+            raise _in_use(asked.name or key)
+        if asked.shown not in self._names:
+            return
+        name = asked.name or asked.key or asked.shown
+        is_their_own = (
+            asked.is_proven
+            and key is not None
+            and (
+                look(key) == asked.shown or is_made_of(key, name) or (row is not None and look(row.name) == asked.shown)
+            )
+        )
+        if not is_their_own:
+            raise _in_use(name)
+
+    def _forget(self, folded: str) -> None:
+        present = self._present.pop(folded)
+        self._lingering.pop(folded, None)
+        shown = look(present.user.name)
+        others = tuple(other for other in self._names[shown] if other != folded)
+        if others:
+            self._names[shown] = others
+        else:
+            del self._names[shown]
 
     def _sign(self, identity: str, key: str) -> str:
         return f"{identity}.{self._mac(identity, key)}.{key}"
@@ -107,3 +229,14 @@ class Guests:
     def _mac(self, identity: str, key: str) -> str:
         digest = hmac.digest(self._signing_key, f"guest:{identity}:{fold(key)}".encode(), "sha256")
         return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def _clean(username: str) -> str:
+    try:
+        return clean_name(username)
+    except ValueError as error:
+        raise Invalid(f"username: {error}", errors=[{"loc": ["username"], "msg": str(error), "type": "name"}]) from None
+
+
+def _in_use(name: str) -> Conflict:
+    return Conflict(f"the name {name!r} is in use; choose another, or come back with your secret")

@@ -65,8 +65,10 @@ class Admissions:
         self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * refill))
         self.origins = Origins(node.settings.allowed_origins)
 
-    def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
+    async def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
         """Decide about one handshake; `account` is what the application's own login said, None for nobody.
+
+        What costs nothing is checked first: the database is asked for nobody who would be refused anyway.
 
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
@@ -74,19 +76,29 @@ class Admissions:
         self.origins.check(connection)
         self._check_capacity()
         address = _peer(connection)
-        if account is not None:
-            user, secret = as_user(account), None
-        else:
+        if account is None:
             self._check_guest(connection, address)
-            admission = self._node.guests.admit(
-                query.get("username"), guest_secret(connection, query), among_accounts=self._among_accounts
-            )
-            user, secret = admission.user, admission.secret
         if not self._node.addresses.enter(address):
-            if secret is not None:
-                self._node.guests.leave(user)
             raise RateLimited("too many connections from this address", retry_after=10_000)
-        return Admitted(user, secret, address)
+        try:
+            if account is not None:
+                user, secret = as_user(account), None
+                await self._node.claim_key(user)
+            else:
+                username, secret = query.get("username"), guest_secret(connection, query)
+                guest = await self._node.guests.admit(username, secret, among_accounts=self._among_accounts)
+                user, secret = guest.user, guest.secret
+        except BaseException:
+            self._node.addresses.leave(address)
+            raise
+        admitted = Admitted(user, secret, address)
+        try:
+            # The database may have taken its time.
+            self._check_capacity()
+        except Unavailable:
+            self.leave(admitted)
+            raise
+        return admitted
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
@@ -111,11 +123,11 @@ class Admissions:
         debt.add(size, now, self._node.requests)
         return debt
 
-    def leave(self, admitted: Admitted) -> None:
-        """The connection is gone."""
+    def leave(self, admitted: Admitted, *, clean: bool = True) -> None:
+        """The connection is gone. A guest's name is kept for a while where it was not closed `clean`."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
-            self._node.guests.leave(admitted.user)
+            self._node.guests.leave(admitted.user, clean=clean)
 
     def _check_capacity(self) -> None:
         if self._node.is_draining:

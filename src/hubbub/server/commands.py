@@ -33,7 +33,8 @@ from hubbub.wire.commands import (
     Typing,
     Unfollow,
 )
-from hubbub.wire.events import Ack, ErrorEvent, Following, PongEvent, timestamp
+from hubbub.wire.events import Ack, ChangedEvent, ErrorEvent, Following, MessageEvent, PongEvent, RoomEvent, timestamp
+from hubbub.wire.keys import fold
 
 log = logging.getLogger("hubbub")
 
@@ -107,26 +108,33 @@ class BuiltInCommands:
 
     def _sent(self, connection: Connection, room: Room, said: Said) -> Ack:
         self._node().typing.sent(connection.user, room)
+        _check_key(self._node(), connection, said.event)
         if said.event is not None and self._hooks.on_message:
             self._hooks.call(self._hooks.on_message, said.event)
         return Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
 
     async def edit(self, connection: Connection, command: Edit) -> Ack:
-        room = self._node().rooms.joined_by(connection, command.room)
-        return _changed(await self._node().messages.edit(connection.user, room.key, command.seq, command.text))
+        node = self._node()
+        room = node.rooms.joined_by(connection, command.room)
+        changed = await node.messages.edit(connection.user, room.key, command.seq, command.text)
+        return _changed(node, connection, changed)
 
     async def delete(self, connection: Connection, command: Delete) -> Ack:
-        room = self._node().rooms.joined_by(connection, command.room)
-        return _changed(await self._node().messages.delete(connection.user, room.key, command.seq))
+        node = self._node()
+        room = node.rooms.joined_by(connection, command.room)
+        return _changed(node, connection, await node.messages.delete(connection.user, room.key, command.seq))
 
     async def react(self, connection: Connection, command: React) -> Ack:
-        room = self._node().rooms.joined_by(connection, command.room)
-        messages = self._node().messages
-        return _changed(await messages.react(connection.user, room.key, command.seq, command.emoji, on=command.on))
+        node = self._node()
+        room = node.rooms.joined_by(connection, command.room)
+        changed = await node.messages.react(connection.user, room.key, command.seq, command.emoji, on=command.on)
+        return _changed(node, connection, changed)
 
     async def pin(self, connection: Connection, command: Pin) -> Ack:
-        room = self._node().rooms.joined_by(connection, command.room)
-        return _changed(await self._node().messages.pin(connection.user, room.key, command.seq, on=command.on))
+        node = self._node()
+        room = node.rooms.joined_by(connection, command.room)
+        changed = await node.messages.pin(connection.user, room.key, command.seq, on=command.on)
+        return _changed(node, connection, changed)
 
     async def history(self, connection: Connection, command: History) -> Answered:
         node = self._node()
@@ -202,8 +210,19 @@ class BuiltInCommands:
         return ANSWERED
 
 
-def _changed(changed: Changed) -> Ack:
+def _changed(node: Node, connection: Connection, changed: Changed) -> Ack:
+    _check_key(node, connection, changed.event)
     return Ack(room=changed.room, rev=changed.rev)
+
+
+def _check_key(node: Node, connection: Connection, event: MessageEvent | ChangedEvent | RoomEvent | None) -> None:
+    """A guest whose key became somebody else's in the meantime, on another node or by an account, did this under a made
+    key. It is told that one when it comes back."""
+    user = connection.user.key
+    if event is None or isinstance(event, RoomEvent) or event.user == user or fold(event.user) == fold(user):
+        return
+    # After the answer to what it did.
+    asyncio.get_running_loop().call_soon(node.guests.has_other_key, connection.user)
 
 
 def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool) -> None:

@@ -138,7 +138,7 @@ def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
                 raise not_a_key("room", room)
             if not is_topic_pattern(topic):
                 raise not_a_key("topic", topic)
-            hub.door.try_handshake(request, account)
+            await hub.door.try_handshake(request, account)
         except RequestError as error:
             return error_response(error)
         body = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}

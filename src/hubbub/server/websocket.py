@@ -109,15 +109,15 @@ class WebSocketDoor:
             begin=lambda connection, receiver: self._hooks.call(self._hooks.on_connect, connection),
         )
 
-    def try_handshake(self, request: Request, account: Any) -> None:
+    async def try_handshake(self, request: Request, account: Any) -> None:
         """Raises what a handshake with the same headers would be refused with."""
         self._node.require_started()
-        self._admissions.leave(self._admissions.admit(request, account))
+        self._admissions.leave(await self._admissions.admit(request, account))
 
     async def _admit(self, websocket: WebSocket, account: Any) -> Admitted | None:
         self._node.require_started()
         try:
-            return self._admissions.admit(websocket, account)
+            return await self._admissions.admit(websocket, account)
         except RequestError as error:
             await refuse(websocket, error)
             return None
@@ -172,7 +172,7 @@ class WebSocketDoor:
     def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
         for room in self._node.rooms.disconnected(connection, clean=clean):
             self._hooks.call(self._hooks.on_leave, connection, room)
-        self._admissions.leave(admitted)
+        self._admissions.leave(admitted, clean=clean)
         log.debug(
             "connection %s of %s from %s is closed: %d %a",
             connection.id,

@@ -100,12 +100,13 @@ class Database:
         self._commits.submit(operation, request, partial(settle, answer))
         return answer
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """What `work` reads from one unmoving state of the database, with all that was answered before.
+    async def read(self, work: Callable[[Transaction], T], *, besides_deferred: bool = False) -> T:
+        """What `work` reads from one unmoving state of the database, with all that was answered before;
+        `besides_deferred` if none of it is ever deferred.
 
         Raises `Unavailable`.
         """
-        if self._commits.has_deferred:
+        if self._commits.has_deferred and not besides_deferred:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._commits.do_deferred(partial(settle, done))
             await done

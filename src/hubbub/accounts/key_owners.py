@@ -1,0 +1,171 @@
+"""Whose a key is, asked of the database when somebody connects.
+
+All who ask in one turn of the event loop, and while the last question runs, share one question: two thousand who come
+at once are a few queries. The answers are not kept, since a key that has no owner today may have one tomorrow. What is
+kept is that an account owns its key, which never changes; and, where nobody else writes to the database, which keys
+were ever asked about or owned: any other key has no owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+from hubbub.accounts.seen_keys import SeenKeys
+from hubbub.accounts.users import Person, keys_after, known_guests, owners_of_keys
+from hubbub.errors import Conflict, Unavailable
+from hubbub.store.base import Transaction
+from hubbub.store.database import Database
+from hubbub.store.threads import settle
+from hubbub.wire.identity import User
+from hubbub.wire.keys import fold
+
+T = TypeVar("T")
+
+DEADLINE = 5.0
+"""Seconds that a database has to say whose a key is. Who knocks is told then to come back."""
+_ACCOUNTS_KEPT = 50_000
+_KEYS_PER_READ = 5_000
+
+Answer = tuple[Person | None, Person | None]
+"""Who owns the key, and the row of the identity."""
+
+
+class ClaimKey(Protocol):
+    def __call__(self, user: User, answered: Callable[[Exception | None], None], /) -> None:
+        """Store that this account owns its key."""
+
+
+class _Question:
+    __slots__ = ("answer", "folded", "identity")
+
+    def __init__(self, folded: str, identity: str | None, answer: asyncio.Future[Answer]) -> None:
+        self.folded = folded
+        self.identity = identity
+        self.answer = answer
+
+
+class KeyOwners:
+    """Use it in one event loop, while the database is open. `claim` stores that an account owns its key."""
+
+    def __init__(self, database: Database, *, claim: ClaimKey, deadline: float | None = None) -> None:
+        self._database = database
+        self._claim = claim
+        self._deadline = DEADLINE if deadline is None else deadline
+        self._turn: list[_Question] = []
+        self._waiting: list[_Question] = []
+        self._flight: asyncio.Task[None] | None = None
+        self._accounts: dict[str, None] = {}
+        self._seen: SeenKeys | None = SeenKeys()
+        self._has_seen_all = False
+
+    async def see_all(self) -> None:
+        """Learn which keys have owners, from a database to which nobody else writes."""
+        seen, last = self._seen, 0
+        with contextlib.suppress(Unavailable):
+            while seen is not None and not self._has_seen_all:
+                read = partial(keys_after, id=last, limit=_KEYS_PER_READ)
+                rows = await self._database.read(read, besides_deferred=True)
+                for _, folded in rows:
+                    seen.add(folded)
+                last = rows[-1][0] if rows else last
+                self._has_seen_all = len(rows) < _KEYS_PER_READ
+
+    def distrust(self) -> None:
+        """Somebody was given a key that was never asked about: ask about each from now on."""
+        self._seen = None
+
+    async def look_up(self, folded: str, identity: str | None = None) -> Answer:
+        """Who owns a folded key; and the row of a guest's identity, if that is given.
+
+        Raises `Unavailable` if the database cannot say so in time.
+        """
+        if self._seen is not None:
+            if self._has_seen_all and folded not in self._seen:
+                self._seen.add(folded)
+                return None, None
+            self._seen.add(folded)
+        loop = asyncio.get_running_loop()
+        if not self._turn:
+            loop.call_soon(self._ask)
+        question = _Question(folded, identity, loop.create_future())
+        self._turn.append(question)
+        return await question.answer
+
+    async def claim(self, account: User) -> None:
+        """An account owns its key from its first connection on: a guest's row makes way for it.
+
+        Raises `Unavailable` if the database cannot store it in time, `Conflict` for an application's own guest whose
+        key is somebody else's.
+        """
+        folded = fold(account.key)
+        if folded in self._accounts and not account.identity:
+            return
+        owner, _ = await self.look_up(folded)
+        if account.identity:
+            if owner is not None and owner.identity != account.identity:
+                raise Conflict(f"the key {account.key!r} is somebody else's")
+            return
+        if owner is None or owner.identity:
+            if owner is not None:
+                self.distrust()
+            loop = asyncio.get_running_loop()
+            stored: asyncio.Future[None] = loop.create_future()
+            self._claim(account, partial(settle, stored))
+            too_late = loop.call_later(self._deadline, settle, stored, _hangs())
+            try:
+                await stored
+            finally:
+                too_late.cancel()
+        if len(self._accounts) >= _ACCOUNTS_KEPT:
+            self._accounts.clear()
+        self._accounts[folded] = None
+
+    def _ask(self) -> None:
+        turn, self._turn = self._turn, []
+        too_late = asyncio.get_running_loop().call_later(self._deadline, _give_up, turn)
+        # The last one's answer comes with all others' of the turn.
+        turn[-1].answer.add_done_callback(lambda _: too_late.cancel())
+        self._waiting += turn
+        if self._flight is None:
+            self._flight = asyncio.ensure_future(self._fly())
+
+    async def _fly(self) -> None:
+        """One question at a time: a slow database is not asked more often than it answers."""
+        while self._waiting:
+            questions = [question for question in self._waiting if not question.answer.done()]
+            self._waiting = []
+            if not questions:
+                continue
+            try:
+                answers = await self._database.read(partial(_look_up, questions=questions), besides_deferred=True)
+            except Exception as error:  # noqa: BLE001 - those who asked get it
+                for question in questions:
+                    settle(question.answer, _again(error))
+            else:
+                for question, answer in zip(questions, answers, strict=True):
+                    settle(question.answer, answer)
+        self._flight = None
+
+
+def _look_up(transaction: Transaction, questions: Sequence[_Question]) -> list[Answer]:
+    owners = owners_of_keys(transaction, {question.folded for question in questions})
+    guests = known_guests(transaction, {question.identity for question in questions if question.identity})
+    return [(owners.get(question.folded), guests.get(question.identity or "")) for question in questions]
+
+
+def _give_up(questions: list[_Question]) -> None:
+    for question in questions:
+        settle(question.answer, _hangs())
+
+
+def _hangs() -> Unavailable:
+    return Unavailable("the database does not say whose name this is; come back later", retry_after=2_000)
+
+
+def _again(error: Exception) -> Exception:
+    """One each: an exception that is raised in many places collects all their tracebacks."""
+    return Unavailable(error.message, retry_after=error.retry_after) if isinstance(error, Unavailable) else error

@@ -1,0 +1,125 @@
+"""Whose a key is, asked of the database: few questions for many who come, and no wait without an end."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubbub.accounts.key_owners import KeyOwners
+from hubbub.chat.log import RoomLog
+from hubbub.chat.log_changes import Author
+from hubbub.chat.log_people import claim_keys
+from hubbub.errors import Unavailable
+from hubbub.store import group_commit
+from hubbub.store.base import Transaction
+from hubbub.store.database import Database
+from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from tests.store.databases import Opener
+
+
+class CountedDatabase(Database):
+    reads = 0
+
+    async def read(self, work: Callable[[Transaction], Any], *, besides_deferred: bool = False) -> Any:
+        self.reads += 1
+        return await super().read(work, besides_deferred=besides_deferred)
+
+
+def owners_in(database: Database, *, deadline: float = 20.0) -> KeyOwners:
+    def claim(user: User, answered: Callable[[Exception | None], None]) -> None:
+        database.submit(claim_keys, Author(user.key, user.name, user.identity), answered)
+
+    return KeyOwners(database, claim=claim, deadline=deadline)
+
+
+async def test_a_key_is_whose_who_spoke_under_it(database: Database) -> None:
+    await RoomLog(database).send(Author("Alice", "Alice", "first"), "general", "hello")
+
+    owner, of_identity = await owners_in(database).look_up("alice", "first")
+    nobody = await owners_in(database).look_up("bob", "second")
+
+    assert owner is not None
+    assert (owner.key, owner.identity) == ("Alice", "first")
+    assert of_identity == owner
+    assert nobody == (None, None)
+
+
+async def test_two_thousand_who_come_at_once_are_a_few_questions(tmp_path: Path) -> None:
+    database = CountedDatabase(SQLite(tmp_path / "data"))
+    await database.start()
+    try:
+        await RoomLog(database).send(Author("user7", "user7", "first"), "general", "hello")
+        owners = owners_in(database)
+
+        answers = await asyncio.gather(*(owners.look_up(f"user{number}") for number in range(2000)))
+
+        assert [number for number, (owner, _) in enumerate(answers) if owner is not None] == [7]
+        assert database.reads <= 2
+    finally:
+        await database.stop()
+
+
+async def test_a_question_leaves_deferred_rows_where_they_are(
+    tmp_path: Path, open_database: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "IDLE_AFTER", 3600)
+    engine = SQLite(tmp_path / "data")
+    database = await open_database(engine)
+    log = RoomLog(database)
+    alice = Author("alice", "Alice", "first")
+    await asyncio.gather(*(log.send(alice, f"room{number}", "hello") for number in range(20)))
+
+    owner, _ = await owners_in(database).look_up("alice")
+    await owners_in(database).claim(User("bob", "Bob"))
+
+    assert owner is not None
+    with closing(sqlite3.connect(f"file:{engine.path}?mode=ro", uri=True)) as beside:
+        assert beside.execute("SELECT count(*) > 0 FROM deferred").fetchone() == (1,)
+
+
+async def test_a_database_that_hangs_is_not_waited_for(tmp_path: Path, open_database: Opener) -> None:
+    database = await open_database(SQLite(tmp_path / "data"), readers=1)
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang(transaction: Transaction) -> None:
+        hanging.set()
+        go_on.wait(20)
+
+    read = asyncio.ensure_future(database.read(hang))
+    await asyncio.to_thread(hanging.wait, 20)
+    owners = owners_in(database, deadline=0.05)
+    try:
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                await owners.look_up("alice")
+            assert caught.value.retry_after
+        with pytest.raises(Unavailable):
+            await owners.claim(User("alice", "Alice"))
+    finally:
+        go_on.set()
+        await read
+    patient = owners_in(database)
+    assert await patient.look_up("alice") == (None, None)
+
+
+async def test_an_account_is_asked_about_once(tmp_path: Path) -> None:
+    database = CountedDatabase(SQLite(tmp_path / "data"))
+    await database.start()
+    try:
+        owners = owners_in(database)
+
+        for _ in range(3):
+            await owners.claim(User("alice", "Alice"))
+
+        assert database.reads == 1
+        owner, _ = await owners.look_up("alice")
+        assert owner is not None
+        assert owner.identity == ""
+    finally:
+        await database.stop()

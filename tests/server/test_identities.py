@@ -1,0 +1,216 @@
+"""A user's key belongs to one identity for ever: what strangers, returning guests and accounts see of it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI, WebSocket
+from starlette.requests import HTTPConnection
+from websockets.exceptions import InvalidStatus
+
+from hubbub import Hubbub, Settings, User
+from hubbub.accounts.users import is_made_of
+from hubbub.server.app import create_app
+from hubbub.testing import serving
+from tests.conftest import ServerFactory
+from tests.people import Refused, person
+from tests.servers import WebServer
+
+
+async def refused(server: WebServer, username: str) -> Refused:
+    with pytest.raises(Refused) as caught:
+        async with person(server, username):
+            pass
+    return caught.value
+
+
+async def test_who_comes_back_without_the_secret_is_somebody_else_with_the_same_name(chat: WebServer) -> None:
+    frame = {"type": "message", "room": "pair-1", "text": "one", "key": "the-same-key"}
+    async with person(chat, "dup") as first:
+        await first.join("pair-1")
+        await first.ask(frame)
+    async with person(chat, "dup") as second:
+        await second.join("pair-1")
+        answer = await second.ask({**frame, "text": "another"})
+        edit = await second.ask({"type": "edit", "room": "pair-1", "seq": 1, "text": "mine now"})
+        page = await second.ask({"type": "history", "room": "pair-1"})
+
+    assert (first.key, answer["type"]) == ("dup", "ack")
+    assert is_made_of(second.key, "dup")
+    assert second.of_type("welcome")[0]["name"] == "dup"
+    assert [(row["user"], row["name"], row["key"]) for row in page["messages"]] == [
+        ("dup", "dup", "the-same-key"),
+        (second.key, "dup", "the-same-key"),
+    ]
+    assert edit["code"] == "forbidden"
+
+
+async def test_who_spoke_has_the_key_again_with_the_secret_whoever_was_here_meanwhile(chat: WebServer) -> None:
+    async with person(chat, "erin") as erin:
+        await erin.join("pair-2")
+        await erin.say("pair-2", "mine")
+        secret = erin.seen[0]["secret"]
+    async with person(chat, "erin") as stranger, person(chat, "erin", secret=secret) as erin:
+        await erin.join("pair-2")
+        joined = await stranger.join("pair-2")
+        assert (await erin.ask({"type": "edit", "room": "pair-2", "seq": 1, "text": "mine still"}))["type"] == "ack"
+
+        assert erin.key == "erin"
+        assert sorted((user["user"], user["name"]) for user in joined["users"]) == sorted(
+            [("erin", "erin"), (stranger.key, "erin")]
+        )
+        assert (await refused(chat, "erin")).status == 409
+    async with person(chat, "erin", secret=stranger.seen[0]["secret"]) as stranger_again:
+        assert stranger_again.key == stranger.key
+
+
+async def test_who_said_nothing_owns_nothing(chat: WebServer) -> None:
+    async with person(chat, "frank") as frank:
+        secret = frank.seen[0]["secret"]
+    async with person(chat, "frank") as another:
+        assert another.key == "frank"
+        await another.join("pair-3")
+        await another.say("pair-3", "mine")
+    async with person(chat, "frank", secret=secret) as frank:
+        assert is_made_of(frank.key, "frank")
+        key, secret = frank.key, frank.seen[0]["secret"]
+    async with person(chat, "frank", secret=secret) as frank:
+        assert frank.key == key
+
+
+async def test_who_loses_the_link_keeps_the_name_for_a_while(serve: ServerFactory) -> None:
+    server = serve()
+    async with person(server, "bob") as bob, person(server, "alice") as alice:
+        await bob.join("hall")
+        await alice.join("hall")
+        secret = alice.seen[0]["secret"]
+        alice.vanish()
+        # The link is broken for the server when it answers a ping of a later connection.
+        async with person(server, "carol") as carol:
+            await carol.catch_up()
+
+        assert (await refused(server, "alice")).status == 409
+        async with person(server, "alice", secret=secret) as back:
+            assert back.key == "alice"
+            await back.join("hall")
+            await bob.catch_up()
+        assert [event["user"] for event in bob.of_type("leave")] == []
+
+
+async def test_who_does_not_come_back_gives_the_name_free(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_LINGER": "0.1"})
+    async with person(server, "alice") as alice:
+        alice.vanish()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                async with person(server, "alice") as another:
+                    assert another.key == "alice"
+                    return
+            except Refused as refusal:
+                assert refusal.status == 409  # noqa: PT017 - until the while is over
+
+
+async def test_two_nodes_let_the_same_name_in_and_the_second_to_speak_comes_back_as_another(
+    postgres: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=postgres)
+    async with (
+        serving(create_app(settings), settings=settings) as one,
+        serving(create_app(settings), settings=settings) as other,
+        one.connect("/ws/chat/hall?username=alice") as first,
+        other.connect("/ws/chat/hall?username=alice") as second,
+    ):
+        welcome = await second.expect("welcome")
+        for somebody in (first, second):
+            await somebody.expect("joined")
+            await somebody.send({"type": "message", "text": "hello", "id": "1"})
+            await somebody.expect("ack", id="1")
+
+        code, _ = await second.closed()
+        async with other.connect(f"/ws/chat/hall?username=alice&secret={welcome['secret']}") as back:
+            key = (await back.expect("welcome"))["user"]
+            rows = (await back.expect("joined"))["messages"]
+
+    assert code == 1012
+    assert is_made_of(key, "alice")
+    assert [row["user"] for row in rows] == ["alice", key]
+
+
+def current_user(connection: HTTPConnection) -> User | None:
+    key = connection.cookies.get("session")
+    return User(key, key) if key is not None else None
+
+
+def app_of(hub: Hubbub) -> FastAPI:
+    app = FastAPI()
+    app.include_router(hub.router)
+    return app
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    url = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    return Settings(data_dir=tmp_path, database_url=url)
+
+
+async def test_an_account_sees_nothing_of_an_older_guest_s_as_its_own(stored: Settings) -> None:
+    async with (
+        serving(app_of(Hubbub(guests="on", page=False, settings=stored))) as server,
+        server.connect("/ws/chat/hall?username=alice") as guest,
+    ):
+        secret = (await guest.expect("welcome"))["secret"]
+        await guest.send({"text": "of the guest", "id": "1"})
+        await guest.expect("ack", id="1")
+    hub = Hubbub(authenticate=current_user, guests="on", page=False, settings=stored)
+    async with serving(app_of(hub)) as server:
+        async with server.connect("/ws/chat/hall", headers={"Cookie": "session=alice"}) as account:
+            assert (await account.expect("welcome"))["user"] == "alice"
+            (message,) = (await account.expect("joined"))["messages"]
+        async with server.connect(f"/ws/chat/hall?username=alice&secret={secret}") as guest:
+            back = (await guest.expect("welcome"))["user"]
+
+    assert message["user"] == back
+    assert is_made_of(back, "alice")
+
+
+@pytest.mark.parametrize("database", [True, False], ids=["stored", "not stored"])
+async def test_a_guest_who_is_here_makes_way_for_an_account(database: bool, tmp_path: Path) -> None:
+    hub = Hubbub(guests="on", page=False, settings=Settings(data_dir=tmp_path) if database else Settings())
+    app = app_of(hub)
+
+    @app.websocket("/members")
+    async def members(websocket: WebSocket, user: Annotated[User | None, Depends(current_user)]) -> None:
+        await hub.serve(websocket, user)
+
+    async with serving(app) as server, server.connect("/ws?username=alice") as guest:
+        secret = (await guest.expect("welcome"))["secret"]
+        async with server.connect("/members", headers={"Cookie": "session=alice"}) as account:
+            assert (await account.expect("welcome"))["user"] == "alice"
+            code, _ = await guest.closed()
+            async with server.connect(f"/ws?username=alice&secret={secret}") as back:
+                key = (await back.expect("welcome"))["user"]
+
+    assert code == 1012
+    assert is_made_of(key, "alice")
+
+
+async def test_guests_are_asked_to_come_back_while_the_database_hangs(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setattr("hubbub.accounts.key_owners.DEADLINE", 0.2)
+    settings = Settings(data_dir=tmp_path, database_url=postgres)
+    async with serving(create_app(settings), settings=settings) as server:
+        async with await psycopg.AsyncConnection.connect(postgres) as beside:
+            await beside.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(InvalidStatus) as caught:
+                async with server.connect("/ws?username=alice"):
+                    pass
+        async with server.connect("/ws?username=alice") as alice:
+            await alice.expect("welcome")
+
+    assert caught.value.response.status_code == 503
+    assert caught.value.response.headers["Retry-After"]
