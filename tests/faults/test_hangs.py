@@ -241,8 +241,12 @@ def test_a_fifo_in_the_place_of_a_file_ends_the_start_with_one_sentence(tmp_path
 def test_looking_after_a_database_that_is_a_fifo_ends_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "hubbub-data").mkdir()
     os.mkfifo(tmp_path / "hubbub-data/hubbub.db")
+    os.mkfifo(tmp_path / "backup.db")
 
     for command in (["check"], ["upgrade"], ["backup", "copy.db"]):
         server = starting_server(tmp_path, {}, sys.executable, "-m", "hubbub.cli", "db", *command)
         assert server.wait(30) == 2
         assert "it is not a regular file" in (tmp_path / "log").read_text()
+    server = starting_server(tmp_path, {}, sys.executable, "-m", "hubbub.cli", "db", "restore", "backup.db")
+    assert server.wait(30) == 2
+    assert "there is no file backup.db" in (tmp_path / "log").read_text()

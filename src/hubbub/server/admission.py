@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,7 +21,7 @@ from hubbub.origins import host_name, is_loopback
 from hubbub.server.credentials import guest_secret
 from hubbub.server.origins import Origins
 from hubbub.wire.identity import User
-from hubbub.wire.keys import clean_name, fold, is_key
+from hubbub.wire.keys import clean_name, fold, is_key, is_storable
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log."""
@@ -163,7 +163,7 @@ def as_user(account: Any) -> User:
     `ConfigurationError` for anything else: the application's own code must change, not the client.
     """
     if isinstance(account, User):
-        return account
+        return account if is_storable(account.name) else replace(account, name=account.key)
     if isinstance(account, (str, int)) and not isinstance(account, bool):
         key, name = str(account), str(account)
     else:

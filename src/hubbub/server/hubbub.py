@@ -251,11 +251,6 @@ class Hubbub:
             return "broker"
         return None
 
-    @property
-    def drain_timeout(self) -> float:
-        """Seconds that a drain may take; 0 outside the application's lifespan."""
-        return self._node.settings.drain_timeout if self._node is not None else 0.0
-
     async def drain(self) -> None:
         """Send all connections away, in stages. New ones are refused from now on."""
         if self._node is not None:

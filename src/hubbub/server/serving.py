@@ -134,7 +134,8 @@ class HubbubServer(uvicorn.Server):
     def _time_to_stop(self) -> float:
         if not self.started:
             return STOPPING
-        draining = max((hub.drain_timeout for hub in self._hubs()), default=0.0)
+        running = [hub.node for hub in self._hubs() if hub.problem() != "starting"]
+        draining = max((node.settings.drain_timeout for node in running), default=0.0)
         return draining + (self.config.timeout_graceful_shutdown or 0) + STOPPING
 
     def _hubs(self) -> list[Hubbub]:

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, check_plain
 from hubbub.wire.emoji import Emoji
-from hubbub.wire.keys import CommandId, IdempotencyKey, Key, Text, TopicPattern, fold
+from hubbub.wire.keys import CommandId, Epoch, IdempotencyKey, Key, Text, TopicPattern, fold
 
 DATA_BYTES = 4096
 ROOMS_PER_JOIN = 100
@@ -30,12 +30,22 @@ def _bounded(data: dict[str, Any]) -> dict[str, Any]:
     try:
         check_plain(data)
         MSGPACK_CODEC.encode(data)
-        size = len(JSON_CODEC.encode(data))
+        encoded = JSON_CODEC.encode(data)
     except (Invalid, ValueError, TypeError) as error:
         raise ValueError(f"cannot be carried by every codec: {error}") from None
-    if size > DATA_BYTES:
-        raise ValueError(f"at most {DATA_BYTES} bytes as JSON, not {size}")
+    if len(encoded) > DATA_BYTES:
+        raise ValueError(f"at most {DATA_BYTES} bytes as JSON, not {len(encoded)}")
+    if b"\\u0000" in encoded and _holds_nul(data):
+        raise ValueError("a string must not hold the character U+0000, which databases cannot store")
     return data
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _holds_nul(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def check_data(data: dict[str, Any]) -> None:
@@ -141,7 +151,7 @@ class RoomPosition(BaseModel):
 
     room: Key
     rev: int | None = Field(None, ge=0, le=2**53 - 1)
-    epoch: str | None = Field(None, max_length=64)
+    epoch: Epoch | None = None
 
 
 class Join(Command):
@@ -151,7 +161,7 @@ class Join(Command):
     room: Key | None = None
     rooms: list[RoomPosition] | None = Field(None, min_length=1, max_length=ROOMS_PER_JOIN)
     rev: int | None = Field(None, ge=0, le=2**53 - 1)
-    epoch: str | None = Field(None, max_length=64)
+    epoch: Epoch | None = None
     limit: int | None = Field(None, ge=0, le=200, description="How many of the latest messages to begin with.")
 
     @model_validator(mode="after")

@@ -47,7 +47,11 @@ _nothing: dict[int, None] = dict.fromkeys(
 )
 _direction_changing = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """The property Bidi_Control (PropList.txt of the Unicode Character Database)."""
-_controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""And halves of surrogate pairs, which a Python string may hold and no encoding can carry."""
+_unstorable = re.compile(r"[\x00\ud800-\udfff]")
+_WITHOUT_NUL = r"^[^\u0000]*$"
+"""PostgreSQL stores no text with U+0000 in it."""
 
 
 def is_key(value: str) -> bool:
@@ -126,6 +130,11 @@ def clean_title(value: str) -> str:
     return value
 
 
+def is_storable(value: str) -> bool:
+    """Whether each database can store `value`, and each codec carry it."""
+    return not _unstorable.search(value)
+
+
 def clean_text(value: str) -> str:
     """`value`, unchanged. Raises ValueError if it is too long or holds control characters but newline and tab."""
     if len(value) > TEXT_LENGTH:
@@ -154,8 +163,11 @@ Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean
 Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(clean_text)]
 """What people write: up to 4,000 code points, no control characters but newline and tab, kept as written."""
 
-CommandId = Annotated[str, Field(min_length=1, max_length=64)]
+CommandId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_WITHOUT_NUL)]
 """A client's own name for a command; its one answer carries it."""
+
+Epoch = Annotated[str, StringConstraints(max_length=64, pattern=_WITHOUT_NUL)]
+"""Names one unbroken life of a room's numbers. Clients send back what they were given."""
 
 IdempotencyKey = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[!-~]+$")]
 """At least 64 random bits in visible ASCII, chosen by the sender; a repeat with the same key is the same message. Keys
