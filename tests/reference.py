@@ -14,7 +14,6 @@ from pydantic_core import to_jsonable_python
 
 from hubbub import Hubbub, Settings
 from hubbub.cli import app as cli
-from hubbub.server.statuses import STATUS
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseMeaning
 from tests.servers import REPOSITORY
 
@@ -76,9 +75,8 @@ def objects() -> str:
 
 
 def error_codes() -> str:
-    statuses = {error.code: status for error, status in STATUS.items()}
     rows = [
-        (f"`{code}`", meaning.meaning, _yes(meaning.may_retry), str(statuses[code]))
+        (f"`{code}`", meaning.meaning, _yes(meaning.may_retry), str(meaning.status))
         for code, meaning in ERROR_MEANINGS.items()
     ]
     return table(("`code`", "meaning", "may the same succeed later?", "HTTP status"), *rows)

@@ -15,7 +15,8 @@
     ├── NotStarted              a hub was used before its application had started
     └── ConfigurationError      the person who starts the server must change something
 
-The classes know the wire's error codes and nothing of HTTP: a status or a close code is chosen in `server/`.
+The classes know the wire's error codes and nothing of HTTP: what a code means, with its status, is one table in
+`wire/codes.py`. An application may make a class of its own below one of these, also with a `code` of its own.
 """
 
 from __future__ import annotations

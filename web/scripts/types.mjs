@@ -18,7 +18,8 @@ const ORIGIN_NOTE =
   /( \*\n)? \* This interface was referenced by `\w+`'s JSON-Schema\n \* via the `definition` "\w+"\.\n/g;
 
 export async function generate() {
-  const schema = simplified(JSON.parse(await readFile(SCHEMA, 'utf8')));
+  const { 'x-error-codes': errors, 'x-close-codes': closes, ...wire } = JSON.parse(await readFile(SCHEMA, 'utf8'));
+  const schema = simplified(wire);
   const source = await compile(schema, 'Wire', {
     additionalProperties: false,
     bannerComment: BANNER,
@@ -26,10 +27,29 @@ export async function generate() {
     style: { printWidth: 120, singleQuote: true },
     unreachableDefinitions: true,
   });
-  return source
+  const types = source
     .replace(ROOT, '')
     .replace(ORIGIN_NOTE, '')
     .replace(/\/\*\*\s*\*\/\n/g, '');
+  return (
+    types +
+    table('ERROR_CODES', 'Record<ErrorCode, { mayRetry: boolean }>', errors, ({ mayRetry }) => ({ mayRetry })) +
+    table(
+      'CLOSE_CODES',
+      'Record<number, { reconnect: boolean; afterAWhile: boolean }>',
+      closes,
+      ({ reconnect, afterAWhile }) => ({ reconnect, afterAWhile }),
+    )
+  );
+}
+
+/** What the codes mean for a client that must decide whether to try again. */
+function table(name, type, codes, row) {
+  const rows = Object.entries(codes).map(([code, meaning]) => {
+    const fields = Object.entries(row(meaning)).map(([field, value]) => `${field}: ${value}`);
+    return `  /** ${meaning.meaning} */\n  ${code}: { ${fields.join(', ')} },\n`;
+  });
+  return `\nexport const ${name}: ${type} = {\n${rows.join('')}};\n`;
 }
 
 /**

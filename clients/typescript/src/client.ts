@@ -7,7 +7,7 @@ import { fold } from './keys.js';
 import { forgetful, Outbox, type OutboxOptions, type OutboxStore } from './outbox.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
-import { type Answer, CommandRefused, Requests } from './requests.js';
+import { type Answer, CommandRefused, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
 export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'secret' | 'network' | 'clock' | 'backoff'> {
@@ -31,8 +31,6 @@ export interface Place {
 
 /** The protocol's: in one `join`. */
 const ROOMS_PER_JOIN = 100;
-/** The protocol's codes of failures that may pass. After any other, the same join would fail in the same way. */
-const MAY_PASS = new Set(['rate_limited', 'unavailable', 'internal']);
 /** Milliseconds until a join is tried again that failed for a passing reason, unless the server says when. */
 const REJOIN_AFTER = 2_000;
 /** Milliseconds that somebody who asked for something is kept waiting because the server says "too fast". */
@@ -264,7 +262,7 @@ export class Client {
 
   #notJoined(rooms: string[], event: ErrorEvent): void {
     const { code, message, retry_after } = event;
-    if (MAY_PASS.has(code)) {
+    if (mayRetry(code)) {
       this.#options.clock.after(retry_after ?? REJOIN_AFTER, () => this.#sendJoin(rooms));
       if (code !== 'rate_limited') this.#options.onEvent(event);
       return;

@@ -3,11 +3,12 @@
  * rooms, no messages and no browser: sockets, time and chance are handed in.
  */
 import { Backoff } from './backoff.js';
-import type { Command, ErrorCode, Event, Welcome } from './protocol.js';
+import { CLOSE_CODES, type Command, type ErrorCode, type Event, type Welcome } from './protocol.js';
 
 /** What the server says where it can't do what was asked, or won't open a connection. */
 export interface Failure {
-  code: ErrorCode | 'closed';
+  /** Of the protocol, or an application's own. */
+  code: ErrorCode | 'closed' | (string & {});
   message: string;
   /** The one thing that is wrong: a field of a command or, of what a handshake presented, `username` or `secret`. */
   field?: string;
@@ -37,8 +38,8 @@ const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   closed: ['connecting', 'offline'],
 };
 
-/** Close codes after which another attempt would meet the same answer. */
-const FINAL_CLOSES: Record<number, Failure> = {
+/** What to say of a close code after which another attempt would meet the same answer. */
+const FAILURES: Record<number, Failure> = {
   1000: { code: 'closed', message: 'The server closed the connection.' },
   1002: {
     code: 'invalid',
@@ -54,13 +55,10 @@ const FINAL_CLOSES: Record<number, Failure> = {
   },
   4401: { code: 'unauthenticated', message: 'You have been signed out.' },
   4403: { code: 'forbidden', message: 'You are no longer allowed here.' },
-  4409: { code: 'conflict', message: 'You connected from somewhere else.' },
 };
 
 /** RFC 6455 keeps 4000-4999 for applications; this one says "not alive". */
 const NOT_ALIVE = 4408;
-/** The server has had enough of us for a while. */
-const LIMITS_BROKEN = 1008;
 const GOING_AWAY = 1000;
 const OPENING_DEADLINE = 10_000;
 /** A link that lives shorter than this does not count as mended: a crash loop must not be hammered. */
@@ -218,13 +216,11 @@ export class Connection {
   #closed(code: number, reason: string): void {
     const wasLive = this.#state.name === 'live';
     this.#drop(GOING_AWAY);
-    const final = FINAL_CLOSES[code];
-    if (final !== undefined) {
-      this.#enter({
-        name: 'refused',
-        failure: { ...final, message: reason || final.message },
-      });
-    } else if (code === LIMITS_BROKEN) {
+    const meaning = CLOSE_CODES[code];
+    if (meaning?.reconnect === false) {
+      const failure = FAILURES[code] ?? { code: 'closed', message: `Disconnected (${code}).` };
+      this.#enter({ name: 'refused', failure: { ...failure, message: reason || failure.message } });
+    } else if (meaning?.afterAWhile === true) {
       this.#stayAway();
     } else if (wasLive) {
       this.#retry();

@@ -8,7 +8,7 @@ import { Backoff } from './backoff.js';
 import type { Clock, Failure } from './connection.js';
 import { fold } from './keys.js';
 import type { Ack } from './protocol.js';
-import { CommandRefused } from './requests.js';
+import { CommandRefused, mayRetry } from './requests.js';
 
 export interface Unsent {
   room: string;
@@ -44,8 +44,6 @@ export interface OutboxOptions {
 
 /** So many messages of one room are kept; whoever says more than that is talking to nobody. */
 const KEPT = 500;
-/** The server does not want these now, but may want them later. */
-const PASSING = new Set(['rate_limited', 'unavailable']);
 
 interface Lane {
   messages: Unsent[];
@@ -179,7 +177,7 @@ export class Outbox {
 
   #refused(lane: Lane, message: Unsent, error: unknown): void {
     if (!lane.isOpen) return;
-    if (error instanceof CommandRefused && !PASSING.has(error.failure.code)) {
+    if (error instanceof CommandRefused && !mayRetry(error.failure.code)) {
       this.#fail(message, error.failure);
       return;
     }

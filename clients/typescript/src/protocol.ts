@@ -244,7 +244,7 @@ export interface ErrorEvent {
    */
   command?: string;
   room?: string;
-  code: ErrorCode;
+  code: ErrorCode | string;
   message: string;
   /**
    * Milliseconds until a repeat may succeed.
@@ -512,3 +512,55 @@ export interface PingEvent {
   type: 'ping';
   ts: string;
 }
+
+export const ERROR_CODES: Record<ErrorCode, { mayRetry: boolean }> = {
+  /** A field is missing, of the wrong type or out of range; `errors` names it. */
+  invalid: { mayRetry: false },
+  /** No command has this `type`. */
+  unknown_type: { mayRetry: false },
+  /** No identity, or one that is not valid any more. */
+  unauthenticated: { mayRetry: false },
+  /** This user may not do this here. */
+  forbidden: { mayRetry: false },
+  /** There is no such room, message, user or topic. */
+  not_found: { mayRetry: false },
+  /** The name is taken, or the key was used with another content. */
+  conflict: { mayRetry: false },
+  /** Too many; repeat after `retry_after` milliseconds. */
+  rate_limited: { mayRetry: true },
+  /** Over a documented size. */
+  too_large: { mayRetry: false },
+  /** It cannot be done now; repeat it as it is, later. */
+  unavailable: { mayRetry: true },
+  /** The server's own fault; its log says more. */
+  internal: { mayRetry: true },
+};
+
+export const CLOSE_CODES: Record<number, { reconnect: boolean; afterAWhile: boolean }> = {
+  /** Done. */
+  1000: { reconnect: false, afterAWhile: false },
+  /** The client or the server goes away. */
+  1001: { reconnect: true, afterAWhile: false },
+  /** A frame that RFC 6455 does not allow. */
+  1002: { reconnect: false, afterAWhile: false },
+  /** Never sent: the link ended without a close frame. */
+  1006: { reconnect: true, afterAWhile: false },
+  /** A text frame that is not UTF-8. */
+  1007: { reconnect: false, afterAWhile: false },
+  /** The limits were broken again and again. */
+  1008: { reconnect: true, afterAWhile: true },
+  /** A frame over the size limit. */
+  1009: { reconnect: false, afterAWhile: false },
+  /** The server's own fault. */
+  1011: { reconnect: true, afterAWhile: false },
+  /** The server restarts. */
+  1012: { reconnect: true, afterAWhile: false },
+  /** The server is too busy. */
+  1013: { reconnect: true, afterAWhile: false },
+  /** The identity expired or was revoked; log in first. */
+  4401: { reconnect: false, afterAWhile: false },
+  /** Banned, or no longer allowed here. */
+  4403: { reconnect: false, afterAWhile: false },
+  /** No frame of any kind for two heartbeats. */
+  4408: { reconnect: true, afterAWhile: false },
+};

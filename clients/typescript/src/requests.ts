@@ -1,6 +1,6 @@
 /** Commands that wait for their answers, matched by `id`. It knows no connection: sending is handed in. */
 import type { Failure } from './connection.js';
-import type { Ack, Command, ErrorEvent, HistoryPage } from './protocol.js';
+import { type Ack, type Command, ERROR_CODES, type ErrorEvent, type HistoryPage } from './protocol.js';
 
 /** A command's answer was an `error`. */
 export class CommandRefused extends Error {
@@ -21,6 +21,11 @@ export function failureOf({ code, message, errors }: ErrorEvent): Failure {
   const location: unknown = errors?.[0]?.['loc'];
   const field: unknown = Array.isArray(location) ? location[0] : undefined;
   return typeof field === 'string' ? { code, message, field } : { code, message };
+}
+
+/** Whether the same may succeed later. A code that the protocol does not know is an application's own refusal. */
+export function mayRetry(code: string): boolean {
+  return (ERROR_CODES as Partial<Record<string, { mayRetry: boolean }>>)[code]?.mayRetry === true;
 }
 
 /** There was no answer before the connection went; whether the command took effect is unknown. */

@@ -19,7 +19,7 @@ from hubbub.client.backoff import Backoff
 from hubbub.client.outbox import Outbox, Pace
 from hubbub.client.view import KEPT, RoomView, Verdict
 from hubbub.errors import HubbubError, Internal, RequestError
-from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseCode
+from hubbub.wire.codes import CLOSE_MEANINGS, CloseCode, may_retry
 from hubbub.wire.commands import ROOMS_PER_JOIN, Command, Join, Leave, RoomPosition
 from hubbub.wire.events import (
     ChangedEvent,
@@ -431,12 +431,12 @@ class Session:
     def _error(self, event: ErrorEvent) -> None:
         error = error_of(event)
         retry_after = event.retry_after / 1000 if event.retry_after is not None else None
-        may_retry = ERROR_MEANINGS[event.code].may_retry
+        again = may_retry(event.code)
         if event.id is not None and event.id in self._joins:
             for folded in [fold(event.room)] if event.room is not None else list(self._joins[event.id]):
-                self._join_failed(event, folded, error, retry_after, may_retry=may_retry)
+                self._join_failed(event, folded, error, retry_after, may_retry=again)
         elif event.id is not None and event.id in self._outbox:
-            if may_retry:
+            if again:
                 too_fast = event.code == "rate_limited"
                 self._outbox.postpone(event.id, self._clock(), retry_after, everything=too_fast)
             else:

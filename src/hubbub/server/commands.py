@@ -17,7 +17,7 @@ from hubbub.node import Node
 from hubbub.server.hooks import Draft, Hooks
 from hubbub.server.link import run
 from hubbub.server.registry import ANSWERED, Answered, Later, NodeSource, Registry
-from hubbub.wire.codes import CloseCode, ErrorCode
+from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import (
     Delete,
     Edit,
@@ -165,16 +165,7 @@ class BuiltInCommands:
                     _undo_join(node, connection, room, already=already)
                     raise
             except RequestError as error:
-                connection.reply(
-                    ErrorEvent(
-                        id=command.id,
-                        command=command.type,
-                        room=position.room,
-                        code=ErrorCode(error.code),
-                        message=error.message,
-                        retry_after=error.retry_after,
-                    )
-                )
+                connection.reply(ErrorEvent.of(error, id=command.id, command=command.type, room=position.room))
             else:
                 if not already and connection.is_open:
                     self._hooks.call(self._hooks.on_join, connection, room.key)

@@ -21,7 +21,7 @@ from hubbub.hub.connection import Connection, Pause
 from hubbub.limits import SECONDS_PER_WORK, TokenBucket
 from hubbub.server.registry import ANSWERED, Answer, Later, Registration, Registry
 from hubbub.settings import Settings
-from hubbub.wire.codes import CloseCode, ErrorCode
+from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import Command
 from hubbub.wire.easy_door import read_easily
 from hubbub.wire.events import Ack, ErrorEvent, Reply
@@ -222,17 +222,7 @@ class Link:
             connection = self._connection
             name = "a command" if isinstance(error, UnknownType) else repr(command)
             log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
-        self._connection.reply(
-            ErrorEvent(
-                id=id,
-                command=command,
-                room=error.room or room,
-                code=ErrorCode(error.code),
-                message=error.message,
-                retry_after=error.retry_after,
-                errors=list(error.errors) if error.errors else None,
-            )
-        )
+        self._connection.reply(ErrorEvent.of(error, id=id, command=command, room=room))
 
     def drained(self, missed: dict[str, int | None]) -> None:
         self._on_drained(self._connection, missed)

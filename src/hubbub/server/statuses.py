@@ -8,32 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from hubbub.errors import (
-    Conflict,
-    Forbidden,
-    Internal,
-    Invalid,
-    NotFound,
-    RateLimited,
-    RequestError,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-    UnknownType,
-)
-
-STATUS: dict[type[RequestError], int] = {
-    Invalid: 400,
-    UnknownType: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    RateLimited: 429,
-    Internal: 500,
-    Unavailable: 503,
-}
+from hubbub.errors import RequestError
+from hubbub.wire.codes import ERROR_MEANINGS, ErrorCode, error_meaning
 
 
 class Refusal(BaseModel):
@@ -46,11 +22,10 @@ class Refusal(BaseModel):
 
 
 def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
-    """What a route may be refused with, for its `responses` in OpenAPI. `Internal` may happen anywhere."""
+    """What a route may be refused with, for its `responses` in OpenAPI. `internal` may happen anywhere."""
     by_status: dict[int | str, list[str]] = {}
-    refusing: tuple[type[RequestError], ...] = (*errors, Internal)
-    for error in refusing:
-        by_status.setdefault(STATUS[error], []).append(f"`{error.code}`")
+    for code in (*(ErrorCode(error.code) for error in errors), ErrorCode.INTERNAL):
+        by_status.setdefault(ERROR_MEANINGS[code].status, []).append(f"`{code}`")
     return {status: {"model": Refusal, "description": " or ".join(codes)} for status, codes in by_status.items()}
 
 
@@ -63,4 +38,4 @@ def error_response(error: RequestError) -> JSONResponse:
     if error.retry_after is not None:
         body["retry_after"] = error.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after / 1000)))
-    return JSONResponse(body, STATUS[type(error)], headers)
+    return JSONResponse(body, error_meaning(error).status, headers)

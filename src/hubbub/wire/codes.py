@@ -8,10 +8,14 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from hubbub.errors import RequestError
+
 
 class ErrorMeaning(NamedTuple):
     meaning: str
     may_retry: bool
+    status: int
+    """Of the HTTP answer that carries it: RFC 9110, section 15."""
 
 
 class ErrorCode(StrEnum):
@@ -30,17 +34,33 @@ class ErrorCode(StrEnum):
 
 
 ERROR_MEANINGS: dict[ErrorCode, ErrorMeaning] = {
-    ErrorCode.INVALID: ErrorMeaning("A field is missing, of the wrong type or out of range; `errors` names it.", False),
-    ErrorCode.UNKNOWN_TYPE: ErrorMeaning("No command has this `type`.", False),
-    ErrorCode.UNAUTHENTICATED: ErrorMeaning("No identity, or one that is not valid any more.", False),
-    ErrorCode.FORBIDDEN: ErrorMeaning("This user may not do this here.", False),
-    ErrorCode.NOT_FOUND: ErrorMeaning("There is no such room, message, user or topic.", False),
-    ErrorCode.CONFLICT: ErrorMeaning("The name is taken, or the key was used with another content.", False),
-    ErrorCode.RATE_LIMITED: ErrorMeaning("Too many; repeat after `retry_after` milliseconds.", True),
-    ErrorCode.TOO_LARGE: ErrorMeaning("Over a documented size.", False),
-    ErrorCode.UNAVAILABLE: ErrorMeaning("It cannot be done now; repeat it as it is, later.", True),
-    ErrorCode.INTERNAL: ErrorMeaning("The server's own fault; its log says more.", True),
+    ErrorCode.INVALID: ErrorMeaning(
+        "A field is missing, of the wrong type or out of range; `errors` names it.", False, 400
+    ),
+    ErrorCode.UNKNOWN_TYPE: ErrorMeaning("No command has this `type`.", False, 400),
+    ErrorCode.UNAUTHENTICATED: ErrorMeaning("No identity, or one that is not valid any more.", False, 401),
+    ErrorCode.FORBIDDEN: ErrorMeaning("This user may not do this here.", False, 403),
+    ErrorCode.NOT_FOUND: ErrorMeaning("There is no such room, message, user or topic.", False, 404),
+    ErrorCode.CONFLICT: ErrorMeaning("The name is taken, or the key was used with another content.", False, 409),
+    ErrorCode.RATE_LIMITED: ErrorMeaning("Too many; repeat after `retry_after` milliseconds.", True, 429),
+    ErrorCode.TOO_LARGE: ErrorMeaning("Over a documented size.", False, 413),
+    ErrorCode.UNAVAILABLE: ErrorMeaning("It cannot be done now; repeat it as it is, later.", True, 503),
+    ErrorCode.INTERNAL: ErrorMeaning("The server's own fault; its log says more.", True, 500),
 }
+
+
+def may_retry(code: str) -> bool:
+    """Whether the same may succeed later. A code that this version does not know is an application's own refusal."""
+    return code in ERROR_MEANINGS and ERROR_MEANINGS[ErrorCode(code)].may_retry
+
+
+def error_meaning(error: RequestError) -> ErrorMeaning:
+    """What an error means. An application's own class, with a code of its own, means what its base does."""
+    for base in type(error).__mro__:
+        code = vars(base).get("code")
+        if code in ERROR_MEANINGS:
+            return ERROR_MEANINGS[ErrorCode(code)]
+    return ERROR_MEANINGS[ErrorCode.INTERNAL]
 
 
 class CloseMeaning(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hubbub.errors import RequestError
 from hubbub.wire.codes import ErrorCode
 
 USERS_IN_JOINED = 100
@@ -287,10 +288,23 @@ class ErrorEvent(Reply):
     type: Literal["error"] = "error"
     command: str | None = Field(None, description="The `type` of the command that failed.")
     room: str | None = None
-    code: ErrorCode
+    code: ErrorCode | str
     message: str
     retry_after: int | None = Field(None, description="Milliseconds until a repeat may succeed.")
     errors: list[dict[str, Any]] | None = Field(None, description="For `invalid`: `loc`, `msg`, `type` of each field.")
+
+    @classmethod
+    def of(cls, error: RequestError, *, id: str | None, command: str | None, room: str | None) -> ErrorEvent:
+        """An error as its client is told of it. `room` is the command's, where the error names none."""
+        return cls(
+            id=id,
+            command=command,
+            room=error.room or room,
+            code=error.code,
+            message=error.message,
+            retry_after=error.retry_after,
+            errors=list(error.errors) if error.errors else None,
+        )
 
 
 BUILT_IN: tuple[type[Event], ...] = (

@@ -7,12 +7,14 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from hubbub.wire.codecs import PROTOCOL_VERSION
+from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS
 from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
 
 
 def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
-    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`.
+    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`. What error
+    and close codes mean stands beside them, as `x-error-codes` and `x-close-codes`.
 
     Unknown fields are to be ignored, so no definition forbids them. Titles of single fields are left out: they repeat
     the field's name, and generators make a type of each.
@@ -32,6 +34,18 @@ def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Hubbub wire protocol, version {PROTOCOL_VERSION}",
         "$defs": dict(sorted(definitions.items())),
+        "x-error-codes": {
+            str(code): {"meaning": meaning.meaning, "mayRetry": meaning.may_retry, "status": meaning.status}
+            for code, meaning in ERROR_MEANINGS.items()
+        },
+        "x-close-codes": {
+            str(int(code)): {
+                "meaning": meaning.meaning,
+                "reconnect": meaning.reconnect,
+                "afterAWhile": meaning.after_a_while,
+            }
+            for code, meaning in CLOSE_MEANINGS.items()
+        },
     }
 
 
