@@ -14,6 +14,7 @@ from hubbub.hub.connection import Connection, State
 from hubbub.hub.formats import MESSAGE_FORMATS
 from hubbub.hub.hub import Hub
 from hubbub.hub.transport import HIGH_WATER, MessageTransport
+from hubbub.wire.frames import AT_ONCE
 from hubbub.wire.identity import User
 from tests.hub.links import Clock, Listener, new_hub, say, turn
 
@@ -42,6 +43,10 @@ class Server:
         if self.is_gone:
             raise ConnectionResetError
         self.sent.append(message)
+
+    @property
+    def waiting(self) -> int:
+        return self._incoming.qsize()
 
     def receive(self, **message: Any) -> None:
         self._incoming.put_nowait({"type": "websocket.receive", **message})
@@ -99,6 +104,33 @@ async def test_a_message_over_the_limit_is_closed_with_1009() -> None:
         server.receive(text="é" * LIMIT)
 
     assert server.sent[-1]["code"] == 1009
+    assert not server.listener.heard
+
+
+async def test_one_that_has_sent_much_already_lets_others_have_their_turn() -> None:
+    async with link() as (_, server):
+        for _ in range(1000):
+            server.receive(text="x")
+        heard = []
+        while len(server.listener.heard) < 1000:
+            heard.append(len(server.listener.heard))
+            await turn()
+        server.disconnect()
+
+    assert len(heard) >= 1000 // AT_ONCE
+
+
+async def test_nothing_is_taken_from_one_that_was_closed_for_a_violation() -> None:
+    async with link() as (_, server):
+        server.takes.clear()
+        server.receive(text="x" * (LIMIT + 1))
+        for _ in range(1000):
+            server.receive(text="x")
+        await turn(50)
+        left = server.waiting
+        server.takes.set()
+
+    assert left == 1000
     assert not server.listener.heard
 
 

@@ -29,6 +29,7 @@ from hubbub import (
     User,
     bearer_token,
 )
+from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
 from tests.waiting import eventually
 
@@ -175,6 +176,30 @@ async def test_a_connection_s_messages_stay_in_order_while_a_hook_thinks() -> No
         released.set()
         await alice.expect("message", text="first")
         await alice.expect("message", text="second")
+
+
+async def test_a_client_that_waits_for_a_slow_answer_is_not_closed_for_its_silence() -> None:
+    settings = Settings(heartbeat=0.1)
+    hub = Hubbub(guests="auto", page=False, settings=settings)
+    released = anyio.Event()
+
+    @hub.before_message
+    async def think(draft: Draft) -> None:
+        await released.wait()
+
+    async with (
+        serving(host(hub), settings=settings) as server,
+        server.connect("/ws/chat/room1?username=alice") as alice,
+    ):
+        await alice.expect("joined")
+        await alice.send("hello")
+        # The client answers each ping, but the server does not read while the hook thinks.
+        for _ in range(10):
+            await alice.expect("ping")
+        released.set()
+        await alice.expect("message", text="hello")
+        for _ in range(5):
+            await alice.expect("ping")
 
 
 # Commands of the application's own that fail.
