@@ -74,7 +74,8 @@ class Link:
         self._on_drained = on_drained
         self._on_closed = on_closed
         self._bucket = TokenBucket()
-        self._violations = TokenBucket()
+        self._violations: TokenBucket | None = None
+        """Made at the first one: most clients never need it."""
         self._not_before = 0.0
         """When it may go on, as it was told last."""
         self._unanswered = 0
@@ -116,8 +117,10 @@ class Link:
         if connection.unread >= 1 / limits.rate:
             connection.unread -= 1 / limits.rate
             return 0.0
-        if now < self._not_before and self._violations.take(now, rate=FORGIVEN, burst=limits.violations):
-            connection.close(CloseCode.POLICY_VIOLATION, "too many commands, again and again")
+        if now < self._not_before:
+            self._violations = self._violations or TokenBucket()
+            if self._violations.take(now, rate=FORGIVEN, burst=limits.violations):
+                connection.close(CloseCode.POLICY_VIOLATION, "too many commands, again and again")
         self._not_before = now + wait
         return wait
 
