@@ -4,6 +4,7 @@ Nothing here waits for a time: the tests wait for events, and a deadline bounds 
 """
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,12 +15,16 @@ import pytest
 
 from hubbub.client import Client, Ended, Room, State, Undelivered
 from hubbub.client.client import new_key
-from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, Unauthenticated
+from hubbub.client.outbox import Pace
+from hubbub.client.session import Session
+from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, TooLarge, Unauthenticated
 from hubbub.wire.commands import Ping
 from hubbub.wire.events import Event, Joined, MessageEvent, PongEvent, TypingEvent
 from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
-from tests.servers import WebServer, hubbub_server
+from tests.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway
+from tests.people import encoded
+from tests.servers import WebServer, free_port, hubbub_server
 
 DEADLINE = 20.0
 
@@ -72,6 +77,20 @@ async def next_of(client: Client, kind: type[E]) -> E:
     while not isinstance(event := await anext(client), kind):
         pass
     return event
+
+
+@pytest.fixture
+def logged() -> Iterator[asyncio.Queue[str]]:
+    """What the client logs, at INFO and above."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.put_nowait(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("hubbub.client")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield lines
+    log.setLevel(logging.NOTSET)
+    log.removeHandler(handler)
 
 
 def texts(room: Room) -> list[str]:
@@ -206,6 +225,111 @@ async def test_a_flood_of_messages_keeps_within_the_server_s_limits(serve: Serve
         assert alice.state is State.LIVE
 
 
+async def test_who_was_too_fast_comes_back_and_everything_is_said_once(
+    serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(environment={"HUBBUB_RATE": "20", "HUBBUB_BURST": "20", "HUBBUB_VIOLATIONS": "1"})
+    monkeypatch.setattr("hubbub.client.session.LONGER_BY", 0.0)
+    async with client(server, "alice") as alice:
+        hall = await alice.join("hall")
+        with monkeypatch.context() as haste:
+            haste.setattr(Pace, "due", lambda self: 0.0)
+            sending = asyncio.gather(*(hall.send(f"message {number}") for number in range(80)))
+            await alice.wait_for(State.WAITING)
+
+        acks = await sending
+
+        assert sorted(ack.seq or 0 for ack in acks) == list(range(1, 81))
+
+
+async def test_more_rooms_than_fit_into_one_join_are_joined_up_to_the_server_s_limit(
+    serve: ServerFactory,
+) -> None:
+    server = serve()
+    async with client(server, "alice") as alice:
+        joined = await asyncio.gather(*(alice.join(f"room-{n}") for n in range(203)), return_exceptions=True)
+
+        refused = [outcome for outcome in joined if isinstance(outcome, BaseException)]
+        assert [str(error) for error in refused] == ["a connection is in at most 200 rooms"] * 3
+        assert all(isinstance(error, TooLarge) for error in refused)
+        rooms = [outcome for outcome in joined if isinstance(outcome, Room)]
+        assert [(await room.send("hello")).seq for room in (rooms[0], rooms[199])] == [1, 1]
+
+
+@pytest.mark.parametrize("answer", [BAD_GATEWAY, LOG_IN_FIRST], ids=["502", "401"])
+async def test_what_a_proxy_answers_neither_ends_the_session_nor_makes_another_guest(
+    town: WebServer, place: str, answer: bytes
+) -> None:
+    async with Gateway(town.port) as gateway:
+        async with client_at(gateway.url.replace("http", "ws") + "/ws", "Edith") as edith:
+            hall = await edith.join(place)
+            await hall.send("before")
+            secret = edith.secret
+            assert secret
+
+            gateway.answer_to_websockets = answer
+            gateway.cut()
+            await gateway.refused()
+            sending = asyncio.create_task(hall.send("meanwhile"))
+            await gateway.refused()
+            gateway.answer_to_websockets = None
+
+            assert (await sending).seq == 2
+            assert edith.secret == secret
+            await hall.edit(1, "still mine")
+        assert not [line for line in gateway.requests if "secret" in line or secret in line]
+
+
+async def test_a_client_without_a_server_says_so_at_once_and_then_ever_more_seldom(
+    logged: asyncio.Queue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    def open_and_count(session: Session) -> None:
+        nonlocal attempts
+        attempts += 1
+        open_session(session)
+
+    open_session = Session.open
+    monkeypatch.setattr(Session, "open", open_and_count)
+    port = free_port()
+    address = f"ws://alice:canary@127.0.0.1:{port}/ws?secret=canary&token=canary"
+    connecting = asyncio.create_task(
+        Client(address, username="alice", first_wait=0.001, longest_wait=0.002).__aenter__()
+    )
+
+    seen = []
+    for _ in range(5):
+        line = await logged.get()
+        seen.append(attempts)
+        assert line.startswith(f"no connection to ws://127.0.0.1:{port}/ws (")
+        assert "trying again in" in line
+        assert "canary" not in line
+    connecting.cancel()
+
+    assert all(number >= least for number, least in zip(seen, [1, 2, 4, 8, 16], strict=True))
+
+
+async def test_a_client_logs_who_it_is_and_why_it_lost_its_server_but_no_credential(
+    server: WebServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with client(server, "alice", token="canary-of-a-token") as alice:
+        secret = alice.secret or ""
+        server.kill()
+        await alice.wait_for(State.WAITING)
+        await asyncio.to_thread(server.start)
+        await alice.wait_for(State.LIVE)
+        assert alice.secret == secret
+
+    logged = [record.message for record in caplog.records if record.name == "hubbub.client"]
+    assert logged[0].endswith("as alice")
+    assert "has closed the connection" in logged[1]
+    assert logged[-1].endswith("as alice")
+    hidden = ["canary", secret, encoded(secret)]
+    assert not [credential for credential in hidden if credential in caplog.text]
+
+
 async def test_history_is_read_page_by_page(town: WebServer, place: str) -> None:
     async with client(town, "alice") as alice, client(town, "bob") as bob:
         hall = await alice.join(place)
@@ -248,7 +372,7 @@ async def test_the_keys_of_messages_differ_and_begin_with_the_time() -> None:
     ("do", "refusal"),
     [
         (lambda room: room.send("one", key="a-key-of-ours"), Conflict),
-        (lambda room: room.send("", reply_to=99), NotFound),
+        (lambda room: room.send("x", reply_to=99), NotFound),
         (lambda room: room.edit(99, "?"), NotFound),
         (lambda room: room.delete(2), Forbidden),
         (lambda room: room.send("bell \a"), Invalid),

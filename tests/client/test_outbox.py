@@ -61,7 +61,7 @@ def test_what_was_in_flight_when_the_connection_went_is_sent_again_as_it_was(out
 def test_what_the_server_cannot_do_now_waits_and_nothing_of_its_room_overtakes_it(outbox: Outbox) -> None:
     outbox.add("#1", say("first"))
     assert due(outbox) == ["#1"]
-    outbox.postpone("#1", 10.0, 2.0, everything=False)
+    outbox.postpone("#1", 10.0, 2.0)
     outbox.add("#2", say("second"))
     outbox.add("#3", say("elsewhere", "kitchen"))
 
@@ -75,20 +75,10 @@ def test_where_the_server_does_not_say_how_long_the_wait_doubles(outbox: Outbox)
 
     waits = []
     for _ in range(3):
-        outbox.postpone("#1", 0.0, None, everything=False)
+        outbox.postpone("#1", 0.0, None)
         waits.append(outbox.next_due(0.0))
 
     assert waits == [0.5, 1.0, 2.0]
-
-
-def test_one_that_came_too_fast_holds_up_everything(outbox: Outbox) -> None:
-    outbox.add("#1", say("first"))
-    assert due(outbox) == ["#1"]
-    outbox.postpone("#1", 10.0, 2.0, everything=True)
-    outbox.add("#2", say("elsewhere", "kitchen"))
-
-    assert due(outbox, 11.9, ["hall", "kitchen"]) == []
-    assert due(outbox, 12.0, ["hall", "kitchen"]) == ["#1", "#2"]
 
 
 def test_what_nobody_waits_for_any_more_is_not_sent(outbox: Outbox) -> None:
@@ -111,3 +101,15 @@ def test_half_of_the_burst_goes_at_once_and_the_rest_at_the_server_s_rate() -> N
         times.append(round(now, 6))
 
     assert times == [100.0, 100.0, 100.0, 100.1, 100.2]
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.1, 60.0])
+def test_after_too_fast_nothing_is_left_of_the_burst_and_one_interval_must_pass(retry_after: float | None) -> None:
+    pace = Pace()
+    pace.begin(Limits(frame=65536, text=4000, unanswered=64, rate=10.0, burst=6), 100.0)
+
+    pace.too_fast(100.0, retry_after)
+
+    assert pace.due() == pytest.approx(100.1)
+    pace.sent(100.1)
+    assert pace.due() == pytest.approx(100.2)

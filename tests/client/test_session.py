@@ -19,7 +19,7 @@ from hubbub.client.session import (
 )
 from hubbub.errors import Conflict, Forbidden, Unauthenticated, Unavailable
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseCode, ErrorCode
-from hubbub.wire.commands import Command, Join, Leave, RoomPosition, SendMessage, Typing
+from hubbub.wire.commands import Command, Join, Leave, Ping, RoomPosition, SendMessage, Typing
 from hubbub.wire.events import (
     Ack,
     Draining,
@@ -166,12 +166,24 @@ def test_a_close_code_decides_whether_to_come_back(here: Alice, code: CloseCode)
 
     if CLOSE_MEANINGS[code].reconnect:
         assert here.session.state is State.WAITING
+        assert here.wait() == (10.0 if CLOSE_MEANINGS[code].after_a_while else 0.5)
         assert here.answers() == {}
     else:
         assert here.session.state is State.REFUSED
         failure = here.answers()[id]
         assert isinstance(failure, Ended)
         assert (failure.code, failure.reason) == (code, "because")
+
+
+def test_who_is_cut_off_for_haste_stays_away_longer_each_time_however_long_it_was_there(alice: Alice) -> None:
+    waits = []
+    for _ in range(3):
+        alice.connect()
+        alice.now += 10 * SETTLED
+        alice.session.lost(CloseCode.POLICY_VIOLATION)
+        waits.append(alice.wait())
+
+    assert waits == [10.0, 15.0, 25.0]
 
 
 @pytest.mark.parametrize("code", [None, 1005, 4999])
@@ -191,6 +203,20 @@ def test_a_refused_handshake_ends_the_session(alice: Alice) -> None:
     assert isinstance(alice.answers()["hall"], Unauthenticated)
     alice.session.join("kitchen")
     assert isinstance(alice.answers()["kitchen"], Unauthenticated)
+
+
+def test_a_proxy_s_answer_ends_the_session_only_where_nobody_has_let_us_in(here: Alice) -> None:
+    id = here.say("hello")
+    here.session.lost()
+    here.session.open()
+    here.session.rejected(Unauthenticated("the server answered 401"), may_pass=False, is_strange=True)
+    assert here.session.state is State.WAITING
+    assert id not in here.answers()
+
+    stranger = Alice()
+    stranger.session.open()
+    stranger.session.rejected(Unauthenticated("the server answered 401"), may_pass=False, is_strange=True)
+    assert stranger.session.state is State.REFUSED
 
 
 def test_a_full_server_says_when_to_come_back(alice: Alice) -> None:
@@ -412,6 +438,36 @@ def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) ->
     assert alice.session.next_send() == pytest.approx(alice.now + 0.1)
     alice.now += 0.1
     assert len(alice.sent()) == 1
+
+
+def test_a_sign_of_typing_is_dropped_where_there_is_no_room_for_it(alice: Alice) -> None:
+    alice.session.open()
+    alice.session.receive(welcome(rate=10.0, burst=6))
+    alice.join()
+    for number in range(4):
+        alice.say(f"message {number}")
+    assert len(alice.sent()) == 2
+
+    alice.session.tell(Typing(room="hall"))
+    assert alice.sent() == []
+    alice.now += 0.2
+    assert [type(command) for command in alice.sent()] == [SendMessage, SendMessage]
+
+
+def test_after_too_fast_every_command_waits_but_no_longer_than_a_token_takes(alice: Alice) -> None:
+    alice.session.open()
+    alice.session.receive(welcome(rate=10.0, burst=60))
+    alice.join()
+    id = alice.say("hello")
+    assert len(alice.sent()) == 1
+
+    alice.session.receive(error(ErrorCode.RATE_LIMITED, id=id, retry_after=60_000))
+    alice.say("elsewhere", "hall")
+    alice.session.ask(Ping())
+    assert alice.sent() == []
+    alice.now += 0.1
+
+    assert [type(command) for command in alice.sent()] == [Ping]
 
 
 def test_what_comes_due_between_two_looks_is_not_forgotten(here: Alice) -> None:

@@ -36,7 +36,8 @@ async def test_a_refused_credential_is_hidden_before_the_answer(kind: str) -> No
     async def send(message: Message) -> None:
         logged.append(scope["query_string"])  # type: ignore[arg-type]
 
-    await app(scope, receive, send)
+    async with hub.lifespan(app):
+        await app(scope, receive, send)
 
     assert logged
     assert all(CANARY.encode() not in query for query in logged)

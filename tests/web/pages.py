@@ -22,6 +22,11 @@ async def expect_live(page: Page) -> None:
     await expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 
+async def everything_is_sent(page: Page) -> None:
+    """What waits to be sent is on record in the browser until the server has it."""
+    await page.wait_for_function("() => !Object.keys(localStorage).some(name => name.includes('unsent:'))")
+
+
 async def come_back(page: Page) -> None:
     """The page does not wait for its next attempt when the browser says that there is a network."""
     await page.evaluate("window.dispatchEvent(new Event('online'))")

@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory, ServerFactory
+from tests.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway
 from tests.people import person
 from tests.servers import WebServer
-from tests.web.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway
-from tests.web.pages import Enter, come_back, expect_live, message, say
+from tests.web.pages import Enter, come_back, everything_is_sent, expect_live, message, say
 
 pytestmark = pytest.mark.anyio
 
@@ -92,7 +92,7 @@ async def test_what_a_proxy_answers_makes_nobody_another_guest(
     gateway.answer_to_websockets = None
     await come_back(page)
 
-    await expect(message(page, "meanwhile.")).not_to_contain_text("Waiting")
+    await everything_is_sent(page)
     await expect(message(page, ".").locator(".body")).to_have_text(["before.", "meanwhile."])
     assert await page.evaluate("localStorage.getItem('hubbub / secret:edith')") == secret
     await message(page, "before.").hover()
@@ -116,7 +116,7 @@ async def test_a_server_with_new_keys_gets_what_waits_from_a_new_guest(
     server.start()
     await come_back(page)
 
-    await expect(message(page, "Who am I?")).not_to_contain_text("Waiting")
+    await everything_is_sent(page)
     async with person(server) as reader:
         joined = await reader.join("hall")
     assert [row["text"] for row in joined["messages"]] == ["Who am I?"]

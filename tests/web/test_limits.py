@@ -9,7 +9,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 from tests.conftest import PageFactory, ServerFactory
 from tests.people import person
 from tests.servers import WebServer
-from tests.web.pages import come_back, expect_live, message, say
+from tests.web.pages import come_back, everything_is_sent, expect_live, say
 
 pytestmark = pytest.mark.anyio
 
@@ -49,8 +49,7 @@ async def test_what_was_said_offline_arrives_in_its_order(serve: ServerFactory, 
 
     await enter(page, "Ada")
 
-    waiting = "() => Object.keys(localStorage).filter(name => name.includes('unsent:')).length === 0"
-    await page.wait_for_function(waiting)
+    await everything_is_sent(page)
     for room, entries in said.items():
         assert await history(server, room) == [entry["text"] for entry in entries]
     await expect_live(page)
@@ -69,7 +68,7 @@ async def test_what_is_typed_fast_arrives_in_its_order(serve: ServerFactory, new
         await field.fill(f"line {number}")
         await field.press("Enter")
 
-    await page.wait_for_function("() => !Object.keys(localStorage).some(name => name.includes('unsent:'))")
+    await everything_is_sent(page)
     assert await history(server, "hall") == [f"line {number}" for number in range(120)]
     await expect_live(page)
 
@@ -84,7 +83,7 @@ async def test_more_rooms_than_fit_into_one_join_are_all_joined(serve: ServerFac
     for room in (rooms[0], rooms[104]):
         await page.get_by_role("button", name=room, exact=True).click()
         await say(page, f"hello {room}")
-        await expect(message(page, f"hello {room}")).not_to_contain_text("Waiting")
+        await everything_is_sent(page)
         assert await history(server, room) == [f"hello {room}"]
 
 
@@ -99,7 +98,7 @@ async def test_one_room_more_than_allowed_is_refused_and_the_others_live(
     await expect(page.get_by_text("a connection is in at most 3 rooms")).to_be_visible()
     await expect(page.get_by_role("button", name="yard", exact=True)).to_have_count(0)
     await say(page, "hello")
-    await expect(message(page, "hello")).not_to_contain_text("Waiting")
+    await everything_is_sent(page)
 
 
 async def test_a_page_that_was_cut_off_for_its_haste_comes_back(serve: ServerFactory, new_page: PageFactory) -> None:
@@ -120,4 +119,4 @@ async def test_a_page_that_was_cut_off_for_its_haste_comes_back(serve: ServerFac
     await say(page, "hello")
     await come_back(page)
 
-    await expect(message(page, "hello")).not_to_contain_text("Waiting")
+    await everything_is_sent(page)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import logging
 import secrets
 import time
 from collections import deque
@@ -36,6 +38,8 @@ from hubbub.wire.commands import (
 )
 from hubbub.wire.events import Ack, Event, EventTable, HistoryPage, Joined, MessageEvent, Reply, Welcome
 
+log = logging.getLogger("hubbub.client")
+
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Reply)
 
@@ -51,6 +55,9 @@ CODES = {
     429: "rate_limited",
 }
 CLOSE_TIMEOUT = 5.0
+HEADERS_LOG = logging.getLogger("hubbub.client.websockets")
+"""Not below INFO: `websockets` logs all headers at DEBUG, with the secret and the token among them."""
+HEADERS_LOG.setLevel(logging.INFO)
 OVER = frozenset({State.REFUSED, State.CLOSED})
 
 
@@ -73,7 +80,7 @@ class Client:
     `async with` returns when the server has welcomed us. It raises the `RequestError` that the server refuses us with,
     or `Ended`; while there is no server it tries again, for as long as it may: bound it with `asyncio.timeout`. From
     then on the client reconnects by itself, joins its rooms again from where it was, and sends again what had no
-    answer.
+    answer. What keeps it from that is logged at INFO, as `hubbub.client`: the first failure, and then ever more seldom.
 
     `username` is for guests; `secret` proves that a guest is the one of an earlier session (`client.secret`). `token`
     goes as `Authorization: Bearer`, and `headers` as they are. `events` are an application's own event models. Waits
@@ -113,6 +120,8 @@ class Client:
         self._has_lost_events = False
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._failures = 0
+        """Attempts to connect since the last that succeeded."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -179,7 +188,8 @@ class Client:
             raise
 
     def tell(self, command: Command) -> None:
-        """Send a command that needs no answer and is worth nothing later. Dropped if there is no connection."""
+        """Send a command that needs no answer and is worth nothing later. Dropped if there is no connection, or no room
+        for it within the server's limits."""
         self._session.tell(command)
         self._wake.set()
 
@@ -264,18 +274,30 @@ class Client:
             async with asyncio.timeout(self._session.silence_deadline - time.monotonic()):
                 return await connect(
                     self._uri(),
-                    subprotocols=[Subprotocol(self._subprotocol)],
+                    subprotocols=[Subprotocol(name) for name in self._subprotocols()],
                     additional_headers=self._headers,
+                    logger=HEADERS_LOG,
                     compression=None,
                     open_timeout=None,
                     close_timeout=CLOSE_TIMEOUT,
                     ping_interval=None,
                 )
         except InvalidStatus as error:
-            self._session.rejected(refusal_of(error.response), may_pass=error.response.status_code in MAY_PASS)
-        except (OSError, InvalidHandshake):
+            refusal = refusal_of(error.response)
+            may_pass = error.response.status_code in MAY_PASS
+            self._session.rejected(refusal, may_pass=may_pass, is_strange=not is_ours(error.response))
+            self._log_failure(refusal.message)
+        except (OSError, InvalidHandshake) as error:
             self._session.lost()
+            self._log_failure(str(error) or type(error).__name__)
         return None
+
+    def _log_failure(self, reason: str) -> None:
+        """The first one, the second, the fourth, the eighth …: a night without a server is a page of log."""
+        self._failures += 1
+        if self._session.state is State.WAITING and self._failures & (self._failures - 1) == 0:
+            seconds = self._session.due - time.monotonic()
+            log.info("no connection to %s (%s): trying again in %.1f s", self._shown_address, reason, seconds)
 
     async def _talk(self, link: ClientConnection) -> None:
         codec = CODECS_BY_SUBPROTOCOL.get(link.subprotocol or "", JSON_CODEC)
@@ -291,10 +313,12 @@ class Client:
                 writing.result()
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
             self._session.lost(code, reason)
+            log.info("%s has closed the connection (%s)", self._shown_address, code or "without a word")
         except TimeoutError:
             # A closing handshake would wait for the same silence.
             link.transport.abort()
             self._session.lost()
+            log.info("%s is silent: taken for gone", self._shown_address)
         finally:
             await link.close()
             writing.cancel()
@@ -312,8 +336,10 @@ class Client:
         except ValidationError as error:
             raise Internal(f"the server sent an event that makes no sense here: {error}") from None
         self._session.receive(event)
-        if isinstance(event, Welcome) and event.secret is not None:
-            self.secret = event.secret
+        if isinstance(event, Welcome):
+            self._failures = 0
+            log.info("connected to %s as %s", self._shown_address, event.user)
+            self.secret = event.secret or self.secret
         self._take_output()
         self._wake.set()
 
@@ -336,8 +362,21 @@ class Client:
     def _uri(self) -> str:
         parts = urlsplit(self._address)
         query = parse_qsl(parts.query, keep_blank_values=True)
-        query += [(name, value) for name, value in (("username", self._username), ("secret", self.secret)) if value]
+        query += [("username", self._username)] if self._username else []
         return urlunsplit(parts._replace(query=urlencode(query)))
+
+    def _subprotocols(self) -> list[str]:
+        """Proxies log addresses: a secret stands in none. The server never chooses the subprotocol that holds it."""
+        if not self.secret:
+            return [self._subprotocol]
+        encoded = base64.urlsafe_b64encode(self.secret.encode()).decode().rstrip("=")
+        return [self._subprotocol, f"secret.{encoded}"]
+
+    @property
+    def _shown_address(self) -> str:
+        """For logs: whatever somebody put into it, no credentials."""
+        parts = urlsplit(self._address)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 class Room:
@@ -422,6 +461,15 @@ def made(model: type[M], **fields: Any) -> M:
         return model(**fields)
     except ValidationError as error:
         raise invalid_fields(error, tagged=False) from None
+
+
+def is_ours(response: Response) -> bool:
+    """Whether a server of ours has answered, or the application that it is mounted in; not a proxy before them."""
+    try:
+        body = from_json(response.body or b"")
+    except ValueError:
+        return False
+    return isinstance(body, dict) and ("code" in body or "detail" in body)
 
 
 def refusal_of(response: Response) -> RequestError:

@@ -35,7 +35,6 @@ class Outbox:
         self._make_backoff = make_backoff
         self._entries: dict[str, _Entry] = {}
         self._in_flight = 0
-        self._not_before = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,28 +69,20 @@ class Outbox:
         for entry in self._entries.values():
             entry.in_flight = False
         self._in_flight = 0
-        self._not_before = 0.0
 
-    def postpone(self, id: str, now: float, retry_after: float | None, *, everything: bool) -> None:
-        """The server cannot do it now. It is sent again after `retry_after` seconds, or after a while of our own.
-
-        `everything`: until then the server would refuse the other commands as well.
-        """
+    def postpone(self, id: str, now: float, retry_after: float | None) -> None:
+        """The server cannot do it now. It is sent again after `retry_after` seconds, or after a while of our own."""
         entry = self._entries[id]
         if entry.in_flight:
             entry.in_flight = False
             self._in_flight -= 1
         entry.not_before = now + (retry_after if retry_after is not None else entry.backoff.next())
-        if everything:
-            self._not_before = max(self._not_before, entry.not_before)
 
     def due(self, now: float, rooms: Iterable[str], *, most: int) -> Iterator[Command]:
         """The commands to send now: of the given rooms or of none, with at most `most` unanswered in all.
 
         Taking one from the iterator puts it in flight.
         """
-        if now < self._not_before:
-            return
         here = set(rooms)
         held: set[str | None] = set()
         for entry in self._entries.values():
@@ -109,7 +100,7 @@ class Outbox:
 
     def next_due(self, now: float) -> float | None:
         """When a postponed command may be sent again; None if none is postponed."""
-        times = [max(entry.not_before, self._not_before) for entry in self._entries.values() if not entry.in_flight]
+        times = [entry.not_before for entry in self._entries.values() if not entry.in_flight]
         return min((time for time in times if time > now), default=None)
 
 
@@ -137,3 +128,11 @@ class Pace:
 
     def sent(self, now: float) -> None:
         self._arrival = max(self._arrival, now) + self._interval
+
+    def too_fast(self, now: float, retry_after: float | None) -> None:
+        """The server has seen more at once than was meant: it has nothing left of our burst.
+
+        What an application's own rule asks for, a minute perhaps, holds up the command that broke it, and no other.
+        """
+        wait = self._interval if retry_after is None else min(retry_after, self._interval)
+        self._arrival = max(self._arrival, now + self._slack + wait)

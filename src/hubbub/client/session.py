@@ -48,6 +48,9 @@ GHOST = 60.0
 """Seconds in which the server may still take a connection of ours, that broke before its `welcome`, for somebody
 else who uses our name."""
 SILENT_BEATS = 2
+LONGER_BY = 5.0
+TIMES_LONGER = 10
+"""After a connection that was closed for its haste: at least so many seconds, and then so many times the usual wait."""
 
 ERRORS: dict[str, type[RequestError]] = {error.code: error for error in RequestError.__subclasses__()}
 
@@ -165,10 +168,13 @@ class Session:
         self._outbox = Outbox(self._make_backoff)
         self._pace = Pace()
         self._urgent: deque[Command] = deque()
+        self._fleeting: deque[Command] = deque()
+        """Commands that are sent now or never."""
         self._joins: dict[str, set[str]] = {}
         """The rooms that each join of this connection still waits for."""
         self._ids = itertools.count(1)
         self._live_since: float | None = None
+        self._has_been_live = False
         self._last_frame = 0.0
         self._return_at: float | None = None
         self._ghost_until = 0.0
@@ -195,15 +201,23 @@ class Session:
 
     def lost(self, code: int | None = None, reason: str = "") -> None:
         """The connection could not be opened, or is gone; with the close code, if one came."""
-        if code in CLOSE_MEANINGS and not CLOSE_MEANINGS[CloseCode(code)].reconnect:
+        meaning = CLOSE_MEANINGS[CloseCode(code)] if code in CLOSE_MEANINGS else None
+        if code is not None and meaning is not None and not meaning.reconnect:
             self._refuse(Ended(code, reason))
-            return
-        self._wait()
+        elif meaning is not None and meaning.after_a_while:
+            self._wait(at_least=LONGER_BY, times=TIMES_LONGER)
+        else:
+            self._wait()
 
-    def rejected(self, error: RequestError, *, may_pass: bool) -> None:
-        """The handshake was answered with a refusal. `may_pass` says that a later one may be accepted."""
+    def rejected(self, error: RequestError, *, may_pass: bool, is_strange: bool = False) -> None:
+        """The handshake was answered with a refusal. `may_pass` says that a later one may be accepted.
+
+        A strange answer is not in our server's words, nor in its application's: a proxy may give it while the server is
+        away, so it counts only where nobody has ever let us in.
+        """
         now = self._clock()
-        if may_pass or (error.code == "conflict" and now < self._ghost_until):
+        is_ghost = error.code == "conflict" and now < self._ghost_until
+        if may_pass or is_ghost or (is_strange and self._has_been_live):
             self._wait(at_least=(error.retry_after or 0) / 1000)
         else:
             self._refuse(error)
@@ -228,18 +242,19 @@ class Session:
     def _step(self, happening: Happening) -> None:
         self.state = TRANSITIONS[self.state][happening]
 
-    def _wait(self, at_least: float = 0.0) -> None:
+    def _wait(self, at_least: float = 0.0, times: int = 1) -> None:
         now = self._clock()
         if self.state is State.CONNECTING:
             self._ghost_until = now + GHOST
-        if self._live_since is not None and now - self._live_since >= SETTLED:
+        # One that was closed for its haste has not mended anything, however long it lived.
+        if self._live_since is not None and now - self._live_since >= SETTLED and times == 1:
             self._backoff.reset()
         self._step(Happening.LOST)
         self._disconnected()
         if self._return_at is not None:
             self.due = max(now, self._return_at)
         else:
-            self.due = now + at_least + self._backoff.next()
+            self.due = now + at_least + times * self._backoff.next()
         self._return_at = None
 
     def _refuse(self, failure: Exception) -> None:
@@ -251,6 +266,7 @@ class Session:
     def _disconnected(self) -> None:
         self._live_since = None
         self._urgent.clear()
+        self._fleeting.clear()
         self._joins.clear()
         self._outbox.disconnected()
         for place in self._places.values():
@@ -300,14 +316,17 @@ class Session:
         self._outbox.remove(id)
 
     def tell(self, command: Command) -> None:
-        """Send a command that needs no answer, now or never."""
+        """Send a command that needs no answer, or drop it: without a connection, and beyond the server's limits."""
         if self.state is State.LIVE:
-            self._urgent.append(command)
+            self._fleeting.append(command)
 
     def next_command(self) -> Command | None:
         """What to send next; None if there is nothing, or it is not time yet. Whoever takes it sends it."""
         now = self._looked_at = self._clock()
-        if self.state is not State.LIVE or self.me is None or now < self._pace.due():
+        if self.state is not State.LIVE or self.me is None:
+            return None
+        if now < self._pace.due():
+            self._fleeting.clear()
             return None
         command = next(self._waiting_commands(now, self.me.limits.unanswered), None)
         if command is not None:
@@ -331,6 +350,8 @@ class Session:
     def _waiting_commands(self, now: float, most: int) -> Iterator[Command]:
         while self._urgent:
             yield self._urgent.popleft()
+        while self._fleeting:
+            yield self._fleeting.popleft()
         yield from self._due_joins(now)
         here = (folded for folded, place in self._places.items() if place.standing in HERE)
         yield from self._outbox.due(now, here, most=most)
@@ -389,6 +410,7 @@ class Session:
         self._step(Happening.WELCOME)
         self.me = event
         self._live_since = self._last_frame
+        self._has_been_live = True
         self._pace.begin(event.limits, self._last_frame)
         self._hand_out(event)
 
@@ -432,13 +454,14 @@ class Session:
         error = error_of(event)
         retry_after = event.retry_after / 1000 if event.retry_after is not None else None
         again = may_retry(event.code)
+        if event.code == "rate_limited":
+            self._pace.too_fast(self._clock(), retry_after)
         if event.id is not None and event.id in self._joins:
             for folded in [fold(event.room)] if event.room is not None else list(self._joins[event.id]):
                 self._join_failed(event, folded, error, retry_after, may_retry=again)
         elif event.id is not None and event.id in self._outbox:
             if again:
-                too_fast = event.code == "rate_limited"
-                self._outbox.postpone(event.id, self._clock(), retry_after, everything=too_fast)
+                self._outbox.postpone(event.id, self._clock(), retry_after)
             else:
                 self._answer(event.id, error)
         else:

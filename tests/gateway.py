@@ -1,4 +1,4 @@
-"""A proxy in front of the server, as a browser meets one: it can answer instead of a server that is away.
+"""A proxy in front of the server, as people run one: it can answer instead of a server that is away.
 
 Nothing here waits for a time.
 """
