@@ -208,6 +208,7 @@ class Node:
             self._loop.create_task(self._every(TICK, self.heads.tick)),
             *([self._loop.create_task(self._every(TICK, self._watch_epoch))] if self._is_shared else []),
             *([self._loop.create_task(self._owners.see_all())] if self._owners and not self._is_shared else []),
+            *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
         ]
 
     async def _watch_epoch(self) -> None:

@@ -249,6 +249,8 @@ class Hubbub:
             return "draining"
         if not self._node.broker.is_healthy():
             return "broker"
+        if self._node.database is not None and self._node.database.problem:
+            return "database"
         return None
 
     async def drain(self) -> None:

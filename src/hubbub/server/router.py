@@ -181,7 +181,8 @@ def _add_operations(router: APIRouter, hub: Hubbub) -> None:
         responses={503: {"model": Health, "description": "New clients should go elsewhere; `status` says why."}},
     )
     async def ready() -> Response:
-        """New clients are welcome here; 503 while the server starts or drains, or other nodes do not hear it."""
+        """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, or the
+        database's files were removed."""
         problem = hub.problem()
         return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
 

@@ -86,6 +86,13 @@ class Engine(Protocol):
     is_shared: bool
     """Whether others than this process may write to it, or put an older one in its place, while it is open."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be stored until a person does something, by the last look; None if nothing is known."""
+
+    def look(self) -> None:
+        """See whether there is such a problem. It may be called in any thread, while the database is used."""
+
     def prepare(self) -> None:
         """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
 

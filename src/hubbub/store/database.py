@@ -45,6 +45,7 @@ class Database:
         self._threads: Threads | None = None
         self._local = threading.local()
         self._readers: list[Reader] = []
+        self._looking: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
         """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
@@ -82,6 +83,16 @@ class Database:
             return have_read
         log.error("the database hangs: the last commit did not end within %g s, and is left behind", timeout)
         return False
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be stored until a person does something; None if nothing is known."""
+        return self._engine.problem
+
+    def look(self) -> None:
+        """Have somebody see whether there is such a problem, also where nobody writes. Call it about once a second."""
+        if self._threads is not None and (self._looking is None or self._looking.done()):
+            self._looking = self._threads.call(self._engine.look)
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
         """Have `operation` do a request, together with all others that ask for it now. `answered` is called with the

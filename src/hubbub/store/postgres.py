@@ -398,6 +398,7 @@ class Postgres:
     read is given up."""
 
     is_shared = True
+    problem = None
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self.url = url.replace("postgres://", "postgresql://", 1)
@@ -412,6 +413,9 @@ class Postgres:
                 f"PostgreSQL at {address.hostname or 'localhost'}:{address.port or 5432}{address.path} "
                 f"cannot be reached ({_first_line(error)}): check HUBBUB_DATABASE_URL"
             ) from None
+
+    def look(self) -> None:
+        """A database that is away comes back without anybody's doing here."""
 
     def open_writer(self) -> PostgresWriter:
         return PostgresWriter(self.url, timeout=self._timeout)

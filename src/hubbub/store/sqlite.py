@@ -23,6 +23,7 @@ from hubbub.store import deferred, epochs, replacing
 from hubbub.store.base import Transaction, Work
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
+from hubbub.store.open_files import OpenFiles
 from hubbub.store.parts import remove_abandoned
 from hubbub.store.statement import Statement
 
@@ -220,6 +221,7 @@ class SQLiteWriter:
             database.execute(f"PRAGMA {pragma}")
         if most_pages is not None:
             database.execute(f"PRAGMA max_page_count={most_pages}")
+        self.files = OpenFiles(path)
         # What a killed server left. Where there is no room for it, it is tried again before anything is read.
         with contextlib.suppress(Unavailable):
             self._do_deferred()
@@ -249,11 +251,17 @@ class SQLiteWriter:
         self._is_epoch_due = False
 
     def _transact(self, work: Callable[[Transaction], T]) -> T:
+        if self.files.problem:
+            self.files.require()
         result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
         self._commits += 1
+        # Not before: what is removed during the commit would be acked.
+        self.files.require()
         return result
 
     def rest(self, *, idle: bool) -> None:
+        if self.files.problem:
+            return
         try:
             if idle or self._connection.rows_deferred >= ROWS_DEFERRED:
                 self._do_deferred()
@@ -265,10 +273,17 @@ class SQLiteWriter:
         if not self._commits:
             return
         is_due = idle or self._commits >= COMMITS_BEFORE_CHECKPOINT
-        if (is_due or not self._commits % COMMITS_BEFORE_LOOK) and self._wal.stat().st_size > WAL_BYTES:
+        if (is_due or not self._commits % COMMITS_BEFORE_LOOK) and self._log_size() > WAL_BYTES:
             self._checkpoint("TRUNCATE")
         elif is_due:
             self._checkpoint("PASSIVE")
+
+    def _log_size(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            self.files.look()
+            return 0
 
     def _do_deferred(self) -> None:
         if self.has_deferred:
@@ -286,16 +301,20 @@ class SQLiteWriter:
             with contextlib.suppress(Unavailable):
                 self._do_deferred()
         finally:
+            # SQLite removes the log by its name then, but not if the database is no longer under its own.
             self._connection.database.close()
 
 
 class SQLiteReader:
-    """A connection that cannot write."""
+    """A connection that cannot write. `files` are those that the writer of this process has opened, if it has one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: OpenFiles | None = None) -> None:
+        self._files = files
         self._connection = _Connection(path, mode="ro")
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
+        if self._files is not None:
+            self._files.require_as_seen()
         return self._connection.in_transaction("BEGIN", work)
 
     def close(self) -> None:
@@ -314,6 +333,7 @@ class SQLite:
         self.path = data_dir / FILE_NAME
         self.lock = DirectoryLock(data_dir)
         self._most_pages = most_pages
+        self._files: OpenFiles | None = None
 
     def prepare(self) -> None:
         self.take_hold()
@@ -346,10 +366,23 @@ class SQLite:
             writer.begin_epoch()
         except sqlite3.Error as error:
             raise ConfigurationError(f"{self.path} cannot be opened ({error}): run `hubbub db check`") from None
+        self._files = writer.files
         return writer
 
     def open_reader(self) -> SQLiteReader:
-        return SQLiteReader(self.path)
+        if self._files is not None:
+            # Under the name there may be another database by now.
+            self._files.require()
+        return SQLiteReader(self.path, self._files)
+
+    @property
+    def problem(self) -> str | None:
+        return self._files.problem if self._files is not None else None
+
+    def look(self) -> None:
+        if self._files is not None:
+            self._files.look()
 
     def release(self) -> None:
+        self._files = None
         self.lock.release()

@@ -1,0 +1,60 @@
+"""Whether the database's files are still those that were opened.
+
+A file that is removed or replaced while it is open takes every later commit with it: the system writes on into what has
+no name any more. So no commit counts before both files were seen under their names.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from hubbub.errors import Unavailable
+
+log = logging.getLogger("hubbub")
+
+
+class OpenFiles:
+    """The files of an open SQLite database: it and its log. Any thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self._names = [str(path.absolute()), f"{path.absolute()}-wal"]
+        self._known: dict[str, tuple[int, int] | None] = {name: _identity(name) for name in self._names}
+        self.problem: str | None = None
+        """What is wrong with them, in a sentence for the log; None if nothing is, as far as it was looked."""
+
+    def look(self) -> None:
+        """Look at both, and keep what was found in `problem`. It takes a microsecond or two."""
+        problem = None
+        for name in self._names:
+            known, found = self._known[name], _identity(name)
+            if known is None:
+                # SQLite makes the log when it first needs it.
+                self._known[name] = found
+            elif found != known and problem is None:
+                problem = f"{name} was removed or replaced while the server uses it"
+        if problem != self.problem:
+            self.problem = problem
+            if problem:
+                log.error("%s: nothing is stored until it is put back, or the server is started again", problem)
+            else:
+                log.info("the database's files are back in their place")
+
+    def require(self) -> None:
+        """Raises `Unavailable` unless both are in their place."""
+        self.look()
+        self.require_as_seen()
+
+    def require_as_seen(self) -> None:
+        """The same, by the last look."""
+        if self.problem:
+            raise Unavailable("nothing can be stored now: the database's files were removed", retry_after=1000)
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(name)  # noqa: PTH116 - twice in each commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
