@@ -92,7 +92,8 @@ class HTTPProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._sockets = Sockets.of(server_state, self.limits)
         self._place = Place(server_state.connections)
-        self._outflow = Outflow()
+        self._outflow: Outflow | None = None
+        """None until something was left that the client had not taken."""
         self._verdict = Verdict.WELCOME
         self._phase = Phase.HEAD
         self._waited = 0.0
@@ -134,8 +135,10 @@ class HTTPProtocol(HttpToolsProtocol):
     def look(self, elapsed: float) -> None:
         limits = self._sockets.limits
         left = self.transport.get_write_buffer_size()
+        if left and self._outflow is None:
+            self._outflow = Outflow()
         growing = self._phase in {Phase.ANSWER, Phase.BODY} and not self.transport.is_closing()
-        if self._outflow.is_stuck(
+        if self._outflow is not None and self._outflow.is_stuck(
             left, elapsed, growing=growing, stall=limits.stall_timeout, patience=limits.stall_patience
         ):
             self._drop(f"{left} bytes not read")
@@ -249,15 +252,16 @@ class HTTPProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes, start: int, end: int) -> bool:
         """Parse a part. False if this connection's requests end here."""
         part = data if not start and end == len(data) else data[start:end]
-        self._came += len(part)
-        self._kept += len(part)
+        size = end - start
+        self._came += size
+        self._kept += size
         if self._phase is Phase.HEAD and (
-            self._kept > HEAD_BYTES or (len(part) > 4 * HEADERS and part.count(b"\n") > HEADERS + 2)
+            self._kept > HEAD_BYTES or (size > 4 * HEADERS and part.count(b"\n") > HEADERS + 2)
         ):
             self._too_large()
             return False
         if self._body_left is not None:
-            self._body_left -= len(part)
+            self._body_left -= size
         else:
             self._before = (self._before + part[-3:])[-3:]
         try:

@@ -119,9 +119,9 @@ class WebSocketProtocol(asyncio.Protocol):
         """The 101, until it is written."""
         self._early = bytearray()
         """What came behind the handshake, until it is known who reads it."""
-        self._place = Place(server_state.connections)
+        self._place: Place | None = None
         self._sockets: Sockets | None = None
-        self._outflow = Outflow()
+        self._outflow: Outflow | None = None
         self._connection: Connection | None = None
         self._adopted: SocketTransport | None = None
         self._heir: WebSocketsSansIOProtocol | None = None
@@ -162,7 +162,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._transport,
             max_size=max_size,
             deflate=self.inflates,
-            on_lost=self._place.free,
+            on_lost=self._server_state.connections.discard if self._place is None else self._place.free,
             held=response or b"",
         )
         connection.pause(Pause.HANDSHAKE)
@@ -354,9 +354,7 @@ class WebSocketProtocol(asyncio.Protocol):
         return heir
 
     def _heir_lost(self, heir: WebSocketsSansIOProtocol) -> None:
-        self._place.free(heir)
-        if self._sockets is not None:
-            self._sockets.unwatch(self)
+        self._leave(heir)
 
     def _end(self, heir: WebSocketsSansIOProtocol, *, failed: bool) -> None:
         if failed and not heir.close_sent and not heir.disconnected:
@@ -404,9 +402,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._refuse(refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._place.free(self)
-        if self._sockets is not None:
-            self._sockets.unwatch(self)
+        self._leave(self)
         self._lost = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
@@ -415,11 +411,21 @@ class WebSocketProtocol(asyncio.Protocol):
             # would end a flush before all others have had it.
             self._adopted.connection_lost(exc)
 
+    def _leave(self, protocol: Any) -> None:
+        """The socket is gone; `protocol` served it last."""
+        self._server_state.connections.discard(protocol)
+        if self._place is not None:
+            self._place.free(protocol)
+        if self._sockets is not None:
+            self._sockets.unwatch(self)
+
     def look(self, elapsed: float) -> None:
         assert self._sockets is not None
         limits = self._sockets.limits
         left = self._transport.get_write_buffer_size() if self._transport.is_closing() else 0
-        if self._outflow.is_stuck(
+        if left and self._outflow is None:
+            self._outflow = Outflow()
+        if self._outflow is not None and self._outflow.is_stuck(
             left, elapsed, growing=False, stall=limits.stall_timeout, patience=limits.stall_patience
         ):
             self._transport.abort()
