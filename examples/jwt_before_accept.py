@@ -1,5 +1,7 @@
 """JWT before accept: without a good token the handshake is answered with 403, and nothing is upgraded.
 
+It needs one more package: `pip install pyjwt`.
+
 The token comes as `Authorization: Bearer …`, or from a page, which can set no header:
 `new WebSocket("/ws/chat", ["hubbub.v1.json", "bearer." + token])`.
 """

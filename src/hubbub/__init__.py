@@ -73,5 +73,13 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("hubbub"):
+                raise
+            raise ModuleNotFoundError(
+                f"{error.name} is not installed, which hubbub.{name} needs: pip install 'hubbub[server]'",
+                name=error.name,
+            ) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,21 @@ app = typer.Typer(
 EXIT_CONFIGURATION = 2
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("hubbub"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """A real-time chat server."""
+
+
 @app.command(
     epilog="Examples:  hubbub serve  |  hubbub serve --port 9000  |  HUBBUB_GUESTS=on hubbub serve --host 0.0.0.0"
 )

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -18,17 +18,20 @@ from hubbub.hub.transport import MessageTransport, Send
 from hubbub.node import Node
 from hubbub.server.admission import Admissions, Admitted, hide_credentials
 from hubbub.server.commands import recover_missed
+from hubbub.server.handover import HANDOVER
 from hubbub.server.hooks import Hooks
 from hubbub.server.link import Link, run
 from hubbub.server.raw_link import MessageHandler, RawLink
 from hubbub.server.refusals import where
 from hubbub.server.registry import Registry
 from hubbub.server.statuses import error_response
-from hubbub.server.websocket_protocol import HANDOVER, WebSocketProtocol
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
 from hubbub.wire.commands import Command
 from hubbub.wire.events import Limits, Welcome, timestamp
 from hubbub.wire.keys import TEXT_LENGTH
+
+if TYPE_CHECKING:
+    from hubbub.server.websocket_protocol import WebSocketProtocol  # which needs uvicorn
 
 log = logging.getLogger("hubbub.connections")
 

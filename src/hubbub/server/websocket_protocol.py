@@ -34,6 +34,7 @@ from websockets.server import ServerProtocol
 from hubbub.hub.connection import Connection, Pause
 from hubbub.hub.transport import SocketTransport, limit_unsent
 from hubbub.limits import Outflow
+from hubbub.server.handover import HANDOVER
 from hubbub.server.handshake import Agreement, HandshakeRefused, Head, HeaderList, agree, denial, parse_head, refusal
 from hubbub.server.sockets import Place, Sockets
 from hubbub.wire.codes import CloseCode
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketScope
 
 log = logging.getLogger("uvicorn.error")
-
-HANDOVER = "hubbub.handover"
-"""The ASGI extension under which an endpoint finds the `WebSocketProtocol` that can hand its socket over."""
 
 EARLY_BYTES = 64 * 1024
 """What may come behind the handshake before it is known who reads it; then reading pauses."""

@@ -407,6 +407,10 @@ class Postgres:
     def prepare(self) -> None:
         try:
             migrate_postgres(self.url, connection_options(self._timeout), lock_timeout=self._timeout)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{error.name} is not installed, which the database needs: pip install 'hubbub[server,postgres]'"
+            ) from None
         except psycopg.OperationalError as error:
             address = urlsplit(self.url)
             raise ConfigurationError(
