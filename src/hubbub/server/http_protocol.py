@@ -22,6 +22,7 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from hubbub.errors import RateLimited, RequestError, Unavailable
@@ -113,8 +114,13 @@ class HTTPProtocol(HttpToolsProtocol):
     # A socket comes and goes.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        # What uvicorn's class does, which would make a FlowControl besides.
+        self.connections.add(self)
+        self.transport = transport
         self.flow = Flow(transport)
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         limit_unsent(transport)
         peer = self.client[0] if self.client else ""
         # What a proxy sends is its clients', and the head will say whose.
