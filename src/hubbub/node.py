@@ -144,8 +144,8 @@ class Node:
 
         Raises as `KeyOwners.claim` does.
         """
-        if self._owners is not None:
-            await self._owners.claim(account)
+        if self._owners is not None and self._log is not None and await self._owners.claim(account):
+            self._log.users_changed()
         self.guests.make_way(account.key)
 
     def _store_claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:

@@ -28,7 +28,7 @@ async def test_a_name_that_is_a_key_is_the_key() -> None:
     assert (user.key, user.name, user.guest) == ("Alice", "Alice", True)
 
 
-@pytest.mark.parametrize("name", [None, "", "Zoë", "two words"])
+@pytest.mark.parametrize("name", [None, "", "Zoë", "two words", "Guest"])
 async def test_any_other_name_gets_a_key_that_is_one(name: str | None) -> None:
     user = (await guests_here().admit(name)).user
 

@@ -130,7 +130,8 @@ class GuestsMachine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(["alice", "Bob"]))
     def an_account_comes(self, key: str) -> None:
-        self.run(self.owners.claim(User(key, key)))
+        if self.run(self.owners.claim(User(key, key))):
+            self.log.users_changed()
         self.guests.make_way(key)
         self.accounts.add(fold(key))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hubbub.accounts import key_owners
 from hubbub.accounts.key_owners import KeyOwners
 from hubbub.chat.log import RoomLog
 from hubbub.chat.log_changes import Author
@@ -121,5 +122,37 @@ async def test_an_account_is_asked_about_once(tmp_path: Path) -> None:
         owner, _ = await owners.look_up("alice")
         assert owner is not None
         assert owner.identity == ""
+    finally:
+        await database.stop()
+
+
+async def test_a_name_that_was_never_seen_needs_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_owners, "_KEYS_PER_READ", 3)
+    database = CountedDatabase(SQLite(tmp_path / "data"))
+    await database.start()
+    try:
+        for number in range(7):
+            await RoomLog(database).send(Author(f"user{number}", "", f"identity {number}"), "general", "hello")
+        owners = owners_in(database)
+        await owners.see_all()
+        reads = database.reads
+
+        strangers = [await owners.look_up(f"stranger{number}") for number in range(20)]
+        assert strangers == [(None, None)] * 20
+        assert database.reads == reads
+        known = [(await owners.look_up(f"user{number}"))[0] for number in range(7)]
+        assert [person.identity for person in known if person is not None] == [f"identity {n}" for n in range(7)]
+
+        # Who came as a stranger may have spoken since.
+        await RoomLog(database).send(Author("stranger1", "", "another"), "general", "hello")
+        owner, _ = await owners.look_up("stranger1")
+        assert owner is not None
+
+        # An account takes a key, and the guest is given one that was never asked about.
+        await owners.claim(User("user3", "An account"))
+        moved = (await RoomLog(database).latest("general")).messages[3].user
+        owner, _ = await owners.look_up(moved)
+        assert owner is not None
+        assert owner.identity == "identity 3"
     finally:
         await database.stop()

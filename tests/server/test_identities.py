@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.requests import HTTPConnection
@@ -165,14 +166,26 @@ async def test_an_account_sees_nothing_of_an_older_guest_s_as_its_own(stored: Se
         await guest.expect("ack", id="1")
     hub = Hubbub(authenticate=current_user, guests="on", page=False, settings=stored)
     async with serving(app_of(hub)) as server:
+        async with httpx2.AsyncClient(cookies={"session": "alice"}) as browser:
+            page = (await browser.get(f"{server.url}/api/v1/rooms/hall/messages")).json()
         async with server.connect("/ws/chat/hall", headers={"Cookie": "session=alice"}) as account:
             assert (await account.expect("welcome"))["user"] == "alice"
             (message,) = (await account.expect("joined"))["messages"]
         async with server.connect(f"/ws/chat/hall?username=alice&secret={secret}") as guest:
             back = (await guest.expect("welcome"))["user"]
 
-    assert message["user"] == back
+    assert message["user"] == page["messages"][0]["user"] == back
     assert is_made_of(back, "alice")
+
+
+async def test_nobody_logs_in_as_the_application_itself() -> None:
+    hub = Hubbub(authenticate=current_user, page=False, settings=Settings())
+    async with serving(app_of(hub)) as server:
+        with pytest.raises(InvalidStatus) as caught:
+            async with server.connect("/ws", headers={"Cookie": "session=System"}):
+                pass
+
+    assert caught.value.response.status_code == 403
 
 
 @pytest.mark.parametrize("database", [True, False], ids=["stored", "not stored"])
@@ -184,16 +197,24 @@ async def test_a_guest_who_is_here_makes_way_for_an_account(database: bool, tmp_
     async def members(websocket: WebSocket, user: Annotated[User | None, Depends(current_user)]) -> None:
         await hub.serve(websocket, user)
 
-    async with serving(app) as server, server.connect("/ws?username=alice") as guest:
+    async with serving(app) as server, server.connect("/ws/chat/hall?username=alice") as guest:
         secret = (await guest.expect("welcome"))["secret"]
+        await guest.send({"text": "of the guest", "id": "1"})
+        await guest.expect("ack", id="1")
+        async with server.connect("/ws/chat/hall?username=bob") as bob:
+            await bob.expect("joined")
         async with server.connect("/members", headers={"Cookie": "session=alice"}) as account:
             assert (await account.expect("welcome"))["user"] == "alice"
+            # The page that bob was given a moment ago would say that this account wrote what the guest did.
+            await account.send({"type": "join", "room": "hall"})
+            shown = [row["user"] for row in (await account.expect("joined"))["messages"]]
             code, _ = await guest.closed()
             async with server.connect(f"/ws?username=alice&secret={secret}") as back:
                 key = (await back.expect("welcome"))["user"]
 
     assert code == 1012
     assert is_made_of(key, "alice")
+    assert shown == ([key] if database else [])
 
 
 async def test_guests_are_asked_to_come_back_while_the_database_hangs(

@@ -22,6 +22,7 @@ from hubbub.wire.keys import clean_name, fold, is_key, look
 
 RESERVED = frozenset({"system", "server", "hubbub", "admin", "everyone", "here", "all"})
 MADE_KEYS_BEGIN = "guest"
+"""Nobody's key by itself: a policy is asked about HTTP requests of people without an account under it."""
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ class Guests:
             identity, key = self._verify(secret)
         else:
             identity = secrets.token_urlsafe(9)
-            if name is not None and username is not None and is_key(username) and not among_accounts:
+            if username and is_key(username) and not among_accounts and fold(username) != MADE_KEYS_BEGIN:
                 key = username
         shown = look(name or key or "")
         if shown in RESERVED or shown.startswith("dm:"):

@@ -95,20 +95,20 @@ class KeyOwners:
         self._turn.append(question)
         return await question.answer
 
-    async def claim(self, account: User) -> None:
-        """An account owns its key from its first connection on: a guest's row makes way for it.
+    async def claim(self, account: User) -> bool:
+        """An account owns its key from its first connection on. True if a guest's row has made way for it just now.
 
         Raises `Unavailable` if the database cannot store it in time, `Conflict` for an application's own guest whose
         key is somebody else's.
         """
         folded = fold(account.key)
         if folded in self._accounts and not account.identity:
-            return
+            return False
         owner, _ = await self.look_up(folded)
         if account.identity:
             if owner is not None and owner.identity != account.identity:
                 raise Conflict(f"the key {account.key!r} is somebody else's")
-            return
+            return False
         if owner is None or owner.identity:
             if owner is not None:
                 self.distrust()
@@ -123,6 +123,7 @@ class KeyOwners:
         if len(self._accounts) >= _ACCOUNTS_KEPT:
             self._accounts.clear()
         self._accounts[folded] = None
+        return owner is not None and owner.identity != ""
 
     def _ask(self) -> None:
         turn, self._turn = self._turn, []

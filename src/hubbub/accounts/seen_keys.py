@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-_BITS = 1 << 23
+_BITS = 1 << 22
 _PROBES = 4
 
 
 class SeenKeys:
-    """A set in 1 MB, however many keys it has seen: it may hold a key to be seen that was not, never the reverse.
+    """A set in 512 KB, however many keys it has seen: it may hold a key to be seen that was not, never the reverse.
 
-    It is wrong about 2 % of them after a million (Bloom, "Space/time trade-offs in hash coding with allowable errors",
-    1970; the probes are from Kirsch and Mitzenmacher, "Less hashing, same performance", 2006).
+    It is wrong about 2 % of them after half a million (Bloom, "Space/time trade-offs in hash coding with allowable
+    errors", 1970; the probes are from Kirsch and Mitzenmacher, "Less hashing, same performance", 2006).
     """
 
     __slots__ = ("_bits",)

@@ -90,6 +90,8 @@ class RoomLog:
         self._committed = committed
         self._change: Operation[Request, Outcome] = partial(change_rooms, clock=clock)
         self._shared = SharedReads(time.monotonic)
+        self._generation = 0
+        """Of the pages that are shared."""
         self._revs: OrderedDict[str, int] = OrderedDict()
 
     # Changes. Each returns when it is durable, and raises a `RequestError` where it is refused.
@@ -233,10 +235,14 @@ class RoomLog:
         if len(self._revs) > _REVS_KEPT:
             self._revs.popitem(last=False)
 
+    def users_changed(self) -> None:
+        """A user has another key: nobody is given a page that was read before."""
+        self._generation += 1
+
     async def _read(self, read: Callable[..., Page], room: str, *position: Any) -> Page:
         folded = fold(room)
         page = await self._shared.get(
-            (read, folded, *position),
+            (self._generation, read, folded, *position),
             self._revs.get(folded, 0),
             lambda: self._database.read(lambda transaction: read(transaction, room, *position)),
         )

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import HTTPConnection
 
+from hubbub.chat.messages import SYSTEM
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.limits import Debt, Recent, network_of
 from hubbub.node import Node
@@ -160,8 +161,16 @@ def as_user(account: Any) -> User:
     """What an application's login returned, as an identity.
 
     Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. Raises
-    `ConfigurationError` for anything else: the application's own code must change, not the client.
+    `ConfigurationError` for anything else: the application's own code must change, not the client. Raises `Forbidden`
+    for the key under which the application itself speaks: who had it could edit what the application said.
     """
+    user = _read_account(account)
+    if fold(user.key) == SYSTEM.key:
+        raise Forbidden(f"nobody may log in under the key {SYSTEM.key!r}")
+    return user
+
+
+def _read_account(account: Any) -> User:
     if isinstance(account, User):
         return account if is_storable(account.name) else replace(account, name=account.key)
     if isinstance(account, (str, int)) and not isinstance(account, bool):
