@@ -172,7 +172,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="What `hubbub db backup` made.")], data_dir: DataDir = None
 ) -> None:
-    """Put a backup in the database's place. The server must not run; clients begin anew when it does again."""
+    """Put a backup in the database's place. The server must not run; clients that know more begin again."""
     aside = _on_database(data_dir, lambda operations, engine: operations.restore(engine, file))
     typer.echo(f"Restored {file}." + (f" What was there before is now {aside}." if aside else ""))
 

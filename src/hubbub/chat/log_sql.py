@@ -5,7 +5,7 @@ from __future__ import annotations
 from hubbub.store.statement import Statement
 
 ENDS_KEPT = 50
-"""Epochs of which a room keeps where it ended: 10 MB for 10,000 rooms, if all are spoken in between any two starts."""
+"""Epochs of which a room keeps where it ended: 6 MB for 10,000 rooms, if all are spoken in between any two starts."""
 
 RENAME_USERS = Statement(
     "UPDATE users SET name = renamed.name FROM {renamed} AS renamed WHERE users.id = renamed.id",
