@@ -25,16 +25,26 @@ def room(request: pytest.FixtureRequest) -> str:
     return f"room-{zlib.crc32(request.node.name.encode()):x}"
 
 
+@pytest.fixture(scope="session")
+def secrets() -> dict[tuple[str, str], str]:
+    """What a browser keeps, by server and name: a name that has said something is that guest's for ever."""
+    return {}
+
+
 @pytest.fixture
-def enter(server: WebServer, new_page: PageFactory, room: str) -> Enter:
-    """Opens the page as a person of that name."""
+def enter(server: WebServer, new_page: PageFactory, room: str, secrets: dict[tuple[str, str], str]) -> Enter:
+    """Opens the page as the person of that name, the same one in each test of a server."""
 
     async def open_as(name: str, *, room: str = room, **options: object) -> Page:
         page = await new_page(**options)
         await page.goto(f"{server.url}/#{room}")
+        entry = f"hubbub / secret:{name.lower()}"
+        if known := secrets.get((server.url, name)):
+            await page.evaluate("([entry, secret]) => localStorage.setItem(entry, secret)", [entry, known])
         await page.get_by_label("Your name").fill(name)
         await page.get_by_role("button", name="Start chatting").click()
         await expect(page.get_by_role("heading", name=room, level=1)).to_be_visible()
+        secrets[server.url, name] = await page.evaluate("entry => localStorage.getItem(entry)", entry)
         return page
 
     return open_as

@@ -95,10 +95,10 @@ async def test_two_tabs_of_one_browser_can_be_two_people(enter: Enter) -> None:
     await tab.goto(alice.url)
 
     await expect(tab.get_by_label("Your name")).to_have_value("alice")
-    await tab.get_by_label("Your name").fill("bob")
+    await tab.get_by_label("Your name").fill("bobby")
     await tab.keyboard.press("Enter")
 
-    await expect(alice.get_by_role("log")).to_contain_text("bob joined")
+    await expect(alice.get_by_role("log")).to_contain_text("bobby joined")
 
 
 async def test_a_long_name_leaves_everything_in_sight(enter: Enter) -> None:
