@@ -13,6 +13,7 @@
     │   ├── Unavailable         cannot be done now; may be repeated as it is
     │   └── Internal            our own fault; the details are in the server's log
     ├── NotStarted              a hub was used before its application had started
+    ├── InEventLoop             what waits in a thread was called where it would wait for itself
     └── ConfigurationError      the person who starts the server must change something
 
 The classes know the wire's error codes and nothing of HTTP: what a code means, with its status, is one table in
@@ -98,7 +99,17 @@ class NotStarted(HubbubError):
         super().__init__(
             "Hubbub isn't started: its router's lifespan has not run in this event loop. "
             "Include hub.router in the app that the server runs; in tests, use `with TestClient(app) as client:`; "
-            "and use the hub in `async def` functions, since a route that is a plain `def` runs in a thread."
+            "and in a route that is a plain `def`, which runs in a thread, use what ends in `_sync`: `send_sync`."
+        )
+
+
+class InEventLoop(HubbubError):
+    """What waits in a thread was called in the event loop, which would so wait for itself."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what ends in `_sync` is for threads, such as those of plain `def` routes. Here, in the event loop, it "
+            "would wait for itself: use `await` and the same name without `_sync`."
         )
 
 

@@ -6,12 +6,14 @@ The node knows every feature and no HTTP.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
@@ -26,7 +28,7 @@ from hubbub.chat.log_people import claim_keys
 from hubbub.chat.messages import Messages, author_of
 from hubbub.chat.rooms import Rooms
 from hubbub.chat.typing_indicators import TypingIndicators
-from hubbub.errors import NotStarted, Unavailable
+from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.hub.hub import BEATS, Hub
 from hubbub.hub.sequencer import Sequencer
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
@@ -41,6 +43,8 @@ from hubbub.wire.keys import KeyPatterns, fold
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub")
+
+T = TypeVar("T")
 
 TICK = 1.0
 CLOSES_PER_SECOND = 500
@@ -132,6 +136,30 @@ class Node:
             raise NotStarted from None
         if running is not self._loop:
             raise NotStarted
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have work done in the node's event loop, and wait for it in another thread. Raises what it raises.
+
+        Raises `InEventLoop` where it would wait for itself, `NotStarted`, and `Unavailable` if it takes longer than
+        anything that waits for the database may.
+        """
+        try:
+            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if self._loop is None or running is self._loop:
+            work.close()
+            raise NotStarted if self._loop is None else InEventLoop
+        try:
+            done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # the loop has just been closed
+            work.close()
+            raise NotStarted from None
+        try:
+            return done.result(2 * self.settings.database_timeout)
+        except concurrent.futures.TimeoutError:
+            done.cancel()
+            raise Unavailable("the event loop does not answer", retry_after=1000) from None
 
     def log_of(self, room: str) -> RoomLog | None:
         """The log of a room, None if it stores no messages."""

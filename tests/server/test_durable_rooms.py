@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
+from hubbub import Hubbub
 from hubbub.node import Node
 from hubbub.server.app import create_app
 from hubbub.settings import Settings
@@ -297,3 +299,24 @@ async def test_a_flood_into_a_relayed_room_beside_stored_sends_is_answered_whole
         waiting.pop()()
 
         await alice.expect("ack", id="stored", seq=1)
+
+
+# Where messages go.
+
+
+async def test_the_log_says_where_messages_go_or_that_they_go_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level("INFO", "hubbub")
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"data_dir": tmp_path / "given"}, f"messages are stored in SQLite, {tmp_path / 'given' / 'hubbub.db'}"),
+        ({"data_dir": "given", "settings": Settings(data_dir=tmp_path / "set")}, str(tmp_path / "set")),
+        ({}, "messages are not stored: who is away misses them"),
+        ({"settings": Settings(database_url=SecretStr("none"))}, "HUBBUB_DATABASE_URL is `none`"),
+    ]
+    for arguments, said in cases:
+        caplog.clear()
+        async with Hubbub(guests="on", **arguments).lifespan(None):
+            pass
+        assert said in caplog.text

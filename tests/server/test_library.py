@@ -345,7 +345,7 @@ def test_a_hub_in_a_route_that_runs_in_a_thread_is_a_named_error() -> None:
     def online() -> int:
         return hub.rooms("general").online
 
-    with TestClient(app) as client, pytest.raises(NotStarted, match="async def"):
+    with TestClient(app) as client, pytest.raises(NotStarted, match="send_sync"):
         client.get("/online")
 
 

@@ -34,6 +34,7 @@ from hubbub.wire.commands import (
     Unfollow,
 )
 from hubbub.wire.events import Ack, ChangedEvent, ErrorEvent, Following, MessageEvent, PongEvent, RoomEvent, timestamp
+from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 
 log = logging.getLogger("hubbub")
@@ -85,6 +86,18 @@ class BuiltInCommands:
             connection.user, room.key, command.text, key=command.key, reply_to=command.reply_to, data=command.data
         )
         return self._sent(connection, room, said)
+
+    async def post(self, user: User, command: SendMessage) -> Said:
+        """Say something without a connection. Raises what the command would be answered with."""
+        if self._hooks.before_message:
+            draft = await self._hooks.revise(Draft(None, command.room, command.text, command.data, user))
+            command = command.model_copy(update={"text": draft.text, "data": draft.data})
+        said = await self._node().messages.send(
+            user, command.room, command.text, key=command.key, reply_to=command.reply_to, data=command.data
+        )
+        if said.event is not None and self._hooks.on_message:
+            self._hooks.call(self._hooks.on_message, said.event)
+        return said
 
     def _send(self, connection: Connection, room: Room, command: SendMessage) -> Later:
         later = Later()

@@ -1,7 +1,8 @@
 """What an application can do from any of its routes and tasks: with rooms, users, topics and connections.
 
 Handles are cheap and hold nothing; make one where it is needed. All of them raise `NotStarted` outside the
-application's lifespan or event loop.
+application's lifespan or event loop. What ends in `_sync` is for other threads, such as those of plain `def` routes: it
+waits there until the event loop has done the same, and raises `InEventLoop` in that loop itself.
 """
 
 from __future__ import annotations
@@ -72,9 +73,17 @@ class RoomHandle(_Handle):
         assert said.event is not None  # only a repeat has none
         return said.event
 
+    def send_sync(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
+        """`send`, from a thread."""
+        return self._source().wait_for(self.send(text, data=data))
+
     async def publish(self, event: Event) -> None:
         """Send an event of the application's own to everybody in the room. It is not stored: who is away misses it."""
         self._node.broker.publish(Publication(channel_of(self.key), event, ephemeral=True))
+
+    def publish_sync(self, event: Event) -> None:
+        """`publish`, from a thread."""
+        self._source().wait_for(self.publish(event))
 
 
 class RoomHandles:
@@ -112,12 +121,20 @@ class UserHandle(_Handle):
         """Send an event to all their connections. Returns how many took it."""
         return sum(connection.send(event) for connection in self.connections)
 
+    def send_sync(self, event: Event) -> int:
+        """`send`, from a thread."""
+        return self._source().wait_for(self.send(event))
+
     async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
         """Close all their connections. Returns how many that were."""
         connections = self.connections
         for connection in connections:
             connection.close(code, reason)
         return len(connections)
+
+    def disconnect_sync(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
+        """`disconnect`, from a thread."""
+        return self._source().wait_for(self.disconnect(code, reason))
 
 
 class TopicHandle(_Handle):
@@ -130,6 +147,12 @@ class TopicHandle(_Handle):
     ) -> int:
         """Tell everybody who follows the topic. Returns how many connections of this process that are."""
         return self._node.notifications.publish(None, self.key, title=title, message=message, level=level, data=data)
+
+    def publish_sync(
+        self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
+    ) -> int:
+        """`publish`, from a thread."""
+        return self._source().wait_for(self.publish(title, message, level=level, data=data))
 
 
 class Connections:

@@ -17,22 +17,27 @@ from hubbub.errors import Internal, RequestError
 from hubbub.hub.connection import Connection
 from hubbub.wire.commands import SendMessage
 from hubbub.wire.events import MessageEvent
+from hubbub.wire.identity import User
 
 log = logging.getLogger("hubbub.hooks")
 
 
 @dataclass(slots=True)
 class Draft:
-    """A message that is about to be sent. A `before_message` hook may change `text` and `data`."""
+    """A message that is about to be sent. A `before_message` hook may change `text` and `data`.
 
-    connection: Connection
+    `connection` is None for a message that came by `POST`; `user` is whose it is in any case.
+    """
+
+    connection: Connection | None
     room: str
     text: str
     data: dict[str, Any] | None = None
+    _sender: User | None = None
 
     @property
     def user(self) -> Any:
-        return self.connection.user
+        return self._sender if self.connection is None else self.connection.user
 
 
 Result = Awaitable[None] | None
@@ -107,6 +112,7 @@ def _checked(result: Any, draft: Draft) -> Draft:
         result = draft
     if not isinstance(result, Draft):
         raise TypeError(f"a before_message hook returns a Draft or None, not {type(result).__name__}")
+    result._sender = draft._sender
     SendMessage(room=result.room, text=result.text, data=result.data)
     return result
 

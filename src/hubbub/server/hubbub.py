@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from fastapi import APIRouter
@@ -35,10 +37,13 @@ from hubbub.server.registry import Handler, Registry
 from hubbub.server.router import build_router, nobody, not_a_key
 from hubbub.server.websocket import WebSocketDoor, refuse
 from hubbub.settings import Settings
+from hubbub.store.base import Engine
 from hubbub.wire.commands import Command, Join, invalid_fields
 from hubbub.wire.events import Event
 from hubbub.wire.keys import is_key
 from hubbub.wire.schema import json_schema
+
+log = logging.getLogger("hubbub")
 
 GuestsAllowed = Literal["auto", "on", "off"]
 # A hook is checked against its own kind and handed back as it came.
@@ -66,6 +71,8 @@ class Hubbub:
     `guests` says whether people without an account get in ("on", "off", or "auto": from this machine itself); by
     default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
     root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
+    `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
+    nothing is stored.
 
     Raises `ConfigurationError` for arguments that cannot work, and where nobody could ever get in.
     """
@@ -77,6 +84,7 @@ class Hubbub:
         guests: GuestsAllowed | None = None,
         policy: Policy | None = None,
         settings: Settings | None = None,
+        data_dir: str | Path | None = None,
         page: bool = True,
     ) -> None:
         if authenticate is not None:
@@ -96,10 +104,12 @@ class Hubbub:
         self._guests: GuestsAllowed = guests or "off"
         self._policy = policy
         self._given_settings = settings
+        self._data_dir = Path(data_dir) if data_dir is not None else None
         self._page = page
         self._hooks = Hooks()
         self._registry = Registry()
-        BuiltInCommands(lambda: self.node, self._hooks).register(self._registry)
+        self.built_in = BuiltInCommands(lambda: self.node, self._hooks)
+        self.built_in.register(self._registry)
         self._node: Node | None = None
         self.hangs = False
         """Whether the last stop left something behind that did not end in time; the log says what."""
@@ -268,10 +278,14 @@ class Hubbub:
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
         settings = self._given_settings or load_settings()
+        if settings.data_dir is None:
+            settings = settings.model_copy(update={"data_dir": self._data_dir})
         check_rooms(settings)
         self._hooks.timeout = settings.hook_timeout
-        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=choose_engine(settings))
+        engine = choose_engine(settings)
+        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=engine)
         await node.start()
+        _say_where_messages_go(engine, settings)
         self._node = node
         self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
         self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
@@ -295,6 +309,18 @@ def _join_of(websocket: WebSocket, room: str) -> Join:
         return Join.model_validate({"room": room} | position, strict=False)
     except ValidationError as error:
         raise invalid_fields(error, tagged=False) from None
+
+
+def _say_where_messages_go(engine: Engine | None, settings: Settings) -> None:
+    if engine is not None:
+        log.info("messages are stored in %s", engine.place)
+    elif settings.database_url is not None:
+        log.info("messages are not stored: HUBBUB_DATABASE_URL is `none`")
+    else:
+        log.warning(
+            "messages are not stored: who is away misses them. To store them, give Hubbub(data_dir=...), or set "
+            "HUBBUB_DATA_DIR or HUBBUB_DATABASE_URL; HUBBUB_DATABASE_URL=none says that this is meant"
+        )
 
 
 def _signing_key(settings: Settings) -> bytes:

@@ -33,7 +33,7 @@ class Published(BaseModel):
 async def read_notice(request: Request) -> Notice:
     """Raises `Invalid` with the field named, `TooLarge` for a body over 64 KiB."""
     fields: dict[str, Any] = dict(request.query_params)
-    body = await _read_body(request)
+    body = await read_body(request)
     if body:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             fields |= dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -50,7 +50,8 @@ async def read_notice(request: Request) -> Notice:
         raise invalid_fields(error, tagged=False) from None
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Raises `TooLarge` for a body over 64 KiB, `Invalid` for one that does not come whole and in time."""
     body = bytearray()
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
@@ -69,4 +70,4 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"a notification has at most {BODY_BYTES} bytes")
+    return TooLarge(f"a body has at most {BODY_BYTES} bytes")

@@ -93,6 +93,10 @@ class Engine(Protocol):
     def look(self) -> None:
         """See whether there is such a problem. It may be called in any thread, while the database is used."""
 
+    @property
+    def place(self) -> str:
+        """Where it stores, in words for the log; no password."""
+
     def prepare(self) -> None:
         """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
 

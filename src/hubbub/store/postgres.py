@@ -404,6 +404,11 @@ class Postgres:
         self.url = url.replace("postgres://", "postgresql://", 1)
         self._timeout = timeout
 
+    @property
+    def place(self) -> str:
+        address = urlsplit(self.url)
+        return f"PostgreSQL at {address.hostname or 'localhost'}:{address.port or 5432}{address.path}"
+
     def prepare(self) -> None:
         try:
             migrate_postgres(self.url, connection_options(self._timeout), lock_timeout=self._timeout)
@@ -412,10 +417,8 @@ class Postgres:
                 f"{error.name} is not installed, which the database needs: pip install 'hubbub[server,postgres]'"
             ) from None
         except psycopg.OperationalError as error:
-            address = urlsplit(self.url)
             raise ConfigurationError(
-                f"PostgreSQL at {address.hostname or 'localhost'}:{address.port or 5432}{address.path} "
-                f"cannot be reached ({_first_line(error)}): check HUBBUB_DATABASE_URL"
+                f"{self.place} cannot be reached ({_first_line(error)}): check HUBBUB_DATABASE_URL"
             ) from None
 
     def look(self) -> None:

@@ -335,6 +335,10 @@ class SQLite:
         self._most_pages = most_pages
         self._files: OpenFiles | None = None
 
+    @property
+    def place(self) -> str:
+        return f"SQLite, {self.path.absolute()}"
+
     def prepare(self) -> None:
         self.take_hold()
         try:
