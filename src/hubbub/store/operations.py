@@ -66,7 +66,7 @@ def restore(engine: Engine, source: Path) -> Path | None:
     Returns where the replaced database is now, if there was one. Raises `ConfigurationError`.
     """
     sqlite = _sqlite(engine, "restore it with `pg_restore`; the next server to start notices, and begins a new epoch")
-    if not source.is_file():
+    if not source.exists():
         raise ConfigurationError(f"there is no file {source}")
     if not source.is_file() or not _is_backup(source):
         raise ConfigurationError(f"{source} is not a backup of a Hubbub database")
