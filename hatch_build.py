@@ -69,7 +69,7 @@ def build(root: Path) -> None:
     if not (web / "package.json").is_file():
         raise WebClientError("The sources of the web client (web/) are missing: install from a complete checkout.")
 
-    page = root / "src/hubbub/server/page"
+    page = root / "src/hubbub/http/page"
     stamp = root / ".cache/web-client/built-from"
     fingerprint = fingerprint_of(root)
     if (page / "index.html").is_file() and stamp.is_file() and stamp.read_text() == fingerprint:
@@ -86,7 +86,7 @@ def build(root: Path) -> None:
 
 def is_unpacked_sdist(root: Path) -> bool:
     """An sdist carries the built page, so that installing from it takes no Node.js."""
-    return (root / "PKG-INFO").is_file() and (root / "src/hubbub/server/page/index.html").is_file()
+    return (root / "PKG-INFO").is_file() and (root / "src/hubbub/http/page/index.html").is_file()
 
 
 def fingerprint_of(root: Path) -> str:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from bench import programs
 from bench.errors import BenchError
-from hubbub.chat.log_batch import change_rooms
-from hubbub.chat.log_changes import Author, Delete, Edit, Pin, React, Request, Send
+from hubbub.features.messages.log_batch import change_rooms
+from hubbub.features.messages.log_changes import Author, Delete, Edit, Pin, React, Request, Send
 from hubbub.store.base import Writer
 from hubbub.store.migrations import HEAD
 from hubbub.store.sqlite import SQLite

@@ -23,14 +23,14 @@ from websockets.exceptions import InvalidStatus
 import hubbub
 from hubbub import Action, Connection, Draft, Hubbub, Settings
 from hubbub.accounts.guests import RESERVED
-from hubbub.chat.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
-from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
-from hubbub.chat.rooms import ANNOUNCED_UP_TO
-from hubbub.chat.typing_indicators import EXPIRY, REPEAT
+from hubbub.app.handles import Connections, RoomHandle, TopicHandle, UserHandle
 from hubbub.cli import app as cli
+from hubbub.features.messages.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
+from hubbub.features.messages.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
+from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO
+from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT
+from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.limits import PAGE_BYTES_PER_WORK, SECONDS_PER_WORK, WORK_PER_COMMAND, WORK_PER_PAGE
-from hubbub.server.handles import Connections, RoomHandle, TopicHandle, UserHandle
-from hubbub.server.unknown_addresses import UnknownAddresses
 from hubbub.testing import TestClient, TestServer, serving
 from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
 from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY

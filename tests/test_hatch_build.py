@@ -15,7 +15,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout whose web client is already built."""
     for name in ("web/package.json", "web/src/main.ts", "clients/typescript/src/index.ts"):
         write(tmp_path / name, "")
-    write(tmp_path / "src/hubbub/server/page/index.html", "the page")
+    write(tmp_path / "src/hubbub/http/page/index.html", "the page")
     write(tmp_path / ".cache/web-client/built-from", hatch_build.fingerprint_of(tmp_path))
     return tmp_path
 

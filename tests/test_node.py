@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat.log import RoomLog
 from hubbub.errors import NotStarted, Unavailable
+from hubbub.features.messages.log import RoomLog
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.sqlite import SQLite

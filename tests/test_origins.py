@@ -2,9 +2,9 @@
 
 import pytest
 
+from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError
 from hubbub.origins import parse_origin
-from hubbub.server.configuration import load_settings
 
 
 @pytest.mark.parametrize(

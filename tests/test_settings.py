@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError
-from hubbub.server.configuration import load_settings
 from hubbub.settings import Settings
 
 

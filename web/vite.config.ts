@@ -14,7 +14,7 @@ export default defineConfig({
     alias: { 'hubbub-client': path('../clients/typescript/src/index.ts') },
   },
   build: {
-    outDir: path('../src/hubbub/server/page'),
+    outDir: path('../src/hubbub/http/page'),
     emptyOutDir: true,
     // The first versions with `light-dark()`.
     target: ['chrome123', 'firefox120', 'safari17.5'],

@@ -28,12 +28,12 @@ from hubbub.wire.identity import User
 
 if TYPE_CHECKING:
     from hubbub.accounts.policies import Action
-    from hubbub.hub.connection import Connection
-    from hubbub.server.credentials import bearer_token
-    from hubbub.server.hooks import Draft
-    from hubbub.server.hubbub import Hubbub
-    from hubbub.server.rate_limit import RateLimit
-    from hubbub.server.serving import run
+    from hubbub.app.hubbub import Hubbub
+    from hubbub.app.rate_limit import RateLimit
+    from hubbub.delivery.connection import Connection
+    from hubbub.dispatch.hooks import Draft
+    from hubbub.http.bearer import bearer_token
+    from hubbub.serving.server import run
 
 __all__ = [
     "Action",
@@ -62,12 +62,12 @@ __all__ = [
 # The server's parts are heavy to import, and the Python client needs none of them.
 _HOMES = {
     "Action": "hubbub.accounts.policies",
-    "Connection": "hubbub.hub.connection",
-    "Draft": "hubbub.server.hooks",
-    "Hubbub": "hubbub.server.hubbub",
-    "RateLimit": "hubbub.server.rate_limit",
-    "bearer_token": "hubbub.server.credentials",
-    "run": "hubbub.server.serving",
+    "Connection": "hubbub.delivery.connection",
+    "Draft": "hubbub.dispatch.hooks",
+    "Hubbub": "hubbub.app.hubbub",
+    "RateLimit": "hubbub.app.rate_limit",
+    "bearer_token": "hubbub.http.bearer",
+    "run": "hubbub.serving.server",
 }
 
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.server.configuration import load_settings
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 
@@ -69,8 +69,8 @@ def serve(
 
 def _run(settings: Settings) -> None:
     # Imported here so that `hubbub --help` answers at once.
-    from hubbub.server.app import create_app
-    from hubbub.server.serving import run
+    from hubbub.serving.app import create_app
+    from hubbub.serving.server import run
 
     application = create_app(settings)
     hub = application.state.hub
@@ -87,7 +87,7 @@ def _run(settings: Settings) -> None:
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:
     """What others on the network can do with this server, if it listens for them at all."""
-    from hubbub.server.addresses import addresses_for_others
+    from hubbub.serving.addresses import addresses_for_others
 
     others = addresses_for_others(settings.host, urlsplit(address).port or 80)
     if not others:
@@ -182,7 +182,7 @@ def check(
     data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
 ) -> None:
     """Look for damage: in the file, and in the numbers of rooms and messages. Exits with 1 if there is any."""
-    from hubbub.chat.log_check import check_rooms
+    from hubbub.features.messages.log_check import check_rooms
 
     problems: list[str] = _on_database(data_dir, lambda operations, engine: operations.check(engine, check_rooms))
     if as_json:
@@ -195,8 +195,8 @@ def check(
 
 def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> Any:
     """Do something with the configured database, or say in one sentence why it can't be done."""
-    from hubbub.server.app import DATA_DIR
-    from hubbub.server.databases import choose_engine
+    from hubbub.app.engine_choice import choose_engine
+    from hubbub.serving.app import DATA_DIR
     from hubbub.store import operations
 
     try:

@@ -20,22 +20,22 @@ from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
-from hubbub.chat.catching_up import CatchingUp
-from hubbub.chat.heads import Heads
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Outcome
-from hubbub.chat.log_people import claim_keys
-from hubbub.chat.messages import Messages, author_of
-from hubbub.chat.rooms import Rooms
-from hubbub.chat.typing_indicators import TypingIndicators
+from hubbub.delivery.fanout import BEATS, Hub
+from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
-from hubbub.hub.hub import BEATS, Hub
-from hubbub.hub.sequencer import Sequencer
+from hubbub.features.messages.catching_up import CatchingUp
+from hubbub.features.messages.heads import Heads
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Outcome
+from hubbub.features.messages.log_people import claim_keys
+from hubbub.features.messages.messages import Messages, author_of
+from hubbub.features.rooms.rooms import Rooms
+from hubbub.features.topics.notifications import Notifications
+from hubbub.features.typing.typing_indicators import TypingIndicators
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
-from hubbub.topics.notifications import Notifications
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
 from hubbub.wire.identity import User

@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_people import claim_keys
-from hubbub.chat.messages import author_of
 from hubbub.errors import Conflict
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_people import claim_keys
+from hubbub.features.messages.messages import author_of
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite
 from hubbub.wire.identity import User

@@ -12,10 +12,10 @@ import pytest
 
 from hubbub.accounts import key_owners
 from hubbub.accounts.key_owners import KeyOwners
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
-from hubbub.chat.log_people import claim_keys
 from hubbub.errors import Unavailable
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author
+from hubbub.features.messages.log_people import claim_keys
 from hubbub.store import group_commit
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database

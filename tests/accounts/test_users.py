@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hubbub.accounts.users import is_made_of, made_key
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
-from hubbub.chat.log_people import claim_keys
 from hubbub.errors import Forbidden
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author
+from hubbub.features.messages.log_people import claim_keys
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
 from hubbub.store.statement import Statement

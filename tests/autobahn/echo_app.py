@@ -6,7 +6,7 @@
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from hubbub import Connection, Hubbub, run
-from hubbub.server.configuration import load_settings
+from hubbub.app.settings_sources import load_settings
 
 ALL_IT_TAKES = {"frame_bytes": 32 * 1024 * 1024, "rate": 1e6, "burst": 1_000_000, "connections_per_address": 0}
 

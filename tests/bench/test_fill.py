@@ -8,8 +8,8 @@ import pytest
 
 from bench import cli, programs
 from bench.fill import fill, filled
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_check import check_rooms
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.database import Database
 from hubbub.store.operations import check
 from hubbub.store.sqlite import SQLite

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_check import check_rooms
 from hubbub.client import Client
 from hubbub.errors import RequestError
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.node import Node
-from hubbub.server.app import create_app
+from hubbub.serving.app import create_app
 from hubbub.settings import Settings
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import SQLite

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS, change_rooms
-from hubbub.chat.log_changes import Author, Changed, Outcome, Send, Sent
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import Conflict, Forbidden, NotFound, TooLarge
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS, change_rooms
+from hubbub.features.messages.log_changes import Author, Changed, Outcome, Send, Sent
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat import log_batch, log_sql
-from hubbub.chat.log import Recovery, RoomLog
-from hubbub.chat.log_changes import Author
 from hubbub.errors import NotFound, Unavailable
+from hubbub.features.messages import log_batch, log_sql
+from hubbub.features.messages.log import Recovery, RoomLog
+from hubbub.features.messages.log_changes import Author
 from hubbub.store import epochs
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author, Changed, Sent
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import Conflict, RequestError
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author, Changed, Sent
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.database import Database
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import SQLite

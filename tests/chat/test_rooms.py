@@ -9,9 +9,9 @@ import pytest
 
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.broker.memory import MemoryBroker
-from hubbub.chat.rooms import ANNOUNCED_UP_TO, Rooms
+from hubbub.delivery.fanout import Hub
 from hubbub.errors import Forbidden, TooLarge
-from hubbub.hub.hub import Hub
+from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 from tests.hub.links import Person, turn

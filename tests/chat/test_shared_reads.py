@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from hubbub.chat import shared_reads
-from hubbub.chat.log_pages import Head, Page
-from hubbub.chat.shared_reads import AGE, KEPT_BYTES, SharedReads
+from hubbub.features.messages import shared_reads
+from hubbub.features.messages.log_pages import Head, Page
+from hubbub.features.messages.shared_reads import AGE, KEPT_BYTES, SharedReads
 
 PAGE = Page(Head("lobby", 9, 9, 0, 0, "epoch", 1, 1), [], [], False, 1000)
 

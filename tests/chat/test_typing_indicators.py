@@ -7,9 +7,9 @@ import pytest
 
 from hubbub.accounts.policies import Action, allow_everybody
 from hubbub.broker.memory import MemoryBroker
-from hubbub.chat.rooms import Room
-from hubbub.chat.typing_indicators import EXPIRY, REPEAT, SHOWN, TypingIndicators
 from hubbub.errors import Forbidden
+from hubbub.features.rooms.rooms import Room
+from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT, SHOWN, TypingIndicators
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication

@@ -90,7 +90,7 @@ async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_lets_
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
         server = uvicorn(
-            "hubbub.server:create_app",
+            "hubbub.serving:create_app",
             "--factory",
             environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"},
         )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from hubbub.errors import Invalid
-from hubbub.server import notices
+from hubbub.http import notification_body as notices
 from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, TEXT, attacker, memory
 from tests.people import person
 from tests.servers import WebServer, hubbub_server

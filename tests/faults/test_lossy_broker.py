@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from hubbub.broker.memory import MemoryBroker
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_pages import Head
 from hubbub.errors import HubbubError, Unavailable
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_pages import Head
 from hubbub.node import Node
-from hubbub.server.app import create_app
+from hubbub.serving.app import create_app
 from hubbub.settings import Settings
 from hubbub.testing import TestClient, serving
 from hubbub.wire.identity import User
@@ -108,7 +108,7 @@ async def test_what_is_too_much_to_fetch_makes_everybody_begin_anew(
     await town.say("one")
     await town.bob.expect("message", text="one")
     monkeypatch.setattr(
-        "hubbub.chat.log.RoomLog.recover.__kwdefaults__", {"max_rows": 2, "max_bytes": 10**6, "latest": 2}
+        "hubbub.features.messages.log.RoomLog.recover.__kwdefaults__", {"max_rows": 2, "max_bytes": 10**6, "latest": 2}
     )
 
     town.lose(lambda publication: True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 
-from hubbub.server.app import create_app
+from hubbub.serving.app import create_app
 from hubbub.settings import Settings
 from hubbub.testing import serving
 

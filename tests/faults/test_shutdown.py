@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from hubbub.server.serving import raise_file_limit
+from hubbub.serving.server import raise_file_limit
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.frames import close_frame
 from tests.conftest import ServerFactory

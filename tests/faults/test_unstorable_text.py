@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from hubbub import Hubbub, Invalid, Settings, User
-from hubbub.server.admission import as_user
+from hubbub.http.admission import as_user
 from hubbub.testing import serving
 from tests.conftest import ServerFactory
 from tests.people import Refused, person

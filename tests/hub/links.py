@@ -9,10 +9,10 @@ from websockets.client import ClientProtocol
 from websockets.protocol import State as PeerState
 from websockets.uri import parse_uri
 
-from hubbub.hub.connection import Connection
-from hubbub.hub.formats import SOCKET_FORMATS, Format
-from hubbub.hub.hub import NO_LIMIT, Hub
-from hubbub.hub.transport import HIGH_WATER
+from hubbub.delivery.connection import Connection
+from hubbub.delivery.fanout import NO_LIMIT, Hub
+from hubbub.delivery.formats import SOCKET_FORMATS, Format
+from hubbub.delivery.transport import HIGH_WATER
 from hubbub.limits import Allowance
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication

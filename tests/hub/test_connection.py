@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from hubbub.hub.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, State
+from hubbub.delivery.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, State
 from hubbub.limits import Allowance
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode, Received

@@ -7,7 +7,7 @@ from websockets.frames import Frame
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from hubbub.hub.formats import (
+from hubbub.delivery.formats import (
     CHUNK_BYTES,
     COMPRESS_FROM,
     MESSAGE_FORMATS,

@@ -1,8 +1,8 @@
 """A connection that catches up: what is published meanwhile waits for it, and comes once, in order."""
 
-from hubbub.hub.connection import State
-from hubbub.hub.hub import HELD
-from hubbub.hub.transport import HIGH_WATER
+from hubbub.delivery.connection import State
+from hubbub.delivery.fanout import HELD
+from hubbub.delivery.transport import HIGH_WATER
 from tests.hub.links import Person, new_hub, say, turn
 
 ROOM = "room:talk"

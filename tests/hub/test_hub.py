@@ -6,11 +6,11 @@ from itertools import count
 
 import pytest
 
+from hubbub.delivery.connection import Pause, State
+from hubbub.delivery.fanout import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Hub
+from hubbub.delivery.formats import CHUNK_BYTES
+from hubbub.delivery.transport import HIGH_WATER
 from hubbub.errors import NotStarted
-from hubbub.hub.connection import Pause, State
-from hubbub.hub.formats import CHUNK_BYTES
-from hubbub.hub.hub import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Hub
-from hubbub.hub.transport import HIGH_WATER
 from hubbub.wire.publication import Publication
 from tests.hub.links import MSGPACK_FORMAT, Clock, Person, new_hub, opened_at_once, say, size_of, turn
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from hubbub.hub.sequencer import KEPT, Sequencer
+from hubbub.delivery.sequencer import KEPT, Sequencer
 from hubbub.wire.publication import Publication
 
 ROOM = "room:lobby"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hubbub.hub.connection import Connection, State
-from hubbub.hub.formats import MESSAGE_FORMATS
-from hubbub.hub.hub import Hub
-from hubbub.hub.transport import HIGH_WATER, MessageTransport
+from hubbub.delivery.connection import Connection, State
+from hubbub.delivery.fanout import Hub
+from hubbub.delivery.formats import MESSAGE_FORMATS
+from hubbub.delivery.transport import HIGH_WATER, MessageTransport
 from hubbub.wire.frames import AT_ONCE
 from hubbub.wire.identity import User
 from tests.hub.links import Clock, Listener, new_hub, say, turn

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hubbub.hub.turns import BYTES, SECONDS, Turns
+from hubbub.delivery.turns import BYTES, SECONDS, Turns
 from tests.hub.links import turn
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.servers import WebServer, hubbub_server, uvicorn_server
 
-APP = "hubbub.server:create_app"
+APP = "hubbub.serving:create_app"
 
 ENVIRONMENT = {
     "HUBBUB_LINGER": "0.5",

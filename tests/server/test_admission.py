@@ -8,8 +8,8 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from hubbub.errors import Conflict, RateLimited
+from hubbub.http.admission import Admissions
 from hubbub.node import Node
-from hubbub.server.admission import Admissions
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from tests.conftest import ServerFactory, UvicornFactory

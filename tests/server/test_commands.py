@@ -3,10 +3,10 @@
 import pytest
 
 from hubbub import Hubbub
+from hubbub.app.built_in_commands import BuiltInCommands
+from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import Unavailable
 from hubbub.node import Node
-from hubbub.server.commands import BuiltInCommands
-from hubbub.server.hooks import Hooks
 from hubbub.settings import Settings
 from hubbub.wire.commands import CommandTable, Join, RoomPosition
 from hubbub.wire.events import EventTable

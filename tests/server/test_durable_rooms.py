@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from hubbub import Hubbub
 from hubbub.node import Node
-from hubbub.server.app import create_app
+from hubbub.serving.app import create_app
 from hubbub.settings import Settings
 from hubbub.testing import serving
 from tests.people import Person, Refused, person

@@ -13,9 +13,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from hubbub import Hubbub
-from hubbub.hub.connection import Connection
-from hubbub.hub.transport import SocketTransport
-from hubbub.server.link import Link
+from hubbub.delivery.connection import Connection
+from hubbub.delivery.transport import SocketTransport
+from hubbub.dispatch.link import Link
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
 from tests.server.test_hubbub import host

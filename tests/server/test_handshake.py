@@ -4,7 +4,7 @@ import pytest
 from websockets.exceptions import InvalidHeaderValue
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
-from hubbub.server.handshake import Agreement, HandshakeRefused, Head, HeaderList, agree, denial, parse_head
+from hubbub.serving.handshake import Agreement, HandshakeRefused, Head, HeaderList, agree, denial, parse_head
 
 # The example of RFC 6455, section 1.3.
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="

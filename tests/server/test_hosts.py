@@ -20,7 +20,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     made = (
         hubbub_server(folder, environment=ENVIRONMENT)
         if request.param == "own"
-        else uvicorn_server(folder, "hubbub.server:create_app", "--factory", environment=ENVIRONMENT)
+        else uvicorn_server(folder, "hubbub.serving:create_app", "--factory", environment=ENVIRONMENT)
     )
     made.ready_path = "/health/live"
     with made:

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from hubbub import Hubbub, Settings, User
 from hubbub.accounts.users import is_made_of
-from hubbub.server.app import create_app
+from hubbub.serving.app import create_app
 from hubbub.testing import serving
 from tests.conftest import ServerFactory
 from tests.people import Refused, person

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hubbub.hub.connection import Pause
-from hubbub.hub.hub import NO_LIMIT
+from hubbub.delivery.connection import Pause
+from hubbub.delivery.fanout import NO_LIMIT
+from hubbub.dispatch.link import Link
+from hubbub.dispatch.registry import Registry
 from hubbub.limits import Allowance
-from hubbub.server.link import Link
-from hubbub.server.registry import Registry
 from hubbub.settings import Settings
 from hubbub.wire.commands import Ping
 from hubbub.wire.events import PongEvent

@@ -17,8 +17,8 @@ import pytest
 
 from hubbub.errors import ConfigurationError
 from hubbub.origins import is_loopback
-from hubbub.server.addresses import addresses_for_others
-from hubbub.server.serving import listen
+from hubbub.serving.addresses import addresses_for_others
+from hubbub.serving.server import listen
 from hubbub.settings import DEFAULT_PORT, Settings
 from tests.conftest import ServerFactory
 from tests.people import Person, person
@@ -281,13 +281,15 @@ async def test_a_second_signal_does_not_wait(serve: ServerFactory, number: signa
 async def test_uvicorn_reloads_without_hanging_on_open_sockets(tmp_path: Path) -> None:
     watched = tmp_path / "watched"
     watched.mkdir()
-    (watched / "app.py").write_text("from hubbub.server import create_app\n")
-    server = uvicorn_server(tmp_path, "hubbub.server:create_app", "--factory", "--reload", "--reload-dir", str(watched))
+    (watched / "app.py").write_text("from hubbub.serving import create_app\n")
+    server = uvicorn_server(
+        tmp_path, "hubbub.serving:create_app", "--factory", "--reload", "--reload-dir", str(watched)
+    )
     server.ready_path = "/health/live"
     with server:
         async with person(server, "alice") as alice:
             await alice.join("lobby")
-            (watched / "app.py").write_text("from hubbub.server import create_app  # touched\n")
+            (watched / "app.py").write_text("from hubbub.serving import create_app  # touched\n")
 
             assert (await alice.ended())[0] in {1001, 1012, 1006}
         async with asyncio.timeout(DEADLINE):

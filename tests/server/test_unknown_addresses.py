@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from hubbub import Hubbub
-from hubbub.server.unknown_addresses import nearest
+from hubbub.http.unknown_addresses import nearest
 from hubbub.settings import Settings
 from tests.people import Refused, person
 from tests.servers import WebServer

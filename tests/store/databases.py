@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hubbub.chat import log_batch
+from hubbub.features.messages import log_batch
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author, Sent
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import Conflict, Unavailable
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author, Sent
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import deferred, group_commit
 from hubbub.store.base import Transaction, Writer
 from hubbub.store.database import Database
@@ -226,7 +226,7 @@ def test_on_a_full_disk_what_waits_is_neither_lost_nor_left_out(tmp_path: Path) 
     program = f"""
         import asyncio, resource
         from pathlib import Path
-        from hubbub.chat.log import RoomLog
+        from hubbub.features.messages.log import RoomLog
         from hubbub.errors import Unavailable
         from hubbub.store.database import Database
         from hubbub.store.sqlite import SQLite

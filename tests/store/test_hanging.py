@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
 from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author
 from hubbub.store.base import Transaction
 from hubbub.store.migrate import LOCK_IN_POSTGRES
 from hubbub.store.postgres import Postgres

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from hubbub.accounts.signing_key import load_signing_key
-from hubbub.chat.log_batch import change_rooms
-from hubbub.chat.log_changes import Author, Send
-from hubbub.chat.log_check import check_rooms
+from hubbub.features.messages.log_batch import change_rooms
+from hubbub.features.messages.log_changes import Author, Send
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import migrate
 from hubbub.store.directory import InUseError
 from hubbub.store.migrations import HEAD

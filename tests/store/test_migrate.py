@@ -12,12 +12,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from hubbub.accounts.users import is_made_of
-from hubbub.chat import log_sql as sql
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_batch import change_rooms
-from hubbub.chat.log_changes import Author, Send
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import ConfigurationError
+from hubbub.features.messages import log_sql as sql
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_batch import change_rooms
+from hubbub.features.messages.log_changes import Author, Send
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import deferred, migrate
 from hubbub.store.base import Engine
 from hubbub.store.migrations import HEAD, VERSIONS

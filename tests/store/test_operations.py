@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import ConfigurationError
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.engines import engine_at
 from hubbub.store.operations import backup, check, restore, upgrade
 from hubbub.store.postgres import Postgres

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hubbub.chat.log import RoomLog
-from hubbub.chat.log_changes import Author
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log_changes import Author
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.base import Transaction
 from hubbub.store.operations import check
 from hubbub.store.postgres import Postgres

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.chat.log_check import check_rooms
 from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import sqlite as sqlite_module
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -170,8 +170,8 @@ def test_what_was_acked_outlives_a_killed_process(tmp_path: Path, rooms: int, ro
     program = f"""
         import asyncio
         from pathlib import Path
-        from hubbub.chat.log import RoomLog
-        from hubbub.chat.log_changes import Author
+        from hubbub.features.messages.log import RoomLog
+        from hubbub.features.messages.log_changes import Author
         from hubbub.store.database import Database
         from hubbub.store.sqlite import SQLite
 

@@ -25,8 +25,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from hubbub.server.configuration import load_settings
-from hubbub.server.serving import HubbubServer, server_config
+from hubbub.app.settings_sources import load_settings
+from hubbub.serving.server import HubbubServer, server_config
 from hubbub.settings import Settings
 
 TIMEOUT = 10.0

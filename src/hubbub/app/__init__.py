@@ -1,0 +1,1 @@
+"""What an application imports: `Hubbub`, its handles, and what checks their arguments."""

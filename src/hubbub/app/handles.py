@@ -1,0 +1,175 @@
+"""What an application can do from any of its routes and tasks: with rooms, users, topics and connections.
+
+Handles are cheap and hold nothing; make one where it is needed. All of them raise `NotStarted` outside the
+application's lifespan or event loop. What ends in `_sync` is for other threads, such as those of plain `def` routes: it
+waits there until the event loop has done the same, and raises `InEventLoop` in that loop itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hubbub.delivery.connection import Connection
+from hubbub.dispatch.registry import NodeSource
+from hubbub.errors import Invalid
+from hubbub.features.rooms.rooms import channel_of
+from hubbub.node import Node
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.events import Event, Level, MessageEvent, OnlineUser
+from hubbub.wire.keys import clean_text, is_key
+from hubbub.wire.publication import Publication
+
+
+class _Handle:
+    __slots__ = ("_source", "key")
+
+    def __init__(self, source: NodeSource, key: str) -> None:
+        """Raises `Invalid` if `key` is no key."""
+        if not is_key(key):
+            raise Invalid(f"{key!r} is no key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit")
+        self._source = source
+        self.key = key
+
+    @property
+    def _node(self) -> Node:
+        node = self._source()
+        node.require_started()
+        return node
+
+
+class RoomHandle(_Handle):
+    """A room, whether or not somebody is in it."""
+
+    __slots__ = ()
+
+    @property
+    def online(self) -> int:
+        """How many users are in the room."""
+        return self._node.rooms.online(self.key)
+
+    def users(self) -> list[OnlineUser]:
+        """All who are in the room, up to 100; of more, the 20 who came first."""
+        return self._node.rooms.users(self.key)
+
+    def require(self, connection: Connection) -> None:
+        """Begin with this in a command of the application's own that addresses a room.
+
+        Raises `Forbidden` unless the connection has joined the room.
+        """
+        self._node.rooms.joined_by(connection, self.key)
+
+    async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
+        """Say something to everybody in the room, as the application (`kind: system`).
+
+        Raises `Invalid` for a text over 4,000 characters or with control characters, `Unavailable` if it could not be
+        stored: then nobody has heard it.
+        """
+        try:
+            text = clean_text(text)
+        except ValueError as error:
+            raise Invalid(f"text: {error}") from None
+        said = await self._node.messages.announce(self.key, text, data=data)
+        assert said.event is not None  # only a repeat has none
+        return said.event
+
+    def send_sync(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
+        """`send`, from a thread."""
+        return self._source().wait_for(self.send(text, data=data))
+
+    async def publish(self, event: Event) -> None:
+        """Send an event of the application's own to everybody in the room. It is not stored: who is away misses it."""
+        self._node.broker.publish(Publication(channel_of(self.key), event, ephemeral=True))
+
+    def publish_sync(self, event: Event) -> None:
+        """`publish`, from a thread."""
+        self._source().wait_for(self.publish(event))
+
+
+class RoomHandles:
+    """The rooms of a hub. Called with a key, it gives that room; iterated over, those that somebody is in."""
+
+    def __init__(self, source: NodeSource) -> None:
+        self._source = source
+
+    def __call__(self, key: str) -> RoomHandle:
+        """Raises `Invalid` if `key` is no key."""
+        return RoomHandle(self._source, key)
+
+    def __len__(self) -> int:
+        return len(self._source().rooms)
+
+    def __iter__(self) -> Iterator[RoomHandle]:
+        return iter([RoomHandle(self._source, room.key) for room in self._source().rooms])
+
+
+class UserHandle(_Handle):
+    """A user, connected or not."""
+
+    __slots__ = ()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Their connections to this process, the oldest first."""
+        return self._node.hub.of_user(self.key)
+
+    @property
+    def is_online(self) -> bool:
+        return bool(self.connections)
+
+    async def send(self, event: Event) -> int:
+        """Send an event to all their connections. Returns how many took it."""
+        return sum(connection.send(event) for connection in self.connections)
+
+    def send_sync(self, event: Event) -> int:
+        """`send`, from a thread."""
+        return self._source().wait_for(self.send(event))
+
+    async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
+        """Close all their connections. Returns how many that were."""
+        connections = self.connections
+        for connection in connections:
+            connection.close(code, reason)
+        return len(connections)
+
+    def disconnect_sync(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
+        """`disconnect`, from a thread."""
+        return self._source().wait_for(self.disconnect(code, reason))
+
+
+class TopicHandle(_Handle):
+    """A topic that people can follow."""
+
+    __slots__ = ()
+
+    async def publish(
+        self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
+    ) -> int:
+        """Tell everybody who follows the topic. Returns how many connections of this process that are."""
+        return self._node.notifications.publish(None, self.key, title=title, message=message, level=level, data=data)
+
+    def publish_sync(
+        self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
+    ) -> int:
+        """`publish`, from a thread."""
+        return self._source().wait_for(self.publish(title, message, level=level, data=data))
+
+
+class Connections:
+    """All connections to this process."""
+
+    def __init__(self, source: NodeSource) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source().hub.connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._source().hub.connections.values()))
+
+    def get(self, id: str) -> Connection | None:
+        return self._source().hub.connections.get(id)
+
+    def send(self, message: Event | str | bytes) -> int:
+        """Send to every connection. Returns how many took it. For many, a room is cheaper: it is encoded once."""
+        return sum(connection.send(message) for connection in self)

@@ -1,0 +1,332 @@
+"""The library's face: a hub that is mounted into somebody's FastAPI application."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.websockets import WebSocket
+
+from hubbub.accounts.policies import Policy
+from hubbub.accounts.signing_key import load_signing_key
+from hubbub.app.arguments import (
+    check_choice,
+    check_flag,
+    check_login,
+    check_policy,
+    check_rooms,
+    check_settings,
+)
+from hubbub.app.built_in_commands import BuiltInCommands
+from hubbub.app.engine_choice import choose_engine
+from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
+from hubbub.app.settings_sources import load_settings
+from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
+from hubbub.dispatch.raw_link import MessageHandler
+from hubbub.dispatch.registry import Handler, Registry
+from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.http.admission import Admissions
+from hubbub.http.router import build_router, nobody, not_a_key
+from hubbub.http.socket_endpoint import WebSocketDoor, refuse
+from hubbub.node import Node
+from hubbub.settings import Settings
+from hubbub.store.base import Engine
+from hubbub.wire.commands import Command, Join, invalid_fields
+from hubbub.wire.events import Event
+from hubbub.wire.keys import is_key
+from hubbub.wire.schema import json_schema
+
+log = logging.getLogger("hubbub")
+
+GuestsAllowed = Literal["auto", "on", "off"]
+# A hook is checked against its own kind and handed back as it came.
+ConnectionHookT = TypeVar("ConnectionHookT", bound=ConnectionHook)
+DisconnectHookT = TypeVar("DisconnectHookT", bound=DisconnectHook)
+RoomHookT = TypeVar("RoomHookT", bound=RoomHook)
+DraftHookT = TypeVar("DraftHookT", bound=DraftHook)
+MessageHookT = TypeVar("MessageHookT", bound=MessageHook)
+HandlerT = TypeVar("HandlerT", bound=Handler)
+EventModel = TypeVar("EventModel", bound=type[Event])
+
+
+class Hubbub:
+    """Rooms, live, inside a FastAPI application.
+
+        hub = Hubbub(authenticate=current_user)
+        app.include_router(hub.router, prefix="/chat")
+
+    `authenticate` is a FastAPI dependency of the application's own. It must work for WebSockets too: take a
+    `starlette.requests.HTTPConnection`, cookies, headers or query parameters, not a `Request`. What it returns is the
+    user: a `hubbub.User`, a key (str or int), or anything with `id` and `name`; None for nobody. It may raise
+    `HTTPException`. Dependencies with `yield` are closed when the connection has been handed to the hub, not when it
+    ends, so a database session is not held for as long as somebody chats.
+
+    `guests` says whether people without an account get in ("on", "off", or "auto": from this machine itself); by
+    default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
+    root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
+    `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
+    nothing is stored.
+
+    Raises `ConfigurationError` for arguments that cannot work, and where nobody could ever get in.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticate: Callable[..., Any] | None = None,
+        guests: GuestsAllowed | None = None,
+        policy: Policy | None = None,
+        settings: Settings | None = None,
+        data_dir: str | Path | None = None,
+        page: bool = True,
+    ) -> None:
+        if authenticate is not None:
+            check_login(authenticate)
+        if guests is not None:
+            check_choice("guests", guests, GuestsAllowed)
+        if policy is not None:
+            check_policy(policy)
+        if settings is not None:
+            check_settings(settings)
+        check_flag("page", page)
+        if authenticate is None and guests in {None, "off"}:
+            raise ConfigurationError(
+                "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"
+            )
+        self.authenticate = authenticate or nobody
+        self._guests: GuestsAllowed = guests or "off"
+        self._policy = policy
+        self._given_settings = settings
+        self._data_dir = Path(data_dir) if data_dir is not None else None
+        self._page = page
+        self._hooks = Hooks()
+        self._registry = Registry()
+        self.built_in = BuiltInCommands(lambda: self.node, self._hooks)
+        self.built_in.register(self._registry)
+        self._node: Node | None = None
+        self.hangs = False
+        """Whether the last stop left something behind that did not end in time; the log says what."""
+        self._admissions: Admissions | None = None
+        self._door: WebSocketDoor | None = None
+        self.connections = Connections(lambda: self.node)
+        """All connections to this process."""
+        self.rooms = RoomHandles(lambda: self.node)
+        """`hub.rooms("general")` is a room, whether or not somebody is in it; `for room in hub.rooms`: those with."""
+
+    @cached_property
+    def router(self) -> APIRouter:
+        """The routes. Include them in one application; its lifespan starts and stops the hub."""
+        return build_router(self, page=self._page)
+
+    @property
+    def node(self) -> Node:
+        """The running server. Raises `NotStarted` outside the application's lifespan."""
+        if self._node is None:
+            raise NotStarted
+        return self._node
+
+    @property
+    def door(self) -> WebSocketDoor:
+        """Serves this hub's WebSocket addresses. Raises `NotStarted` outside the application's lifespan."""
+        if self._door is None:
+            raise NotStarted
+        return self._door
+
+    @property
+    def admissions(self) -> Admissions:
+        """Decides who gets in. Raises `NotStarted` outside the application's lifespan."""
+        if self._admissions is None:
+            raise NotStarted
+        return self._admissions
+
+    # What an application sends.
+
+    def users(self, key: str | int) -> UserHandle:
+        """A user, connected or not. Raises `Invalid` if `key` is no key."""
+        return UserHandle(lambda: self.node, str(key))
+
+    def topics(self, key: str) -> TopicHandle:
+        """A topic that people can follow. Raises `Invalid` if `key` is no topic."""
+        return TopicHandle(lambda: self.node, key)
+
+    # Addresses of an application's own.
+
+    async def serve(
+        self,
+        websocket: WebSocket,
+        user: Any = None,
+        *,
+        room: str | None = None,
+        on_message: MessageHandler | None = None,
+    ) -> None:
+        """Serve a WebSocket route of the application's own; return from the route after it.
+
+            @app.websocket("/items/{item}/ws")
+            async def item_chat(websocket: WebSocket, item: str, user: Annotated[User, Depends(login)]) -> None:
+                await hub.serve(websocket, user, room=f"item:{item}")
+
+        With `room` the connection joins it, through the easy door, from the position that `?rev=&epoch=` name; a room
+        that is no key, or a position that is none, is refused with 400. With `on_message` the socket speaks the
+        application's own protocol: each message goes to this function, as str or bytes. `user` is what `authenticate`
+        could return; None for a guest.
+        """
+        if on_message is not None:
+            await self.door.serve_raw(websocket, user, on_message)
+            return
+        if room is None:
+            await self.door.serve(websocket, user)
+            return
+        try:
+            join = _join_of(websocket, room)
+        except Invalid as error:
+            await refuse(websocket, error)
+            return
+        await self.door.serve(websocket, user, room=room, first=join)
+
+    # What an application takes part in.
+
+    def on_connect(self, hook: ConnectionHookT) -> ConnectionHookT:
+        """`hook(connection)`, after the welcome."""
+        self._hooks.on_connect.append(hook)
+        return hook
+
+    def on_disconnect(self, hook: DisconnectHookT) -> DisconnectHookT:
+        """`hook(connection, code, reason)`, when it is over; code 1006 if it ended without a close frame."""
+        self._hooks.on_disconnect.append(hook)
+        return hook
+
+    def on_join(self, hook: RoomHookT) -> RoomHookT:
+        """`hook(connection, room)`, when a connection has joined a room."""
+        self._hooks.on_join.append(hook)
+        return hook
+
+    def on_leave(self, hook: RoomHookT) -> RoomHookT:
+        """`hook(connection, room)`, when a connection has left a room, by command or by ending."""
+        self._hooks.on_leave.append(hook)
+        return hook
+
+    def before_message(self, hook: DraftHookT) -> DraftHookT:
+        """`hook(draft)`, before a message is sent. It may change the draft, return another one, or refuse by raising
+        `hubbub.Forbidden`, `hubbub.RateLimited` or another `RequestError`."""
+        self._hooks.before_message.append(hook)
+        return hook
+
+    def on_message(self, hook: MessageHookT) -> MessageHookT:
+        """`hook(event)`, after a message was sent."""
+        self._hooks.on_message.append(hook)
+        return hook
+
+    def command(self, handler: HandlerT) -> HandlerT:
+        """Add a command of the application's own: `handler(connection, command)`, typed with its `Command` model.
+
+        What it returns is the answer: a `Reply`, or None for an `ack`. The model takes part in the schema and the
+        TypeScript types as the built-in ones do. Raises TypeError if the model can't be told from the annotations,
+        ValueError if its `type` is taken.
+
+        Commands are strict: a field that JSON cannot say by itself (datetime, UUID, Enum) takes `Field(strict=False)`.
+        """
+        hints = get_type_hints(handler)
+        hints.pop("return", None)
+        models = [hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Command)]
+        if len(models) != 1:
+            raise TypeError(f"{handler!r} needs one parameter that is annotated with its Command model")
+        self._registry.add(models[0], handler)
+        return handler
+
+    def event(self, model: EventModel) -> EventModel:
+        """Add an event of the application's own, for the schema and the TypeScript types."""
+        self._registry.events.register(model)
+        return model
+
+    def schema(self) -> dict[str, Any]:
+        """The wire protocol as JSON Schema, the application's own commands and events included."""
+        return json_schema(self._registry.commands, self._registry.events)
+
+    # Its life.
+
+    def problem(self) -> str | None:
+        """Why new clients should go elsewhere at the moment, in a word; None if they are welcome."""
+        if self._node is None or not self._node.is_started:
+            return "starting"
+        if self._node.is_draining:
+            return "draining"
+        if not self._node.broker.is_healthy():
+            return "broker"
+        if self._node.database is not None and self._node.database.problem:
+            return "database"
+        return None
+
+    async def drain(self) -> None:
+        """Send all connections away, in stages. New ones are refused from now on."""
+        if self._node is not None:
+            await self._node.drain()
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any) -> AsyncIterator[dict[str, Hubbub]]:
+        """Runs the hub for as long as the application runs.
+
+        The router brings it along. An application that serves only addresses of its own takes it directly:
+        `FastAPI(lifespan=hub.lifespan)`. The hub is part of the lifespan's state, where a server finds it to drain.
+        """
+        if self._node is not None:
+            raise ConfigurationError("this hub runs already: include its router in one application, once")
+        settings = self._given_settings or load_settings()
+        if settings.data_dir is None:
+            settings = settings.model_copy(update={"data_dir": self._data_dir})
+        check_rooms(settings)
+        self._hooks.timeout = settings.hook_timeout
+        engine = choose_engine(settings)
+        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=engine)
+        await node.start()
+        _say_where_messages_go(engine, settings)
+        self._node = node
+        self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
+        self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
+        try:
+            yield {f"hubbub.{id(self)}": self}
+        finally:
+            try:
+                self.hangs = not await node.stop()
+            finally:
+                self._node = self._admissions = self._door = None
+
+
+def _join_of(websocket: WebSocket, room: str) -> Join:
+    """What joining a room's address means. Raises `Invalid` if the room is no key, or the position none."""
+    if not is_key(room):
+        raise not_a_key("room", room)
+    if b"rev=" not in websocket.scope["query_string"]:
+        return Join(room=room)
+    position = {name: value for name, value in websocket.query_params.items() if name in {"rev", "epoch"}}
+    try:
+        return Join.model_validate({"room": room} | position, strict=False)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
+
+
+def _say_where_messages_go(engine: Engine | None, settings: Settings) -> None:
+    if engine is not None:
+        log.info("messages are stored in %s", engine.place)
+    elif settings.database_url is not None:
+        log.info("messages are not stored: HUBBUB_DATABASE_URL is `none`")
+    else:
+        log.warning(
+            "messages are not stored: who is away misses them. To store them, give Hubbub(data_dir=...), or set "
+            "HUBBUB_DATA_DIR or HUBBUB_DATABASE_URL; HUBBUB_DATABASE_URL=none says that this is meant"
+        )
+
+
+def _signing_key(settings: Settings) -> bytes:
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    if settings.data_dir is not None:
+        return load_signing_key(settings.data_dir)
+    # Without a place to keep it the key lives as long as the process, and so do the guests.
+    return secrets.token_bytes(32)

@@ -1,0 +1,361 @@
+"""One client's link, whatever carries it: its state, what it is subscribed to, and when it is read from.
+
+A connection knows channels and bytes. What the bytes mean is its receiver's business; how they travel, its
+transport's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from hubbub.delivery.formats import Format
+from hubbub.limits import Debt
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.events import Event
+from hubbub.wire.frames import Received
+from hubbub.wire.identity import User
+from hubbub.wire.publication import Publication
+
+if TYPE_CHECKING:
+    from hubbub.delivery.fanout import Hub
+
+
+class State(Enum):
+    OPEN = "open"
+    CONGESTED = "congested"
+    """It takes less than it is sent. It gets nothing more and is not read from until it has caught its breath."""
+    CLOSING = "closing"
+    """A close frame is on its way; nothing else is sent or read."""
+    CLOSED = "closed"
+
+
+class Signal(Enum):
+    FILL = "fill"
+    """The transport's buffer went over its high-water mark."""
+    DRAIN = "drain"
+    """It went below the low-water mark again."""
+    CLOSE = "close"
+    LOSE = "lose"
+    """The socket is gone."""
+
+
+TRANSITIONS: dict[tuple[State, Signal], State] = {
+    (State.OPEN, Signal.FILL): State.CONGESTED,
+    (State.OPEN, Signal.CLOSE): State.CLOSING,
+    (State.OPEN, Signal.LOSE): State.CLOSED,
+    (State.CONGESTED, Signal.DRAIN): State.OPEN,
+    (State.CONGESTED, Signal.CLOSE): State.CLOSING,
+    (State.CONGESTED, Signal.LOSE): State.CLOSED,
+    (State.CLOSING, Signal.LOSE): State.CLOSED,
+}
+
+
+class Pause:
+    """Why a connection is not read from; the reasons add up. Plain integers: they are tested for each message."""
+
+    CONGESTION: Final = 1
+    UNANSWERED: Final = 2
+    """It has as many unanswered commands as it may have."""
+    ORDER: Final = 4
+    """A command runs that later ones must wait for."""
+    HANDSHAKE: Final = 8
+    """The ASGI application has not returned yet."""
+    RATE: Final = 16
+    """It sends faster than it may."""
+    WORK: Final = 32
+    """It has made more work than it may."""
+    OURS: Final = UNANSWERED | ORDER | HANDSHAKE
+    """It is the server that takes its time."""
+
+
+UNREAD_FROM = 1.0
+"""Seconds of not being read, for a reason of the server's, that are made up for."""
+UNREAD_MOST = 60.0
+
+
+class Transport(Protocol):
+    """What carries a connection's bytes: a socket, or an ASGI server's messages."""
+
+    hears_pongs: bool
+    """Whether pongs reach `connection.received`; where they don't, the ASGI server has to notice dead peers."""
+
+    def write(self, chunk: Any) -> None:
+        """Send what the connection's format made. Never blocks; calls `connection.filled` over its high-water mark."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; what was written before still goes out."""
+
+    def abort(self) -> None:
+        """Drop the link and what was not sent yet."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet taken by the kernel or the ASGI server."""
+
+
+class _Gone:
+    """The transport of a connection that has ended."""
+
+    hears_pongs = False
+    backlog = 0
+
+    def write(self, chunk: Any) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+_GONE = _Gone()
+
+
+class Receiver(Protocol):
+    """What a connection's messages mean. None of its methods may block or raise."""
+
+    def receive(self, opcode: int, payload: bytes) -> None:
+        """A whole TEXT or BINARY message came, or a PING (which was answered already)."""
+
+    def drained(self, missed: dict[str, int | None]) -> None:
+        """The connection is no longer congested. It missed events in these channels, after these positions."""
+
+    def closed(self, code: int, reason: str) -> None:
+        """It is over. 1006 where no close frame was seen (RFC 6455, section 7.1.5)."""
+
+
+class Connection:
+    """One client's link.
+
+    `send` and `close` may be called at any time, in the event loop's thread only. `data` is the application's own.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_data",
+        "_debt",
+        "_pauses",
+        "_unread_since",
+        "beat",
+        "channels",
+        "close_code",
+        "close_reason",
+        "format",
+        "hub",
+        "id",
+        "receiver",
+        "silent_beats",
+        "state",
+        "transport",
+        "unread",
+        "user",
+    )
+
+    transport: Transport
+    receiver: Receiver
+
+    def __init__(self, hub: Hub, *, id: str, user: User, format: Format) -> None:
+        self.hub = hub
+        self.id = id
+        self.user = user
+        self.format = format
+        self.state = State.OPEN
+        self.channels: dict[str, None] = {}
+        self.silent_beats = 0
+        """Heartbeats since the last frame of any kind."""
+        self.beat = 0
+        self.close_code = 1006
+        self.close_reason = ""
+        self.unread = 0.0
+        """Seconds for which the server did not read what this client may have sent; whoever limits its rate, by time,
+        takes from them first."""
+        self._pauses = 0
+        self._unread_since = 0.0
+        self._debt = Debt()
+        self._backlog: deque[Received] | None = None
+        self._data: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} of {self.user.key}, {self.state.value}>"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """A place for the application's own notes about this connection."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is State.OPEN or self.state is State.CONGESTED
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether what it sends has to wait."""
+        return self._pauses != 0
+
+    def send(self, message: Event | str | bytes) -> bool:
+        """Send to this connection alone: an event, or a text or binary frame with just this in it.
+
+        False, and nothing sent, if it is congested or closing.
+        """
+        if self.state is not State.OPEN:
+            return False
+        if isinstance(message, Event):
+            self._write(self.format.piece(Publication("", message)))
+        else:
+            self._write(self.format.raw(message))
+        return True
+
+    def reply(self, event: Event, *, along: str | None = None) -> None:
+        """Send an answer. Also while congested: a connection has few unanswered commands, so this stays bounded.
+
+        `along` names a channel that may be about to deliver something to this connection: then both are one write.
+        """
+        if self.is_open:
+            piece = self.format.piece(Publication("", event))
+            if along is None or not self.hub.answer_along(self, along, piece):
+                self._write(piece)
+
+    def _write(self, piece: Any) -> None:
+        self.transport.write(self.format.chunk(piece))
+
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Begin the closing handshake: what was sent before still arrives, and the link ends within a deadline."""
+        if self.is_open:
+            self.ending(code, reason)
+            self.transport.close(code, reason)
+
+    def abort(self) -> None:
+        """Drop the link at once, with what was not sent yet."""
+        if self.state is not State.CLOSED:
+            self.transport.abort()
+
+    # What the transport says.
+
+    def received(self, messages: Sequence[Received]) -> None:
+        """Messages came. Those that come while reading is paused wait, and are taken in order afterwards."""
+        self.silent_beats = 0
+        for index, message in enumerate(messages):
+            if self._pauses or self._backlog:
+                if self._backlog is None:
+                    self._backlog = deque()
+                self._backlog.extend(messages[index:])
+                return
+            if not self.is_open:
+                return
+            self.receiver.receive(message.opcode, message.payload)
+
+    def filled(self) -> None:
+        """The transport's buffer is over its high-water mark. The hub takes note after the write that filled it."""
+        if self.state is State.OPEN:
+            self._change(Signal.FILL)
+            self.pause(Pause.CONGESTION)
+            self.hub.congested(self)
+
+    def drained(self) -> None:
+        """The transport's buffer is below its low-water mark again."""
+        if self.state is not State.CONGESTED:
+            return
+        if self.hub.is_writing:
+            self.hub.loop.call_soon(self.drained)
+            return
+        self._change(Signal.DRAIN)
+        missed = self.hub.relieved(self)
+        self.receiver.drained(missed)
+        self.resume(Pause.CONGESTION)
+
+    def ending(self, code: int, reason: str) -> None:
+        """One side has begun the closing handshake, and says why. From now on nothing is delivered here."""
+        if not self.is_open:
+            return
+        self.hub.release(self)
+        self._change(Signal.CLOSE)
+        self.close_code, self.close_reason = int(code), reason
+        self._backlog = None
+        self._pauses = 0
+        self.hub.closing(self)
+        self.transport.resume_reading()
+
+    def lost(self, code: int, reason: str) -> None:
+        """The link is gone. `code` is what the peer said, 1006 if it said nothing."""
+        if self.state is State.CLOSED:
+            return
+        if self.state is not State.CLOSING:
+            self.close_code, self.close_reason = code, reason
+        self.hub.release(self)
+        self._change(Signal.LOSE)
+        self._backlog = None
+        self.hub.disconnected(self)
+        receiver = self.receiver
+        # They refer to this object: without these lines all of it would wait for the garbage collector, which may not
+        # come before thousands more have ended.
+        self.transport = _GONE
+        del self.receiver
+        receiver.closed(self.close_code, self.close_reason)
+
+    # When it is read from.
+
+    def pause(self, reason: int) -> None:
+        if not self._pauses and self.state is not State.CLOSED:
+            self.transport.pause_reading()
+        if reason & Pause.OURS and not self._pauses & Pause.OURS:
+            self._unread_since = self.hub.loop.time()
+        self._pauses |= reason
+
+    def resume(self, reason: int) -> None:
+        if not self._pauses & reason:
+            return
+        self._pauses &= ~reason
+        if reason & Pause.OURS and not self._pauses & Pause.OURS:
+            self.was_not_read(self.hub.loop.time() - self._unread_since)
+        while self._backlog and not self._pauses and self.is_open:
+            message = self._backlog.popleft()
+            self.receiver.receive(message.opcode, message.payload)
+        if not self._backlog:
+            self._backlog = None
+            if not self._pauses and self.state is not State.CLOSED:
+                self.transport.resume_reading()
+
+    def was_not_read(self, seconds: float) -> None:
+        """The server did not read for so long. What came meanwhile comes all at once, and was not sent so."""
+        if seconds >= UNREAD_FROM:
+            self.unread = min(UNREAD_MOST, self.unread + seconds)
+            self.silent_beats = 0
+
+    def charge(self, work: float) -> None:
+        """It has made so many units of work. One that makes more than it may is not read from until it is even."""
+        if not self.is_open:
+            return
+        hub = self.hub
+        wait = self._debt.add(work, hub.loop.time(), hub.work)
+        if wait and not self._pauses & Pause.WORK:
+            self.pause(Pause.WORK)
+            hub.loop.call_later(wait, self._even)
+
+    def _even(self) -> None:
+        wait = self._debt.wait(self.hub.loop.time(), self.hub.work)
+        if wait and self.is_open:
+            self.hub.loop.call_later(wait, self._even)
+        else:
+            self.resume(Pause.WORK)
+
+    @property
+    def is_in_debt(self) -> bool:
+        return bool(self._pauses & Pause.WORK)
+
+    def _change(self, signal: Signal) -> None:
+        try:
+            self.state = TRANSITIONS[self.state, signal]
+        except KeyError:
+            raise RuntimeError(f"a connection that is {self.state.value} cannot {signal.value}") from None

@@ -1,0 +1,259 @@
+"""A connection's dispatcher: decode, limit, dispatch, answer.
+
+A link knows commands and answers, and of rooms only which channel an answer's own event comes by. It knows no sockets,
+and nothing of what a command does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from inspect import isawaitable
+from time import thread_time
+from typing import Any
+
+from hubbub.delivery.connection import Connection, Pause
+from hubbub.dispatch.registry import ANSWERED, Answer, Later, Registration, Registry
+from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
+from hubbub.features.rooms.rooms import channel_of
+from hubbub.limits import SECONDS_PER_WORK, TokenBucket
+from hubbub.settings import Settings
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.commands import Command
+from hubbub.wire.easy_door import read_easily
+from hubbub.wire.events import Ack, ErrorEvent, Reply
+from hubbub.wire.frames import Opcode
+
+log = logging.getLogger("hubbub.link")
+
+
+LARGE = 4 * 1024
+"""Bytes of a command from which its sender pays for the time that it takes to read: forty thousand empty lists in one
+frame take a hundred times as long as a text."""
+
+FORGIVEN = 1.0
+"""Violations per second that no longer count."""
+
+
+class Link:
+    """What one connection's messages mean. `room` is that of the easy door, if the client came through it.
+
+    `on_closed` is called once, with whether the closing was clean: the client said goodbye and did not vanish.
+    """
+
+    __slots__ = (
+        "_bucket",
+        "_connection",
+        "_limits",
+        "_not_before",
+        "_on_closed",
+        "_on_drained",
+        "_registry",
+        "_room",
+        "_unanswered",
+        "_violations",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        registry: Registry,
+        limits: Settings,
+        *,
+        room: str | None,
+        on_drained: Callable[[Connection, dict[str, int | None]], None],
+        on_closed: Callable[[Connection, bool], None],
+    ) -> None:
+        self._connection = connection
+        self._registry = registry
+        self._limits = limits
+        self._room = room
+        self._on_drained = on_drained
+        self._on_closed = on_closed
+        self._bucket = TokenBucket()
+        self._violations: TokenBucket | None = None
+        """Made at the first one: most clients never need it."""
+        self._not_before = 0.0
+        """When it may go on, as it was told last."""
+        self._unanswered = 0
+
+    def receive(self, opcode: int, payload: bytes) -> None:
+        limits = self._limits
+        now = self._connection.hub.loop.time()
+        wait = self._bucket.take(now, rate=limits.rate, burst=limits.burst)
+        if wait:
+            wait = self._too_fast(wait, now)
+            if not self._connection.is_open:
+                return
+        if opcode > Opcode.BINARY:
+            return
+        if len(payload) < LARGE:
+            self._read(opcode, payload, wait)
+            return
+        began = thread_time()
+        self._read(opcode, payload, wait)
+        self._connection.charge((thread_time() - began) / SECONDS_PER_WORK)
+
+    def _read(self, opcode: int, payload: bytes, wait: float) -> None:
+        frame: Any = None
+        try:
+            frame = self._decode(opcode, payload)
+            if wait:
+                raise RateLimited("too many commands; slow down", retry_after=math.ceil(wait * 1000))
+            command = self._registry.commands.validate(frame)
+        except RequestError as error:
+            self._refuse(error, *_address(frame))
+            return
+        self.perform(command)
+
+    def _too_fast(self, wait: float, now: float) -> float:
+        """Count it, and close the connection where it is too often. Returns the seconds that the client has to wait,
+        0.0 where its commands came in time and it was the server that did not read them."""
+        connection, limits = self._connection, self._limits
+        connection.hub.notice_freeze()
+        if connection.unread >= 1 / limits.rate:
+            connection.unread -= 1 / limits.rate
+            return 0.0
+        if now < self._not_before:
+            self._violations = self._violations or TokenBucket()
+            if self._violations.take(now, rate=FORGIVEN, burst=limits.violations):
+                connection.close(CloseCode.POLICY_VIOLATION, "too many commands, again and again")
+        self._not_before = now + wait
+        return wait
+
+    def _decode(self, opcode: int, payload: bytes) -> Any:
+        codec = self._connection.format.codec
+        if (opcode == Opcode.BINARY) is not codec.binary:
+            raise Invalid(f"{codec.subprotocol} takes {'binary' if codec.binary else 'text'} frames only")
+        if self._room is not None:
+            return read_easily(codec, payload, room=self._room, commands=self._registry.commands)
+        return codec.decode(payload)
+
+    def perform(self, command: Command) -> None:
+        """Do a command, and answer it; also one that the client did not send, but an address implies."""
+        work = self._begin(command)
+        if work is not None:
+            run(work)
+
+    async def complete(self, command: Command) -> None:
+        """`perform`, for a caller that has a task anyway: where nothing must be waited for, it needs no other one."""
+        work = self._begin(command)
+        if work is not None:
+            await work
+
+    def _begin(self, command: Command) -> Coroutine[Any, Any, None] | None:
+        """Do a command. Returns what is left of it, if it was not done at once."""
+        registration = self._registry.of(command)
+        try:
+            answer = registration.handler(self._connection, command)
+        except Exception as error:  # noqa: BLE001 - a handler may be the application's own
+            self._failed(command, error)
+            return None
+        if isinstance(answer, Later):
+            if answer.given is not None:
+                self._take(command, *answer.given)
+                return None
+            self._wait(registration)
+            answer.then(partial(self._done, command, registration))
+            return None
+        if isawaitable(answer):
+            self._wait(registration)
+            return self._finish(command, registration, answer)
+        self._answer(command, answer)
+        return None
+
+    def _wait(self, registration: Registration) -> None:
+        self._unanswered += 1
+        if registration.in_order:
+            self._connection.pause(Pause.ORDER)
+        elif self._unanswered >= self._limits.unanswered:
+            self._connection.pause(Pause.UNANSWERED)
+
+    async def _finish(self, command: Command, registration: Registration, answer: Awaitable[Answer]) -> None:
+        try:
+            done: Answer | Exception = await answer
+        except Exception as error:  # noqa: BLE001 - as above
+            done = error
+        self._done(command, registration, done)
+
+    def _done(self, command: Command, registration: Registration, answer: Answer | Exception) -> None:
+        try:
+            self._take(command, answer)
+        finally:
+            self._unanswered -= 1
+            if registration.in_order:
+                self._connection.resume(Pause.ORDER)
+            if self._unanswered < self._limits.unanswered:
+                self._connection.resume(Pause.UNANSWERED)
+
+    def _take(self, command: Command, answer: Answer | Exception) -> None:
+        if isinstance(answer, Exception):
+            self._failed(command, answer)
+            return
+        try:
+            self._answer(command, answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(command, error)
+
+    def _answer(self, command: Command, answer: Answer) -> None:
+        if answer is None:
+            if command.id is not None:
+                self._connection.reply(Ack(id=command.id))
+        elif isinstance(answer, Ack):
+            if command.id is not None:
+                answer.id = command.id
+                # Who changes something in a room mostly hears of it there in the same moment.
+                self._connection.reply(answer, along=None if answer.room is None else channel_of(answer.room))
+        elif isinstance(answer, Reply):
+            answer.id = command.id
+            self._connection.reply(answer)
+        elif answer is not ANSWERED:
+            raise TypeError(f"a handler of {command.type!r} must return a Reply or None, not {type(answer).__name__}")
+
+    def _failed(self, command: Command, error: Exception) -> None:
+        if not isinstance(error, RequestError):
+            log.error("command %r of %s failed", command.type, self._connection.id, exc_info=error)
+            error = Internal("the server failed; its log says more")
+        self._refuse(error, command.type, command.id, getattr(command, "room", None))
+
+    def _refuse(self, error: RequestError, command: str | None, id: str | None, room: str | None) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            # Not the message of the error: it may hold what the user wrote.
+            connection = self._connection
+            name = "a command" if isinstance(error, UnknownType) else repr(command)
+            log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
+        self._connection.reply(ErrorEvent.of(error, id=id, command=command, room=room))
+
+    def drained(self, missed: dict[str, int | None]) -> None:
+        self._on_drained(self._connection, missed)
+
+    def closed(self, code: int, reason: str) -> None:
+        self._on_closed(self._connection, code in CLEAN)
+
+
+CLEAN = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY, 1005})
+"""A peer that closes like this is gone for good; 1005 is a close frame without a code (RFC 6455, section 7.1.5)."""
+
+
+def _address(frame: Any) -> tuple[str | None, str | None, str | None]:
+    """Type, id and room of a frame that is no command, as far as it has any: the error's reader looks for them."""
+    if not isinstance(frame, dict):
+        return None, None, None
+    type_name, id, room = (
+        value if isinstance(value, str) and len(value) <= 64 else None
+        for value in (frame.get("type"), frame.get("id"), frame.get("room"))
+    )
+    return type_name, id, room
+
+
+_running: set[asyncio.Future[None]] = set()
+
+
+def run(work: Awaitable[None]) -> None:
+    """Begin work that ends by itself. The loop keeps only weak references to its tasks; this keeps strong ones."""
+    task = asyncio.ensure_future(work)
+    _running.add(task)
+    task.add_done_callback(_running.discard)

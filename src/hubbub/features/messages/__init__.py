@@ -1,0 +1,1 @@
+"""Messages: sending and changing them, the log that keeps them, and catching up with it."""

@@ -1,0 +1,188 @@
+"""Reading a room's log: its head, and pages of whole rows. For `Database.read`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from hubbub.features.messages import log_sql as sql
+from hubbub.features.messages.log_batch import QUOTED
+from hubbub.store.base import Transaction
+from hubbub.store.statement import Statement
+from hubbub.wire.events import MessageEvent, OnlineUser, Quote, Reaction, timestamp
+from hubbub.wire.keys import fold
+
+ROW_BYTES = 300
+"""What a message takes as JSON besides its text, data and reactions, roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a room stands. A room that nobody has spoken in stands at 0."""
+
+    room: str
+    seq: int
+    rev: int
+    floor: int
+    """Messages up to this seq are gone."""
+    floor_rev: int
+    """What is gone was last changed up to this rev."""
+    epoch: str
+    changed_in: int
+    """The number of the epoch of the room's latest change."""
+    id: int | None
+
+    def continues(self, rev: int, epoch_number: int, ended: int) -> bool:
+        """Whether the rows after `rev` are all that a client misses which was at `rev` in that epoch.
+
+        Not so below what was trimmed, or above where the room ended in that epoch: there the client knows changes that
+        this database never had. If the room has changed under a newer epoch, `ended` says where that was.
+        """
+        return self.floor_rev <= rev <= (self.rev if epoch_number >= self.changed_in else ended)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Whole rows of one room, and its head at the very moment when they were read."""
+
+    head: Head
+    messages: list[MessageEvent]
+    users: list[OnlineUser]
+    more: bool
+    size: int
+    """Bytes as JSON, roughly."""
+    continues: bool = True
+    """Whether it is all that follows on the position that was given."""
+
+    @property
+    def last_rev(self) -> int:
+        """Of a page by rev that has `more`: where the next one goes on."""
+        return self.messages[-1].rev or 0
+
+
+def read_heads(transaction: Transaction, rooms: Sequence[str]) -> list[Head]:
+    """The heads of rooms, in their order."""
+    wanted = {fold(room): room for room in rooms}
+    found = {
+        folded: Head(key or wanted[folded], seq, rev, floor, floor_rev, epoch, changed_in, id)
+        for folded, id, seq, rev, floor, floor_rev, changed_in, epoch, key in transaction.rows(
+            sql.HEADS, wanted=[(folded,) for folded in wanted]
+        )
+    }
+    return [found[fold(room)] for room in rooms]
+
+
+def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoch: str) -> Page:
+    """The first `limit` rows with a rev above `rev`, by rev, tombstones included.
+
+    There are none if they would not continue the position (rev, epoch), and the page says so. They never do where this
+    database did not have the epoch.
+    """
+    (head,) = read_heads(transaction, [room])
+    known = transaction.rows(sql.EPOCH, name=epoch, room_id=head.id)
+    continues = any(head.continues(rev, number, ended) for number, ended in known)
+    rows = []
+    if continues:
+        rows = _rows(transaction, sql.CHANGED_SINCE, head, limit + 1, rev=rev, floor=head.floor, seq=head.seq)
+    return _page(head, rows, limit, continues=continues)
+
+
+def read_latest(transaction: Transaction, room: str, limit: int) -> Page:
+    """The newest messages, by seq."""
+    (head,) = read_heads(transaction, [room])
+    return _before(transaction, head, head.seq + 1, limit)
+
+
+def read_before(transaction: Transaction, room: str, seq: int, limit: int) -> Page:
+    """The last messages before `seq`, by seq."""
+    (head,) = read_heads(transaction, [room])
+    return _before(transaction, head, seq, limit)
+
+
+def read_after(transaction: Transaction, room: str, seq: int, limit: int) -> Page:
+    """The first messages after `seq`, by seq."""
+    (head,) = read_heads(transaction, [room])
+    return _page(head, _rows(transaction, sql.AFTER, head, limit + 1, seq=seq), limit)
+
+
+def read_around(transaction: Transaction, room: str, seq: int, limit: int) -> Page:
+    """The message `seq` in the middle of those before and after it; `more` if there are more of either."""
+    (head,) = read_heads(transaction, [room])
+    older = _before(transaction, head, seq, limit // 2)
+    newer = _page(head, _rows(transaction, sql.AFTER, head, limit - limit // 2 + 1, seq=seq - 1), limit - limit // 2)
+    messages = older.messages + newer.messages
+    return Page(head, messages, _users([*older.users, *newer.users]), older.more or newer.more, older.size + newer.size)
+
+
+def read_pinned(transaction: Transaction, room: str, limit: int) -> Page:
+    """The newest of the pinned messages, by seq."""
+    (head,) = read_heads(transaction, [room])
+    rows = _rows(transaction, sql.PINNED, head, limit + 1)
+    return _page(head, rows[:limit][::-1], limit, more=len(rows) > limit)
+
+
+def _before(transaction: Transaction, head: Head, seq: int, limit: int) -> Page:
+    rows = _rows(transaction, sql.BEFORE, head, limit + 1, seq=seq)
+    return _page(head, rows[:limit][::-1], limit, more=len(rows) > limit)
+
+
+def _rows(
+    transaction: Transaction, statement: Statement, head: Head, limit: int, **parameters: int
+) -> list[Sequence[Any]]:
+    if head.id is None:
+        return []
+    return transaction.rows(statement, room_id=head.id, limit=limit, quoted=QUOTED, **parameters)
+
+
+def _page(
+    head: Head, rows: list[Sequence[Any]], limit: int, *, more: bool | None = None, continues: bool = True
+) -> Page:
+    shown = rows[:limit]
+    return Page(
+        head,
+        [_message(head.room, row) for row in shown],
+        _users(OnlineUser(user=row[2], name=row[3], guest=bool(row[4]) or None) for row in shown),
+        len(rows) > limit if more is None else more,
+        sum(ROW_BYTES + len(row[6].encode()) + len(row[10] or "") + len(row[14] or "") for row in shown),
+        continues,
+    )
+
+
+def _users(users: Iterable[OnlineUser]) -> list[OnlineUser]:
+    return list({(user.user, user.name): user for user in users}.values())
+
+
+def _message(room: str, row: Sequence[Any]) -> MessageEvent:
+    # Not validated again: it was when it came in, and a page is made of hundreds.
+    (seq, rev, user, name, _, kind, text, ts, key, reply_to, data, edited, deleted, pinned, reactions, *quoted) = row
+    return MessageEvent(
+        room=room,
+        seq=seq,
+        rev=rev,
+        user=user,
+        name=name,
+        kind=kind,
+        text=text,
+        ts=_time(ts),
+        key=key,
+        reply_to=reply_to,
+        quote=_quote(*quoted),
+        data=from_json(data) if data is not None else None,
+        edited=_time(edited) if edited is not None else None,
+        deleted=_time(deleted) if deleted is not None else None,
+        pinned=True if pinned is not None else None,
+        reactions=[Reaction(**one) for one in from_json(reactions)] if reactions else None,
+    )
+
+
+def _quote(user: str | None, name: str, text: str, deleted: int | None) -> Quote | None:
+    if user is None:
+        return None
+    return Quote(user=user, name=name, text=text, deleted=True if deleted is not None else None)
+
+
+def _time(milliseconds: int) -> str:
+    return timestamp(milliseconds / 1000)

@@ -1,0 +1,1 @@
+"""Topics, and the notifications that programs publish to them."""

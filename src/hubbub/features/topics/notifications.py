@@ -1,0 +1,113 @@
+"""Notifications: a program publishes to a topic, and everybody who follows it is told.
+
+Topics have dots (`orders.eu.new`), and a pattern that ends in `.*` follows all below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hubbub.accounts.policies import Action, Policy
+from hubbub.broker.base import Broker
+from hubbub.delivery.connection import Connection
+from hubbub.delivery.fanout import Hub
+from hubbub.errors import Conflict, Forbidden, Invalid, TooLarge
+from hubbub.wire.events import Level, NotificationEvent, timestamp
+from hubbub.wire.identity import User
+from hubbub.wire.keys import clean_title, fold, is_key, is_topic_pattern
+from hubbub.wire.publication import Publication
+
+_PREFIX = "topic:"
+
+
+def channel_of(pattern: str) -> str:
+    return _PREFIX + fold(pattern)
+
+
+def patterns_of(topic: str) -> Iterator[str]:
+    """Everything that can be followed to hear of `topic`: itself, and the patterns above it."""
+    yield topic
+    parts = topic.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:count]) + ".*"
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Whether who follows `pattern` hears all that `other` would bring."""
+    return pattern == other or (pattern.endswith(".*") and other.startswith(pattern[:-1]))
+
+
+class Notifications:
+    """Follows and publishes topics. `clock` gives seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        broker: Broker,
+        policy: Policy,
+        clock: Callable[[], float],
+        topics_per_connection: int = 200,
+    ) -> None:
+        self._hub = hub
+        self._broker = broker
+        self._policy = policy
+        self._clock = clock
+        self._topics_per_connection = topics_per_connection
+
+    async def follow(self, connection: Connection, pattern: str) -> None:
+        """Tell this connection what is published to a topic, or below a pattern.
+
+        Raises `Invalid` if it is neither, `Forbidden` if the policy says no, `TooLarge` over the number of topics, and
+        `Conflict` if it overlaps with one that is followed already: nothing is delivered twice.
+        """
+        if not is_topic_pattern(pattern):
+            raise Invalid(f"topic: {pattern[:64]!r} is no topic")
+        if not self._policy(connection.user, Action.FOLLOW, pattern):
+            raise Forbidden(f"you may not follow topic {pattern!r}")
+        channel = channel_of(pattern)
+        if channel in connection.channels:
+            return
+        followed = [name.removeprefix(_PREFIX) for name in connection.channels if name.startswith(_PREFIX)]
+        if len(followed) >= self._topics_per_connection:
+            raise TooLarge(f"a connection follows at most {self._topics_per_connection} topics")
+        for other in followed:
+            if covers(other, fold(pattern)) or covers(fold(pattern), other):
+                raise Conflict(f"topic {pattern!r} overlaps with {other!r}, which is followed; unfollow that first")
+        await self._hub.subscribe(connection, channel)
+
+    def unfollow(self, connection: Connection, pattern: str) -> None:
+        """The opposite of `follow`; nothing happens if it is not followed."""
+        self._hub.unsubscribe(connection, channel_of(pattern))
+
+    def publish(
+        self,
+        user: User | None,
+        topic: str,
+        *,
+        title: str,
+        message: str = "",
+        level: Level = "info",
+        data: dict[str, Any] | None = None,
+    ) -> int:
+        """Tell everybody who follows `topic`. Returns how many connections of this node that are.
+
+        `user` is who publishes, None for the application itself, which may always. Raises `Invalid` if `topic` is no
+        topic or the title holds control or direction-changing characters, `Forbidden` if the policy says no.
+        """
+        if not is_key(topic):
+            raise Invalid(f"topic: {topic[:64]!r} is no topic")
+        if user is not None and not self._policy(user, Action.PUBLISH, topic):
+            raise Forbidden(f"you may not publish to topic {topic!r}")
+        try:
+            clean_title(title)
+        except ValueError as error:
+            raise Invalid(f"title: {error}") from None
+        event = NotificationEvent(
+            topic=topic, title=title, message=message, level=level, data=data, ts=timestamp(self._clock())
+        )
+        channels = [channel_of(pattern) for pattern in patterns_of(topic)]
+        for channel in channels:
+            self._broker.publish(Publication(channel, event))
+        return sum(self._hub.count(channel) for channel in channels)

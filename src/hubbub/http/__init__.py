@@ -1,0 +1,1 @@
+"""The routes, and who is let in by them. With `serving`, the only layer that knows HTTP."""

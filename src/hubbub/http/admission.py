@@ -1,0 +1,220 @@
+"""Who is let in: origin, capacity and identity of a connection, decided before the upgrade.
+
+Guests, who prove nothing, come in by default only from this machine itself, addressed by a name of this machine, and
+not through a proxy.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import HTTPConnection
+
+from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.features.messages.messages import SYSTEM
+from hubbub.http.bearer import guest_secret
+from hubbub.http.origins import Origins
+from hubbub.limits import Debt, Recent, network_of
+from hubbub.node import Node
+from hubbub.origins import host_name, is_loopback
+from hubbub.wire.identity import User
+from hubbub.wire.keys import clean_name, fold, is_key, is_storable
+
+CREDENTIALS = frozenset({"token", "ticket", "secret"})
+"""Query parameters that must appear in no log."""
+
+FORWARDING_HEADERS = (
+    b"forwarded",
+    b"x-forwarded-",
+    b"x-original-",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-envoy-",
+    b"cf-connecting-ip",
+    b"true-client-ip",
+    b"via",
+)
+"""How the names of the headers begin by which proxies say that they forward a request."""
+
+DEBTS_KEPT = 60.0
+"""Seconds after which a debt is forgotten, paid or not."""
+
+GUEST = User("guest", "Guest", guest=True)
+"""Whoever makes an HTTP request without an account, where guests are let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    user: User
+    secret: str | None
+    address: str
+
+
+class Admissions:
+    """Lets connections in and out. Each `admit` that returns must be followed by one `leave`."""
+
+    def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
+        self._node = node
+        self._guests = guests
+        self._among_accounts = among_accounts
+        refill = node.requests.burst / node.requests.rate
+        self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * refill))
+        self.origins = Origins(node.settings.allowed_origins)
+
+    async def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
+        """Decide about one handshake; `account` is what the application's own login said, None for nobody.
+
+        What costs nothing is checked first: the database is asked for nobody who would be refused anyway.
+
+        Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
+        """
+        query = hide_credentials(connection)
+        self.origins.check(connection)
+        self._check_capacity()
+        address = _peer(connection)
+        if account is None:
+            self._check_guest(connection, address)
+        if not self._node.addresses.enter(address):
+            raise RateLimited("too many connections from this address", retry_after=10_000)
+        try:
+            if account is not None:
+                user, secret = as_user(account), None
+                await self._node.claim_key(user)
+            else:
+                username, secret = query.get("username"), guest_secret(connection, query)
+                guest = await self._node.guests.admit(username, secret, among_accounts=self._among_accounts)
+                user, secret = guest.user, guest.secret
+        except BaseException:
+            self._node.addresses.leave(address)
+            raise
+        admitted = Admitted(user, secret, address)
+        try:
+            # The database may have taken its time.
+            self._check_capacity()
+        except Unavailable:
+            self.leave(admitted)
+            raise
+        return admitted
+
+    def identify(self, request: HTTPConnection, account: Any) -> User:
+        """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
+        hide_credentials(request)
+        self.origins.check(request)
+        if account is not None:
+            return as_user(account)
+        self._check_guest(request, _peer(request))
+        return GUEST
+
+    def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Debt:
+        """Count a request of `size` usual ones. What it turns out to cost besides is added to what this returns.
+
+        Raises `RateLimited` if the user, or the address of somebody without an account, has made too many.
+        """
+        now = time.monotonic()
+        key = f" {network_of(_peer(request))}" if user is GUEST else fold(user.key)
+        debt = self._debts.of(key, now)
+        wait = debt.wait(now, self._node.requests)
+        if wait:
+            raise RateLimited("too many requests", retry_after=math.ceil(wait * 1000))
+        debt.add(size, now, self._node.requests)
+        return debt
+
+    def leave(self, admitted: Admitted, *, clean: bool = True) -> None:
+        """The connection is gone. A guest's name is kept for a while where it was not closed `clean`."""
+        self._node.addresses.leave(admitted.address)
+        if admitted.secret is not None:
+            self._node.guests.leave(admitted.user, clean=clean)
+
+    def _check_capacity(self) -> None:
+        if self._node.is_draining:
+            raise Unavailable("the server restarts", retry_after=2_000)
+        most = self._node.settings.connections
+        if most and len(self._node.hub.connections) >= most:
+            raise Unavailable("the server is full", retry_after=30_000)
+
+    def _check_guest(self, connection: HTTPConnection, address: str) -> None:
+        if self._guests == "off":
+            raise Unauthenticated("log in first; guests are not admitted here")
+        if self._guests == "on":
+            return
+        server = connection.scope.get("server")
+        host = host_name(connection.headers.get("host", ""))
+        forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
+        at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
+        # Starlette's TestClient has no socket; its addresses are these words.
+        in_process = address == "testclient" and host == "testserver"
+        if forwarded or not (at_home or in_process):
+            raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
+
+
+def _peer(connection: HTTPConnection) -> str:
+    client = connection.scope.get("client")
+    return client[0] if client else ""
+
+
+def as_user(account: Any) -> User:
+    """What an application's login returned, as an identity.
+
+    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. Raises
+    `ConfigurationError` for anything else: the application's own code must change, not the client. Raises `Forbidden`
+    for the key under which the application itself speaks: who had it could edit what the application said.
+    """
+    user = _read_account(account)
+    if fold(user.key) == SYSTEM.key:
+        raise Forbidden(f"nobody may log in under the key {SYSTEM.key!r}")
+    return user
+
+
+def _read_account(account: Any) -> User:
+    if isinstance(account, User):
+        return account if is_storable(account.name) else replace(account, name=account.key)
+    if isinstance(account, (str, int)) and not isinstance(account, bool):
+        key, name = str(account), str(account)
+    else:
+        read = account.get if hasattr(account, "get") else lambda field: getattr(account, field, None)
+        key = next((str(value) for field in ("key", "id", "username") if (value := read(field)) is not None), "")
+        name = next((str(value) for field in ("name", "username") if (value := read(field))), key)
+    if not is_key(key):
+        raise ConfigurationError(
+            f"`authenticate` returned {type(account).__name__}, which gives no usable key. Return "
+            "hubbub.User(key, name), or an object with `id` and `name`; a key has 1 to 64 of A-Z a-z 0-9 _ . : @ | - "
+            "and begins with a letter or digit"
+        )
+    try:
+        return User(key, clean_name(name))
+    except ValueError:
+        return User(key, key)
+
+
+_PRESENTED = "hubbub.presented"
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """What a client has presented in its address, where whoever prints the scope does not see it."""
+
+    query: dict[str, str] = field(repr=False)
+
+
+def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
+    """The query's parameters as they came, however often they are asked for.
+
+    The address in the scope keeps no credentials: the server logs it from there.
+    """
+    presented: _Presented | None = connection.scope.get(_PRESENTED)
+    if presented is not None:
+        return presented.query
+    query = connection.scope.get("query_string", b"")
+    if b"=" not in query:
+        return {}
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    if any(name in CREDENTIALS for name, _ in pairs):
+        hidden = [(name, "..." if name in CREDENTIALS else value) for name, value in pairs]
+        connection.scope["query_string"] = urlencode(hidden).encode("ascii")
+        connection.scope[_PRESENTED] = _Presented(dict(pairs))
+    return dict(pairs)

@@ -1,0 +1,91 @@
+"""What pages of other origins may read of this server's answers: CORS (the Fetch standard, section 3.3).
+
+Pages of allowed origins read all; a page that is refused reads why, and nothing but that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hubbub.errors import Forbidden
+from hubbub.http.admission import hide_credentials
+from hubbub.http.error_responses import error_response
+from hubbub.http.origins import Origins
+
+if TYPE_CHECKING:
+    from hubbub.app.hubbub import Hubbub
+
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+PREFLIGHT_SECONDS = 600
+
+
+def route_for_pages(hub: Hubbub) -> type[APIRoute]:
+    """The class of the routes that pages of other origins use. They ask for the origin before they ask who it is."""
+
+    class PagesRoute(APIRoute):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await answer_page(hub.admissions.origins, super().handle, scope, receive, send)
+
+    return PagesRoute
+
+
+async def answer_page(origins: Origins, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an HTTP request, and let its page read the answer if it is an allowed one, or else why it is none.
+
+    Only the refusal itself is for everybody to read, and never with credentials. The application's own CORS middleware,
+    around this, sets the same headers again and so replaces them.
+    """
+    connection = HTTPConnection(scope)
+    origin = connection.headers.get("origin")
+    requested = connection.headers.get("access-control-request-method") if scope["method"] == "OPTIONS" else None
+    shared: dict[str, str] = {}
+    if origin is not None:
+        try:
+            if origins.check(connection):
+                shared = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+        except Forbidden as error:
+            response: Response = error_response(error)
+            response.headers["Vary"] = "Origin"
+            if requested is None:
+                response.headers["Access-Control-Allow-Origin"] = origin
+            hide_credentials(connection)
+            await response(scope, receive, send)
+            return
+        if requested is not None:
+            await _preflight(connection, shared)(scope, receive, send)
+            return
+    await app(scope, receive, _sharing(send, shared))
+
+
+def _preflight(connection: HTTPConnection, shared: dict[str, str]) -> Response:
+    """What the page may send; the request that follows is asked for its origin again."""
+    headers = {"Vary": "Origin, Access-Control-Request-Headers"}
+    if shared:
+        headers |= shared | {
+            "Access-Control-Allow-Methods": METHODS,
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+        }
+        # An application's own login may read any header.
+        if asked := connection.headers.get("access-control-request-headers"):
+            headers["Access-Control-Allow-Headers"] = asked
+    return Response(status_code=204, headers=headers)
+
+
+def _sharing(send: Send, shared: dict[str, str]) -> Callable[[Message], Awaitable[None]]:
+    async def send_shared(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.add_vary_header("Origin")
+            if shared:
+                headers.update(shared)
+                headers["Access-Control-Expose-Headers"] = "Retry-After"
+        await send(message)
+
+    return send_shared

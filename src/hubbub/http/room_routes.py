@@ -1,0 +1,158 @@
+"""The REST API: what has no need of a socket."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from hubbub.accounts.policies import Action
+from hubbub.errors import (
+    Conflict,
+    Forbidden,
+    Internal,
+    Invalid,
+    NotFound,
+    RateLimited,
+    RequestError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from hubbub.http.error_responses import documented, error_response
+from hubbub.http.notification_body import read_body
+from hubbub.limits import WORK_PER_COMMAND
+from hubbub.wire.codecs import JSON_CODEC
+from hubbub.wire.commands import History, SendMessage, invalid_fields
+from hubbub.wire.events import HistoryPage
+from hubbub.wire.publication import encode_event
+
+if TYPE_CHECKING:
+    from hubbub.app.hubbub import Hubbub
+
+
+ROWS_PER_REQUEST = 20
+"""A page with as many messages costs as much again as the request for it."""
+
+
+class Place(BaseModel):
+    """Where in a room's messages. Checked as the command `history` is, so that a mistake gets the same answer."""
+
+    before: str | None = None
+    after: str | None = None
+    around: str | None = None
+    pinned: str | None = None
+    limit: str | None = None
+
+
+class Posted(BaseModel):
+    """The message is durable; in a room that stores nothing it was handed out, and has no `seq` and no `rev`."""
+
+    room: str
+    seq: int | None = None
+    rev: int | None = None
+    ts: str
+    user: str
+    secret: str | None = None
+    """What proves this guest the next time."""
+
+
+_POST_SCHEMA = SendMessage.model_json_schema()
+for _given_otherwise in ("type", "room", "id"):
+    del _POST_SCHEMA["properties"][_given_otherwise]
+_POST_SCHEMA["required"].remove("room")
+
+
+def add_rest(router: APIRouter, hub: Hubbub) -> None:
+    """Add the routes under `/api/v1`."""
+    authenticated = Depends(hub.authenticate)
+
+    @router.get(
+        "/api/v1/rooms/{room}/messages",
+        tags=["rooms"],
+        response_model=HistoryPage,
+        responses=documented(Invalid, Unauthenticated, Forbidden, RateLimited, Unavailable),
+    )
+    async def messages(
+        request: Request, room: str, place: Annotated[Place, Query()], account: Any = authenticated
+    ) -> Response:
+        """A page of a room's messages, in the order of their `seq`: those before, after or around one; without any of
+        them, the latest. The same as the command `history`."""
+        try:
+            hub.node.require_started()
+            user = hub.admissions.identify(request, account)
+            if not user.guest:
+                # What an older guest wrote under this key must not look like the account's own.
+                await hub.node.claim_key(user)
+            query = _query(room, place)
+            if not hub.node.policy(user, Action.READ, room):
+                raise Forbidden(f"you may not read room {room!r}", room=room)
+            debt = hub.admissions.take_request(request, user, _expected(query))
+
+            def charge(work: float) -> None:
+                debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
+
+            page = await hub.node.catching_up.history(query, charge=charge)
+        except RequestError as error:
+            return error_response(error)
+        return Response(encode_event(JSON_CODEC, page), media_type="application/json")
+
+    @router.post(
+        "/api/v1/rooms/{room}/messages",
+        tags=["rooms"],
+        status_code=201,
+        response_model=Posted,
+        response_model_exclude_none=True,
+        responses=documented(
+            Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
+        ),
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _POST_SCHEMA}}}},
+    )
+    async def post(request: Request, room: str, account: Any = authenticated) -> Response:
+        """Say something in a room, without a connection. The same as the command `message`, with the same errors: an
+        answer with 201 means that it is durable, and a repeat under the same `key` gets the first answer. A guest takes
+        part under the name that `?username=` gives, as at a handshake, and proves to be the same one by the header
+        `Hubbub-Secret`."""
+        try:
+            hub.node.require_started()
+            user = hub.admissions.identify(request, account)
+            hub.admissions.take_request(request, user)
+            command = _message(room, await read_body(request))
+            admitted = await hub.admissions.admit(request, account)
+            try:
+                said = await hub.built_in.post(admitted.user, command)
+            finally:
+                hub.admissions.leave(admitted)
+        except RequestError as error:
+            return error_response(error)
+        posted = Posted(
+            room=said.room, seq=said.seq, rev=said.rev, ts=said.ts, user=admitted.user.key, secret=admitted.secret
+        )
+        return JSONResponse(posted.model_dump(exclude_none=True), 201)
+
+
+def _message(room: str, body: bytes) -> SendMessage:
+    """Raises `Invalid`, as the command would."""
+    fields = JSON_CODEC.decode(body)
+    if not isinstance(fields, dict):
+        raise Invalid('the body must be one JSON object: {"text": …}')
+    try:
+        return SendMessage.model_validate(fields | {"type": "message", "room": room, "id": None})
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None
+
+
+def _expected(query: History) -> float:
+    """How many usual requests a page is worth, before it is read: many at once must not get in before they are."""
+    return 1 + query.limit / ROWS_PER_REQUEST
+
+
+def _query(room: str, place: Place) -> History:
+    """Query parameters are strings, so they are read less strictly than a command's fields. Raises `Invalid`."""
+    try:
+        return History.model_validate({"room": room} | place.model_dump(exclude_none=True), strict=False)
+    except ValidationError as error:
+        raise invalid_fields(error, tagged=False) from None

@@ -1,0 +1,197 @@
+"""The routes: what `app.include_router(hub.router, prefix="/chat")` adds to an application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Depends, Request, WebSocket
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from hubbub.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    RequestError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from hubbub.http.admission import hide_credentials
+from hubbub.http.cross_origin import route_for_pages
+from hubbub.http.error_responses import Refusal, documented, error_response
+from hubbub.http.notification_body import Published, read_notice
+from hubbub.http.page import add_page
+from hubbub.http.room_routes import add_rest
+from hubbub.http.socket_endpoint import refuse
+from hubbub.http.unknown_addresses import UnknownAddresses
+from hubbub.wire.commands import Follow
+from hubbub.wire.keys import is_key, is_topic_pattern
+
+if TYPE_CHECKING:
+    from hubbub.app.hubbub import Hubbub
+
+
+class Health(BaseModel):
+    status: str
+    """`ok`, or one word for what is wrong."""
+
+
+def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
+    """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
+    refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials)]
+    router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
+    _add_sockets(router, hub)
+    _add_explanations(router, hub)
+    _add_topics(router, hub)
+    add_rest(router, hub)
+    # What follows is read by our own page and by programs.
+    router.route_class = APIRoute
+    _add_operations(router, hub)
+    if page:
+        add_page(router)
+    router.routes.append(UnknownAddresses())
+    return router
+
+
+async def nobody() -> None:
+    """The login of an application that has none."""
+
+
+async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
+    """Comes before the application's login, which reads them, and may refuse: then the address is logged as it is."""
+    try:
+        yield
+    finally:
+        hide_credentials(connection)
+
+
+def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
+    async def chat(websocket: WebSocket, account: Any) -> None:
+        await hub.serve(websocket, account, room=websocket.path_params["room"])
+
+    async def connect(websocket: WebSocket, account: Any) -> None:
+        await hub.door.serve(websocket, account)
+
+    async def chat_in_default_room(websocket: WebSocket, account: Any) -> None:
+        await hub.serve(websocket, account, room=hub.node.settings.room_default)
+
+    async def notifications(websocket: WebSocket, account: Any) -> None:
+        topic = websocket.path_params["topic"]
+        if not is_topic_pattern(topic):
+            await refuse(websocket, not_a_key("topic", topic))
+            return
+        await hub.door.serve(websocket, account, first=Follow(topic=topic))
+
+    # Routes are tried in this order: the busiest comes first.
+    for path, serve in (
+        ("/ws/chat/{room}", chat),
+        ("/ws", connect),
+        ("/ws/chat", chat_in_default_room),
+        ("/ws/notify/{topic}", notifications),
+    ):
+        router.add_api_websocket_route(path, _endpoint(hub, serve), name=serve.__name__)
+
+
+def _endpoint(hub: Hubbub, serve: Callable[[WebSocket, Any], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """`serve` as FastAPI calls it. Where nobody logs in it gets no parameter to solve: that is dear at each connect."""
+    if hub.authenticate is nobody:
+
+        async def serve_guest(websocket: WebSocket) -> None:
+            await serve(websocket, None)
+
+        return serve_guest
+
+    async def serve_account(websocket: WebSocket, account: Any = Depends(hub.authenticate)) -> None:
+        await serve(websocket, account)
+
+    return serve_account
+
+
+def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
+    authenticated = Depends(hub.authenticate)
+
+    @router.get(
+        "/ws",
+        summary="Why a WebSocket is refused",
+        status_code=426,
+        responses={
+            426: {"model": Refusal, "description": "A handshake would be accepted."},
+            **documented(Invalid, Unauthenticated, Forbidden, Conflict, RateLimited, Unavailable),
+        },
+    )
+    @router.get("/ws/chat", include_in_schema=False)
+    @router.get("/ws/chat/{room}", include_in_schema=False)
+    @router.get("/ws/notify/{topic}", include_in_schema=False)
+    async def explain(
+        request: Request, room: str = "general", topic: str = "all", account: Any = authenticated
+    ) -> Response:
+        """A browser cannot read why its WebSocket was refused. The same address, asked by GET, gives the same status
+        and body; 426 if the handshake would be accepted."""
+        hide_credentials(request)
+        try:
+            if not is_key(room):
+                raise not_a_key("room", room)
+            if not is_topic_pattern(topic):
+                raise not_a_key("topic", topic)
+            await hub.door.try_handshake(request, account)
+        except RequestError as error:
+            return error_response(error)
+        body = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}
+        return JSONResponse(body, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
+
+
+def _add_topics(router: APIRouter, hub: Hubbub) -> None:
+    authenticated = Depends(hub.authenticate)
+
+    @router.post(
+        "/notify/{topic}",
+        tags=["topics"],
+        response_model=Published,
+        responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
+    )
+    async def notify(request: Request, topic: str, account: Any = authenticated) -> Response:
+        """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
+        JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
+        try:
+            hub.node.require_started()
+            user = hub.admissions.identify(request, account)
+            hub.admissions.take_request(request, user)
+            notice = await read_notice(request)
+            sent = hub.node.notifications.publish(user, topic, **notice.model_dump())
+        except RequestError as error:
+            return error_response(error)
+        return JSONResponse({"sent": sent})
+
+
+def _add_operations(router: APIRouter, hub: Hubbub) -> None:
+    @router.get("/health/live", tags=["operations"])
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get(
+        "/health/ready",
+        tags=["operations"],
+        response_model=Health,
+        responses={503: {"model": Health, "description": "New clients should go elsewhere; `status` says why."}},
+    )
+    async def ready() -> Response:
+        """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, or the
+        database's files were removed."""
+        problem = hub.problem()
+        return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
+
+    @router.get("/schema.json", include_in_schema=False)
+    async def schema() -> dict[str, Any]:
+        """The wire protocol as JSON Schema, the application's own commands and events included."""
+        return hub.schema()
+
+
+def not_a_key(field: str, value: str) -> Invalid:
+    message = f"{value[:64]!r} is no key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit"
+    return Invalid(f"{field}: {message}", errors=[{"loc": [field], "msg": message, "type": "key"}])

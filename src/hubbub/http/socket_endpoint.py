@@ -1,0 +1,234 @@
+"""From an accepted handshake to a connection that the hub looks after."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hubbub.app.built_in_commands import recover_missed
+from hubbub.delivery.connection import Connection, Receiver
+from hubbub.delivery.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
+from hubbub.delivery.transport import MessageTransport, Send
+from hubbub.dispatch.hooks import Hooks
+from hubbub.dispatch.link import Link, run
+from hubbub.dispatch.raw_link import MessageHandler, RawLink
+from hubbub.dispatch.registry import Registry
+from hubbub.errors import RequestError
+from hubbub.http.admission import Admissions, Admitted, hide_credentials
+from hubbub.http.error_responses import error_response
+from hubbub.http.handover import HANDOVER
+from hubbub.http.refusal_log import where
+from hubbub.node import Node
+from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
+from hubbub.wire.commands import Command
+from hubbub.wire.events import Limits, Welcome, timestamp
+from hubbub.wire.keys import TEXT_LENGTH
+
+if TYPE_CHECKING:
+    from hubbub.serving.websocket_protocol import WebSocketProtocol  # which needs uvicorn
+
+log = logging.getLogger("hubbub.connections")
+
+MakeReceiver = Callable[[Connection], Receiver]
+Begin = Callable[[Connection, Receiver], Coroutine[Any, Any, None] | None]
+"""Sends the first events. What it returns is still to be done; nothing is read from the client until then."""
+
+
+class WebSocketDoor:
+    """Serves WebSocket addresses: admits, accepts, welcomes, and gives the connection to the hub."""
+
+    def __init__(self, node: Node, admissions: Admissions, registry: Registry, hooks: Hooks) -> None:
+        self._node = node
+        self._admissions = admissions
+        self._registry = registry
+        self._hooks = hooks
+        settings = node.settings
+        self._limits = Limits(
+            frame=settings.frame_bytes,
+            text=TEXT_LENGTH,
+            unanswered=settings.unanswered,
+            rate=settings.rate,
+            burst=settings.burst,
+        )
+
+    async def serve(
+        self, websocket: WebSocket, account: Any, *, room: str | None = None, first: Command | None = None
+    ) -> None:
+        """Serve the protocol. `room` opens the easy door to it; `first` is the command that the address implies.
+
+        Returns as soon as the hub has taken the socket over; on other servers, when the connection ends.
+        """
+        admitted = await self._admit(websocket, account)
+        if admitted is None:
+            return
+        subprotocol, codec = _choose_codec(websocket)
+
+        def begin(connection: Connection, receiver: Receiver) -> Coroutine[Any, Any, None] | None:
+            assert isinstance(receiver, Link)
+            connection.reply(self._welcome(connection, admitted, room))
+            self._hooks.call(self._hooks.on_connect, connection)
+            return receiver.complete(first) if first is not None else None
+
+        await self._accept(
+            websocket,
+            admitted,
+            subprotocol=subprotocol,
+            choose_format=lambda handover: (
+                MESSAGE_FORMATS[codec.name] if handover is None else SOCKET_FORMATS[codec.name, handover.compresses]
+            ),
+            make_receiver=lambda connection: Link(
+                connection,
+                self._registry,
+                self._node.settings,
+                room=room,
+                on_drained=lambda connection, missed: recover_missed(self._node, connection, missed),
+                on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
+            ),
+            begin=begin,
+        )
+
+    async def serve_raw(self, websocket: WebSocket, account: Any, on_message: MessageHandler) -> None:
+        """Serve an application's own protocol: each message goes to `on_message`."""
+        admitted = await self._admit(websocket, account)
+        if admitted is None:
+            return
+        await self._accept(
+            websocket,
+            admitted,
+            subprotocol=None,
+            choose_format=lambda handover: RAW_MESSAGE_FORMAT if handover is None else RAW_SOCKET_FORMAT,
+            make_receiver=lambda connection: RawLink(
+                connection,
+                on_message,
+                self._node.settings,
+                on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
+            ),
+            begin=lambda connection, receiver: self._hooks.call(self._hooks.on_connect, connection),
+        )
+
+    async def try_handshake(self, request: Request, account: Any) -> None:
+        """Raises what a handshake with the same headers would be refused with."""
+        self._node.require_started()
+        self._admissions.leave(await self._admissions.admit(request, account))
+
+    async def _admit(self, websocket: WebSocket, account: Any) -> Admitted | None:
+        self._node.require_started()
+        try:
+            return await self._admissions.admit(websocket, account)
+        except RequestError as error:
+            await refuse(websocket, error)
+            return None
+
+    async def _accept(
+        self,
+        websocket: WebSocket,
+        admitted: Admitted,
+        *,
+        subprotocol: str | None,
+        choose_format: Callable[[WebSocketProtocol | None], Format],
+        make_receiver: MakeReceiver,
+        begin: Begin,
+    ) -> None:
+        try:
+            await websocket.accept(subprotocol=subprotocol)
+        except BaseException:
+            self._admissions.leave(admitted)
+            raise
+        handover: WebSocketProtocol | None = websocket.scope.get("extensions", {}).get(HANDOVER)
+        connection = Connection(
+            self._node.hub, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
+        )
+        receiver = connection.receiver = make_receiver(connection)
+        log.debug(
+            "connection %s of %s from %s is open at %a",
+            connection.id,
+            admitted.user.key,
+            admitted.address,
+            websocket.scope["path"],
+        )
+        max_size = self._node.settings.frame_bytes
+        if handover is not None:
+            try:
+                handover.adopt(connection, max_size=max_size)
+            except RuntimeError:
+                self._admissions.leave(admitted)
+                raise WebSocketDisconnect(1006) from None
+            self._node.hub.connect(connection)
+            rest = begin(connection, receiver)
+            if rest is not None:
+                await rest
+            return
+        transport = MessageTransport(connection, websocket.receive, _sending(websocket), max_size=max_size)
+        connection.transport = transport
+        self._node.hub.connect(connection)
+        rest = begin(connection, receiver)
+        if rest is not None:
+            run(rest)
+        await transport.run()
+
+    def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
+        for room in self._node.rooms.disconnected(connection, clean=clean):
+            self._hooks.call(self._hooks.on_leave, connection, room)
+        self._admissions.leave(admitted, clean=clean)
+        log.debug(
+            "connection %s of %s from %s is closed: %d %a",
+            connection.id,
+            connection.user.key,
+            admitted.address,
+            connection.close_code,
+            connection.close_reason,
+        )
+        self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)
+
+    def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
+        return Welcome(
+            user=admitted.user.key,
+            name=admitted.user.name,
+            guest=admitted.user.guest or None,
+            secret=admitted.secret,
+            connection=connection.id,
+            node=self._node.id,
+            epoch=self._node.epoch,
+            ts=timestamp(time.time()),
+            heartbeat=round(self._node.settings.heartbeat * 1000),
+            limits=self._limits,
+            room=room,
+            online=self._node.rooms.online(room) if room is not None else None,
+        )
+
+
+def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:
+    """The first subprotocol that we speak; JSON, and none named, where the client asks for none (of ours)."""
+    for name in websocket.scope.get("subprotocols", []):
+        if name in CODECS_BY_SUBPROTOCOL:
+            return name, CODECS_BY_SUBPROTOCOL[name]
+    return None, JSON_CODEC
+
+
+def _sending(websocket: WebSocket) -> Send:
+    """Starlette says that a client is gone in its own way; the transport knows no Starlette."""
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        try:
+            await websocket.send(message)
+        except WebSocketDisconnect:
+            raise ConnectionResetError from None
+
+    return send
+
+
+async def refuse(websocket: WebSocket, error: RequestError) -> None:
+    """Answer a handshake with an HTTP status instead of the upgrade."""
+    hide_credentials(websocket)
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("a handshake is refused (from %s): %s, %s", where(websocket), error.code, error.message)
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(error_response(error))
+    else:
+        await websocket.close()

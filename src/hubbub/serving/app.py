@@ -1,0 +1,38 @@
+"""Our own server: an application that mounts a hub, made from the same public parts as anybody else's."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from hubbub.app.hubbub import Hubbub
+from hubbub.app.settings_sources import load_settings
+from hubbub.errors import ConfigurationError
+from hubbub.http.hosts import AllowedHosts, HostNames
+from hubbub.http.page import say_nothing_is_here
+from hubbub.settings import Settings
+
+DATA_DIR = Path("hubbub-data")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole server as an ASGI application; its hub is `app.state.hub`.
+
+    For `uvicorn --factory hubbub.serving:create_app`. `hubbub serve` adds what an application cannot do for itself: the
+    protocol classes, a staged shutdown, and the choice of a port.
+    """
+    settings = settings or load_settings()
+    if settings.data_dir is None:
+        settings = settings.model_copy(update={"data_dir": DATA_DIR})
+    if settings.guests == "off":
+        raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
+    hub = Hubbub(guests=settings.guests, settings=settings)
+    app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
+    # A name to listen on is one that the operator has given to this server.
+    app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))
+    app.include_router(hub.router)
+    app.add_exception_handler(404, say_nothing_is_here)
+    app.state.hub = hub
+    return app

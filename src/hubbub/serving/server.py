@@ -1,0 +1,301 @@
+"""What an application cannot do for itself: choose a port, listen, and stop in stages.
+
+uvicorn, told to stop, closes all sockets at once and only then runs the application's shutdown, without a deadline.
+`HubbubServer` puts the drain of the application's hubs before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import logging
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hubbub.app.hubbub import Hubbub
+from hubbub.app.settings_sources import load_settings
+from hubbub.errors import ConfigurationError
+from hubbub.serving.addresses import addresses_for_others, own_address
+from hubbub.serving.http_protocol import HTTPProtocol
+from hubbub.serving.sockets import SocketLimits
+from hubbub.serving.stop_deadline import AT_ONCE, HUNG, StopDeadline
+from hubbub.serving.websocket_protocol import WebSocketProtocol
+from hubbub.settings import DEFAULT_PORT, Settings
+
+log = logging.getLogger("hubbub")
+
+LOOPBACKS = ("127.0.0.1", "::1")
+PORTS_TRIED = 50
+BACKLOG = 2048
+STOPPING = 10.0
+"""Seconds that a stop may take besides `drain_timeout` and `close_timeout`: for the last commit, and for what the
+application does then. As many for a start that is told to stop."""
+GARBAGE_AFTER = 10_000
+"""New objects after which Python looks for cycles among them. At its own 700 it does so in the middle of a few
+messages, none of which is garbage yet."""
+
+
+def listen(settings: Settings) -> list[socket.socket]:
+    """Sockets on the addresses to listen on, all with the same port, bound and not yet listening.
+
+    Without a configured host these are both loopbacks; without a configured port it is the default one or the next
+    that is free. Raises `ConfigurationError` if a configured address can't be had.
+    """
+    hosts: Sequence[str] = LOOPBACKS if settings.host is None else (settings.host,)
+    if settings.port is not None:
+        try:
+            return _bind(hosts, settings.port)
+        except OSError as error:
+            where = settings.host or "localhost"
+            raise ConfigurationError(
+                f"cannot listen on {where} port {settings.port}: {error.strerror or error}. "
+                "Choose another with --port or HUBBUB_PORT (0 takes any free one)"
+            ) from None
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+        try:
+            sockets = _bind(hosts, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"cannot listen on {settings.host or 'localhost'}: {error.strerror or error}"
+                ) from None
+            continue
+        if port != DEFAULT_PORT:
+            log.warning("port %d is taken; using %d", DEFAULT_PORT, port)
+        return sockets
+    raise ConfigurationError(
+        f"ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken; choose one with --port or HUBBUB_PORT"
+    )
+
+
+def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    with contextlib.ExitStack() as stack:
+        sockets: list[socket.socket] = []
+        for host in hosts:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, proto, _, address in infos:
+                try:
+                    sock = stack.enter_context(socket.socket(family, kind, proto))
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    if family == socket.AF_INET6:
+                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    sock.bind((address[0], port, *address[2:]))
+                except OSError as error:
+                    # A machine without IPv6 has one loopback.
+                    if sockets and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+                        continue
+                    raise
+                port = sock.getsockname()[1]
+                sockets.append(sock)
+        stack.pop_all()
+        return sockets
+
+
+class HubbubServer(uvicorn.Server):
+    """uvicorn with a staged stop: no new connections, then the application's hubs drain, then the rest.
+
+    A second signal does not wait. `on_ready` is called once the server answers. `deadline` is told of signals, if there
+    is one: it ends the process where something hangs.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_ready: Callable[[], None] | None = None,
+        deadline: StopDeadline | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._deadline = deadline
+        self._draining: asyncio.Future[Any] | None = None
+        self.hangs = False
+        """Whether something was left behind in the stop, because it did not end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._deadline is not None:
+            self._deadline.end_within(AT_ONCE if self.should_exit else self._time_to_stop())
+        if self.should_exit:
+            self.force_exit = True
+            if self._draining is not None:
+                # A signal's handler may run while the loop sleeps.
+                self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
+        super().handle_exit(sig, frame)
+
+    def _time_to_stop(self) -> float:
+        if not self.started:
+            return STOPPING
+        running = [hub.node for hub in self._hubs() if hub.problem() != "starting"]
+        draining = max((node.settings.drain_timeout for node in running), default=0.0)
+        return draining + (self.config.timeout_graceful_shutdown or 0) + STOPPING
+
+    def _hubs(self) -> list[Hubbub]:
+        # Each hub puts itself into the lifespan's state, where also a wrapped application's can be found.
+        return [value for value in self.lifespan.state.values() if isinstance(value, Hubbub)]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._deadline is not None:
+            self._deadline.watch(asyncio.get_running_loop())
+        await super().startup(sockets)
+        # All that exists by now lasts as long as the server. Going through it again and again, as connections come,
+        # took the garbage collector an eighth of the time of a connect.
+        gc.collect()
+        gc.freeze()
+        if self.started and self._on_ready is not None:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        hubs = self._hubs()
+        if not self.force_exit:
+            self._draining = asyncio.gather(*(hub.drain() for hub in hubs))
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._draining
+        await super().shutdown(sockets)
+        self.hangs = any(hub.hangs for hub in hubs)
+        # uvicorn would raise the signal again and so end with a failure, after a stop that went as it should.
+        self._captured_signals.clear()
+
+
+def server_config(app: Any, settings: Settings, *, access_log: bool = True) -> uvicorn.Config:
+    """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well.
+
+    Without `access_log`, uvicorn takes the handlers of the logger `uvicorn.access` away.
+    """
+    http = type("HTTPProtocol", (HTTPProtocol,), {"limits": SocketLimits.of(settings)})
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws=WebSocketProtocol,
+        loop="auto" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=access_log,
+        server_header=False,
+        # `HTTPProtocol` does that, with `trusted_proxies`.
+        proxy_headers=False,
+        backlog=BACKLOG,
+        ws_max_size=settings.frame_bytes,
+        ws_per_message_deflate=settings.compression,
+        timeout_graceful_shutdown=max(1, round(settings.close_timeout)),
+    )
+
+
+def run(
+    app: Any,
+    *,
+    settings: Settings | None = None,
+    on_ready: Callable[[str], None] | None = None,
+    access_log: bool = True,
+) -> None:
+    """Serve an application with hubs in it until Ctrl-C or SIGTERM, and stop in stages; a second signal does not wait.
+    Where something hangs, the process ends all the same: see docs/operations.md, "Stopping".
+
+        if __name__ == "__main__":
+            hubbub.run(app)
+
+    Address and port are those of the settings (`HUBBUB_HOST`, `HUBBUB_PORT`), which are read from the environment and
+    `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
+    `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. Raises `ConfigurationError` if the
+    address can't be had or a hub can't start as configured, `SystemExit` if the application does not start for another
+    reason, or if something had to be left behind when it stopped.
+    """
+    settings = settings or load_settings()
+    _configure_log(settings.log_level)
+    raise_file_limit()
+    gc.set_threshold(GARBAGE_AFTER)
+    sockets = listen(settings)
+    port = sockets[0].getsockname()[1]
+    announce = on_ready or partial(_announce, addresses_for_others(settings.host, port))
+    started = _Started(app)
+    config = server_config(started, settings, access_log=access_log)
+    deadline = StopDeadline()
+    announced = partial(announce, own_address(settings.host, port))
+    server = HubbubServer(config, on_ready=announced, deadline=deadline)
+    # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
+    # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)
+    try:
+        server.run(sockets)
+    except KeyboardInterrupt:
+        pass
+    except SystemExit:
+        if started.failure is None:
+            raise
+    finally:
+        deadline.stopped()
+        for sock in sockets:
+            sock.close()
+    if started.failure is not None:
+        raise started.failure
+    if not server.started:
+        raise SystemExit(1)
+    if server.hangs:
+        raise SystemExit(HUNG)
+
+
+def _configure_log(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Its debug level shows the headers of handshakes and the contents of frames.
+    logging.getLogger("websockets").setLevel(logging.INFO)
+
+
+def _announce(others: Sequence[str], address: str) -> None:
+    log.info("serving at %s (Ctrl-C stops it)", address)
+    if others and others != [address]:
+        log.info("others can use %s", " or ".join(others))
+
+
+class _Started:
+    """An application whose start may fail for a reason that a person can mend: they get the reason, no traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.failure: ConfigurationError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def explain(message: Message) -> None:
+            if self.failure is None and message["type"] == "lifespan.startup.failed":
+                error = sys.exc_info()[1]
+                if isinstance(error, ConfigurationError):
+                    self.failure = error
+                    # Whoever started it is told the reason; uvicorn would add that there was one.
+                    logging.getLogger("uvicorn.error").disabled = True
+                    message = {"type": message["type"], "message": ""}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, explain)
+        except ConfigurationError:
+            if self.failure is None:
+                raise
+
+
+def raise_file_limit() -> int:
+    """Let this process have as many open files, and so connections, as it may. Returns how many."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows has no such limit
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return soft
