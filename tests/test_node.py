@@ -70,14 +70,14 @@ async def test_a_node_belongs_to_its_own_event_loop(node: Node) -> None:
 
 
 async def test_everybody_is_told_and_closed_and_the_drain_ends_with_the_last_one(node: Node) -> None:
-    people = [Person(node.hub, f"guest-{number}") for number in range(120)]
+    people = [Person(node.fanout, f"guest-{number}") for number in range(120)]
     for person in people:
         leave_when_told(person)
 
     async with asyncio.timeout(20):
         await node.drain(10)
 
-    assert not node.hub.connections
+    assert not node.fanout.connections
     assert all(person.transport.closed_with == (1012, "the server restarts") for person in people)
     delays = [person.events[0]["reconnect_in"] for person in people]
     assert len(set(delays)) > 10
@@ -85,7 +85,7 @@ async def test_everybody_is_told_and_closed_and_the_drain_ends_with_the_last_one
 
 
 async def test_who_does_not_go_is_dropped_at_the_deadline(node: Node) -> None:
-    stubborn = Person(node.hub, "stubborn")
+    stubborn = Person(node.fanout, "stubborn")
 
     def drop() -> None:
         stubborn.transport.aborted = True
@@ -102,7 +102,7 @@ async def test_who_does_not_go_is_dropped_at_the_deadline(node: Node) -> None:
 
 async def test_a_second_drain_does_nothing(node: Node) -> None:
     await node.drain(1)
-    late = Person(node.hub, "late")
+    late = Person(node.fanout, "late")
 
     await node.drain(1)
 
@@ -111,7 +111,7 @@ async def test_a_second_drain_does_nothing(node: Node) -> None:
 
 
 async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Node) -> None:
-    alice = Person(node.hub, "alice")
+    alice = Person(node.fanout, "alice")
 
     first = asyncio.ensure_future(node.drain(5))
     await turn(2)
@@ -122,7 +122,7 @@ async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Nod
     await asyncio.gather(first, second)
 
     assert still_waiting
-    assert not node.hub.connections
+    assert not node.fanout.connections
 
 
 async def test_a_node_that_was_stopped_runs_again() -> None:

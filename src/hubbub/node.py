@@ -1,4 +1,4 @@
-"""One server process: wires hub, broker, rooms and people together, and starts, drains and stops them.
+"""One server process: wires connections, broker, rooms and people together, and starts, drains and stops them.
 
 The node knows every feature and no HTTP.
 """
@@ -20,11 +20,12 @@ from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
-from hubbub.delivery.fanout import BEATS, Hub
+from hubbub.delivery.fanout import BEATS, Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.messages.heads import Heads
+from hubbub.features.messages.joining import Joining
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_changes import Outcome
 from hubbub.features.messages.log_people import claim_keys
@@ -68,7 +69,7 @@ class Node:
         """Names one unbroken life of the rooms' numbers. The database keeps it; without one it is the node's own."""
         self.policy = policy or allow_everybody
         self.broker: Broker = MemoryBroker()
-        self.hub = Hub(
+        self.fanout = Fanout(
             open_channel=self._open_channel,
             close_channel=self._close_channel,
             ping=lambda: Publication("", PingEvent(ts=timestamp(time.time()))),
@@ -78,7 +79,7 @@ class Node:
             work=Allowance(settings.rate * WORK_PER_COMMAND, settings.burst * WORK_PER_COMMAND),
         )
         self.rooms = Rooms(
-            hub=self.hub,
+            fanout=self.fanout,
             broker=self.broker,
             policy=self.policy,
             clock=time.monotonic,
@@ -89,14 +90,15 @@ class Node:
         self._is_shared = engine is not None and engine.is_shared
         self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
         self._log = RoomLog(self.database, committed=self._committed) if self.database is not None else None
-        self.sequencer = Sequencer(deliver=self.hub.deliver, fetch=self._fetch)
+        self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
         self.catching_up = CatchingUp(
-            hub=self.hub,
+            fanout=self.fanout,
             log_of=self.log_of,
             room_at=self.rooms.at,
             brought_to=self.sequencer.brought_to,
             epoch=self.epoch,
         )
+        self.joining = Joining(fanout=self.fanout, rooms=self.rooms, catching_up=self.catching_up)
         self.heads = Heads(
             broker=self.broker,
             log_of=self.log_of,
@@ -105,7 +107,7 @@ class Node:
             clock=time.monotonic,
         )
         self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
-        self.notifications = Notifications(hub=self.hub, broker=self.broker, policy=self.policy, clock=time.time)
+        self.notifications = Notifications(fanout=self.fanout, broker=self.broker, policy=self.policy, clock=time.time)
         owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
         self.guests = Guests(
             signing_key,
@@ -181,10 +183,10 @@ class Node:
         self.database.submit(claim_keys, author_of(account), answered)
 
     def _is_accounts(self, key: str) -> bool:
-        return any(not connection.user.guest for connection in self.hub.of_user(key))
+        return any(not connection.user.guest for connection in self.fanout.of_user(key))
 
     def _displaced(self, guest: User) -> None:
-        for connection in self.hub.of_user(guest.key):
+        for connection in self.fanout.of_user(guest.key):
             if connection.user.identity == guest.identity:
                 connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
 
@@ -222,15 +224,14 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self.is_draining = False
         self._drain = None
-        self.hub.start(self._loop)
+        self.fanout.start(self._loop)
         self.sequencer.start(self._loop)
         await self.broker.start(self.sequencer.receive)
+        fanout = self.fanout
         self._tasks = [
-            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, self.hub.notice_freeze, self.hub.beat)),
+            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, fanout.notice_freeze, fanout.beat)),
             self._loop.create_task(
-                self._every(
-                    min(TICK, self.settings.stall_timeout / 4), self.hub.notice_freeze, self.hub.check_deadlines
-                )
+                self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.check_deadlines)
             ),
             self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick, self.guests.tick)),
             self._loop.create_task(self._every(TICK, self.heads.tick)),
@@ -249,8 +250,8 @@ class Node:
             if epoch == self.epoch:
                 return
             self.epoch = epoch
-            log.warning("the database has begun a new epoch: %d connections are closed", len(self.hub.connections))
-            for connection in list(self.hub.connections.values()):
+            log.warning("the database has begun a new epoch: %d connections are closed", len(self.fanout.connections))
+            for connection in list(self.fanout.connections.values()):
                 connection.close(CloseCode.SERVICE_RESTART, "the database was rewound")
 
     async def drain(self, timeout: float | None = None) -> None:
@@ -269,7 +270,7 @@ class Node:
 
     async def _send_away(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
         deadline = loop.time() + timeout
-        connections = list(self.hub.connections.values())
+        connections = list(self.fanout.connections.values())
         if connections:
             log.info("draining %d connections", len(connections))
         spread = len(connections) / CLOSES_PER_SECOND
@@ -281,10 +282,10 @@ class Node:
             await asyncio.sleep(pace * min(step, len(connections) - start))
             for connection in connections[start : start + step]:
                 connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
-        await self.hub.wait_until_empty(deadline - loop.time())
-        for connection in list(self.hub.connections.values()):
+        await self.fanout.wait_until_empty(deadline - loop.time())
+        for connection in list(self.fanout.connections.values()):
             connection.abort()
-        await self.hub.wait_until_empty(1.0)
+        await self.fanout.wait_until_empty(1.0)
 
     async def stop(self) -> bool:
         """Drain, and let go of everything. False if something hangs, and was left behind."""
@@ -312,3 +313,7 @@ class Node:
                         await work
                 except Exception:
                     log.exception("%s failed", getattr(job, "__qualname__", job))
+
+
+NodeSource = Callable[[], Node]
+"""Gives the running node. Commands are registered before there is one. Raises `NotStarted` while there is none."""

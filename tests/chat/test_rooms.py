@@ -9,7 +9,7 @@ import pytest
 
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.broker.memory import MemoryBroker
-from hubbub.delivery.fanout import Hub
+from hubbub.delivery.fanout import Fanout
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
 from hubbub.wire.identity import User
@@ -29,14 +29,14 @@ class House:
 
     def __post_init__(self) -> None:
         self.broker = MemoryBroker()
-        self.hub = Hub(
+        self.fanout = Fanout(
             open_channel=self.broker.subscribe,
             close_channel=self.broker.unsubscribe,
             ping=lambda: Publication("", {"type": "ping"}),
         )
-        self.hub.start(asyncio.get_running_loop())
+        self.fanout.start(asyncio.get_running_loop())
         self.rooms = Rooms(
-            hub=self.hub,
+            fanout=self.fanout,
             broker=self.broker,
             policy=self.policy,
             clock=lambda: self.now,
@@ -45,15 +45,15 @@ class House:
         )
 
     async def open(self) -> "House":
-        await self.broker.start(self.hub.deliver)
+        await self.broker.start(self.fanout.deliver)
         return self
 
     def visitor(self, name: str, tab: int = 1) -> Person:
-        return Person(self.hub, name, id=f"{name}/{tab}")
+        return Person(self.fanout, name, id=f"{name}/{tab}")
 
     async def join(self, person: Person, room: str = "lobby") -> None:
         joined = await self.rooms.join(person.connection, room)
-        self.hub.let_go(person.connection, joined.channel)
+        self.fanout.let_go(person.connection, joined.channel)
 
     def vanish(self, person: Person, *, clean: bool = False) -> None:
         person.connection.lost(1000 if clean else 1006, "")
@@ -80,7 +80,7 @@ async def test_a_room_comes_to_be_with_the_first_one_and_leaves_no_trace_with_th
     await turn(10)
 
     assert len(house.rooms) == 0
-    assert not house.hub.subscribers("room:lobby")
+    assert not house.fanout.subscribers("room:lobby")
     assert house.rooms.online("lobby") == 0
 
 
@@ -315,7 +315,7 @@ async def test_a_storm_of_comings_and_goings_in_one_room_leaves_nothing() -> Non
     assert len(house.rooms) == 0
     assert not house.rooms._leaving
     assert not house.rooms._recount
-    assert not house.hub._channels
+    assert not house.fanout._channels
     assert not house.broker._channels
 
 

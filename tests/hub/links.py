@@ -1,4 +1,4 @@
-"""What a hub's tests need: connections on a transport that keeps what it is told, and a clock that they turn."""
+"""For the tests of delivery: connections on a transport that keeps what it is told, and a clock to turn."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from websockets.protocol import State as PeerState
 from websockets.uri import parse_uri
 
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import NO_LIMIT, Hub
+from hubbub.delivery.fanout import NO_LIMIT, Fanout
 from hubbub.delivery.formats import SOCKET_FORMATS, Format
 from hubbub.delivery.transport import HIGH_WATER
 from hubbub.limits import Allowance
@@ -92,7 +92,7 @@ class Listener:
     def drained(self, missed: dict[str, int | None]) -> None:
         self.missed.append(missed)
         for channel in missed:
-            self._connection.hub.let_go(self._connection, channel)
+            self._connection.fanout.let_go(self._connection, channel)
 
     def closed(self, code: int, reason: str) -> None:
         self.endings.append((code, reason))
@@ -102,15 +102,21 @@ class Person:
     """A connection with what its transport and its receiver have seen."""
 
     def __init__(
-        self, hub: Hub, name: str, *, id: str | None = None, form: Format = JSON_FORMAT, capacity: float = float("inf")
+        self,
+        fanout: Fanout,
+        name: str,
+        *,
+        id: str | None = None,
+        form: Format = JSON_FORMAT,
+        capacity: float = float("inf"),
     ) -> None:
-        self.connection = Connection(hub, id=id or name, user=User(name, name.title()), format=form)
+        self.connection = Connection(fanout, id=id or name, user=User(name, name.title()), format=form)
         self.transport = Recorder(self.connection, capacity)
         self.listener = Listener(self.connection)
         self.connection.transport = self.transport
         self.connection.receiver = self.listener
         self._form = form
-        hub.connect(self.connection)
+        fanout.connect(self.connection)
 
     @property
     def frames(self) -> list[peer.Frame]:
@@ -134,27 +140,27 @@ async def opened_at_once(channel: str) -> None:
     """A broker that confirms each subscription, and each end of one."""
 
 
-def new_hub(
+def new_fanout(
     *,
     clock: Clock | None = None,
     open_channel: Callable[[str], Awaitable[None]] = opened_at_once,
     close_channel: Callable[[str], Awaitable[None]] = opened_at_once,
     work: Allowance = NO_LIMIT,
     **deadlines: float,
-) -> Hub:
-    hub = Hub(
+) -> Fanout:
+    fanout = Fanout(
         open_channel=open_channel,
         close_channel=close_channel,
         ping=lambda: Publication("", {"type": "ping"}),
         work=work,
         **deadlines,
     )
-    hub.start(cast(asyncio.AbstractEventLoop, clock) if clock is not None else asyncio.get_running_loop())
-    return hub
+    fanout.start(cast(asyncio.AbstractEventLoop, clock) if clock is not None else asyncio.get_running_loop())
+    return fanout
 
 
-def say(hub: Hub, channel: str, text: str, *, position: int | None = None, ephemeral: bool = False) -> None:
-    hub.deliver(Publication(channel, {"type": "said", "text": text}, position=position, ephemeral=ephemeral))
+def say(fanout: Fanout, channel: str, text: str, *, position: int | None = None, ephemeral: bool = False) -> None:
+    fanout.deliver(Publication(channel, {"type": "said", "text": text}, position=position, ephemeral=ephemeral))
 
 
 def size_of(text: str) -> int:

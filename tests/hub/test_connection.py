@@ -11,7 +11,7 @@ from hubbub.delivery.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, 
 from hubbub.limits import Allowance
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode, Received
-from tests.hub.links import Clock, Person, new_hub, turn
+from tests.hub.links import Clock, Person, new_fanout, turn
 
 PONG = PongEvent(ts="2026-11-20T09:30:00.123Z")
 HELLO = Received(Opcode.TEXT, b"hello")
@@ -19,7 +19,7 @@ HELLO = Received(Opcode.TEXT, b"hello")
 
 @pytest.mark.parametrize(("state", "signal"), sorted(set(product(State, Signal)) - set(TRANSITIONS), key=str), ids=str)
 async def test_a_transition_that_is_not_in_the_table_raises(state: State, signal: Signal) -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.state = state
 
     with pytest.raises(RuntimeError, match=f"{state.value} cannot {signal.value}"):
@@ -28,7 +28,7 @@ async def test_a_transition_that_is_not_in_the_table_raises(state: State, signal
 
 @pytest.mark.parametrize("transition", list(TRANSITIONS), ids=str)
 async def test_a_transition_of_the_table_leads_where_it_says(transition: tuple[State, Signal]) -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.state, signal = transition
 
     alice.connection._change(signal)
@@ -42,7 +42,7 @@ def test_every_state_ends_in_closed() -> None:
 
 
 async def test_an_open_connection_sends_at_once() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
 
     assert alice.connection.send(PONG)
 
@@ -50,7 +50,7 @@ async def test_an_open_connection_sends_at_once() -> None:
 
 
 async def test_a_congested_connection_gets_its_answers_and_nothing_else() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.filled()
 
     assert not alice.connection.send(PONG)
@@ -60,7 +60,7 @@ async def test_a_congested_connection_gets_its_answers_and_nothing_else() -> Non
 
 
 async def test_a_closing_connection_sends_nothing() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.close(1000, "bye")
 
     assert not alice.connection.send(PONG)
@@ -71,7 +71,7 @@ async def test_a_closing_connection_sends_nothing() -> None:
 
 
 async def test_closing_twice_says_what_was_said_first() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
 
     alice.connection.close(1008, "first")
     alice.connection.close(1000, "second")
@@ -82,7 +82,7 @@ async def test_closing_twice_says_what_was_said_first() -> None:
 
 
 async def test_the_end_is_told_once_with_the_peer_s_own_words() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
 
     alice.connection.ending(1001, "tab closed")
     alice.connection.lost(1006, "")
@@ -92,7 +92,7 @@ async def test_the_end_is_told_once_with_the_peer_s_own_words() -> None:
 
 
 async def test_a_link_that_breaks_ends_with_1006() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
 
     alice.connection.lost(1006, "")
 
@@ -101,7 +101,7 @@ async def test_a_link_that_breaks_ends_with_1006() -> None:
 
 
 async def test_closing_a_congested_connection_ends_its_pause_so_that_the_answer_is_read() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.filled()
     assert not alice.transport.reading
 
@@ -111,7 +111,7 @@ async def test_closing_a_congested_connection_ends_its_pause_so_that_the_answer_
 
 
 async def test_messages_are_handed_over_in_order() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
 
     alice.connection.received([Received(Opcode.TEXT, b"1"), Received(Opcode.BINARY, b"2")])
 
@@ -119,7 +119,7 @@ async def test_messages_are_handed_over_in_order() -> None:
 
 
 async def test_what_comes_during_a_pause_waits_and_keeps_its_order() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.pause(Pause.ORDER)
     alice.connection.received([Received(Opcode.TEXT, b"1")])
     alice.connection.received([Received(Opcode.TEXT, b"2")])
@@ -134,7 +134,7 @@ async def test_what_comes_during_a_pause_waits_and_keeps_its_order() -> None:
 
 
 async def test_reasons_to_pause_add_up() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.pause(Pause.ORDER)
     alice.connection.pause(Pause.UNANSWERED)
     alice.connection.received([HELLO])
@@ -147,7 +147,7 @@ async def test_reasons_to_pause_add_up() -> None:
 
 
 async def test_a_message_that_makes_the_connection_pause_holds_back_those_behind_it() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     hear = alice.listener.receive
 
     def pause_at(opcode: int, payload: bytes) -> None:
@@ -164,7 +164,7 @@ async def test_a_message_that_makes_the_connection_pause_holds_back_those_behind
 
 
 async def test_resuming_for_a_reason_that_never_was_changes_nothing() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.pause(Pause.ORDER)
 
     alice.connection.resume(Pause.UNANSWERED)
@@ -173,7 +173,7 @@ async def test_resuming_for_a_reason_that_never_was_changes_nothing() -> None:
 
 
 async def test_nothing_is_read_after_the_end() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.pause(Pause.ORDER)
     alice.connection.received([HELLO])
     alice.connection.close(1000)
@@ -185,7 +185,7 @@ async def test_nothing_is_read_after_the_end() -> None:
 
 
 async def test_any_frame_is_a_sign_of_life() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.silent_beats = 2
 
     alice.connection.received([Received(Opcode.PONG, b"")])
@@ -194,7 +194,7 @@ async def test_any_frame_is_a_sign_of_life() -> None:
 
 
 async def test_a_drained_connection_is_read_from_again_where_no_other_reason_forbids_it() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.filled()
     alice.connection.pause(Pause.ORDER)
 
@@ -206,7 +206,7 @@ async def test_a_drained_connection_is_read_from_again_where_no_other_reason_for
 
 
 async def test_a_connection_has_a_place_for_the_application_s_notes() -> None:
-    alice, bob = Person(hub := new_hub(), "alice"), Person(hub, "bob")
+    alice, bob = Person(fanout := new_fanout(), "alice"), Person(fanout, "bob")
 
     alice.connection.data["seat"] = 7
 
@@ -215,11 +215,11 @@ async def test_a_connection_has_a_place_for_the_application_s_notes() -> None:
 
 
 async def test_a_connection_that_has_ended_is_let_go_of_without_the_garbage_collector() -> None:
-    hub = new_hub()
+    fanout = new_fanout()
     gc.disable()
     try:
-        alice = Person(hub, "alice")
-        await hub.subscribe(alice.connection, "room:lobby")
+        alice = Person(fanout, "alice")
+        await fanout.subscribe(alice.connection, "room:lobby")
         alice.connection.lost(1006, "")
         gone = weakref.ref(alice.connection)
         await turn(10)
@@ -232,7 +232,7 @@ async def test_a_connection_that_has_ended_is_let_go_of_without_the_garbage_coll
 
 
 async def test_a_connection_that_has_ended_may_still_be_told_anything() -> None:
-    alice = Person(new_hub(), "alice")
+    alice = Person(new_fanout(), "alice")
     alice.connection.lost(1006, "")
 
     alice.connection.pause(Pause.ORDER)
@@ -250,7 +250,7 @@ async def test_a_connection_that_has_ended_may_still_be_told_anything() -> None:
 
 
 async def test_one_that_makes_more_work_than_it_may_is_not_read_from_until_it_is_even() -> None:
-    alice = Person(new_hub(work=Allowance(rate=1000, burst=10)), "alice")
+    alice = Person(new_fanout(work=Allowance(rate=1000, burst=10)), "alice")
 
     reading = []
     for _ in range(2):
@@ -264,7 +264,7 @@ async def test_one_that_makes_more_work_than_it_may_is_not_read_from_until_it_is
 
 
 async def test_one_that_has_ended_owes_nothing() -> None:
-    alice = Person(new_hub(work=Allowance(rate=1, burst=1)), "alice")
+    alice = Person(new_fanout(work=Allowance(rate=1, burst=1)), "alice")
     alice.connection.close()
 
     alice.connection.charge(1000)
@@ -275,7 +275,7 @@ async def test_one_that_has_ended_owes_nothing() -> None:
 @pytest.mark.parametrize("reason", [Pause.UNANSWERED, Pause.ORDER, Pause.HANDSHAKE])
 async def test_seconds_in_which_the_server_was_slow_to_answer_are_counted_as_unread(reason: int) -> None:
     clock = Clock(asyncio.get_running_loop())
-    alice = Person(new_hub(clock=clock), "alice")
+    alice = Person(new_fanout(clock=clock), "alice")
 
     alice.connection.pause(reason)
     clock.now += 7
@@ -286,7 +286,7 @@ async def test_seconds_in_which_the_server_was_slow_to_answer_are_counted_as_unr
 
 async def test_reasons_of_the_server_that_overlap_are_counted_once_and_up_to_a_minute() -> None:
     clock = Clock(asyncio.get_running_loop())
-    alice = Person(new_hub(clock=clock), "alice")
+    alice = Person(new_fanout(clock=clock), "alice")
 
     alice.connection.pause(Pause.ORDER)
     clock.now += 2
@@ -306,7 +306,7 @@ async def test_reasons_of_the_server_that_overlap_are_counted_once_and_up_to_a_m
 @pytest.mark.parametrize("reason", [Pause.RATE, Pause.WORK, Pause.CONGESTION])
 async def test_seconds_in_which_the_client_was_too_fast_or_too_slow_are_its_own(reason: int) -> None:
     clock = Clock(asyncio.get_running_loop())
-    alice = Person(new_hub(clock=clock), "alice")
+    alice = Person(new_fanout(clock=clock), "alice")
 
     alice.connection.pause(reason)
     clock.now += 7

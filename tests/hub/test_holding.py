@@ -3,21 +3,21 @@
 from hubbub.delivery.connection import State
 from hubbub.delivery.fanout import HELD
 from hubbub.delivery.transport import HIGH_WATER
-from tests.hub.links import Person, new_hub, say, turn
+from tests.hub.links import Person, new_fanout, say, turn
 
 ROOM = "room:talk"
 
 
 async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let_go() -> None:
-    hub = new_hub()
-    late = Person(hub, "late")
-    await hub.subscribe(late.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    late = Person(fanout, "late")
+    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    say(hub, ROOM, "meanwhile", position=1)
+    say(fanout, ROOM, "meanwhile", position=1)
     await turn()
     held = list(late.texts)
-    hub.let_go(late.connection, ROOM)
-    say(hub, ROOM, "afterwards", position=2)
+    fanout.let_go(late.connection, ROOM)
+    say(fanout, ROOM, "afterwards", position=2)
     await turn()
 
     assert held == []
@@ -25,54 +25,54 @@ async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let
 
 
 async def test_what_the_connection_was_given_already_does_not_come_again() -> None:
-    hub = new_hub()
-    late = Person(hub, "late")
-    await hub.subscribe(late.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    late = Person(fanout, "late")
+    await fanout.subscribe(late.connection, ROOM, hold=True)
     for position in range(1, 6):
-        say(hub, ROOM, f"m{position}", position=position)
-    say(hub, ROOM, "typing", ephemeral=True)
+        say(fanout, ROOM, f"m{position}", position=position)
+    say(fanout, ROOM, "typing", ephemeral=True)
 
-    hub.let_go(late.connection, ROOM, after=3)
+    fanout.let_go(late.connection, ROOM, after=3)
 
     assert late.texts == ["m4", "m5", "typing"]
 
 
 async def test_the_others_are_served_while_one_is_held() -> None:
-    hub = new_hub()
-    alice, late = Person(hub, "alice"), Person(hub, "late")
-    await hub.subscribe(alice.connection, ROOM)
-    await hub.subscribe(late.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    alice, late = Person(fanout, "alice"), Person(fanout, "late")
+    await fanout.subscribe(alice.connection, ROOM)
+    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    say(hub, ROOM, "hello", position=1)
+    say(fanout, ROOM, "hello", position=1)
     await turn()
 
     assert alice.texts == ["hello"]
-    assert hub.count(ROOM) == 2
+    assert fanout.count(ROOM) == 2
 
 
 async def test_what_was_delivered_before_a_hold_is_written_before_it() -> None:
-    hub = new_hub()
-    alice = Person(hub, "alice")
-    await hub.subscribe(alice.connection, ROOM)
+    fanout = new_fanout()
+    alice = Person(fanout, "alice")
+    await fanout.subscribe(alice.connection, ROOM)
 
-    say(hub, ROOM, "before", position=1)
-    hub.hold(alice.connection, ROOM)
+    say(fanout, ROOM, "before", position=1)
+    fanout.hold(alice.connection, ROOM)
     before = list(alice.texts)
-    say(hub, ROOM, "during", position=2)
+    say(fanout, ROOM, "during", position=2)
     await turn()
 
     assert before == alice.texts == ["before"]
 
 
 async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_what_it_was_given() -> None:
-    hub = new_hub()
-    slow = Person(hub, "slow")
-    await hub.subscribe(slow.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    slow = Person(fanout, "slow")
+    await fanout.subscribe(slow.connection, ROOM, hold=True)
     slow.transport.capacity = 0
     slow.transport.write(b"x" * (HIGH_WATER + 1))
-    say(hub, ROOM, "missed", position=8)
+    say(fanout, ROOM, "missed", position=8)
 
-    hub.let_go(slow.connection, ROOM, after=7)
+    fanout.let_go(slow.connection, ROOM, after=7)
     state = slow.connection.state
     slow.transport.writes.clear()
     slow.transport.drain()
@@ -82,72 +82,72 @@ async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_w
 
 
 async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None:
-    hub = new_hub()
-    slow = Person(hub, "slow")
-    await hub.subscribe(slow.connection, ROOM)
+    fanout = new_fanout()
+    slow = Person(fanout, "slow")
+    await fanout.subscribe(slow.connection, ROOM)
     slow.transport.capacity = 0
-    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
     await turn()
-    say(hub, ROOM, "missed", position=2)
+    say(fanout, ROOM, "missed", position=2)
     await turn()
     slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
 
     slow.transport.drain()
-    say(hub, ROOM, "live", position=3)
+    say(fanout, ROOM, "live", position=3)
     await turn()
     before = slow.texts[1:]
-    hub.let_go(slow.connection, ROOM, after=2)
+    fanout.let_go(slow.connection, ROOM, after=2)
 
     assert before == []
     assert slow.texts[1:] == ["live"]
 
 
 async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> None:
-    hub = new_hub()
-    stuck = Person(hub, "stuck")
-    await hub.subscribe(stuck.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    stuck = Person(fanout, "stuck")
+    await fanout.subscribe(stuck.connection, ROOM, hold=True)
 
     for position in range(1, HELD + 2):
-        say(hub, ROOM, "more", position=position)
+        say(fanout, ROOM, "more", position=position)
     await turn()
 
     assert stuck.connection.close_code == 1013
-    assert hub.count(ROOM) == 0
+    assert fanout.count(ROOM) == 0
 
 
 async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
-    hub = new_hub()
-    slow = Person(hub, "slow")
-    await hub.subscribe(slow.connection, ROOM)
+    fanout = new_fanout()
+    slow = Person(fanout, "slow")
+    await fanout.subscribe(slow.connection, ROOM)
     slow.transport.capacity = 0
-    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
     await turn()
-    say(hub, ROOM, "missed", position=2)
+    say(fanout, ROOM, "missed", position=2)
     await turn()
 
-    hub.hold(slow.connection, ROOM)
-    hub.let_go(slow.connection, ROOM)
+    fanout.hold(slow.connection, ROOM)
+    fanout.let_go(slow.connection, ROOM)
     slow.transport.drain()
 
     assert slow.listener.missed == [{ROOM: 1}]
 
 
 async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_under_it() -> None:
-    hub = new_hub()
-    slow = Person(hub, "slow")
-    await hub.subscribe(slow.connection, ROOM)
+    fanout = new_fanout()
+    slow = Person(fanout, "slow")
+    await fanout.subscribe(slow.connection, ROOM)
     slow.transport.capacity = 0
-    say(hub, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
     await turn()
-    say(hub, ROOM, "missed", position=2)
+    say(fanout, ROOM, "missed", position=2)
     await turn()
 
-    hub.hold(slow.connection, ROOM)
+    fanout.hold(slow.connection, ROOM)
     slow.transport.drain()
-    say(hub, ROOM, "live", position=3)
+    say(fanout, ROOM, "live", position=3)
     await turn()
     before = slow.texts[1:]
-    hub.let_go(slow.connection, ROOM)
+    fanout.let_go(slow.connection, ROOM)
 
     assert slow.listener.missed == [{ROOM: 1}]
     assert before == []
@@ -155,45 +155,45 @@ async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_
 
 
 async def test_a_connection_that_is_held_twice_waits_for_both() -> None:
-    hub = new_hub()
-    late = Person(hub, "late")
-    await hub.subscribe(late.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    late = Person(fanout, "late")
+    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    hub.hold(late.connection, ROOM)
+    fanout.hold(late.connection, ROOM)
     for position in (1, 2):
-        say(hub, ROOM, f"m{position}", position=position)
-    hub.let_go(late.connection, ROOM)
+        say(fanout, ROOM, f"m{position}", position=position)
+    fanout.let_go(late.connection, ROOM)
     before = list(late.transport.writes)
-    hub.let_go(late.connection, ROOM, after=1)
+    fanout.let_go(late.connection, ROOM, after=1)
 
     assert before == []
     assert late.texts == ["m2"]
 
 
 async def test_of_two_answers_that_overtake_each_other_the_older_ones_rest_is_delivered() -> None:
-    hub = new_hub()
-    late = Person(hub, "late")
-    await hub.subscribe(late.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    late = Person(fanout, "late")
+    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    hub.hold(late.connection, ROOM)
+    fanout.hold(late.connection, ROOM)
     for position in (1, 2, 3):
-        say(hub, ROOM, f"m{position}", position=position)
-    hub.let_go(late.connection, ROOM, after=3)
-    hub.let_go(late.connection, ROOM, after=1)
+        say(fanout, ROOM, f"m{position}", position=position)
+    fanout.let_go(late.connection, ROOM, after=3)
+    fanout.let_go(late.connection, ROOM, after=1)
 
     assert late.texts == ["m2", "m3"]
 
 
 async def test_one_that_closes_is_not_held_any_more() -> None:
-    hub = new_hub()
-    alice, bob = Person(hub, "alice"), Person(hub, "bob")
+    fanout = new_fanout()
+    alice, bob = Person(fanout, "alice"), Person(fanout, "bob")
     for person in (alice, bob):
-        await hub.subscribe(person.connection, ROOM)
+        await fanout.subscribe(person.connection, ROOM)
 
     bob.connection.close()
-    hub.hold(bob.connection, ROOM)
-    hub.let_go(bob.connection, ROOM)
+    fanout.hold(bob.connection, ROOM)
+    fanout.let_go(bob.connection, ROOM)
     alice.connection.close()
-    hub.hold(alice.connection, ROOM)
+    fanout.hold(alice.connection, ROOM)
 
-    assert hub.count(ROOM) == 0
+    assert fanout.count(ROOM) == 0

@@ -7,38 +7,39 @@ from itertools import count
 import pytest
 
 from hubbub.delivery.connection import Pause, State
-from hubbub.delivery.fanout import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Hub
+from hubbub.delivery.fanout import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Fanout
 from hubbub.delivery.formats import CHUNK_BYTES
 from hubbub.delivery.transport import HIGH_WATER
 from hubbub.errors import NotStarted
 from hubbub.wire.publication import Publication
-from tests.hub.links import MSGPACK_FORMAT, Clock, Person, new_hub, opened_at_once, say, size_of, turn
+from tests.hub.links import MSGPACK_FORMAT, Clock, Person, new_fanout, opened_at_once, say, size_of, turn
 
 ROOM = "room:lobby"
 OTHER = "room:other"
 
 
-async def everybody(hub: Hub, *names: str, channel: str = ROOM) -> list[Person]:
-    people = [Person(hub, name) for name in names]
+async def everybody(fanout: Fanout, *names: str, channel: str = ROOM) -> list[Person]:
+    people = [Person(fanout, name) for name in names]
     for person in people:
-        await hub.subscribe(person.connection, channel)
+        await fanout.subscribe(person.connection, channel)
     return people
 
 
-def is_bare(hub: Hub) -> bool:
-    """Whether nothing of channels or of connections that have trouble is left in a hub."""
-    return not (hub._channels or hub._dirty or hub._stalled or hub._closing or hub._filled or hub._shutting)
+def is_bare(fanout: Fanout) -> bool:
+    """Whether nothing of channels or of connections that have trouble is left in a fanout."""
+    kept = (fanout._channels, fanout._dirty, fanout._stalled, fanout._closing, fanout._filled, fanout._shutting)
+    return not any(kept)
 
 
 # Who gets what, in how many writes.
 
 
 async def test_what_one_turn_delivers_is_one_write_for_each_subscriber() -> None:
-    hub = new_hub()
-    alice, bob = await everybody(hub, "alice", "bob")
+    fanout = new_fanout()
+    alice, bob = await everybody(fanout, "alice", "bob")
 
     for number in range(20):
-        say(hub, ROOM, f"message {number}")
+        say(fanout, ROOM, f"message {number}")
     assert not alice.transport.writes
     await turn()
 
@@ -48,22 +49,22 @@ async def test_what_one_turn_delivers_is_one_write_for_each_subscriber() -> None
 
 
 async def test_two_subscribers_get_the_very_same_bytes() -> None:
-    hub = new_hub()
-    alice, bob = await everybody(hub, "alice", "bob")
+    fanout = new_fanout()
+    alice, bob = await everybody(fanout, "alice", "bob")
 
-    say(hub, ROOM, "hello")
+    say(fanout, ROOM, "hello")
     await turn()
 
     assert alice.transport.writes[0] is bob.transport.writes[0]
 
 
 async def test_each_codec_is_written_to_those_who_chose_it() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
-    bob = Person(hub, "bob", form=MSGPACK_FORMAT)
-    await hub.subscribe(bob.connection, ROOM)
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
+    bob = Person(fanout, "bob", form=MSGPACK_FORMAT)
+    await fanout.subscribe(bob.connection, ROOM)
 
-    say(hub, ROOM, "hello")
+    say(fanout, ROOM, "hello")
     await turn()
 
     assert alice.texts == bob.texts == ["hello"]
@@ -72,12 +73,12 @@ async def test_each_codec_is_written_to_those_who_chose_it() -> None:
 
 
 async def test_nothing_reaches_another_channel() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
-    (bob,) = await everybody(hub, "bob", channel=OTHER)
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
+    (bob,) = await everybody(fanout, "bob", channel=OTHER)
 
-    say(hub, ROOM, "hello")
-    say(hub, "room:empty", "nobody")
+    say(fanout, ROOM, "hello")
+    say(fanout, "room:empty", "nobody")
     await turn()
 
     assert alice.texts == ["hello"]
@@ -85,14 +86,14 @@ async def test_nothing_reaches_another_channel() -> None:
 
 
 async def test_who_joins_sees_nothing_older_and_who_was_here_loses_nothing() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
 
-    say(hub, ROOM, "before")
-    bob = Person(hub, "bob")
-    joining = asyncio.ensure_future(hub.subscribe(bob.connection, ROOM))
+    say(fanout, ROOM, "before")
+    bob = Person(fanout, "bob")
+    joining = asyncio.ensure_future(fanout.subscribe(bob.connection, ROOM))
     await joining
-    say(hub, ROOM, "after")
+    say(fanout, ROOM, "after")
     await turn()
 
     assert alice.texts == ["before", "after"]
@@ -100,12 +101,12 @@ async def test_who_joins_sees_nothing_older_and_who_was_here_loses_nothing() -> 
 
 
 async def test_who_leaves_still_gets_what_was_said_before() -> None:
-    hub = new_hub()
-    alice, bob = await everybody(hub, "alice", "bob")
+    fanout = new_fanout()
+    alice, bob = await everybody(fanout, "alice", "bob")
 
-    say(hub, ROOM, "before")
-    hub.unsubscribe(bob.connection, ROOM)
-    say(hub, ROOM, "after")
+    say(fanout, ROOM, "before")
+    fanout.unsubscribe(bob.connection, ROOM)
+    say(fanout, ROOM, "after")
     await turn()
 
     assert alice.texts == ["before", "after"]
@@ -113,12 +114,12 @@ async def test_who_leaves_still_gets_what_was_said_before() -> None:
 
 
 async def test_who_closes_still_gets_what_was_said_before() -> None:
-    hub = new_hub()
-    alice, bob = await everybody(hub, "alice", "bob")
+    fanout = new_fanout()
+    alice, bob = await everybody(fanout, "alice", "bob")
 
-    say(hub, ROOM, "before")
+    say(fanout, ROOM, "before")
     bob.connection.close(1000, "bye")
-    say(hub, ROOM, "after")
+    say(fanout, ROOM, "after")
     await turn()
 
     assert alice.texts == ["before", "after"]
@@ -127,11 +128,11 @@ async def test_who_closes_still_gets_what_was_said_before() -> None:
 
 
 async def test_an_answer_comes_after_what_its_channel_delivered_earlier_in_the_turn() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
 
-    say(hub, ROOM, "first")
-    hub.unsubscribe(alice.connection, ROOM)
+    say(fanout, ROOM, "first")
+    fanout.unsubscribe(alice.connection, ROOM)
     alice.transport.write(b"")
 
     assert alice.texts == ["first"]
@@ -139,19 +140,19 @@ async def test_an_answer_comes_after_what_its_channel_delivered_earlier_in_the_t
 
 def answer(person: Person, text: str, *, along: str) -> bool:
     piece = person.connection.format.piece(Publication("", {"type": "said", "text": text}))
-    return person.connection.hub.answer_along(person.connection, along, piece)
+    return person.connection.fanout.answer_along(person.connection, along, piece)
 
 
 @pytest.mark.parametrize("size", [2, SUBSCRIBERS_PER_TURN + 1])
 async def test_an_answer_goes_along_with_what_the_channel_delivers_in_one_write(size: int) -> None:
-    hub = new_hub()
-    alice, bob, *_ = await crowd(hub, size)
+    fanout = new_fanout()
+    alice, bob, *_ = await crowd(fanout, size)
 
-    say(hub, ROOM, "hello")
+    say(fanout, ROOM, "hello")
     assert answer(alice, "your hello is stored", along=ROOM)
     assert answer(alice, "so is the one before", along=ROOM)
     await turn(3)
-    say(hub, ROOM, "and on")
+    say(fanout, ROOM, "and on")
     await turn(3)
 
     assert len(alice.transport.writes) == 2
@@ -160,15 +161,15 @@ async def test_an_answer_goes_along_with_what_the_channel_delivers_in_one_write(
 
 
 async def test_an_answer_does_not_wait_for_a_channel_that_has_nothing_to_deliver() -> None:
-    hub = new_hub()
-    alice, bob = await everybody(hub, "alice", "bob")
-    (carol,) = [Person(hub, "carol")]
-    held = Person(hub, "held", form=MSGPACK_FORMAT)
-    await hub.subscribe(held.connection, ROOM, hold=True)
+    fanout = new_fanout()
+    alice, bob = await everybody(fanout, "alice", "bob")
+    (carol,) = [Person(fanout, "carol")]
+    held = Person(fanout, "held", form=MSGPACK_FORMAT)
+    await fanout.subscribe(held.connection, ROOM, hold=True)
 
     assert not answer(alice, "too early", along=ROOM)
     assert not answer(alice, "nobody is there", along=OTHER)
-    say(hub, ROOM, "hello")
+    say(fanout, ROOM, "hello")
     assert not answer(carol, "not subscribed", along=ROOM)
     assert not answer(held, "not served now", along=ROOM)
     await turn()
@@ -178,12 +179,12 @@ async def test_an_answer_does_not_wait_for_a_channel_that_has_nothing_to_deliver
 
 
 async def test_an_answer_that_was_to_go_along_reaches_who_is_congested_meanwhile() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
-    await hub.subscribe(alice.connection, OTHER)
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
+    await fanout.subscribe(alice.connection, OTHER)
 
-    say(hub, OTHER, "x" * (HIGH_WATER + 1))
-    say(hub, ROOM, "hello", position=1)
+    say(fanout, OTHER, "x" * (HIGH_WATER + 1))
+    say(fanout, ROOM, "hello", position=1)
     alice.transport.capacity = 0
     assert answer(alice, "stored", along=ROOM)
     await turn()
@@ -195,40 +196,40 @@ async def test_an_answer_that_was_to_go_along_reaches_who_is_congested_meanwhile
 
 
 async def test_an_answer_that_was_to_go_along_reaches_who_leaves_in_the_same_turn() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
 
-    say(hub, ROOM, "hello")
+    say(fanout, ROOM, "hello")
     assert answer(alice, "stored", along=ROOM)
-    hub.unsubscribe(alice.connection, ROOM)
+    fanout.unsubscribe(alice.connection, ROOM)
     await turn()
 
     await turn(3)
     assert alice.texts == ["stored", "hello"]
-    assert is_bare(hub)
+    assert is_bare(fanout)
 
 
 async def test_an_event_that_cannot_be_encoded_reaches_nobody_and_harms_no_other() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
-    bob = Person(hub, "bob", form=MSGPACK_FORMAT)
-    await hub.subscribe(bob.connection, ROOM)
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
+    bob = Person(fanout, "bob", form=MSGPACK_FORMAT)
+    await fanout.subscribe(bob.connection, ROOM)
 
     with pytest.raises(TypeError):
-        hub.deliver(Publication(ROOM, {"type": "said", "text": 2**70}))
-    say(hub, ROOM, "fine")
+        fanout.deliver(Publication(ROOM, {"type": "said", "text": 2**70}))
+    say(fanout, ROOM, "fine")
     await turn()
 
     assert alice.texts == bob.texts == ["fine"]
 
 
 async def test_writes_are_at_most_64_kb_and_cut_between_frames() -> None:
-    hub = new_hub()
-    (alice,) = await everybody(hub, "alice")
+    fanout = new_fanout()
+    (alice,) = await everybody(fanout, "alice")
     texts = [str(number) * 1000 for number in range(300)]
 
     for text in texts:
-        say(hub, ROOM, text)
+        say(fanout, ROOM, text)
     await turn()
 
     assert alice.texts == texts
@@ -239,27 +240,28 @@ async def test_writes_are_at_most_64_kb_and_cut_between_frames() -> None:
         assert alice.texts[0] in texts
 
 
-async def test_a_hub_that_was_not_started_says_so() -> None:
-    hub = Hub(open_channel=opened_at_once, close_channel=opened_at_once, ping=lambda: Publication("", {"type": "ping"}))
+async def test_a_fanout_that_was_not_started_says_so() -> None:
+    ping = Publication("", {"type": "ping"})
+    fanout = Fanout(open_channel=opened_at_once, close_channel=opened_at_once, ping=lambda: ping)
 
     with pytest.raises(NotStarted):
-        _ = hub.loop
+        _ = fanout.loop
 
 
 # More than one turn may serve.
 
 
-async def crowd(hub: Hub, number: int, channel: str = ROOM) -> list[Person]:
-    return await everybody(hub, *(f"guest-{index}" for index in range(number)), channel=channel)
+async def crowd(fanout: Fanout, number: int, channel: str = ROOM) -> list[Person]:
+    return await everybody(fanout, *(f"guest-{index}" for index in range(number)), channel=channel)
 
 
 async def test_a_huge_room_is_served_over_several_turns_and_another_room_in_between() -> None:
-    hub = new_hub()
-    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN + 1)
-    (dave,) = await everybody(hub, "dave", channel=OTHER)
+    fanout = new_fanout()
+    people = await crowd(fanout, 2 * SUBSCRIBERS_PER_TURN + 1)
+    (dave,) = await everybody(fanout, "dave", channel=OTHER)
 
-    say(hub, ROOM, "to many")
-    say(hub, OTHER, "to one")
+    say(fanout, ROOM, "to many")
+    say(fanout, OTHER, "to one")
     await turn()
 
     served = sum(bool(person.transport.writes) for person in people)
@@ -271,21 +273,21 @@ async def test_a_huge_room_is_served_over_several_turns_and_another_room_in_betw
 
 
 async def test_order_holds_while_people_come_and_go_between_the_turns_of_a_flush() -> None:
-    hub = new_hub()
-    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN)
+    fanout = new_fanout()
+    people = await crowd(fanout, 2 * SUBSCRIBERS_PER_TURN)
     early, late = people[0], people[-1]
 
-    say(hub, ROOM, "one")
+    say(fanout, ROOM, "one")
     await turn()
     assert early.texts == ["one"]
     assert not late.transport.writes
-    hub.unsubscribe(late.connection, ROOM)
-    say(hub, ROOM, "two")
+    fanout.unsubscribe(late.connection, ROOM)
+    say(fanout, ROOM, "two")
     await turn()
     early.connection.lost(1006, "")
-    erin = Person(hub, "erin")
-    await hub.subscribe(erin.connection, ROOM)
-    say(hub, ROOM, "three")
+    erin = Person(fanout, "erin")
+    await fanout.subscribe(erin.connection, ROOM)
+    say(fanout, ROOM, "three")
     await turn(5)
 
     assert late.texts == ["one"]
@@ -296,8 +298,8 @@ async def test_order_holds_while_people_come_and_go_between_the_turns_of_a_flush
 
 async def test_random_comings_and_goings_in_a_huge_room_lose_and_reorder_nothing() -> None:
     chance = random.Random(7)
-    hub = new_hub()
-    present = await crowd(hub, SUBSCRIBERS_PER_TURN + 50)
+    fanout = new_fanout()
+    present = await crowd(fanout, SUBSCRIBERS_PER_TURN + 50)
     expected: dict[Person, list[str]] = {person: [] for person in present}
     numbers = count()
 
@@ -305,21 +307,21 @@ async def test_random_comings_and_goings_in_a_huge_room_lose_and_reorder_nothing
         choice = chance.random()
         if choice < 0.5:
             text = f"message {next(numbers)}"
-            say(hub, ROOM, text)
+            say(fanout, ROOM, text)
             for person in present:
                 expected[person].append(text)
         elif choice < 0.7 and len(present) > SUBSCRIBERS_PER_TURN:
             person = present.pop(chance.randrange(len(present)))
             leave = chance.choice(["unsubscribe", "close", "lose"])
             if leave == "unsubscribe":
-                hub.unsubscribe(person.connection, ROOM)
+                fanout.unsubscribe(person.connection, ROOM)
             elif leave == "close":
                 person.connection.close()
             else:
                 person.connection.lost(1006, "")
         elif choice < 0.8:
-            person = Person(hub, f"late-{next(numbers)}")
-            await hub.subscribe(person.connection, ROOM)
+            person = Person(fanout, f"late-{next(numbers)}")
+            await fanout.subscribe(person.connection, ROOM)
             expected[person] = []
             present.append(person)
         else:
@@ -335,41 +337,41 @@ async def test_random_comings_and_goings_in_a_huge_room_lose_and_reorder_nothing
 BIG = "x" * (HIGH_WATER // 2)
 
 
-async def fill(hub: Hub, person: Person, channel: str = ROOM, *, position: int | None = None) -> None:
+async def fill(fanout: Fanout, person: Person, channel: str = ROOM, *, position: int | None = None) -> None:
     """Say big things until this person, who takes nothing, is congested."""
     person.transport.capacity = 0
     for _ in range(3):
-        say(hub, channel, BIG, position=position)
+        say(fanout, channel, BIG, position=position)
         await turn()
     assert person.connection.state is State.CONGESTED
 
 
 async def test_a_transport_that_raises_loses_its_connection_and_nobody_else_anything() -> None:
-    hub = new_hub()
-    alice, broken, bob = await everybody(hub, "alice", "broken", "bob")
+    fanout = new_fanout()
+    alice, broken, bob = await everybody(fanout, "alice", "broken", "bob")
 
     def fail() -> None:
         raise OSError("the handle is closed")
 
     broken.transport.on_write = fail
-    say(hub, ROOM, "one")
+    say(fanout, ROOM, "one")
     await turn()
-    say(hub, ROOM, "two")
+    say(fanout, ROOM, "two")
     await turn()
 
     assert alice.texts == bob.texts == ["one", "two"]
     assert broken.transport.aborted
-    assert not hub.is_writing
+    assert not fanout.is_writing
 
 
 async def test_a_congested_connection_gets_nothing_more_and_is_not_read_from() -> None:
-    hub = new_hub()
-    alice, slow = await everybody(hub, "alice", "slow")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    alice, slow = await everybody(fanout, "alice", "slow")
+    await fill(fanout, slow)
     taken = len(slow.transport.writes)
 
     for _ in range(50):
-        say(hub, ROOM, "on and on")
+        say(fanout, ROOM, "on and on")
         await turn()
 
     assert len(slow.transport.writes) == taken
@@ -379,12 +381,12 @@ async def test_a_congested_connection_gets_nothing_more_and_is_not_read_from() -
 
 
 async def test_a_burst_of_one_turn_stops_at_the_high_water_mark() -> None:
-    hub = new_hub()
-    alice, slow = await everybody(hub, "alice", "slow")
+    fanout = new_fanout()
+    alice, slow = await everybody(fanout, "alice", "slow")
     slow.transport.capacity = 0
 
     for _ in range(100):
-        say(hub, ROOM, "y" * 30_000)
+        say(fanout, ROOM, "y" * 30_000)
     await turn()
 
     assert slow.transport.backlog <= HIGH_WATER + CHUNK_BYTES
@@ -392,18 +394,18 @@ async def test_a_burst_of_one_turn_stops_at_the_high_water_mark() -> None:
 
 
 async def test_who_drains_is_told_where_it_has_a_gap_and_from_which_position() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    await hub.subscribe(slow.connection, OTHER)
-    say(hub, ROOM, "early", position=7)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    await fanout.subscribe(slow.connection, OTHER)
+    say(fanout, ROOM, "early", position=7)
     await turn()
     slow.transport.capacity = 0
-    say(hub, OTHER, "z" * (HIGH_WATER + 1), position=3)
+    say(fanout, OTHER, "z" * (HIGH_WATER + 1), position=3)
     await turn()
     assert slow.connection.state is State.CONGESTED
 
     for position in (8, 9):
-        say(hub, ROOM, "missed", position=position)
+        say(fanout, ROOM, "missed", position=position)
         await turn()
     slow.transport.drain()
 
@@ -412,14 +414,14 @@ async def test_who_drains_is_told_where_it_has_a_gap_and_from_which_position() -
 
 
 async def test_a_gap_in_the_middle_of_one_turn_s_burst_begins_before_the_burst() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    say(hub, ROOM, "early", position=7)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    say(fanout, ROOM, "early", position=7)
     await turn()
     slow.transport.capacity = 0
 
     for position in range(8, 20):
-        say(hub, ROOM, BIG, position=position)
+        say(fanout, ROOM, BIG, position=position)
     await turn()
     slow.transport.drain()
 
@@ -428,16 +430,16 @@ async def test_a_gap_in_the_middle_of_one_turn_s_burst_begins_before_the_burst()
 
 
 async def test_who_missed_only_what_passes_by_has_no_gap() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
     slow.transport.drain()
     slow.listener.missed.clear()
     slow.transport.capacity = 0
-    say(hub, ROOM, "w" * (HIGH_WATER + 1))
+    say(fanout, ROOM, "w" * (HIGH_WATER + 1))
     await turn()
 
-    say(hub, ROOM, "typing", ephemeral=True)
+    say(fanout, ROOM, "typing", ephemeral=True)
     await turn()
     slow.transport.drain()
 
@@ -445,12 +447,12 @@ async def test_who_missed_only_what_passes_by_has_no_gap() -> None:
 
 
 async def test_who_has_caught_up_is_served_again() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
 
     slow.transport.drain()
-    say(hub, ROOM, "again")
+    say(fanout, ROOM, "again")
     await turn()
 
     assert slow.connection.state is State.OPEN
@@ -458,15 +460,15 @@ async def test_who_has_caught_up_is_served_again() -> None:
 
 
 async def test_who_joins_while_congested_is_served_after_it_has_caught_up() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
 
-    await hub.subscribe(slow.connection, OTHER)
-    say(hub, OTHER, "missed", position=1)
+    await fanout.subscribe(slow.connection, OTHER)
+    say(fanout, OTHER, "missed", position=1)
     await turn()
     slow.transport.drain()
-    say(hub, OTHER, "served", position=2)
+    say(fanout, OTHER, "served", position=2)
     await turn()
 
     assert OTHER in slow.listener.missed[-1]
@@ -474,15 +476,15 @@ async def test_who_joins_while_congested_is_served_after_it_has_caught_up() -> N
 
 
 async def test_who_fills_up_elsewhere_between_two_turns_of_a_flush_has_a_gap_here() -> None:
-    hub = new_hub()
-    people = await crowd(hub, 2 * SUBSCRIBERS_PER_TURN)
+    fanout = new_fanout()
+    people = await crowd(fanout, 2 * SUBSCRIBERS_PER_TURN)
     slow = people[-1]
-    say(hub, ROOM, "early", position=1)
+    say(fanout, ROOM, "early", position=1)
     await turn(4)
     slow.transport.capacity = 0
 
     for position in range(2, 6):
-        say(hub, ROOM, BIG, position=position)
+        say(fanout, ROOM, BIG, position=position)
     await turn()
     # An answer to this person alone, while the flush waits for its next turn.
     slow.transport.write(bytes(HIGH_WATER + 1))
@@ -495,26 +497,26 @@ async def test_who_fills_up_elsewhere_between_two_turns_of_a_flush_has_a_gap_her
 
 
 async def test_a_connection_that_fills_and_drains_within_one_write_stays_served() -> None:
-    hub = new_hub()
-    (quick,) = await everybody(hub, "quick")
+    fanout = new_fanout()
+    (quick,) = await everybody(fanout, "quick")
     quick.transport.capacity = 0
-    quick.transport.on_write = lambda: hub.loop.call_soon(quick.transport.drain)
+    quick.transport.on_write = lambda: fanout.loop.call_soon(quick.transport.drain)
 
     for number in range(10):
-        say(hub, ROOM, f"{number} {BIG}")
+        say(fanout, ROOM, f"{number} {BIG}")
         await turn(3)
 
     assert [text.split()[0] for text in quick.texts] == [str(number) for number in range(10)]
 
 
 async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
-    hub = new_hub()
-    slow, other = await everybody(hub, "slow", "other")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    slow, other = await everybody(fanout, "slow", "other")
+    await fill(fanout, slow)
     other.transport.on_write = slow.transport.drain
 
-    say(hub, ROOM, "hello", position=1)
-    hub._flush_turn()
+    say(fanout, ROOM, "hello", position=1)
+    fanout._flush_turn()
     assert not slow.listener.missed
     await turn()
 
@@ -527,79 +529,79 @@ async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
 
 async def test_who_makes_no_progress_is_dropped_after_the_stall() -> None:
     clock = Clock(asyncio.get_running_loop())
-    hub = new_hub(clock=clock, stall=10.0, patience=60.0)
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout(clock=clock, stall=10.0, patience=60.0)
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
 
     clock.now += 10
-    hub.check_deadlines()
+    fanout.check_deadlines()
     assert not slow.transport.aborted
     clock.now += 0.1
-    hub.check_deadlines()
+    fanout.check_deadlines()
 
     assert slow.transport.aborted
 
 
 async def test_who_makes_some_progress_has_more_patience_but_not_for_ever() -> None:
     clock = Clock(asyncio.get_running_loop())
-    hub = new_hub(clock=clock, stall=10.0, patience=60.0)
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout(clock=clock, stall=10.0, patience=60.0)
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
 
     for _ in range(12):
         clock.now += 5
         slow.transport.backlog -= 1
-        hub.check_deadlines()
+        fanout.check_deadlines()
         assert not slow.transport.aborted
     clock.now += 0.1
     slow.transport.backlog -= 1
-    hub.check_deadlines()
+    fanout.check_deadlines()
 
     assert slow.transport.aborted
 
 
 async def test_who_does_not_answer_a_close_frame_is_dropped_after_its_deadline() -> None:
     clock = Clock(asyncio.get_running_loop())
-    hub = new_hub(clock=clock, close_timeout=5.0)
-    (alice,) = await everybody(hub, "alice")
+    fanout = new_fanout(clock=clock, close_timeout=5.0)
+    (alice,) = await everybody(fanout, "alice")
     alice.connection.close(1000)
 
     clock.now += 5
-    hub.check_deadlines()
+    fanout.check_deadlines()
     assert not alice.transport.aborted
     clock.now += 0.1
-    hub.check_deadlines()
+    fanout.check_deadlines()
 
     assert alice.transport.aborted
 
 
 async def test_deadlines_end_with_their_connection() -> None:
     clock = Clock(asyncio.get_running_loop())
-    hub = new_hub(clock=clock)
-    slow, alice = await everybody(hub, "slow", "alice")
-    await fill(hub, slow)
+    fanout = new_fanout(clock=clock)
+    slow, alice = await everybody(fanout, "slow", "alice")
+    await fill(fanout, slow)
     alice.connection.close(1000)
 
     slow.connection.lost(1006, "")
     alice.connection.lost(1006, "")
     clock.now += 1000
-    hub.check_deadlines()
+    fanout.check_deadlines()
     await turn(10)
 
     assert not slow.transport.aborted
     assert not alice.transport.aborted
-    assert is_bare(hub)
+    assert is_bare(fanout)
 
 
 # Heartbeats.
 
 
 async def test_everybody_is_pinged_once_in_a_heartbeat_with_frame_and_event() -> None:
-    hub = new_hub()
-    people = [Person(hub, f"guest-{index}") for index in range(2 * BEATS)]
+    fanout = new_fanout()
+    people = [Person(fanout, f"guest-{index}") for index in range(2 * BEATS)]
 
     for _ in range(BEATS):
-        hub.beat()
+        fanout.beat()
 
     for person in people:
         assert [int(frame.opcode) for frame in person.frames] == [9, 1]
@@ -607,25 +609,25 @@ async def test_everybody_is_pinged_once_in_a_heartbeat_with_frame_and_event() ->
 
 
 async def test_the_pings_of_those_who_came_at_different_times_are_spread() -> None:
-    hub = new_hub()
+    fanout = new_fanout()
     people = []
     for index in range(BEATS):
-        people.append(Person(hub, f"guest-{index}"))
-        hub.beat()
+        people.append(Person(fanout, f"guest-{index}"))
+        fanout.beat()
 
     before = [len(person.transport.writes) for person in people]
-    hub.beat()
+    fanout.beat()
 
     assert sum(len(person.transport.writes) - old for person, old in zip(people, before, strict=True)) == 1
 
 
 async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
-    hub = new_hub()
-    silent, lively, deaf = Person(hub, "silent"), Person(hub, "lively"), Person(hub, "deaf")
+    fanout = new_fanout()
+    silent, lively, deaf = Person(fanout, "silent"), Person(fanout, "lively"), Person(fanout, "deaf")
     deaf.transport.hears_pongs = False
 
     for beat in range((SILENT_BEATS + 1) * BEATS):
-        hub.beat()
+        fanout.beat()
         if beat % BEATS == 0:
             lively.connection.received([])
 
@@ -636,54 +638,54 @@ async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
 
 
 async def test_one_that_the_server_does_not_read_from_is_not_closed_for_its_silence() -> None:
-    hub = new_hub()
-    waiting = Person(hub, "waiting")
+    fanout = new_fanout()
+    waiting = Person(fanout, "waiting")
 
     waiting.connection.pause(Pause.ORDER)
     for _ in range(10 * BEATS):
-        hub.beat()
+        fanout.beat()
     assert waiting.connection.is_open
     assert len(waiting.frames) == 2 * 10  # it is pinged all the same
 
     waiting.connection.resume(Pause.ORDER)
     for _ in range((SILENT_BEATS + 1) * BEATS):
-        hub.beat()
+        fanout.beat()
     assert waiting.transport.closed_with == (4408, "no frame for two heartbeats")
 
 
 async def test_nobody_is_blamed_for_the_time_in_which_the_server_was_frozen() -> None:
     clock = Clock(asyncio.get_running_loop())
-    hub = new_hub(clock=clock, stall=10.0, patience=60.0, close_timeout=5.0)
-    (slow,) = await everybody(hub, "slow")
-    closing, silent = Person(hub, "closing"), Person(hub, "silent")
+    fanout = new_fanout(clock=clock, stall=10.0, patience=60.0, close_timeout=5.0)
+    (slow,) = await everybody(fanout, "slow")
+    closing, silent = Person(fanout, "closing"), Person(fanout, "silent")
     silent.connection.silent_beats = SILENT_BEATS
-    await fill(hub, slow)
+    await fill(fanout, slow)
     closing.connection.close()
 
     clock.now += 40
-    hub.notice_freeze()
-    hub.check_deadlines()
-    hub.beat()
+    fanout.notice_freeze()
+    fanout.check_deadlines()
+    fanout.beat()
     assert [person.transport.aborted for person in (slow, closing)] == [False, False]
     assert silent.connection.is_open
     assert silent.connection.unread == 40
 
     for _ in range(11):
         clock.now += 1
-        hub.notice_freeze()
-        hub.check_deadlines()
+        fanout.notice_freeze()
+        fanout.check_deadlines()
     assert [person.transport.aborted for person in (slow, closing)] == [True, True]
     assert silent.connection.unread == 40
 
 
 async def test_a_congested_connection_is_not_pinged() -> None:
-    hub = new_hub()
-    (slow,) = await everybody(hub, "slow")
-    await fill(hub, slow)
+    fanout = new_fanout()
+    (slow,) = await everybody(fanout, "slow")
+    await fill(fanout, slow)
     taken = len(slow.transport.writes)
 
     for _ in range(5 * BEATS):
-        hub.beat()
+        fanout.beat()
 
     assert len(slow.transport.writes) == taken
     assert slow.transport.closed_with is None
@@ -701,17 +703,17 @@ async def test_a_channel_is_opened_for_the_first_and_closed_after_the_last() -> 
     async def closing(name: str) -> None:
         calls.append(f"close {name}")
 
-    hub = new_hub(open_channel=opening, close_channel=closing)
-    alice, bob = await everybody(hub, "alice", "bob")
+    fanout = new_fanout(open_channel=opening, close_channel=closing)
+    alice, bob = await everybody(fanout, "alice", "bob")
     assert calls == [f"open {ROOM}"]
-    hub.unsubscribe(alice.connection, ROOM)
+    fanout.unsubscribe(alice.connection, ROOM)
     await turn(10)
     assert calls == [f"open {ROOM}"]
     bob.connection.lost(1006, "")
     await turn(10)
 
     assert calls == [f"open {ROOM}", f"close {ROOM}"]
-    assert is_bare(hub)
+    assert is_bare(fanout)
 
 
 async def test_nobody_is_subscribed_before_the_broker_has_confirmed() -> None:
@@ -720,9 +722,9 @@ async def test_nobody_is_subscribed_before_the_broker_has_confirmed() -> None:
     async def slow_opening(name: str) -> None:
         await confirmed.wait()
 
-    hub = new_hub(open_channel=slow_opening)
-    alice = Person(hub, "alice")
-    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    fanout = new_fanout(open_channel=slow_opening)
+    alice = Person(fanout, "alice")
+    joining = asyncio.ensure_future(fanout.subscribe(alice.connection, ROOM))
     await turn(5)
     assert not joining.done()
     assert not alice.connection.channels
@@ -730,7 +732,7 @@ async def test_nobody_is_subscribed_before_the_broker_has_confirmed() -> None:
     confirmed.set()
     await joining
 
-    assert hub.subscribers(ROOM) == [alice.connection]
+    assert fanout.subscribers(ROOM) == [alice.connection]
 
 
 async def test_who_is_gone_before_the_broker_has_confirmed_is_not_subscribed() -> None:
@@ -739,17 +741,17 @@ async def test_who_is_gone_before_the_broker_has_confirmed_is_not_subscribed() -
     async def slow_opening(name: str) -> None:
         await confirmed.wait()
 
-    hub = new_hub(open_channel=slow_opening)
-    alice = Person(hub, "alice")
-    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    fanout = new_fanout(open_channel=slow_opening)
+    alice = Person(fanout, "alice")
+    joining = asyncio.ensure_future(fanout.subscribe(alice.connection, ROOM))
     await turn(2)
     alice.connection.lost(1006, "")
     confirmed.set()
     await joining
     await turn(10)
 
-    assert not hub.subscribers(ROOM)
-    assert is_bare(hub)
+    assert not fanout.subscribers(ROOM)
+    assert is_bare(fanout)
 
 
 async def test_a_broker_that_refuses_is_everybody_s_error_and_the_next_one_may_try_again() -> None:
@@ -761,17 +763,17 @@ async def test_a_broker_that_refuses_is_everybody_s_error_and_the_next_one_may_t
         if attempt == 0:
             raise ConnectionError("no broker")
 
-    hub = new_hub(open_channel=failing_once)
-    alice, bob = Person(hub, "alice"), Person(hub, "bob")
+    fanout = new_fanout(open_channel=failing_once)
+    alice, bob = Person(fanout, "alice"), Person(fanout, "bob")
 
     results = await asyncio.gather(
-        hub.subscribe(alice.connection, ROOM), hub.subscribe(bob.connection, ROOM), return_exceptions=True
+        fanout.subscribe(alice.connection, ROOM), fanout.subscribe(bob.connection, ROOM), return_exceptions=True
     )
     assert [type(result) for result in results] == [ConnectionError, ConnectionError]
-    assert is_bare(hub)
-    await hub.subscribe(alice.connection, ROOM)
+    assert is_bare(fanout)
+    await fanout.subscribe(alice.connection, ROOM)
 
-    assert hub.subscribers(ROOM) == [alice.connection]
+    assert fanout.subscribers(ROOM) == [alice.connection]
 
 
 async def test_a_channel_whose_only_joiner_gave_up_is_closed_again() -> None:
@@ -786,9 +788,9 @@ async def test_a_channel_whose_only_joiner_gave_up_is_closed_again() -> None:
     async def closing(name: str) -> None:
         calls.append("close")
 
-    hub = new_hub(open_channel=slow_opening, close_channel=closing)
-    alice = Person(hub, "alice")
-    joining = asyncio.ensure_future(hub.subscribe(alice.connection, ROOM))
+    fanout = new_fanout(open_channel=slow_opening, close_channel=closing)
+    alice = Person(fanout, "alice")
+    joining = asyncio.ensure_future(fanout.subscribe(alice.connection, ROOM))
     await turn(2)
     joining.cancel()
     await turn(2)
@@ -796,20 +798,20 @@ async def test_a_channel_whose_only_joiner_gave_up_is_closed_again() -> None:
     await turn(10)
 
     assert calls == ["open", "opened", "close"]
-    assert is_bare(hub)
+    assert is_bare(fanout)
 
 
 async def test_a_broker_that_fails_to_close_is_logged_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def failing(name: str) -> None:
         raise ConnectionError("no broker")
 
-    hub = new_hub(close_channel=failing)
-    (alice,) = await everybody(hub, "alice")
-    hub.unsubscribe(alice.connection, ROOM)
+    fanout = new_fanout(close_channel=failing)
+    (alice,) = await everybody(fanout, "alice")
+    fanout.unsubscribe(alice.connection, ROOM)
     await turn(10)
 
     assert "could not be closed" in caplog.text
-    assert is_bare(hub)
+    assert is_bare(fanout)
 
 
 class ShakyBroker:
@@ -852,8 +854,8 @@ class _Alone:
 async def test_a_storm_of_joins_and_leaves_on_a_shaky_broker_leaves_nothing_behind(seed: int) -> None:
     chance = random.Random(seed)
     broker = ShakyBroker(chance)
-    hub = new_hub(open_channel=broker.subscribe, close_channel=broker.unsubscribe)
-    people = [Person(hub, f"guest-{index}") for index in range(20)]
+    fanout = new_fanout(open_channel=broker.subscribe, close_channel=broker.unsubscribe)
+    people = [Person(fanout, f"guest-{index}") for index in range(20)]
     joins: dict[Person, asyncio.Task[None]] = {}
     begun: list[asyncio.Task[None]] = []
 
@@ -865,13 +867,13 @@ async def test_a_storm_of_joins_and_leaves_on_a_shaky_broker_leaves_nothing_behi
             if choice < 0.3:
                 task.cancel()
         elif ROOM in person.connection.channels:
-            hub.unsubscribe(person.connection, ROOM)
+            fanout.unsubscribe(person.connection, ROOM)
         else:
-            joins[person] = asyncio.ensure_future(hub.subscribe(person.connection, ROOM))
+            joins[person] = asyncio.ensure_future(fanout.subscribe(person.connection, ROOM))
             begun.append(joins[person])
         if choice < 0.5:
             await turn()
-        joined = hub.subscribers(ROOM)
+        joined = fanout.subscribers(ROOM)
         assert not joined or ROOM in broker.followed
     await asyncio.gather(*begun, return_exceptions=True)
     for person in people:
@@ -879,15 +881,15 @@ async def test_a_storm_of_joins_and_leaves_on_a_shaky_broker_leaves_nothing_behi
     await turn(30)
 
     assert not broker.followed
-    assert is_bare(hub)
-    assert not hub.connections
-    assert not any(hub._beats)
+    assert is_bare(fanout)
+    assert not fanout.connections
+    assert not any(fanout._beats)
 
 
 async def test_the_last_one_gone_ends_the_wait_for_an_empty_hub() -> None:
-    hub = new_hub()
-    alice, bob = Person(hub, "alice"), Person(hub, "bob")
-    waiting = asyncio.ensure_future(hub.wait_until_empty(30))
+    fanout = new_fanout()
+    alice, bob = Person(fanout, "alice"), Person(fanout, "bob")
+    waiting = asyncio.ensure_future(fanout.wait_until_empty(30))
     await turn()
     alice.connection.lost(1006, "")
     await turn(2)
@@ -896,7 +898,7 @@ async def test_the_last_one_gone_ends_the_wait_for_an_empty_hub() -> None:
     bob.connection.lost(1006, "")
 
     await asyncio.wait_for(waiting, 10)
-    assert not hub.connections
+    assert not fanout.connections
 
 
 def test_the_sizes_of_this_file_s_messages_fit_its_marks() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from hubbub.delivery.connection import Connection, State
-from hubbub.delivery.fanout import Hub
+from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.formats import MESSAGE_FORMATS
 from hubbub.delivery.transport import HIGH_WATER, MessageTransport
 from hubbub.wire.frames import AT_ONCE
 from hubbub.wire.identity import User
-from tests.hub.links import Clock, Listener, new_hub, say, turn
+from tests.hub.links import Clock, Listener, new_fanout, say, turn
 
 DEADLINE = 20.0
 LIMIT = 1024
@@ -25,18 +25,18 @@ LIMIT = 1024
 class Server:
     """An ASGI server's side of one WebSocket: it takes messages while `takes` is set."""
 
-    def __init__(self, hub: Hub, codec: str) -> None:
+    def __init__(self, fanout: Fanout, codec: str) -> None:
         self.sent: list[MutableMapping[str, Any]] = []
         self.takes = asyncio.Event()
         self.takes.set()
         self.is_gone = False
         self._incoming: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
-        self.connection = Connection(hub, id="alice", user=User("alice", "Alice"), format=MESSAGE_FORMATS[codec])
+        self.connection = Connection(fanout, id="alice", user=User("alice", "Alice"), format=MESSAGE_FORMATS[codec])
         self.listener = self.connection.receiver = Listener(self.connection)
         self.transport = self.connection.transport = MessageTransport(
             self.connection, self._incoming.get, self._send, max_size=LIMIT
         )
-        hub.connect(self.connection)
+        fanout.connect(self.connection)
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         await self.takes.wait()
@@ -56,22 +56,22 @@ class Server:
 
 
 @asynccontextmanager
-async def link(hub: Hub | None = None, codec: str = "json") -> AsyncIterator[tuple[Hub, Server]]:
+async def link(fanout: Fanout | None = None, codec: str = "json") -> AsyncIterator[tuple[Fanout, Server]]:
     """A link that runs, and has ended at the end of the block."""
-    hub = hub or new_hub()
-    server = Server(hub, codec)
+    fanout = fanout or new_fanout()
+    server = Server(fanout, codec)
     running = asyncio.ensure_future(server.transport.run())
-    await hub.subscribe(server.connection, "room:lobby")
-    yield hub, server
+    await fanout.subscribe(server.connection, "room:lobby")
+    yield fanout, server
     async with asyncio.timeout(DEADLINE):
         await running
-    assert not hub.connections
+    assert not fanout.connections
 
 
 async def test_what_is_delivered_is_sent_in_order_as_text() -> None:
-    async with link() as (hub, server):
+    async with link() as (fanout, server):
         for number in range(3):
-            say(hub, "room:lobby", str(number))
+            say(fanout, "room:lobby", str(number))
         await turn(5)
         server.disconnect()
 
@@ -81,8 +81,8 @@ async def test_what_is_delivered_is_sent_in_order_as_text() -> None:
 
 
 async def test_messagepack_is_sent_as_bytes() -> None:
-    async with link(codec="msgpack") as (hub, server):
-        say(hub, "room:lobby", "hello")
+    async with link(codec="msgpack") as (fanout, server):
+        say(fanout, "room:lobby", "hello")
         await turn(5)
         server.disconnect()
 
@@ -135,8 +135,8 @@ async def test_nothing_is_taken_from_one_that_was_closed_for_a_violation() -> No
 
 
 async def test_a_close_comes_after_what_was_sent_before() -> None:
-    async with link() as (hub, server):
-        say(hub, "room:lobby", "first")
+    async with link() as (fanout, server):
+        say(fanout, "room:lobby", "first")
         server.connection.close(1012, "restart")
 
     assert [message["type"] for message in server.sent] == ["websocket.send", "websocket.close"]
@@ -153,10 +153,10 @@ async def test_only_a_code_proves_a_goodbye(said: int | None, told: int) -> None
 
 
 async def test_who_takes_nothing_is_congested_at_the_high_water_mark_and_gets_no_more() -> None:
-    async with link() as (hub, server):
+    async with link() as (fanout, server):
         server.takes.clear()
         for number in range(100):
-            say(hub, "room:lobby", f"{number} {'x' * 4000}", position=number)
+            say(fanout, "room:lobby", f"{number} {'x' * 4000}", position=number)
             await turn()
         assert server.connection.state is State.CONGESTED
         assert server.transport.backlog < 2 * HIGH_WATER
@@ -166,7 +166,7 @@ async def test_who_takes_nothing_is_congested_at_the_high_water_mark_and_gets_no
         assert server.transport.backlog == 0
         assert len(server.listener.missed) == 1
         assert "room:lobby" in server.listener.missed[0]
-        say(hub, "room:lobby", "again")
+        say(fanout, "room:lobby", "again")
         await turn(5)
         server.disconnect()
 
@@ -175,22 +175,22 @@ async def test_who_takes_nothing_is_congested_at_the_high_water_mark_and_gets_no
 
 async def test_who_takes_nothing_for_too_long_is_dropped_though_the_server_never_takes_what_waits() -> None:
     clock = Clock(asyncio.get_running_loop())
-    async with link(new_hub(clock=clock, stall=10.0)) as (hub, server):
+    async with link(new_fanout(clock=clock, stall=10.0)) as (fanout, server):
         server.takes.clear()
         for _ in range(100):
-            say(hub, "room:lobby", "x" * 4000)
+            say(fanout, "room:lobby", "x" * 4000)
             await turn()
 
         clock.now += 11
-        hub.check_deadlines()
+        fanout.check_deadlines()
 
     assert server.listener.endings == [(1006, "")]
 
 
 async def test_a_server_that_says_the_client_is_gone_ends_the_link() -> None:
-    async with link() as (hub, server):
+    async with link() as (fanout, server):
         server.is_gone = True
-        say(hub, "room:lobby", "hello?")
+        say(fanout, "room:lobby", "hello?")
 
     assert server.listener.endings == [(1006, "")]
 
@@ -212,8 +212,8 @@ async def test_a_pause_holds_back_what_the_client_sends() -> None:
 
 
 async def test_a_link_that_is_aborted_before_it_runs_ends_at_once() -> None:
-    hub = new_hub()
-    server = Server(hub, "json")
+    fanout = new_fanout()
+    server = Server(fanout, "json")
 
     server.connection.abort()
     async with asyncio.timeout(DEADLINE):

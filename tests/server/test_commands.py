@@ -22,7 +22,7 @@ async def test_who_is_gone_before_a_room_could_not_be_read_leaves_it_once(monkey
     node = Node(Settings(), signing_key=b"k" * 32)
     await node.start()
     commands = BuiltInCommands(lambda: node, Hooks())
-    here, gone = Person(node.hub, "alice", id="here"), Person(node.hub, "alice", id="gone")
+    here, gone = Person(node.fanout, "alice", id="here"), Person(node.fanout, "alice", id="gone")
     await commands.join(here.connection, Join(room="lobby"))
 
     async def lose_patience(*_: object, **__: object) -> None:

@@ -9,12 +9,13 @@ from hubbub.delivery.connection import Pause
 from hubbub.delivery.fanout import NO_LIMIT
 from hubbub.dispatch.link import Link
 from hubbub.dispatch.registry import Registry
+from hubbub.features.rooms.rooms import channel_of
 from hubbub.limits import Allowance
 from hubbub.settings import Settings
 from hubbub.wire.commands import Ping
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode
-from tests.hub.links import Clock, Person, new_hub
+from tests.hub.links import Clock, Person, new_fanout
 
 SETTINGS = Settings(rate=20, burst=60, violations=50)
 
@@ -24,9 +25,9 @@ class Talker:
 
     def __init__(self, *, work: Allowance = NO_LIMIT) -> None:
         self.clock = Clock(asyncio.get_running_loop())
-        registry = Registry()
+        registry = Registry(channel_of)
         registry.add(Ping, lambda connection, command: PongEvent(ts="2026-11-20T09:30:00.000Z"))
-        self.person = Person(new_hub(clock=self.clock, work=work), "alice")
+        self.person = Person(new_fanout(clock=self.clock, work=work), "alice")
         self.connection = self.person.connection
         self.connection.receiver = self.link = Link(
             self.connection,
@@ -103,7 +104,7 @@ async def test_what_came_while_an_answer_took_its_time_is_not_held_against_the_c
     alice.connection.pause(Pause.ORDER)
     for _ in range(10):
         alice.clock.now += 1
-        alice.connection.hub.notice_freeze()
+        alice.connection.fanout.notice_freeze()
     alice.connection.resume(Pause.ORDER)
     answers = [alice.ping() for _ in range(10 * 20)]
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
 from functools import partial
 
-from hubbub.delivery.connection import Connection, Pause, State
+from hubbub.delivery.connection import Connection, Pause
 from hubbub.dispatch.hooks import Draft, Hooks
-from hubbub.dispatch.link import run
-from hubbub.dispatch.registry import ANSWERED, Answered, Later, NodeSource, Registry
+from hubbub.dispatch.registry import ANSWERED, Answered, Later, Registry
 from hubbub.errors import RequestError
+from hubbub.features.messages.joining import taken
 from hubbub.features.messages.log_changes import Changed
 from hubbub.features.messages.messages import Said
 from hubbub.features.rooms.rooms import Room
-from hubbub.node import Node
-from hubbub.wire.codes import CloseCode
+from hubbub.node import Node, NodeSource
 from hubbub.wire.commands import (
     Delete,
     Edit,
@@ -36,10 +34,6 @@ from hubbub.wire.commands import (
 from hubbub.wire.events import Ack, ChangedEvent, ErrorEvent, Following, MessageEvent, PongEvent, RoomEvent, timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
-
-log = logging.getLogger("hubbub")
-
-_LOOK_AGAIN = 0.05
 
 
 class BuiltInCommands:
@@ -152,13 +146,13 @@ class BuiltInCommands:
     async def history(self, connection: Connection, command: History) -> Answered:
         node = self._node()
         room = node.rooms.joined_by(connection, command.room)
-        node.hub.hold(connection, room.channel)
+        node.fanout.hold(connection, room.channel)
         try:
             page = await node.catching_up.history(command, charge=connection.charge)
             page.id = command.id
             connection.reply(page)
         finally:
-            node.hub.let_go(connection, room.channel)
+            node.fanout.let_go(connection, room.channel)
         return ANSWERED
 
     # Rooms.
@@ -166,17 +160,12 @@ class BuiltInCommands:
     async def join(self, connection: Connection, command: Join) -> Answered:
         node = self._node()
         for position in command.positions:
-            await _taken(connection)
+            await taken(connection)
             if not connection.is_open:
                 break
             already = node.rooms.has_joined(connection, position.room)
             try:
-                room = await node.rooms.join(connection, position.room)
-                try:
-                    await node.catching_up.join(connection, room, position, limit=command.limit, id=command.id)
-                except BaseException:
-                    _undo_join(node, connection, room, already=already)
-                    raise
+                room = await node.joining.join(connection, position, limit=command.limit, id=command.id)
             except RequestError as error:
                 connection.reply(ErrorEvent.of(error, id=command.id, command=command.type, room=position.room))
             else:
@@ -227,42 +216,3 @@ def _check_key(node: Node, connection: Connection, event: MessageEvent | Changed
         return
     # After the answer to what it did.
     asyncio.get_running_loop().call_soon(node.guests.has_other_key, connection.user)
-
-
-def _undo_join(node: Node, connection: Connection, room: Room, *, already: bool) -> None:
-    """The room could not be read: nothing may look joined that has a hole."""
-    if not connection.is_open:
-        # It leaves its rooms as it ends, and must not leave them twice.
-        return
-    if already:
-        node.hub.let_go(connection, room.channel)
-    elif node.rooms.has_joined(connection, room.key):
-        node.rooms.leave(connection, room.key)
-
-
-async def _taken(connection: Connection) -> None:
-    """Wait while the client takes less than it is sent, or has made more work than it may. A room can be 1 MB: many of
-    them at once would fill the memory for one who asks and does not read, and keep the others waiting."""
-    while connection.state is State.CONGESTED or connection.is_in_debt:  # noqa: ASYNC110 - a second way to be told is not worth it here
-        await asyncio.sleep(_LOOK_AGAIN)
-
-
-def recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
-    """A congested connection takes part again: bring it what it missed, room by room."""
-    if missed:
-        run(_recover_missed(node, connection, missed))
-
-
-async def _recover_missed(node: Node, connection: Connection, missed: dict[str, int | None]) -> None:
-    for channel, position in missed.items():
-        await _taken(connection)
-        room = node.rooms.at(channel)
-        if room is None or channel not in connection.channels:
-            node.hub.let_go(connection, channel)
-            continue
-        try:
-            await node.catching_up.recover(connection, room, position)
-        except RequestError as error:
-            log.warning("%s could not catch up in %s: %s", connection.id, room.key, error.message)
-            connection.close(CloseCode.TRY_AGAIN_LATER, "what was missed cannot be read now")
-            return

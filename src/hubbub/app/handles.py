@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from hubbub.delivery.connection import Connection
-from hubbub.dispatch.registry import NodeSource
 from hubbub.errors import Invalid
 from hubbub.features.rooms.rooms import channel_of
-from hubbub.node import Node
+from hubbub.node import Node, NodeSource
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Event, Level, MessageEvent, OnlineUser
 from hubbub.wire.keys import clean_text, is_key
@@ -111,7 +110,7 @@ class UserHandle(_Handle):
     @property
     def connections(self) -> list[Connection]:
         """Their connections to this process, the oldest first."""
-        return self._node.hub.of_user(self.key)
+        return self._node.fanout.of_user(self.key)
 
     @property
     def is_online(self) -> bool:
@@ -162,13 +161,13 @@ class Connections:
         self._source = source
 
     def __len__(self) -> int:
-        return len(self._source().hub.connections)
+        return len(self._source().fanout.connections)
 
     def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._source().hub.connections.values()))
+        return iter(list(self._source().fanout.connections.values()))
 
     def get(self, id: str) -> Connection | None:
-        return self._source().hub.connections.get(id)
+        return self._source().fanout.connections.get(id)
 
     def send(self, message: Event | str | bytes) -> int:
         """Send to every connection. Returns how many took it. For many, a room is cheaper: it is encoded once."""

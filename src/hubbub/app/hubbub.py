@@ -32,6 +32,7 @@ from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hoo
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registry
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.router import build_router, nobody, not_a_key
 from hubbub.http.socket_endpoint import WebSocketDoor, refuse
@@ -107,7 +108,7 @@ class Hubbub:
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._page = page
         self._hooks = Hooks()
-        self._registry = Registry()
+        self._registry = Registry(channel_of)
         self.built_in = BuiltInCommands(lambda: self.node, self._hooks)
         self.built_in.register(self._registry)
         self._node: Node | None = None

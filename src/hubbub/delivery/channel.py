@@ -1,4 +1,4 @@
-"""A channel: an address, who follows it, and what is on its way to whom. The hub moves it, nothing moves by itself."""
+"""A channel: an address, who follows it, and what is on its way to whom. The fan-out moves it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 
 if TYPE_CHECKING:
-    from hubbub.delivery.fanout import Hub
+    from hubbub.delivery.fanout import Fanout
 
 
 class State(Enum):
@@ -150,8 +150,8 @@ class Connection:
         "channels",
         "close_code",
         "close_reason",
+        "fanout",
         "format",
-        "hub",
         "id",
         "receiver",
         "silent_beats",
@@ -164,8 +164,8 @@ class Connection:
     transport: Transport
     receiver: Receiver
 
-    def __init__(self, hub: Hub, *, id: str, user: User, format: Format) -> None:
-        self.hub = hub
+    def __init__(self, fanout: Fanout, *, id: str, user: User, format: Format) -> None:
+        self.fanout = fanout
         self.id = id
         self.user = user
         self.format = format
@@ -224,7 +224,7 @@ class Connection:
         """
         if self.is_open:
             piece = self.format.piece(Publication("", event))
-            if along is None or not self.hub.answer_along(self, along, piece):
+            if along is None or not self.fanout.answer_along(self, along, piece):
                 self._write(piece)
 
     def _write(self, piece: Any) -> None:
@@ -257,21 +257,21 @@ class Connection:
             self.receiver.receive(message.opcode, message.payload)
 
     def filled(self) -> None:
-        """The transport's buffer is over its high-water mark. The hub takes note after the write that filled it."""
+        """The transport's buffer is over its high-water mark. The fan-out takes note after the write that filled it."""
         if self.state is State.OPEN:
             self._change(Signal.FILL)
             self.pause(Pause.CONGESTION)
-            self.hub.congested(self)
+            self.fanout.congested(self)
 
     def drained(self) -> None:
         """The transport's buffer is below its low-water mark again."""
         if self.state is not State.CONGESTED:
             return
-        if self.hub.is_writing:
-            self.hub.loop.call_soon(self.drained)
+        if self.fanout.is_writing:
+            self.fanout.loop.call_soon(self.drained)
             return
         self._change(Signal.DRAIN)
-        missed = self.hub.relieved(self)
+        missed = self.fanout.relieved(self)
         self.receiver.drained(missed)
         self.resume(Pause.CONGESTION)
 
@@ -279,12 +279,12 @@ class Connection:
         """One side has begun the closing handshake, and says why. From now on nothing is delivered here."""
         if not self.is_open:
             return
-        self.hub.release(self)
+        self.fanout.release(self)
         self._change(Signal.CLOSE)
         self.close_code, self.close_reason = int(code), reason
         self._backlog = None
         self._pauses = 0
-        self.hub.closing(self)
+        self.fanout.closing(self)
         self.transport.resume_reading()
 
     def lost(self, code: int, reason: str) -> None:
@@ -293,10 +293,10 @@ class Connection:
             return
         if self.state is not State.CLOSING:
             self.close_code, self.close_reason = code, reason
-        self.hub.release(self)
+        self.fanout.release(self)
         self._change(Signal.LOSE)
         self._backlog = None
-        self.hub.disconnected(self)
+        self.fanout.disconnected(self)
         receiver = self.receiver
         # They refer to this object: without these lines all of it would wait for the garbage collector, which may not
         # come before thousands more have ended.
@@ -310,7 +310,7 @@ class Connection:
         if not self._pauses and self.state is not State.CLOSED:
             self.transport.pause_reading()
         if reason & Pause.OURS and not self._pauses & Pause.OURS:
-            self._unread_since = self.hub.loop.time()
+            self._unread_since = self.fanout.loop.time()
         self._pauses |= reason
 
     def resume(self, reason: int) -> None:
@@ -318,7 +318,7 @@ class Connection:
             return
         self._pauses &= ~reason
         if reason & Pause.OURS and not self._pauses & Pause.OURS:
-            self.was_not_read(self.hub.loop.time() - self._unread_since)
+            self.was_not_read(self.fanout.loop.time() - self._unread_since)
         while self._backlog and not self._pauses and self.is_open:
             message = self._backlog.popleft()
             self.receiver.receive(message.opcode, message.payload)
@@ -337,16 +337,16 @@ class Connection:
         """It has made so many units of work. One that makes more than it may is not read from until it is even."""
         if not self.is_open:
             return
-        hub = self.hub
-        wait = self._debt.add(work, hub.loop.time(), hub.work)
+        fanout = self.fanout
+        wait = self._debt.add(work, fanout.loop.time(), fanout.work)
         if wait and not self._pauses & Pause.WORK:
             self.pause(Pause.WORK)
-            hub.loop.call_later(wait, self._even)
+            fanout.loop.call_later(wait, self._even)
 
     def _even(self) -> None:
-        wait = self._debt.wait(self.hub.loop.time(), self.hub.work)
+        wait = self._debt.wait(self.fanout.loop.time(), self.fanout.work)
         if wait and self.is_open:
-            self.hub.loop.call_later(wait, self._even)
+            self.fanout.loop.call_later(wait, self._even)
         else:
             self.resume(Pause.WORK)
 

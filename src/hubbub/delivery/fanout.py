@@ -1,6 +1,6 @@
 """Fan-out: one publication to everybody in a channel, with as few system calls as there are people.
 
-The hub knows channels, connections and bytes. It knows no rooms, no SQL and no HTTP.
+The fan-out knows channels, connections and bytes. It knows no rooms, no SQL and no HTTP.
 
 All that one turn of the event loop delivers to a channel is joined once and written once to each subscriber: a
 delivery then costs a fraction of a system call, and nobody waits for a timer. Nothing is allocated for a subscriber
@@ -58,7 +58,7 @@ class _Stall:
     backlog: int
 
 
-class Hub:
+class Fanout:
     """All connections of this process, and the channels that they follow.
 
     `open_channel` is awaited before a channel's first subscriber counts as subscribed, `close_channel` after its last

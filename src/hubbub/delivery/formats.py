@@ -44,7 +44,7 @@ class Format(Protocol):
 
 
 class SocketFormat:
-    """RFC 6455 frames for a socket that the hub writes to by itself."""
+    """RFC 6455 frames for a socket that is written to without the ASGI server."""
 
     def __init__(self, codec: Codec, *, compressed: bool) -> None:
         self.codec = codec

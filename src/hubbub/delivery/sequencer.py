@@ -42,7 +42,7 @@ class _Line:
 
 
 class Sequencer:
-    """Stands between the broker and the hub. Use it from one event loop, after `start`.
+    """Stands between the broker and the fan-out. Use it from one event loop, after `start`.
 
     `fetch` gives what a channel's subscribers miss after a position, up to the channel's head, as publications for all
     of them; none where nothing is stored. What it raises is logged, and it is asked again.

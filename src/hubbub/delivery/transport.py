@@ -1,4 +1,4 @@
-"""The two transports: a socket that the hub owns, and the messages of any ASGI server.
+"""The two transports: a socket of the process's own, and the messages of any ASGI server.
 
 Both take what a connection's format made, report when their buffer is over its high-water mark, and hand whole
 messages to the connection. They know nothing of what the messages mean.
@@ -72,7 +72,7 @@ class SocketTransport(asyncio.Protocol):
         held, self._held = self._held, None
         if held is not None:
             self.write = self._transport.write
-            self._connection.hub.rewire(self._connection)
+            self._connection.fanout.rewire(self._connection)
             if not self._transport.is_closing():
                 self.write(b"".join(held))
 
@@ -112,7 +112,7 @@ class SocketTransport(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self._parser.has_more:
-            self._connection.hub.turns.add(self._read_on)
+            self._connection.fanout.turns.add(self._read_on)
         else:
             self._transport.resume_reading()
 
@@ -129,7 +129,7 @@ class SocketTransport(asyncio.Protocol):
             # A packet can hold forty thousand frames. They take turns with those of others, and with all else.
             self._transport.pause_reading()
             if not self._connection.is_paused:
-                self._connection.hub.turns.add(self._read_on)
+                self._connection.fanout.turns.add(self._read_on)
 
     def _may_come(self, size: int) -> bool:
         """Whether to look at what came after our close frame."""

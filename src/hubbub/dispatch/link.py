@@ -18,7 +18,6 @@ from typing import Any
 from hubbub.delivery.connection import Connection, Pause
 from hubbub.dispatch.registry import ANSWERED, Answer, Later, Registration, Registry
 from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
-from hubbub.features.rooms.rooms import channel_of
 from hubbub.limits import SECONDS_PER_WORK, TokenBucket
 from hubbub.settings import Settings
 from hubbub.wire.codes import CloseCode
@@ -82,7 +81,7 @@ class Link:
 
     def receive(self, opcode: int, payload: bytes) -> None:
         limits = self._limits
-        now = self._connection.hub.loop.time()
+        now = self._connection.fanout.loop.time()
         wait = self._bucket.take(now, rate=limits.rate, burst=limits.burst)
         if wait:
             wait = self._too_fast(wait, now)
@@ -113,7 +112,7 @@ class Link:
         """Count it, and close the connection where it is too often. Returns the seconds that the client has to wait,
         0.0 where its commands came in time and it was the server that did not read them."""
         connection, limits = self._connection, self._limits
-        connection.hub.notice_freeze()
+        connection.fanout.notice_freeze()
         if connection.unread >= 1 / limits.rate:
             connection.unread -= 1 / limits.rate
             return 0.0
@@ -206,7 +205,8 @@ class Link:
             if command.id is not None:
                 answer.id = command.id
                 # Who changes something in a room mostly hears of it there in the same moment.
-                self._connection.reply(answer, along=None if answer.room is None else channel_of(answer.room))
+                along = None if answer.room is None else self._registry.channel_of(answer.room)
+                self._connection.reply(answer, along=along)
         elif isinstance(answer, Reply):
             answer.id = command.id
             self._connection.reply(answer)

@@ -40,7 +40,7 @@ class RawLink:
         self._bucket = TokenBucket()
 
     def receive(self, opcode: int, payload: bytes) -> None:
-        loop = self._connection.hub.loop
+        loop = self._connection.fanout.loop
         wait = self._bucket.take(loop.time(), rate=self._limits.rate, burst=self._limits.burst)
         if wait:
             self._connection.pause(Pause.RATE)

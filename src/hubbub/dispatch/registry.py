@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubbub.delivery.connection import Connection
-from hubbub.node import Node
 from hubbub.wire.commands import Command, CommandTable
 from hubbub.wire.events import Event, EventTable
-
-NodeSource = Callable[[], Node]
-"""Gives the running node. Commands are registered before there is one. Raises `NotStarted` while there is none."""
 
 
 class Answered:
@@ -58,9 +54,13 @@ class Registration:
 
 
 class Registry:
-    """The commands that are understood, the events that are sent, and who handles what."""
+    """The commands that are understood, the events that are sent, and who handles what.
 
-    def __init__(self) -> None:
+    `channel_of` names the channel by which a room's events come: an answer leaves in one write with its own event.
+    """
+
+    def __init__(self, channel_of: Callable[[str], str]) -> None:
+        self.channel_of = channel_of
         self.commands = CommandTable(())
         self.events = EventTable()
         self._registrations: dict[type[Command], Registration] = {}

@@ -134,7 +134,7 @@ class Admissions:
         if self._node.is_draining:
             raise Unavailable("the server restarts", retry_after=2_000)
         most = self._node.settings.connections
-        if most and len(self._node.hub.connections) >= most:
+        if most and len(self._node.fanout.connections) >= most:
             raise Unavailable("the server is full", retry_after=30_000)
 
     def _check_guest(self, connection: HTTPConnection, address: str) -> None:

@@ -6,7 +6,6 @@ Pages of allowed origins read all; a page that is refused reads why, and nothing
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
@@ -17,16 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hubbub.errors import Forbidden
 from hubbub.http.admission import hide_credentials
 from hubbub.http.error_responses import error_response
+from hubbub.http.mounted import Mounted
 from hubbub.http.origins import Origins
-
-if TYPE_CHECKING:
-    from hubbub.app.hubbub import Hubbub
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = 600
 
 
-def route_for_pages(hub: Hubbub) -> type[APIRoute]:
+def route_for_pages(hub: Mounted) -> type[APIRoute]:
     """The class of the routes that pages of other origins use. They ask for the origin before they ask who it is."""
 
     class PagesRoute(APIRoute):

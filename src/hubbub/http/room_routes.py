@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
@@ -23,16 +23,13 @@ from hubbub.errors import (
     Unavailable,
 )
 from hubbub.http.error_responses import documented, error_response
+from hubbub.http.mounted import Mounted
 from hubbub.http.notification_body import read_body
 from hubbub.limits import WORK_PER_COMMAND
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import History, SendMessage, invalid_fields
 from hubbub.wire.events import HistoryPage
 from hubbub.wire.publication import encode_event
-
-if TYPE_CHECKING:
-    from hubbub.app.hubbub import Hubbub
-
 
 ROWS_PER_REQUEST = 20
 """A page with as many messages costs as much again as the request for it."""
@@ -66,7 +63,7 @@ for _given_otherwise in ("type", "room", "id"):
 _POST_SCHEMA["required"].remove("room")
 
 
-def add_rest(router: APIRouter, hub: Hubbub) -> None:
+def add_rest(router: APIRouter, hub: Mounted) -> None:
     """Add the routes under `/api/v1`."""
     authenticated = Depends(hub.authenticate)
 

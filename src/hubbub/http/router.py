@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
 from fastapi.routing import APIRoute
@@ -24,6 +24,7 @@ from hubbub.errors import (
 from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.error_responses import Refusal, documented, error_response
+from hubbub.http.mounted import Mounted
 from hubbub.http.notification_body import Published, read_notice
 from hubbub.http.page import add_page
 from hubbub.http.room_routes import add_rest
@@ -32,16 +33,13 @@ from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.wire.commands import Follow
 from hubbub.wire.keys import is_key, is_topic_pattern
 
-if TYPE_CHECKING:
-    from hubbub.app.hubbub import Hubbub
-
 
 class Health(BaseModel):
     status: str
     """`ok`, or one word for what is wrong."""
 
 
-def build_router(hub: Hubbub, *, page: bool) -> APIRouter:
+def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
     refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials)]
     router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
@@ -70,7 +68,7 @@ async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
         hide_credentials(connection)
 
 
-def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
+def _add_sockets(router: APIRouter, hub: Mounted) -> None:
     async def chat(websocket: WebSocket, account: Any) -> None:
         await hub.serve(websocket, account, room=websocket.path_params["room"])
 
@@ -97,7 +95,7 @@ def _add_sockets(router: APIRouter, hub: Hubbub) -> None:
         router.add_api_websocket_route(path, _endpoint(hub, serve), name=serve.__name__)
 
 
-def _endpoint(hub: Hubbub, serve: Callable[[WebSocket, Any], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def _endpoint(hub: Mounted, serve: Callable[[WebSocket, Any], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """`serve` as FastAPI calls it. Where nobody logs in it gets no parameter to solve: that is dear at each connect."""
     if hub.authenticate is nobody:
 
@@ -112,7 +110,7 @@ def _endpoint(hub: Hubbub, serve: Callable[[WebSocket, Any], Awaitable[None]]) -
     return serve_account
 
 
-def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
+def _add_explanations(router: APIRouter, hub: Mounted) -> None:
     authenticated = Depends(hub.authenticate)
 
     @router.get(
@@ -145,7 +143,7 @@ def _add_explanations(router: APIRouter, hub: Hubbub) -> None:
         return JSONResponse(body, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
 
-def _add_topics(router: APIRouter, hub: Hubbub) -> None:
+def _add_topics(router: APIRouter, hub: Mounted) -> None:
     authenticated = Depends(hub.authenticate)
 
     @router.post(
@@ -168,7 +166,7 @@ def _add_topics(router: APIRouter, hub: Hubbub) -> None:
         return JSONResponse({"sent": sent})
 
 
-def _add_operations(router: APIRouter, hub: Hubbub) -> None:
+def _add_operations(router: APIRouter, hub: Mounted) -> None:
     @router.get("/health/live", tags=["operations"])
     async def live() -> dict[str, str]:
         """The process answers."""

@@ -6,12 +6,11 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hubbub.app.built_in_commands import recover_missed
 from hubbub.delivery.connection import Connection, Receiver
 from hubbub.delivery.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
 from hubbub.delivery.transport import MessageTransport, Send
@@ -22,16 +21,13 @@ from hubbub.dispatch.registry import Registry
 from hubbub.errors import RequestError
 from hubbub.http.admission import Admissions, Admitted, hide_credentials
 from hubbub.http.error_responses import error_response
-from hubbub.http.handover import HANDOVER
+from hubbub.http.handover import HANDOVER, Handover
 from hubbub.http.refusal_log import where
 from hubbub.node import Node
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
 from hubbub.wire.commands import Command
 from hubbub.wire.events import Limits, Welcome, timestamp
 from hubbub.wire.keys import TEXT_LENGTH
-
-if TYPE_CHECKING:
-    from hubbub.serving.websocket_protocol import WebSocketProtocol  # which needs uvicorn
 
 log = logging.getLogger("hubbub.connections")
 
@@ -87,7 +83,7 @@ class WebSocketDoor:
                 self._registry,
                 self._node.settings,
                 room=room,
-                on_drained=lambda connection, missed: recover_missed(self._node, connection, missed),
+                on_drained=self._node.joining.bring_missed,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
             begin=begin,
@@ -131,7 +127,7 @@ class WebSocketDoor:
         admitted: Admitted,
         *,
         subprotocol: str | None,
-        choose_format: Callable[[WebSocketProtocol | None], Format],
+        choose_format: Callable[[Handover | None], Format],
         make_receiver: MakeReceiver,
         begin: Begin,
     ) -> None:
@@ -140,9 +136,9 @@ class WebSocketDoor:
         except BaseException:
             self._admissions.leave(admitted)
             raise
-        handover: WebSocketProtocol | None = websocket.scope.get("extensions", {}).get(HANDOVER)
+        handover: Handover | None = websocket.scope.get("extensions", {}).get(HANDOVER)
         connection = Connection(
-            self._node.hub, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
+            self._node.fanout, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
         )
         receiver = connection.receiver = make_receiver(connection)
         log.debug(
@@ -159,14 +155,14 @@ class WebSocketDoor:
             except RuntimeError:
                 self._admissions.leave(admitted)
                 raise WebSocketDisconnect(1006) from None
-            self._node.hub.connect(connection)
+            self._node.fanout.connect(connection)
             rest = begin(connection, receiver)
             if rest is not None:
                 await rest
             return
         transport = MessageTransport(connection, websocket.receive, _sending(websocket), max_size=max_size)
         connection.transport = transport
-        self._node.hub.connect(connection)
+        self._node.fanout.connect(connection)
         rest = begin(connection, receiver)
         if rest is not None:
             run(rest)

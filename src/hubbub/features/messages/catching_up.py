@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Hub
+from hubbub.delivery.fanout import Fanout
 from hubbub.features.messages.log import LATEST, Recovery, RoomLog
 from hubbub.features.rooms.rooms import Room
 from hubbub.limits import work_of_page
@@ -32,13 +32,13 @@ class CatchingUp:
     def __init__(
         self,
         *,
-        hub: Hub,
+        fanout: Fanout,
         log_of: Callable[[str], RoomLog | None],
         room_at: Callable[[str], Room | None],
         brought_to: Callable[[str, int], None],
         epoch: str,
     ) -> None:
-        self._hub = hub
+        self._fanout = fanout
         self._log_of = log_of
         self._room_at = room_at
         self._brought_to = brought_to
@@ -55,7 +55,7 @@ class CatchingUp:
         if log is None:
             await self._take_turn(connection, 0)
             connection.reply(self._joined(room, id=id))
-            self._hub.let_go(connection, room.channel)
+            self._fanout.let_go(connection, room.channel)
             return
         latest = LATEST if limit is None else limit
         if position.rev is not None and position.epoch is not None:
@@ -67,20 +67,20 @@ class CatchingUp:
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
         self._brought_to(room.channel, recovery.head.rev)
-        self._hub.let_go(connection, room.channel, after=recovery.head.rev)
+        self._fanout.let_go(connection, room.channel, after=recovery.head.rev)
 
     async def recover(self, connection: Connection, room: Room, rev: int | None) -> None:
         """Send a held connection what it missed after `rev`. Raises `Unavailable`; it is then held still."""
         log = self._log_of(room.key)
         if log is None or rev is None:
             connection.reply(self._joined(room, id=None))
-            self._hub.let_go(connection, room.channel)
+            self._fanout.let_go(connection, room.channel)
             return
         size, head, events = await self._missed(log, room, rev)
         await self._take_turn(connection, size)
         for event in events:
             connection.reply(event)
-        self._hub.let_go(connection, room.channel, after=head)
+        self._fanout.let_go(connection, room.channel, after=head)
 
     async def fetch(self, channel: str, position: int) -> list[Publication]:
         """What everybody in a room has missed after a position that the broker brought them to, for all of them.
@@ -92,7 +92,7 @@ class CatchingUp:
         if room is None or log is None:
             return []
         size, _, events = await self._missed(log, room, position)
-        await self._hub.turns.come(size)
+        await self._fanout.turns.come(size)
         publications = []
         for event in events:
             publications.append(Publication(channel, event, position=event.rev, since=position))
@@ -110,7 +110,7 @@ class CatchingUp:
 
     async def _take_turn(self, connection: Connection, size: int) -> None:
         connection.charge(work_of_page(size))
-        await self._hub.turns.come(size)
+        await self._fanout.turns.come(size)
 
     async def history(self, command: History, *, charge: Callable[[float], None] | None = None) -> HistoryPage:
         """A page of a room's messages; an empty one where nothing is stored. `charge` is told how much work it was.
@@ -129,7 +129,7 @@ class CatchingUp:
             )
         if charge is not None:
             charge(work_of_page(page.size))
-        await self._hub.turns.come(page.size)
+        await self._fanout.turns.come(page.size)
         messages = newest(page.messages) if command.after is None else oldest(page.messages)
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)

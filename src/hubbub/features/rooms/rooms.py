@@ -15,7 +15,7 @@ from itertools import islice
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Hub
+from hubbub.delivery.fanout import Fanout
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online, OnlineUser
 from hubbub.wire.identity import User
@@ -108,14 +108,14 @@ class Rooms:
     def __init__(
         self,
         *,
-        hub: Hub,
+        fanout: Fanout,
         broker: Broker,
         policy: Policy,
         clock: Callable[[], float],
         linger: float = 10.0,
         rooms_per_connection: int = 200,
     ) -> None:
-        self._hub = hub
+        self._fanout = fanout
         self._broker = broker
         self._policy = policy
         self._clock = clock
@@ -155,7 +155,7 @@ class Rooms:
         return room
 
     async def join(self, connection: Connection, key: str) -> Room:
-        """Subscribe a connection to a room's events, held until the hub lets it go, and count its user in.
+        """Subscribe a connection to a room's events, held until it is let go, and count its user in.
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
@@ -163,7 +163,7 @@ class Rooms:
             raise Forbidden(f"you may not join room {key!r}", room=key)
         channel = channel_of(key)
         if channel in connection.channels:
-            self._hub.hold(connection, channel)
+            self._fanout.hold(connection, channel)
             return self._rooms[channel]
         if sum(name.startswith(_PREFIX) for name in connection.channels) >= self._rooms_per_connection:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
@@ -172,7 +172,7 @@ class Rooms:
             room = self._rooms[channel] = Room(key)
         room.joining += 1
         try:
-            await self._hub.subscribe(connection, channel, hold=True)
+            await self._fanout.subscribe(connection, channel, hold=True)
             if connection.is_open:
                 self._enter(room, connection.user)
         finally:
@@ -183,7 +183,7 @@ class Rooms:
     def leave(self, connection: Connection, key: str) -> None:
         """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it was not in it."""
         room = self.joined_by(connection, key)
-        self._hub.unsubscribe(connection, room.channel)
+        self._fanout.unsubscribe(connection, room.channel)
         self._exit(room, connection.user, linger=0.0)
 
     def disconnected(self, connection: Connection, *, clean: bool) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Hub
+from hubbub.delivery.fanout import Fanout
 from hubbub.errors import Conflict, Forbidden, Invalid, TooLarge
 from hubbub.wire.events import Level, NotificationEvent, timestamp
 from hubbub.wire.identity import User
@@ -44,13 +44,13 @@ class Notifications:
     def __init__(
         self,
         *,
-        hub: Hub,
+        fanout: Fanout,
         broker: Broker,
         policy: Policy,
         clock: Callable[[], float],
         topics_per_connection: int = 200,
     ) -> None:
-        self._hub = hub
+        self._fanout = fanout
         self._broker = broker
         self._policy = policy
         self._clock = clock
@@ -75,11 +75,11 @@ class Notifications:
         for other in followed:
             if covers(other, fold(pattern)) or covers(fold(pattern), other):
                 raise Conflict(f"topic {pattern!r} overlaps with {other!r}, which is followed; unfollow that first")
-        await self._hub.subscribe(connection, channel)
+        await self._fanout.subscribe(connection, channel)
 
     def unfollow(self, connection: Connection, pattern: str) -> None:
         """The opposite of `follow`; nothing happens if it is not followed."""
-        self._hub.unsubscribe(connection, channel_of(pattern))
+        self._fanout.unsubscribe(connection, channel_of(pattern))
 
     def publish(
         self,
@@ -110,4 +110,4 @@ class Notifications:
         channels = [channel_of(pattern) for pattern in patterns_of(topic)]
         for channel in channels:
             self._broker.publish(Publication(channel, event))
-        return sum(self._hub.count(channel) for channel in channels)
+        return sum(self._fanout.count(channel) for channel in channels)
