@@ -11,7 +11,7 @@ from hubbub.features.messages.log import RoomLog
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.sqlite import SQLite
-from tests.hub.links import Person, turn
+from tests.delivery.links import Person, turn
 
 KEY = b"k" * 32
 

@@ -11,7 +11,7 @@ from hubbub.settings import Settings
 from hubbub.wire.commands import CommandTable, Join, RoomPosition
 from hubbub.wire.events import EventTable
 from hubbub.wire.schema import json_schema
-from tests.hub.links import Person
+from tests.delivery.links import Person
 
 
 def test_the_contract_names_what_is_served_and_nothing_else() -> None:

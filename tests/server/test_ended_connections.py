@@ -18,7 +18,7 @@ from hubbub.delivery.transport import SocketTransport
 from hubbub.dispatch.link import Link
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
-from tests.server.test_hubbub import host
+from tests.app.test_hubbub import host
 
 DEADLINE = 20.0
 

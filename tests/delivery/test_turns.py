@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from hubbub.delivery.turns import BYTES, SECONDS, Turns
-from tests.hub.links import turn
+from tests.delivery.links import turn
 
 
 class Loop:

@@ -16,7 +16,7 @@ from hubbub.delivery.formats import MESSAGE_FORMATS
 from hubbub.delivery.transport import HIGH_WATER, MessageTransport
 from hubbub.wire.frames import AT_ONCE
 from hubbub.wire.identity import User
-from tests.hub.links import Clock, Listener, new_fanout, say, turn
+from tests.delivery.links import Clock, Listener, new_fanout, say, turn
 
 DEADLINE = 20.0
 LIMIT = 1024

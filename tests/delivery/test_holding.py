@@ -3,7 +3,7 @@
 from hubbub.delivery.connection import State
 from hubbub.delivery.fanout import HELD
 from hubbub.delivery.transport import HIGH_WATER
-from tests.hub.links import Person, new_fanout, say, turn
+from tests.delivery.links import Person, new_fanout, say, turn
 
 ROOM = "room:talk"
 

@@ -15,7 +15,7 @@ from hubbub.settings import Settings
 from hubbub.wire.commands import Ping
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode
-from tests.hub.links import Clock, Person, new_fanout
+from tests.delivery.links import Clock, Person, new_fanout
 
 SETTINGS = Settings(rate=20, burst=60, violations=50)
 

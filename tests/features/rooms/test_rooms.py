@@ -14,7 +14,7 @@ from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
-from tests.hub.links import Person, turn
+from tests.delivery.links import Person, turn
 
 LINGER = 10.0
 

@@ -11,7 +11,7 @@ from hubbub.delivery.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, 
 from hubbub.limits import Allowance
 from hubbub.wire.events import PongEvent
 from hubbub.wire.frames import Opcode, Received
-from tests.hub.links import Clock, Person, new_fanout, turn
+from tests.delivery.links import Clock, Person, new_fanout, turn
 
 PONG = PongEvent(ts="2026-11-20T09:30:00.123Z")
 HELLO = Received(Opcode.TEXT, b"hello")

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from hubbub import Hubbub
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
-from tests.server.test_websocket_protocol import DEADLINE, RawClient, raw_client
+from tests.serving.test_websocket_protocol import DEADLINE, RawClient, raw_client
 
 ALONE = b"Connection: close\r\n"
 

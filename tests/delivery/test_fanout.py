@@ -12,7 +12,7 @@ from hubbub.delivery.formats import CHUNK_BYTES
 from hubbub.delivery.transport import HIGH_WATER
 from hubbub.errors import NotStarted
 from hubbub.wire.publication import Publication
-from tests.hub.links import MSGPACK_FORMAT, Clock, Person, new_fanout, opened_at_once, say, size_of, turn
+from tests.delivery.links import MSGPACK_FORMAT, Clock, Person, new_fanout, opened_at_once, say, size_of, turn
 
 ROOM = "room:lobby"
 OTHER = "room:other"
