@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import anyio
 import httpx2
 import pytest
-from fastapi import FastAPI, WebSocket
+from fastapi import Cookie, FastAPI, WebSocket, WebSocketException
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
@@ -29,6 +29,7 @@ from hubbub import (
     User,
     bearer_token,
 )
+from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
 from tests.waiting import eventually
@@ -419,6 +420,70 @@ async def test_an_address_of_the_app_s_own_refuses_guests_unless_they_are_admitt
 
 
 # A limit per user.
+
+
+def test_a_route_that_accepts_the_socket_before_the_hub_does_is_told_to_leave_it_out() -> None:
+    hub = open_hub()
+    app = host(hub)
+
+    @app.websocket("/accepted")
+    async def accepted(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await hub.serve(websocket)
+
+    with (
+        TestClient(app) as client,
+        pytest.raises(ConfigurationError, match="leave out `await websocket"),
+        client.websocket_connect("/accepted") as socket,
+    ):
+        socket.receive_json()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"room": "kitchen"}, {"room": "no room"}, {"on_message": fail}])
+async def test_a_socket_that_the_application_has_closed_is_not_served(
+    arguments: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = open_hub()
+    app = host(hub)
+
+    @app.websocket("/closed")
+    async def closed(websocket: WebSocket) -> None:
+        await websocket.close(1008)
+        await hub.serve(websocket, User("alice", "Alice"), **arguments)
+
+    async with serving(app) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect("/closed"):
+                pass
+        assert len(hub.connections) == 0
+
+    assert refused.value.response.status_code == 403
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def login_of_sockets(session: Annotated[str | None, Cookie()] = None) -> str:
+    if session is None:
+        raise WebSocketException(1008, "no session")
+    return session
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_login_that_refuses_as_sockets_are_refused_refuses_requests_with_403_too(plain: bool) -> None:
+    hub = Hubbub(authenticate=login_of_sockets)
+    async with serving(host(hub), plain=plain) as server, httpx2.AsyncClient(base_url=server.url) as client:
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect("/ws"):
+                pass
+        answers = [
+            await client.get("/ws"),
+            await client.get("/api/v1/rooms/general/messages"),
+            await client.post("/notify/orders", json={"title": "Shipped"}),
+        ]
+        alice = await client.get("/ws", headers={"Cookie": "session=alice"})
+
+    assert refused.value.response.status_code == 403
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(403, {"detail": "no session"})] * 3
+    assert alice.status_code == 426
 
 
 def test_a_rate_limit_lets_a_user_come_back_one_by_one_and_counts_each_user_alone() -> None:

@@ -120,3 +120,17 @@ async def test_whoever_sends_what_takes_long_to_read_pays_for_the_time(payload: 
     alice.link.receive(Opcode.TEXT, payload)
 
     assert alice.connection.is_in_debt
+
+
+@pytest.mark.parametrize(
+    ("payload", "hint"), [(b"hello", True), (b"", True), (b" 'hello'", True), (b'{"type": ', False)]
+)
+async def test_plain_text_at_a_strict_address_is_told_where_it_is_taken(payload: bytes, hint: bool) -> None:
+    alice = Talker()
+
+    alice.link.receive(Opcode.TEXT, payload)
+
+    [error] = alice.person.events
+    assert error["code"] == "invalid"
+    assert error["message"].startswith("not JSON")
+    assert ("/ws/chat/" in error["message"]) is hint

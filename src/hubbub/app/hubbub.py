@@ -35,7 +35,7 @@ from hubbub.errors import ConfigurationError, Invalid, NotStarted
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.router import build_router, nobody, not_a_key
-from hubbub.http.socket_endpoint import WebSocketDoor, refuse
+from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -176,8 +176,13 @@ class Hubbub:
         With `room` the connection joins it, through the easy door, from the position that `?rev=&epoch=` name; a room
         that is no key, or a position that is none, is refused with 400. With `on_message` the socket speaks the
         application's own protocol: each message goes to this function, as str or bytes. `user` is what `authenticate`
-        could return; None for a guest.
+        could return; None for a guest. The hub accepts the socket or refuses it; one that the route has closed is left
+        alone.
+
+        Raises `ConfigurationError` if the route has accepted it.
         """
+        if not awaits_answer(websocket):
+            return
         if on_message is not None:
             await self.door.serve_raw(websocket, user, on_message)
             return

@@ -129,7 +129,12 @@ class Link:
             raise Invalid(f"{codec.subprotocol} takes {'binary' if codec.binary else 'text'} frames only")
         if self._room is not None:
             return read_easily(codec, payload, room=self._room, commands=self._registry.commands)
-        return codec.decode(payload)
+        try:
+            return codec.decode(payload)
+        except Invalid as error:
+            if codec.binary or payload.lstrip()[:1] == b"{":
+                raise
+            raise Invalid(f"{error.message}; plain text is taken where the address names a room: /ws/chat/…") from None
 
     def perform(self, command: Command) -> None:
         """Do a command, and answer it; also one that the client did not send, but an address implies."""

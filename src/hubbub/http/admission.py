@@ -181,7 +181,7 @@ def _read_account(account: Any) -> User:
         name = next((str(value) for field in ("name", "username") if (value := read(field))), key)
     if not is_key(key):
         raise ConfigurationError(
-            f"`authenticate` returned {type(account).__name__}, which gives no usable key. Return "
+            f"`authenticate` returned, or hub.serve was given, a {type(account).__name__} without a usable key. Give a "
             "hubbub.User(key, name), or an object with `id` and `name`; a key has 1 to 64 of A-Z a-z 0-9 _ . : @ | - "
             "and begins with a letter or digit"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, WebSocket
+from fastapi import APIRouter, Depends, HTTPException, Request, WebSocket, WebSocketException
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
@@ -41,7 +41,7 @@ class Health(BaseModel):
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
-    refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials)]
+    refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials), Depends(_refuse_requests_too)]
     router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
     _add_sockets(router, hub)
     _add_explanations(router, hub)
@@ -66,6 +66,17 @@ async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
         yield
     finally:
         hide_credentials(connection)
+
+
+async def _refuse_requests_too(connection: HTTPConnection) -> AsyncIterator[None]:
+    """A login may refuse by `WebSocketException`, as FastAPI's documentation does. Starlette answers it by closing the
+    socket, and to a request, which has none, by a 500."""
+    try:
+        yield
+    except WebSocketException as error:
+        if connection.scope["type"] == "websocket":
+            raise
+        raise HTTPException(403, error.reason or "the login refuses") from None
 
 
 def _add_sockets(router: APIRouter, hub: Mounted) -> None:

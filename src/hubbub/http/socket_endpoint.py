@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from hubbub.delivery.connection import Connection, Receiver
 from hubbub.delivery.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
@@ -18,7 +18,7 @@ from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.link import Link, run
 from hubbub.dispatch.raw_link import MessageHandler, RawLink
 from hubbub.dispatch.registry import Registry
-from hubbub.errors import RequestError
+from hubbub.errors import ConfigurationError, RequestError
 from hubbub.http.admission import Admissions, Admitted, hide_credentials
 from hubbub.http.error_responses import error_response
 from hubbub.http.handover import HANDOVER, Handover
@@ -217,6 +217,19 @@ def _sending(websocket: WebSocket) -> Send:
             raise ConnectionResetError from None
 
     return send
+
+
+def awaits_answer(websocket: WebSocket) -> bool:
+    """Whether a handshake can still be accepted or refused; False where the application has closed it, as a login may.
+
+    Raises `ConfigurationError` where the application has accepted it: then nothing could be refused any more.
+    """
+    if websocket.application_state is WebSocketState.CONNECTED:
+        raise ConfigurationError(
+            "the route has accepted the socket before hub.serve: leave out `await websocket.accept()`. The hub accepts "
+            "it itself, once nothing refuses it"
+        )
+    return websocket.application_state is WebSocketState.CONNECTING
 
 
 async def refuse(websocket: WebSocket, error: RequestError) -> None:

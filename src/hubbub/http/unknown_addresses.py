@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
@@ -49,13 +51,23 @@ async def _say_which_is_nearest(scope: Scope, receive: Receive, send: Send) -> N
     await error_response(error)(scope, receive, send)
 
 
+_SOCKETS = frozenset({"ws", "wss", "websocket", "socket", "socket.io"})
+_ROOMS = frozenset({"chat", "room", "rooms"})
+_NOTICES = frozenset({"notify", "notification", "notifications"})
+
+
 def nearest(path: str) -> str:
-    """The address that somebody may have meant by another one, both below the hub's prefix."""
+    """The address that somebody may have meant by another one, both below the hub's prefix.
+
+    Two names behind `ws` are a room and a username to those who come from a tutorial.
+    """
     words = [word for word in path.split("/") if word]
-    if "notify" in words:
-        topic = words[-1]
-        return f"/ws/notify/{topic}" if topic != "notify" and is_topic_pattern(topic) else "/ws/notify/{topic}"
-    rooms = [word for word in words if word.lower() not in {"ws", "wss", "chat", "websocket", "socket", "socket.io"}]
-    if not rooms:
-        return "/ws/chat" if "chat" in words else "/ws"
-    return f"/ws/chat/{rooms[-1]}" if is_key(rooms[-1]) else "/ws/chat/{room}"
+    kinds = {word.lower() for word in words}
+    names = [word for word in words if word.lower() not in _SOCKETS | _ROOMS | _NOTICES]
+    if kinds & _NOTICES:
+        return f"/ws/notify/{names[-1]}" if names and is_topic_pattern(names[-1]) else "/ws/notify/{topic}"
+    if not names:
+        return "/ws/chat" if kinds & _ROOMS else "/ws"
+    if len(names) == 2 and words[0].lower() in _SOCKETS and all(map(is_key, names)):
+        return f"/ws/chat/{names[0]}?username={quote(names[1])}"
+    return f"/ws/chat/{names[-1]}" if is_key(names[-1]) else "/ws/chat/{room}"
