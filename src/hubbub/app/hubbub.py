@@ -66,8 +66,8 @@ class Hubbub:
     `authenticate` is a FastAPI dependency of the application's own. It must work for WebSockets too: take a
     `starlette.requests.HTTPConnection`, cookies, headers or query parameters, not a `Request`. What it returns is the
     user: a `hubbub.User`, a key (str or int), or anything with `id` and `name`; None for nobody. It may raise
-    `HTTPException`. Dependencies with `yield` are closed when the connection has been handed to the hub, not when it
-    ends, so a database session is not held for as long as somebody chats.
+    `HTTPException`, or `WebSocketException` for a 403. Dependencies with `yield` are closed when the connection has
+    been handed to the hub, not when it ends, so a database session is not held for as long as somebody chats.
 
     `guests` says whether people without an account get in ("on", "off", or "auto": from this machine itself); by
     default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
