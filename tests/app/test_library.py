@@ -30,6 +30,7 @@ from hubbub import (
     bearer_token,
 )
 from hubbub.errors import ConfigurationError
+from hubbub.http.admission import as_user
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
 from tests.waiting import eventually
@@ -484,6 +485,22 @@ async def test_a_login_that_refuses_as_sockets_are_refused_refuses_requests_with
     assert refused.value.response.status_code == 403
     assert [(answer.status_code, answer.json()) for answer in answers] == [(403, {"detail": "no session"})] * 3
     assert alice.status_code == 426
+
+
+@pytest.mark.parametrize("key", ["Alice B", "", "a" * 65, "\u202ealice", "a/b"])
+@pytest.mark.parametrize("account", [User, lambda key, name: {"id": key, "name": name}, lambda key, name: key])
+def test_what_is_no_key_is_nobody_s_in_whatever_form_the_application_gives_it(
+    account: Callable[[str, str], Any], key: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="without a usable key"):
+        as_user(account(key, "Alice"))
+
+
+@pytest.mark.parametrize("account", [User, lambda key, name: {"id": key, "name": name}])
+def test_the_key_stands_for_a_name_that_can_be_none(account: Callable[[str, str], Any]) -> None:
+    for name in ("Alice \u202e", "A" * 65, " "):
+        assert as_user(account("alice", name)) == User("alice", "alice")
+    assert as_user(account("alice", " Alice B ")) == User("alice", "Alice B")
 
 
 def test_a_rate_limit_lets_a_user_come_back_one_by_one_and_counts_each_user_alone() -> None:

@@ -22,7 +22,7 @@ from hubbub.limits import Debt, Recent, network_of
 from hubbub.node import Node
 from hubbub.origins import host_name, is_loopback
 from hubbub.wire.identity import User
-from hubbub.wire.keys import clean_name, fold, is_key, is_storable
+from hubbub.wire.keys import clean_name, fold, is_key
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log."""
@@ -160,8 +160,9 @@ def _peer(connection: HTTPConnection) -> str:
 def as_user(account: Any) -> User:
     """What an application's login returned, as an identity.
 
-    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. Raises
-    `ConfigurationError` for anything else: the application's own code must change, not the client. Raises `Forbidden`
+    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. The key
+    stands for a name that can be none, such as one that is too long. Raises `ConfigurationError` for anything else, and
+    for what is no key: the application's own code must change, not the client. Raises `Forbidden`
     for the key under which the application itself speaks: who had it could edit what the application said.
     """
     user = _read_account(account)
@@ -172,8 +173,8 @@ def as_user(account: Any) -> User:
 
 def _read_account(account: Any) -> User:
     if isinstance(account, User):
-        return account if is_storable(account.name) else replace(account, name=account.key)
-    if isinstance(account, (str, int)) and not isinstance(account, bool):
+        key, name = account.key, account.name
+    elif isinstance(account, (str, int)) and not isinstance(account, bool):
         key, name = str(account), str(account)
     else:
         read = account.get if hasattr(account, "get") else lambda field: getattr(account, field, None)
@@ -186,9 +187,10 @@ def _read_account(account: Any) -> User:
             "and begins with a letter or digit"
         )
     try:
-        return User(key, clean_name(name))
+        name = clean_name(name)
     except ValueError:
-        return User(key, key)
+        name = key
+    return replace(account, name=name) if isinstance(account, User) else User(key, name)
 
 
 _PRESENTED = "hubbub.presented"

@@ -49,7 +49,6 @@ _direction_changing = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202
 """The property Bidi_Control (PropList.txt of the Unicode Character Database)."""
 _controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """And halves of surrogate pairs, which a Python string may hold and no encoding can carry."""
-_unstorable = re.compile(r"[\x00\ud800-\udfff]")
 _WITHOUT_NUL = r"^[^\u0000]*$"
 """PostgreSQL stores no text with U+0000 in it."""
 
@@ -128,11 +127,6 @@ def clean_title(value: str) -> str:
     ):
         raise ValueError("a title must not hold control or direction-changing characters")
     return value
-
-
-def is_storable(value: str) -> bool:
-    """Whether each database can store `value`, and each codec carry it."""
-    return not _unstorable.search(value)
 
 
 def clean_text(value: str) -> str:
