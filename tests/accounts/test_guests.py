@@ -202,6 +202,23 @@ async def test_who_closes_gives_the_name_free_at_once() -> None:
     assert (await guests.admit("alice")).user.key == "alice"
 
 
+async def test_who_only_asks_whether_a_handshake_would_be_refused_leaves_the_name_as_it_was() -> None:
+    now = [0.0]
+    guests = guests_here(clock=lambda: now[0], linger=10.0)
+    alice = await guests.admit("alice")
+    guests.leave(alice.user, clean=False)
+
+    guests.withdraw((await guests.admit("alice", alice.secret)).user)
+    with pytest.raises(Conflict):
+        await guests.admit("alice")
+    now[0] = 10.0
+    guests.tick()
+    guests.withdraw((await guests.admit("alice")).user)
+    newcomer = await guests.admit("alice")
+
+    assert newcomer.user.key == "alice"
+
+
 async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_now() -> None:
     displaced: list[User] = []
     guests = Guests(KEY, clock=time.monotonic, displaced=displaced.append)

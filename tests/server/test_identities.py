@@ -15,7 +15,7 @@ from hubbub.accounts.users import is_made_of
 from hubbub.serving.app import create_app
 from hubbub.testing import serving
 from tests.conftest import ServerFactory
-from tests.people import Refused, person
+from tests.people import Refused, encoded, person
 from tests.servers import WebServer
 
 
@@ -97,6 +97,26 @@ async def test_who_loses_the_link_keeps_the_name_for_a_while(serve: ServerFactor
             await back.join("hall")
             await bob.catch_up()
         assert [event["user"] for event in bob.of_type("leave")] == []
+
+
+async def test_a_request_of_who_lost_the_link_leaves_nobody_else_the_name(serve: ServerFactory) -> None:
+    server = serve(environment={"HUBBUB_DATABASE_URL": "none"})
+    async with person(server, "alice") as alice:
+        headers = {"Hubbub-Secret": encoded(alice.seen[0]["secret"])}
+        alice.vanish()
+    async with person(server, "carol") as carol:
+        await carol.catch_up()
+
+    async with httpx2.AsyncClient(base_url=server.url, headers=headers) as client:
+        probe = await client.get("/ws", params={"username": "alice"})
+        after_probe = await refused(server, "alice")
+        post = await client.post(
+            "/api/v1/rooms/hall/messages", params={"username": "alice"}, json={"text": "I am here"}
+        )
+        after_post = await refused(server, "alice")
+
+    assert (probe.status_code, after_probe.status) == (426, 409)
+    assert (post.status_code, post.json()["user"], after_post.status) == (201, "alice", 409)
 
 
 async def test_who_does_not_come_back_gives_the_name_free(serve: ServerFactory) -> None:

@@ -30,6 +30,8 @@ class _Presence:
     user: User
     identity: str
     connections: int
+    was_lingering: bool = False
+    """Whether the key was kept for who vanished, when the latest connection was let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class _Asked:
 
 class Guests:
     """The guests who are here, or whose links broke less than `linger` seconds ago. `admit` counts one connection in,
-    `leave` counts it out. Call `tick` about once a second.
+    `leave` counts it out, or `withdraw` if it did not come to be. Call `tick` about once a second.
 
     `owners` tells whose a key is; without it, keys belong to those who are here. `is_accounts` tells whether somebody
     with an account is connected under a key. `displaced` is called with a guest whose key is another's: its
@@ -113,6 +115,11 @@ class Guests:
             self._forget(folded)
         else:
             self._lingering[folded] = self._clock() + self._linger
+
+    def withdraw(self, user: User) -> None:
+        """What was let in became no connection of this guest: a name that was kept for who vanished is still kept."""
+        present = self._present.get(fold(user.key))
+        self.leave(user, clean=present is None or not present.was_lingering)
 
     def make_way(self, key: str) -> None:
         """This key is an account's. A guest who is here under it has to come back, and gets another one."""
@@ -185,7 +192,7 @@ class Guests:
             present = self._present[folded] = _Presence(user, asked.identity, 0)
             shown = asked.shown or look(key)
             self._names[shown] = (*self._names[shown], folded) if shown in self._names else (folded,)
-        self._lingering.pop(folded, None)
+        present.was_lingering = self._lingering.pop(folded, None) is not None
         present.connections += 1
         return Admission(present.user, self._sign(asked.identity, present.user.key))
 

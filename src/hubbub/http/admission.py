@@ -56,7 +56,7 @@ class Admitted:
 
 
 class Admissions:
-    """Lets connections in and out. Each `admit` that returns must be followed by one `leave`."""
+    """Lets connections in and out. Each `admit` that returns must be followed by one `leave` or `withdraw`."""
 
     def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
         self._node = node
@@ -97,7 +97,7 @@ class Admissions:
             # The database may have taken its time.
             self._check_capacity()
         except Unavailable:
-            self.leave(admitted)
+            self.withdraw(admitted)
             raise
         return admitted
 
@@ -124,11 +124,17 @@ class Admissions:
         debt.add(size, now, self._node.requests)
         return debt
 
-    def leave(self, admitted: Admitted, *, clean: bool = True) -> None:
+    def leave(self, admitted: Admitted, *, clean: bool) -> None:
         """The connection is gone. A guest's name is kept for a while where it was not closed `clean`."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
             self._node.guests.leave(admitted.user, clean=clean)
+
+    def withdraw(self, admitted: Admitted) -> None:
+        """There was no connection, or is none now. Nobody's name is free because of that."""
+        self._node.addresses.leave(admitted.address)
+        if admitted.secret is not None:
+            self._node.guests.withdraw(admitted.user)
 
     def _check_capacity(self) -> None:
         if self._node.is_draining:

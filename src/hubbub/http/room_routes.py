@@ -122,7 +122,7 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
             try:
                 said = await hub.built_in.post(admitted.user, command)
             finally:
-                hub.admissions.leave(admitted)
+                hub.admissions.withdraw(admitted)
         except RequestError as error:
             return error_response(error)
         posted = Posted(

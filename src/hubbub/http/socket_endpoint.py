@@ -111,7 +111,7 @@ class WebSocketDoor:
     async def try_handshake(self, request: Request, account: Any) -> None:
         """Raises what a handshake with the same headers would be refused with."""
         self._node.require_started()
-        self._admissions.leave(await self._admissions.admit(request, account))
+        self._admissions.withdraw(await self._admissions.admit(request, account))
 
     async def _admit(self, websocket: WebSocket, account: Any) -> Admitted | None:
         self._node.require_started()
@@ -134,7 +134,7 @@ class WebSocketDoor:
         try:
             await websocket.accept(subprotocol=subprotocol)
         except BaseException:
-            self._admissions.leave(admitted)
+            self._admissions.withdraw(admitted)
             raise
         handover: Handover | None = websocket.scope.get("extensions", {}).get(HANDOVER)
         connection = Connection(
@@ -153,7 +153,7 @@ class WebSocketDoor:
             try:
                 handover.adopt(connection, max_size=max_size)
             except RuntimeError:
-                self._admissions.leave(admitted)
+                self._admissions.withdraw(admitted)
                 raise WebSocketDisconnect(1006) from None
             self._node.fanout.connect(connection)
             rest = begin(connection, receiver)
