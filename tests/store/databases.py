@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hubbub.features.messages import log_batch
+from hubbub.store import sqlite
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
@@ -48,7 +48,7 @@ def new_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
         url = request.getfixturevalue("postgres_with_schema")
         return lambda: engine_at(tmp_path, url)
     if request.param == "sqlite, deferring":
-        monkeypatch.setattr(log_batch, "DEFERRED_FROM", 1)
+        monkeypatch.setattr(sqlite, "DEFERRED_FROM", 1)
     engine = SQLite(tmp_path / "data")
     engine.path.parent.mkdir()
     shutil.copyfile(request.getfixturevalue("sqlite_template"), engine.path)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.errors import Conflict, Unavailable
+from hubbub.errors import ConfigurationError, Conflict, Unavailable
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_changes import Author, Sent
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import deferred, group_commit
 from hubbub.store.base import Transaction, Writer
 from hubbub.store.database import Database
-from hubbub.store.operations import backup, check
+from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import ROWS_DEFERRED, SQLite
 from tests.store.databases import Opener, run_sql
 from tests.store.test_sqlite import run_python
@@ -162,7 +162,7 @@ async def test_of_what_waited_no_copy_is_left(engine: SQLite, log: RoomLog, tmp_
         database.execute("PRAGMA journal_mode=DELETE")
         # As where SQLite was built without SQLITE_SECURE_DELETE.
         database.execute("PRAGMA secure_delete=OFF")
-        deferred.do_left(database)
+        deferred.bring_left(database)
 
     assert killed.path.read_bytes().count(b"a-secret-that-was-told") == len(ROOMS)
 
@@ -197,6 +197,50 @@ async def test_what_waits_when_the_server_is_killed_is_found(
     assert all([await texts(found, room) == ["one", "two"] for room in ROOMS])
     assert replace(await found.head("room4"), epoch="") == replace(await log.head("room4"), epoch="")
     assert check(killed, check_rooms) == []
+
+
+ADD_MESSAGES_AS_TEXT = """["\\n    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, \
+digest, reply_to, data)\\n    \
+SELECT room_id, seq, rev, rev, user_id, kind, text, ts, key, digest, reply_to, data FROM \
+{added} AS added\\n    ",\
+"added",["room_id","seq","rev","user_id","kind","text","ts","key","digest","reply_to","data"]]"""
+MOVE_HEADS_AS_TEXT = """["\\n    \
+UPDATE rooms SET seq = head.seq, rev = head.rev, epoch = (SELECT max(number) FROM epochs)\
+\\n    FROM (SELECT id, max(seq) AS seq, max(rev) AS rev FROM {head} AS moved GROUP BY id) AS head\\n    \
+WHERE rooms.id = head.id\\n    ","head",["id","seq","rev"]]"""
+
+
+async def test_rows_are_found_that_an_older_version_left_with_the_text_of_their_statement(
+    engine: SQLite, log: RoomLog, tmp_path: Path, open_database: Opener
+) -> None:
+    await say(log, "one")
+    killed = as_killed(engine, tmp_path / "killed")
+    with closing(sqlite3.connect(killed.path)) as beside, beside:
+        for name, text in (("add messages", ADD_MESSAGES_AS_TEXT), ("move heads", MOVE_HEADS_AS_TEXT)):
+            beside.execute("UPDATE deferred SET statement = ? WHERE statement = ?", (text, name))
+
+    found = RoomLog(await open_database(killed))
+
+    assert all([await texts(found, room) == ["one"] for room in ROOMS])
+    assert check(killed, check_rooms) == []
+
+
+@pytest.mark.parametrize("statement", ["vote", ADD_MESSAGES_AS_TEXT.replace("messages", "users")])
+async def test_a_server_that_does_not_know_whose_rows_wait_says_so_and_does_not_start(
+    engine: SQLite, log: RoomLog, tmp_path: Path, statement: str
+) -> None:
+    await say(log, "one")
+    killed = as_killed(engine, tmp_path / "killed")
+    with closing(sqlite3.connect(killed.path)) as beside, beside:
+        beside.execute("UPDATE deferred SET statement = ? WHERE statement = 'add messages'", (statement,))
+
+    with pytest.raises(ConfigurationError, match="which this server does not know"):
+        await Database(killed).start()
+    with pytest.raises(ConfigurationError, match="which this server does not know"):
+        restore(SQLite(tmp_path / "other"), killed.path)
+
+    with closing(sqlite3.connect(killed.path)) as beside:
+        assert beside.execute("SELECT count(*) FROM deferred").fetchone() == (2,)
 
 
 async def test_it_waits_neither_long_nor_for_many_commits(

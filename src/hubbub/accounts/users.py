@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from hubbub.errors import Unavailable
@@ -26,56 +27,51 @@ _MADE = 4
 _ATTEMPTS = 10
 
 _COLUMNS = ("id", "key", "folded", "identity", "name")
-# Rows of users are never deferred, so none of these statements needs what is.
-_OF_KEYS = Statement(
+# Rows of users are never deferred.
+_Statement = partial(Statement, besides_deferred=True)
+_OF_KEYS = _Statement(
     """
     SELECT users.id, users.key, users.folded, users.identity, users.name
     FROM {wanted} AS wanted JOIN users ON users.folded = wanted.folded
     """,
     columns=_COLUMNS,
     tables={"wanted": {"folded": str}},
-    besides_deferred=True,
 )
-_OF_GUESTS = Statement(
+_OF_GUESTS = _Statement(
     """
     SELECT users.id, users.key, users.folded, users.identity, users.name
     FROM {wanted} AS wanted JOIN users ON users.identity = wanted.identity AND users.identity <> ''
     """,
     columns=_COLUMNS,
     tables={"wanted": {"identity": str}},
-    besides_deferred=True,
 )
-_KEYS_AFTER = Statement(
+_KEYS_AFTER = _Statement(
     "SELECT id, folded FROM users WHERE id > :id ORDER BY id LIMIT :limit",
     columns=("id", "folded"),
-    besides_deferred=True,
 )
-_LOCK_GUESTS = Statement(
+_LOCK_GUESTS = _Statement(
     """
     SELECT id, key, folded, identity, name FROM users
     WHERE folded IN (SELECT folded FROM {wanted} AS wanted) AND identity <> '' ORDER BY id {for_update}
     """,
     columns=_COLUMNS,
     tables={"wanted": {"folded": str}},
-    besides_deferred=True,
 )
 # In one order everywhere, so that two nodes which meet the same newcomers do not wait for each other in a circle.
-_ADD = Statement(
+_ADD = _Statement(
     """
     INSERT INTO users (key, folded, identity, name)
     SELECT key, folded, identity, name FROM {added} AS added WHERE true ORDER BY folded, identity
     ON CONFLICT DO NOTHING
     """,
     tables={"added": {"key": str, "folded": str, "identity": str, "name": str}},
-    besides_deferred=True,
 )
-_GIVE_OTHER_KEYS = Statement(
+_GIVE_OTHER_KEYS = _Statement(
     """
     UPDATE users SET key = moved.key, folded = moved.folded
     FROM {moved} AS moved WHERE users.id = moved.id
     """,
     tables={"moved": {"id": int, "key": str, "folded": str}},
-    besides_deferred=True,
 )
 
 

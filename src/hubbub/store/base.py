@@ -16,9 +16,6 @@ T = TypeVar("T")
 TIMEOUT = 10.0
 """Seconds until who waits for the database is answered `Unavailable`, if nobody says otherwise."""
 
-Work = tuple[Statement, Sequence[Any]]
-"""A statement whose only parameter is a table, and the rows of that table."""
-
 
 class Transaction(Protocol):
     """What a function that reads or writes is given. It is over when the function returns."""
@@ -28,27 +25,13 @@ class Transaction(Protocol):
     empties it, so what this very one wrote may be put in it too."""
     is_alone: bool
     """Whether nobody else writes to this database: what is remembered of it then stays true."""
-    memory_of_deferred: dict[str, Any]
-    """For what those who defer rows must know of them until they are where they belong. Then it is emptied; and where
-    it cannot be trusted, they are brought there before the next statement."""
-
-    @property
-    def has_deferred(self) -> bool:
-        """Whether rows wait already: a few more cost less than to fetch them all in for these."""
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         """The rows that a statement gives."""
 
     def run(self, statement: Statement, **parameters: Any) -> None:
-        """Run a statement that gives no rows."""
-
-    def defer(self, work: Sequence[Work]) -> bool:
-        """`run`, but it may be done later: durable with this transaction, and before any statement and any snapshot
-        that could see the difference. False if it was done at once.
-        """
-
-    def do_deferred(self) -> None:
-        """Do now what was deferred."""
+        """Run a statement that gives no rows. A deferrable one is durable with this transaction, and done before any
+        statement that could see the difference."""
 
 
 class Writer(Protocol):
@@ -56,8 +39,8 @@ class Writer(Protocol):
 
     @property
     def has_deferred(self) -> bool:
-        """Whether readers would miss something that is durable. It may be read in any thread, and is true before the
-        transaction that makes it so has returned."""
+        """Whether readers would miss something that is durable, until some statement of the writer brings it into its
+        tables. It may be read in any thread, and is true before the transaction that makes it so has returned."""
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Do `work` in a transaction; when this returns, it is durable. `work` may be called again after a rollback.

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from hubbub.errors import Unavailable
 from hubbub.store.base import Transaction, Writer
+from hubbub.store.statement import Statement
 from hubbub.store.threads import Threads
 
 log = logging.getLogger("hubbub")
@@ -35,6 +36,9 @@ IDLE_AFTER = 0.5
 """Seconds without a request after which the writer has time for upkeep."""
 LOOKS = 10
 """How often, in the time that a request has, the loop looks for those whose time is over."""
+
+_ANYTHING = Statement("SELECT 1")
+"""Any statement has deferred rows in their tables before it runs."""
 
 
 @dataclass(slots=True)
@@ -256,7 +260,7 @@ def _late(*, has_begun: bool) -> Unavailable:
 
 
 def _do_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:
-    transaction.do_deferred()
+    transaction.rows(_ANYTHING)
     return [None] * len(requests)
 
 

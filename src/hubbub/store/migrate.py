@@ -59,7 +59,7 @@ def migrate_sqlite(path: Path, lock: DirectoryLock, *, keeps_copy: bool = True) 
         if not is_new:
             # What a killed server left undone is of the schema that it knew.
             with closing(sqlite3.connect(path)) as database:
-                deferred.do_left(database)
+                deferred.bring_left(database)
             if keeps_copy:
                 copy = _copy_before_upgrade(path, str(version))
     except (OSError, sqlite3.Error) as error:

@@ -49,7 +49,7 @@ def backup(engine: Engine, target: Path) -> None:
             source.backup(copy)
             # Otherwise what is done to the copy would stand in a log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
-            deferred.do_left(copy)
+            deferred.bring_left(copy)
             if damage := _damage(copy):
                 raise ConfigurationError(f"{sqlite.path} is damaged, so there is no backup: {damage}")
     except OSError as error:
@@ -78,7 +78,7 @@ def restore(engine: Engine, source: Path) -> Path | None:
                 if damage := _damage(copy):
                     raise ConfigurationError(f"{source} is damaged: {damage}")
                 # It belongs to the epoch that ends here.
-                deferred.do_left(copy)
+                deferred.bring_left(copy)
             migrate_sqlite(part, sqlite.lock, keeps_copy=False)
             _begin_epoch(part)
         return replacing.finish(sqlite.path)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic_core import to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.store.base import TIMEOUT, Transaction, Work
+from hubbub.store.base import TIMEOUT, Transaction
 from hubbub.store.migrate import migrate_postgres
 from hubbub.store.statement import Statement
 
@@ -118,11 +118,9 @@ class _Connection:
     """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use."""
 
     is_alone = False
-    has_deferred = False
 
     def __init__(self, url: str, timeout: float, deadline: float) -> None:
         self.memory: dict[str, Any] = {}
-        self.memory_of_deferred: dict[str, Any] = {}
         self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
         self.database.deadline = deadline
         self._compiled: dict[Statement, str] = {}
@@ -160,14 +158,6 @@ class _Connection:
 
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
-
-    def defer(self, work: Sequence[Work]) -> bool:
-        for statement, rows in work:
-            self.run(statement, **dict.fromkeys(statement.tables, rows))
-        return False
-
-    def do_deferred(self) -> None:
-        """There is never any."""
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
         sql = self._compiled.get(statement)

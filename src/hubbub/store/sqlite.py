@@ -19,13 +19,14 @@ from pydantic_core import from_json, to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.files import check_regular
-from hubbub.store import deferred, epochs, replacing
-from hubbub.store.base import Transaction, Work
+from hubbub.store import epochs, replacing
+from hubbub.store.base import Transaction
+from hubbub.store.deferred import DeferredRows, Work
 from hubbub.store.directory import DirectoryLock
 from hubbub.store.migrate import migrate_sqlite
 from hubbub.store.open_files import OpenFiles
 from hubbub.store.parts import remove_abandoned
-from hubbub.store.statement import Statement
+from hubbub.store.statement import BOUND_ROWS, Statement
 
 T = TypeVar("T")
 
@@ -39,14 +40,13 @@ COMMITS_BEFORE_CHECKPOINT = 100
 """How many commits may pass without a quiet moment. A log that begins anew this often is written over pages that the
 system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
 SQLite's own checkpoint would come in the middle of a commit."""
+DEFERRED_FROM = 8
+"""Rooms in which a transaction says something before it is worth it to defer: each room is a page."""
 ROWS_DEFERRED = 2000
-"""How many rows may wait until they are brought where they belong: some milliseconds' work then."""
+"""How many rows may be deferred until they are brought into their tables: some milliseconds' work then."""
 COMMITS_BEFORE_LOOK = 10
 """How many commits may pass before the size of the log is looked at."""
 CACHE_KIB = 64 * 1024
-
-BOUND_ROWS = 64
-"""Up to this many rows of a batch are bound value by value; more of them come as JSON."""
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk, or the database's limit of pages, is full",
@@ -81,11 +81,9 @@ class _Connection:
     """Implements `Transaction` on a connection of Python's `sqlite3`."""
 
     is_alone = True
-    has_deferred = False
 
     def __init__(self, path: Path, *, mode: str) -> None:
         self.memory: dict[str, Any] = {}
-        self.memory_of_deferred: dict[str, Any] = {}
         check_files(path)
         self.database = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
@@ -108,14 +106,6 @@ class _Connection:
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._execute(statement, parameters)
 
-    def defer(self, work: Sequence[Work]) -> bool:
-        for statement, rows in work:
-            self.run(statement, **dict.fromkeys(statement.tables, rows))
-        return False
-
-    def do_deferred(self) -> None:
-        """A reader has none: `Database` sees to it before it reads."""
-
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
         bound: Any = parameters
         number = 0
@@ -137,6 +127,7 @@ class _Connection:
             self.database.execute(begin)
             try:
                 result = work(self)
+                self._before_commit()
                 self.database.execute("COMMIT")
             except BaseException:
                 self.memory.clear()
@@ -152,52 +143,72 @@ class _Connection:
             raise reason from error
         return result
 
+    def _before_commit(self) -> None:
+        """Do what is left to do for the work of a transaction."""
+
 
 class _WritingConnection(_Connection):
-    """It defers, and sees to it that no statement meets the tables without what was deferred."""
+    """It defers rows, and brings them into their tables before a statement that could see the difference."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, mode="rwc")
-        self.has_deferred = True  # until it was looked at
-        self.rows_deferred = 0
-        self._remembers = False
-        """Whether `memory_of_deferred` holds what it should; not after a failure, nor of what was found in the file."""
-        self._has_done = False
-        """Whether this transaction did what was deferred before it."""
+        self.deferred = DeferredRows(self.database)
+        self._put_off: list[Work] = []
+        """What this transaction has written by deferrable statements, until it commits or another statement runs."""
+        self._brings = False
+        """Whether this transaction has brought rows into their tables: then all of its own go there too."""
 
-    def defer(self, work: Sequence[Work]) -> bool:
-        if self._has_done:
-            return super().defer(work)
-        if not self.has_deferred:
-            self._remembers = True
-        self.has_deferred = True
-        self.rows_deferred += sum(len(rows) for _, rows in work)
-        deferred.put(self.database, work)
-        return True
+    def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
+        rows = super().rows(statement, **parameters)
+        if statement.finds_deferred is not None and not self._brings:
+            (wanted,) = parameters.values()
+            rows += self.deferred.find(statement, wanted)
+        return rows
 
-    def do_deferred(self) -> None:
-        if self.has_deferred and not self._has_done:
-            deferred.do_all(self.database)
-            self._has_done = True
-            self.memory_of_deferred.clear()
+    def run(self, statement: Statement, **parameters: Any) -> None:
+        if statement.deferrable:
+            (rows,) = parameters.values()
+            self._put_off.append((statement, rows))
+        else:
+            super().run(statement, **parameters)
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        if not (statement.besides_deferred and self._remembers):
-            self.do_deferred()
+        if not statement.besides_deferred and (statement.finds_deferred is None or self._put_off):
+            self.bring()
         return super()._execute(statement, parameters)
 
+    def bring(self) -> None:
+        """Bring all rows into their tables: the deferred ones first, then those of this transaction."""
+        if self.deferred.number and not self._brings:
+            self.deferred.bring()
+            self._brings = True
+        if self._put_off:
+            self._brings = True
+            work, self._put_off = self._put_off, []
+            for statement, rows in work:
+                super()._execute(statement, dict.fromkeys(statement.tables, rows))
+
+    def _before_commit(self) -> None:
+        if not self._put_off:
+            return
+        # A few more rows cost less than to bring in, for their sake, all those that are deferred already.
+        if not self._brings and (self.deferred.number or _pages(self._put_off) >= DEFERRED_FROM):
+            self.deferred.put(self._put_off)
+        else:
+            self.bring()
+
     def in_transaction(self, begin: str, work: Callable[[Transaction], T]) -> T:
-        had_deferred, self._has_done = self.has_deferred, False
-        try:
-            result = super().in_transaction(begin, work)
-        except BaseException:
-            self.has_deferred = had_deferred
-            self._remembers = False
-            self.memory_of_deferred.clear()
-            raise
-        if self._has_done:
-            self.has_deferred, self.rows_deferred = False, 0
+        self._put_off, self._brings = [], False
+        result = super().in_transaction(begin, work)
+        if self._brings:
+            self.deferred.forget()
+        self.deferred.remember(self._put_off)
         return result
+
+
+def _pages(work: Sequence[Work]) -> int:
+    """How many pages a statement changes at most, if rows with the same first column share one."""
+    return max(len({row[0] for row in rows}) for _, rows in work)
 
 
 class SQLiteWriter:
@@ -210,7 +221,7 @@ class SQLiteWriter:
         database = self._connection.database
         for pragma in (
             "journal_mode=WAL",
-            # What a statement may have to take back would else be kept in a file that comes and goes with each commit.
+            # Keep the statement journal in memory, not in a temporary file per commit.
             "temp_store=MEMORY",
             "synchronous=FULL",
             "wal_autocheckpoint=0",
@@ -222,14 +233,15 @@ class SQLiteWriter:
         if most_pages is not None:
             database.execute(f"PRAGMA max_page_count={most_pages}")
         self.files = OpenFiles(path)
+        self._connection.deferred.load()
         # What a killed server left. Where there is no room for it, it is tried again before anything is read.
         with contextlib.suppress(Unavailable):
-            self._do_deferred()
+            self._bring_deferred()
         self._is_epoch_due = False
 
     @property
     def has_deferred(self) -> bool:
-        return self._connection.has_deferred
+        return self._connection.deferred.number > 0
 
     def begin_epoch(self) -> None:
         """Begin an epoch now or, where the disk has no room for it, before anything is written."""
@@ -243,8 +255,8 @@ class SQLiteWriter:
         return self._transact(work)
 
     def _begin_epoch(self) -> None:
-        def begin(transaction: Transaction) -> None:
-            transaction.do_deferred()
+        def begin(_: Transaction) -> None:
+            self._connection.bring()
             epochs.begin(self._connection.database, "start")
 
         self._transact(begin)
@@ -263,8 +275,8 @@ class SQLiteWriter:
         if self.files.problem:
             return
         try:
-            if idle or self._connection.rows_deferred >= ROWS_DEFERRED:
-                self._do_deferred()
+            if idle or self._connection.deferred.number >= ROWS_DEFERRED:
+                self._bring_deferred()
         finally:
             # On a full disk this may be what makes room.
             self._keep_log_short(idle=idle)
@@ -285,9 +297,9 @@ class SQLiteWriter:
             self.files.look()
             return 0
 
-    def _do_deferred(self) -> None:
+    def _bring_deferred(self) -> None:
         if self.has_deferred:
-            self._transact(lambda transaction: transaction.do_deferred())
+            self._transact(lambda _: self._connection.bring())
 
     def _checkpoint(self, mode: str) -> None:
         # A reader, or a full disk, may keep it from finishing: the next one does the rest.
@@ -299,7 +311,7 @@ class SQLiteWriter:
         try:
             # What cannot be done now is done when the file is opened again.
             with contextlib.suppress(Unavailable):
-                self._do_deferred()
+                self._bring_deferred()
         finally:
             # SQLite removes the log by its name then, but not if the database is no longer under its own.
             self._connection.database.close()

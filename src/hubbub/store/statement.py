@@ -11,6 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 _TYPES_IN_POSTGRES = {int: "bigint", str: "text"}
+BOUND_ROWS = 64
+"""Rows that one statement of SQLite has bound value by value. Each number of them has a text of its own."""
+
+DEFERRABLE: dict[str, Statement] = {}
+"""The statements whose rows SQLite may defer, by the names under which they stand in files. A feature's are known once
+its module is imported, so import the features before a database is opened."""
+
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
@@ -18,11 +25,18 @@ class Statement:
     """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
 
     `columns` names what a SELECT gives. `{for_update}` locks rows where readers and writers need it.
-    `besides_deferred` is for tables of which nothing is ever deferred, and for who looks for rows that others may have
-    deferred, and remembers those by itself.
+
+    SQLite may defer the rows of a statement that has a name as `deferrable`. Such a statement has one table, gives no
+    rows, and may run once for the rows of many transactions, in the order of their first column. The name stands in
+    files, and means this SQL and these columns for ever: a statement that differs gets another name, and the old one
+    stays.
+
+    Before any other statement runs, deferred rows are brought into their tables. `besides_deferred` spares that where
+    none of the statement's tables has deferred rows. `finds_deferred` spares it as well: from the deferred rows of the
+    statement that it names, SQLite adds those whose columns equal a row of this one's only table.
     """
 
-    __slots__ = ("besides_deferred", "columns", "sql", "tables")
+    __slots__ = ("besides_deferred", "columns", "deferrable", "finders", "finds_deferred", "sql", "tables")
 
     def __init__(
         self,
@@ -31,11 +45,21 @@ class Statement:
         columns: Sequence[str] = (),
         tables: Mapping[str, Mapping[str, type]] | None = None,
         besides_deferred: bool = False,
+        deferrable: str = "",
+        finds_deferred: Statement | None = None,
     ) -> None:
         self.sql = sql
         self.columns = tuple(columns)
         self.tables = tables or {}
         self.besides_deferred = besides_deferred
+        self.deferrable = deferrable
+        self.finds_deferred = finds_deferred
+        self.finders: list[Statement] = []
+        """Those that find the deferred rows of this one."""
+        if deferrable and DEFERRABLE.setdefault(deferrable, self) is not self:
+            raise ValueError(f"two statements have the name {deferrable!r}")
+        if finds_deferred is not None:
+            finds_deferred.finders.append(self)
 
     def for_sqlite(self) -> str:
         """Its rows as one JSON value: fetching them singly would give the interpreter's lock away for each."""

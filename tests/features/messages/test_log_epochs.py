@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hubbub.errors import NotFound, Unavailable
-from hubbub.features.messages import log_batch, log_sql
+from hubbub.features.messages import log_sql
 from hubbub.features.messages.log import Recovery, RoomLog
 from hubbub.features.messages.log_changes import Author
-from hubbub.store import epochs
+from hubbub.store import epochs, sqlite
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite
 from tests.store.databases import Opener, open_database
@@ -191,7 +191,7 @@ async def test_two_copies_that_both_run_do_not_know_each_other_s_positions(
 async def test_what_a_kill_left_deferred_belongs_to_the_epoch_that_was_killed(
     town: Town, tmp_path: Path, open_database: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_batch, "DEFERRED_FROM", 1)
+    monkeypatch.setattr(sqlite, "DEFERRED_FROM", 1)
     await town.say(4)
     epoch = (await town.position())[1]
     await town.say(1)

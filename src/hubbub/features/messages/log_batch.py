@@ -42,9 +42,6 @@ REACTION_KINDS = 20
 QUOTED = 140
 """Characters of a message that are shown above a reply to it."""
 
-DEFERRED_FROM = 8
-"""Rooms in which a batch says something before it is worth it to defer: each room is a page."""
-
 
 @dataclass(slots=True)
 class _Head:
@@ -168,15 +165,11 @@ class Batch:
             return
         changed = [message for message in self._messages.values() if message.is_changed]
         heads = [(id, head.seq, head.rev) for id, head in sorted(moved.items())]
-        if not changed and (self._transaction.has_deferred or len(moved) >= DEFERRED_FROM):
-            if self._transaction.defer([(sql.ADD_MESSAGES, self._added), (sql.MOVE_HEADS, heads)]):
-                self._deferred_keys().update(self._keyed)
-        else:
-            if self._added:
-                run(sql.ADD_MESSAGES, added=self._added)
-            if changed:
-                self._write_changed(changed)
-            run(sql.MOVE_HEADS, head=heads)
+        if self._added:
+            run(sql.ADD_MESSAGES, added=self._added)
+        if changed:
+            self._write_changed(changed)
+        run(sql.MOVE_HEADS, head=heads)
         for head in moved.values():
             head.is_moved = False
 
@@ -258,12 +251,6 @@ class Batch:
                 (room_id, user_id, key): _Keyed(*rest)
                 for room_id, user_id, key, *rest in self._transaction.rows(sql.FIND_KEYS, wanted=sorted(wanted))
             }
-            deferred = self._deferred_keys()
-            self._keyed |= {one: deferred[one] for one in wanted if one in deferred}
-
-    def _deferred_keys(self) -> dict[tuple[int, int, str], _Keyed]:
-        keys: dict[tuple[int, int, str], _Keyed] = self._transaction.memory_of_deferred.setdefault("keys", {})
-        return keys
 
     def _find_messages(self, sends: Sequence[Send], changes: Sequence[MessageChange]) -> None:
         about = [(change.room, change.seq) for change in changes]

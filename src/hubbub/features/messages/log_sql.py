@@ -60,7 +60,7 @@ FORGET_ENDS = Statement(
     tables={"wanted": {"id": int}},
 )
 
-# Deferred, it has several positions of one room.
+# Its deferred rows hold several positions of one room.
 MOVE_HEADS = Statement(
     """
     UPDATE rooms SET seq = head.seq, rev = head.rev, epoch = (SELECT max(number) FROM epochs)
@@ -68,18 +68,42 @@ MOVE_HEADS = Statement(
     WHERE rooms.id = head.id
     """,
     tables={"head": {"id": int, "seq": int, "rev": int}},
+    deferrable="move heads",
+)
+
+ADD_MESSAGES = Statement(
+    """
+    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, digest, reply_to, data)
+    SELECT room_id, seq, rev, rev, user_id, kind, text, ts, key, digest, reply_to, data FROM {added} AS added
+    """,
+    tables={
+        "added": {
+            "room_id": int,
+            "seq": int,
+            "rev": int,
+            "user_id": int,
+            "kind": str,
+            "text": str,
+            "ts": int,
+            "key": str,
+            "digest": int,
+            "reply_to": int,
+            "data": str,
+        }
+    },
+    deferrable="add messages",
 )
 
 FIND_KEYS = Statement(
     """
-    SELECT messages.room_id, messages.user_id, messages.key, digest, seq, first_rev, ts
+    SELECT messages.room_id, messages.user_id, messages.key, digest, seq, first_rev AS rev, ts
     FROM {wanted} AS wanted
     JOIN messages ON messages.room_id = wanted.room_id AND messages.user_id = wanted.user_id
         AND messages.key = wanted.key
     """,
-    columns=("room_id", "user_id", "key", "digest", "seq", "first_rev", "ts"),
+    columns=("room_id", "user_id", "key", "digest", "seq", "rev", "ts"),
     tables={"wanted": {"room_id": int, "user_id": int, "key": str}},
-    besides_deferred=True,
+    finds_deferred=ADD_MESSAGES,
 )
 
 FIND_MESSAGES = Statement(
@@ -104,28 +128,6 @@ FIND_MESSAGES = Statement(
         "name",
     ),
     tables={"wanted": {"room_id": int, "seq": int}},
-)
-
-ADD_MESSAGES = Statement(
-    """
-    INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, digest, reply_to, data)
-    SELECT room_id, seq, rev, rev, user_id, kind, text, ts, key, digest, reply_to, data FROM {added} AS added
-    """,
-    tables={
-        "added": {
-            "room_id": int,
-            "seq": int,
-            "rev": int,
-            "user_id": int,
-            "kind": str,
-            "text": str,
-            "ts": int,
-            "key": str,
-            "digest": int,
-            "reply_to": int,
-            "data": str,
-        }
-    },
 )
 
 CHANGE_MESSAGES = Statement(
