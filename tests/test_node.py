@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import NotStarted, Unavailable
+from hubbub.features.built_in import built_in
 from hubbub.features.messages.log import RoomLog
 from hubbub.node import Node
 from hubbub.settings import Settings
@@ -49,9 +51,9 @@ async def test_a_node_that_cannot_start_lets_go_of_its_data(tmp_path: Path, monk
     with monkeypatch.context() as broken:
         broken.setattr(RoomLog, "head", fail)
         with pytest.raises(Unavailable):
-            await Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path)).start()
+            await Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path), features=built_in(Hooks())).start()
 
-    another = Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path))
+    another = Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path), features=built_in(Hooks()))
     await another.start()
     await another.stop()
 

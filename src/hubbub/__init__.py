@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hubbub.app.rate_limit import RateLimit
     from hubbub.delivery.connection import Connection
     from hubbub.dispatch.hooks import Draft
+    from hubbub.features.feature import Feature
     from hubbub.http.bearer import bearer_token
     from hubbub.serving.server import run
 
@@ -43,6 +44,7 @@ __all__ = [
     "Connection",
     "Draft",
     "Event",
+    "Feature",
     "Forbidden",
     "Hubbub",
     "Invalid",
@@ -64,6 +66,7 @@ _HOMES = {
     "Action": "hubbub.accounts.policies",
     "Connection": "hubbub.delivery.connection",
     "Draft": "hubbub.dispatch.hooks",
+    "Feature": "hubbub.features.feature",
     "Hubbub": "hubbub.app.hubbub",
     "RateLimit": "hubbub.app.rate_limit",
     "bearer_token": "hubbub.http.bearer",

@@ -182,9 +182,11 @@ def check(
     data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
 ) -> None:
     """Look for damage: in the file, and in the numbers of rooms and messages. Exits with 1 if there is any."""
-    from hubbub.features.messages.log_check import check_rooms
+    from hubbub.dispatch.hooks import Hooks
+    from hubbub.features.built_in import built_in
 
-    problems: list[str] = _on_database(data_dir, lambda operations, engine: operations.check(engine, check_rooms))
+    checks = [feature.check for feature in built_in(Hooks())]
+    problems: list[str] = _on_database(data_dir, lambda operations, engine: operations.check(engine, *checks))
     if as_json:
         typer.echo(json.dumps({"ok": not problems, "problems": problems}))
     else:

@@ -1,6 +1,6 @@
 """One server process: wires connections, broker, rooms and people together, and starts, drains and stops them.
 
-The node knows every feature and no HTTP.
+The node takes features and knows none of them by name. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from hubbub.accounts.guests import Guests
@@ -20,19 +20,11 @@ from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
+from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import BEATS, Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
-from hubbub.features.messages.catching_up import CatchingUp
-from hubbub.features.messages.heads import Heads
-from hubbub.features.messages.joining import Joining
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Outcome
-from hubbub.features.messages.log_people import claim_keys
-from hubbub.features.messages.messages import Messages, author_of
-from hubbub.features.rooms.rooms import Rooms
-from hubbub.features.topics.notifications import Notifications
-from hubbub.features.typing.typing_indicators import TypingIndicators
+from hubbub.features.feature import Feature, Services, overriding
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -40,11 +32,11 @@ from hubbub.store.database import Database
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
 from hubbub.wire.identity import User
-from hubbub.wire.keys import KeyPatterns, fold
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub")
 
+F = TypeVar("F", bound=Feature)
 T = TypeVar("T")
 
 TICK = 1.0
@@ -62,11 +54,10 @@ class Node:
         signing_key: bytes,
         policy: Policy | None = None,
         engine: Engine | None = None,
+        features: Sequence[Feature] = (),
     ) -> None:
         self.settings = settings
         self.id = secrets.token_hex(4)
-        self.epoch = secrets.token_hex(6)
-        """Names one unbroken life of the rooms' numbers. The database keeps it; without one it is the node's own."""
         self.policy = policy or allow_everybody
         self.broker: Broker = MemoryBroker()
         self.fanout = Fanout(
@@ -78,36 +69,27 @@ class Node:
             close_timeout=settings.close_timeout,
             work=Allowance(settings.rate * WORK_PER_COMMAND, settings.burst * WORK_PER_COMMAND),
         )
-        self.rooms = Rooms(
-            fanout=self.fanout,
-            broker=self.broker,
-            policy=self.policy,
-            clock=time.monotonic,
-            linger=settings.linger,
-            rooms_per_connection=settings.rooms_per_connection,
-        )
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self._is_shared = engine is not None and engine.is_shared
-        self.messages = Messages(broker=self.broker, policy=self.policy, clock=time.time, log_of=self.log_of)
-        self._log = RoomLog(self.database, committed=self._committed) if self.database is not None else None
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
-        self.catching_up = CatchingUp(
+        self.services = Services(
+            settings=settings,
+            policy=self.policy,
             fanout=self.fanout,
-            log_of=self.log_of,
-            room_at=self.rooms.at,
-            brought_to=self.sequencer.brought_to,
-            epoch=self.epoch,
-        )
-        self.joining = Joining(fanout=self.fanout, rooms=self.rooms, catching_up=self.catching_up)
-        self.heads = Heads(
             broker=self.broker,
-            log_of=self.log_of,
-            rooms=self.rooms,
-            heard=self.sequencer.receive,
-            clock=time.monotonic,
+            sequencer=self.sequencer,
+            epoch=secrets.token_hex(6),
+            database=self.database,
+            is_shared=self._is_shared,
         )
-        self.typing = TypingIndicators(broker=self.broker, policy=self.policy, clock=time.monotonic)
-        self.notifications = Notifications(fanout=self.fanout, broker=self.broker, policy=self.policy, clock=time.time)
+        self.features = list(features)
+        for feature in self.features:
+            feature.open(self.services)
+            self.services.features[type(feature)] = feature
+        self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
+        self._welcoming = overriding(self.features, "welcome")
+        self._gone = overriding(self.features, "gone")
+        self._drained = overriding(self.features, "drained")
         owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
         self.guests = Guests(
             signing_key,
@@ -117,14 +99,15 @@ class Node:
             is_accounts=self._is_accounts,
             displaced=self._displaced,
         )
+        self.services.guests = self.guests
         self._owners = owners
         self.addresses = AddressLimit(settings.connections_per_address)
         self.requests = Allowance(settings.request_rate, settings.request_burst)
-        self._relay_rooms = KeyPatterns(settings.relay_rooms)
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._drain: asyncio.Task[None] | None = None
+        self._started: list[Feature] = []
 
     @property
     def is_started(self) -> bool:
@@ -163,24 +146,40 @@ class Node:
             done.cancel()
             raise Unavailable("the event loop does not answer", retry_after=1000) from None
 
-    def log_of(self, room: str) -> RoomLog | None:
-        """The log of a room, None if it stores no messages."""
-        if self._log is None or self._relay_rooms.covers(fold(room)):
-            return None
-        return self._log
+    def feature(self, kind: type[F]) -> F:
+        """The feature of this class. Raises KeyError if the hub has none."""
+        return self.services.feature(kind)
+
+    def welcome(self, room: str | None) -> dict[str, Any]:
+        """What features add to `welcome`, for a connection that comes by a room's address, or by none."""
+        fields: dict[str, Any] = {}
+        for welcome in self._welcoming:
+            fields |= welcome(room)
+        return fields
+
+    def gone(self, connection: Connection, *, clean: bool) -> None:
+        """A connection has ended; `clean` if it said goodbye."""
+        for gone in self._gone:
+            gone(connection, clean=clean)
+
+    def drained(self, connection: Connection, missed: dict[str, int | None]) -> None:
+        """A connection that took too little takes part again."""
+        for drained in self._drained:
+            drained(connection, missed)
 
     async def claim_key(self, account: User) -> None:
         """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
 
         Raises as `KeyOwners.claim` does.
         """
-        if self._owners is not None and self._log is not None and await self._owners.claim(account):
-            self._log.users_changed()
+        if self._owners is not None and await self._owners.claim(account):
+            for feature in self.features:
+                feature.key_moved()
         self.guests.make_way(account.key)
 
     def _store_claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
-        assert self.database is not None
-        self.database.submit(claim_keys, author_of(account), answered)
+        assert self.services.claim_key is not None
+        self.services.claim_key(account, answered)
 
     def _is_accounts(self, key: str) -> bool:
         return any(not connection.user.guest for connection in self.fanout.of_user(key))
@@ -189,10 +188,6 @@ class Node:
         for connection in self.fanout.of_user(guest.key):
             if connection.user.identity == guest.identity:
                 connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
-
-    def _committed(self, outcome: Outcome) -> None:
-        self.heads.moved(outcome)
-        self.messages.publish(outcome)
 
     async def _open_channel(self, channel: str) -> None:
         self.sequencer.follow(channel)
@@ -207,7 +202,11 @@ class Node:
         await self.broker.unsubscribe(channel)
 
     async def _fetch(self, channel: str, position: int) -> list[Publication]:
-        return await self.catching_up.fetch(channel, position)
+        kind = self._kinds.get(channel[: channel.find(":") + 1])
+        if kind is None or kind.fetch is None:
+            log.error("what was missed in channel %r cannot be had: no feature says how to fetch it", channel)
+            return []
+        return await kind.fetch(channel, position)
 
     async def start(self) -> None:
         """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened; then nothing of it is held."""
@@ -218,9 +217,11 @@ class Node:
             raise
 
     async def _begin(self) -> None:
-        if self.database is not None and self._log is not None:
+        if self.database is not None:
             await self.database.start()
-            self.epoch = (await self._log.head(self.settings.room_default)).epoch
+        for feature in self.features:
+            self._started.append(feature)
+            await feature.start()
         self._loop = asyncio.get_running_loop()
         self.is_draining = False
         self._drain = None
@@ -233,26 +234,15 @@ class Node:
             self._loop.create_task(
                 self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.check_deadlines)
             ),
-            self._loop.create_task(self._every(TICK, self.rooms.tick, self.typing.tick, self.guests.tick)),
-            self._loop.create_task(self._every(TICK, self.heads.tick)),
-            *([self._loop.create_task(self._every(TICK, self._watch_epoch))] if self._is_shared else []),
+            self._loop.create_task(self._every(TICK, self.guests.tick)),
             *([self._loop.create_task(self._owners.see_all())] if self._owners and not self._is_shared else []),
             *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
+            *(
+                self._loop.create_task(self._every(job.seconds, job.do))
+                for feature in self.features
+                for job in feature.jobs()
+            ),
         ]
-
-    async def _watch_epoch(self) -> None:
-        """A database that took over may have lost the latest changes. The same numbers will stand for others then,
-        which live events cannot say: everybody comes back with the old epoch, and is told to begin anew."""
-        if self._log is None:
-            return
-        with contextlib.suppress(Unavailable):
-            epoch = (await self._log.head(self.settings.room_default)).epoch
-            if epoch == self.epoch:
-                return
-            self.epoch = epoch
-            log.warning("the database has begun a new epoch: %d connections are closed", len(self.fanout.connections))
-            for connection in list(self.fanout.connections.values()):
-                connection.close(CloseCode.SERVICE_RESTART, "the database was rewound")
 
     async def drain(self, timeout: float | None = None) -> None:
         """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.
@@ -296,11 +286,20 @@ class Node:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        await self._stop_features()
         self.sequencer.stop()
         await self.broker.stop()
         has_stopped = self.database is None or await self.database.stop()
         self._loop = None
         return has_stopped
+
+    async def _stop_features(self) -> None:
+        while self._started:
+            feature = self._started.pop()
+            try:
+                await feature.stop()
+            except Exception:
+                log.exception("%s could not stop", type(feature).__qualname__)
 
     async def _every(self, seconds: float, *jobs: Callable[[], Awaitable[None] | None]) -> None:
         """Do the jobs again and again. One that fails is logged and does not end the others."""

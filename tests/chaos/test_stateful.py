@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hubbub.client import Client
 from hubbub.errors import RequestError
+from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.node import Node
@@ -246,7 +247,7 @@ class TownMachine(RuleBasedStateMachine):
         return max(1, round(place * max(self.said, self.hall.view.seq)))
 
     async def _change(self, what: str, place: float) -> None:
-        messages, seq = self.node.messages, self._seq(place)
+        messages, seq = self.node.feature(MessagesFeature).messages, self._seq(place)
         self.count += 1
         doings: dict[str, Callable[[], Awaitable[object]]] = {
             "say": lambda: self._bob_says(f"Bob's message {self.count}"),
@@ -259,7 +260,7 @@ class TownMachine(RuleBasedStateMachine):
         await refused(doings[what]())
 
     async def _bob_says(self, text: str) -> int:
-        said = await self.node.messages.send(BOB, ROOM, text)
+        said = await self.node.feature(MessagesFeature).messages.send(BOB, ROOM, text)
         assert said.seq is not None
         self.said = max(self.said, said.seq)
         return said.seq
@@ -272,13 +273,13 @@ class TownMachine(RuleBasedStateMachine):
         publish = broker.publish
         broker.publish = lambda publication: None  # type: ignore[method-assign]
         seq = await self._bob_says("not delivered")
-        await self.node.messages.edit(BOB, ROOM, seq, "not delivered either")
+        await self.node.feature(MessagesFeature).messages.edit(BOB, ROOM, seq, "not delivered either")
         broker.publish = publish  # type: ignore[method-assign]
         if next_one_arrives:
             await self._change("say", 1)
         else:
             # It does so each second; this is no time to wait for it.
-            await self.node.heads.tick()
+            await self.node.feature(MessagesFeature).heads.tick()
 
     async def _restart(self, meanwhile: Callable[[], object]) -> None:
         self.proxy.refuse()
@@ -305,7 +306,7 @@ class TownMachine(RuleBasedStateMachine):
         return not said.issuperset(self.heard) or any(seq > self.hall.view.floor for seq in unheard)
 
     def _log(self) -> RoomLog:
-        log = self.node.log_of(ROOM)
+        log = self.node.feature(MessagesFeature).log_of(ROOM)
         assert log is not None
         return log
 

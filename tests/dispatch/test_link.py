@@ -8,7 +8,7 @@ import pytest
 from hubbub.delivery.connection import Pause
 from hubbub.delivery.fanout import NO_LIMIT
 from hubbub.dispatch.link import Link
-from hubbub.dispatch.registry import Registry
+from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.limits import Allowance
 from hubbub.settings import Settings
@@ -26,7 +26,8 @@ class Talker:
     def __init__(self, *, work: Allowance = NO_LIMIT) -> None:
         self.clock = Clock(asyncio.get_running_loop())
         registry = Registry(channel_of)
-        registry.add(Ping, lambda connection, command: PongEvent(ts="2026-11-20T09:30:00.000Z"))
+        answer = PongEvent(ts="2026-11-20T09:30:00.000Z")
+        registry.add(Registration(Ping, lambda connection, command: answer, asks=Unasked("a test's own")))
         self.person = Person(new_fanout(clock=self.clock, work=work), "alice")
         self.connection = self.person.connection
         self.connection.receiver = self.link = Link(

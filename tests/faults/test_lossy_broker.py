@@ -8,6 +8,7 @@ import pytest
 
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import HubbubError, Unavailable
+from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_pages import Head
 from hubbub.node import Node
@@ -32,7 +33,7 @@ class Town:
 
     async def say(self, *texts: str) -> None:
         for text in texts:
-            await self.node.messages.send(ALICE, "hall", text)
+            await self.node.feature(MessagesFeature).messages.send(ALICE, "hall", text)
 
     def lose(self, is_lost: Callable[[Publication], bool]) -> None:
         def publish(publication: Publication) -> None:
@@ -69,7 +70,7 @@ async def test_what_is_lost_is_fetched_when_the_next_publication_shows_it(town: 
 
     town.lose(lambda publication: True)
     await town.say("two", "three")
-    await town.node.messages.edit(ALICE, "hall", 2, "two, edited")
+    await town.node.feature(MessagesFeature).messages.edit(ALICE, "hall", 2, "two, edited")
     town.lose_nothing()
     await town.say("four")
     sync = await town.bob.expect("sync")
@@ -127,7 +128,7 @@ async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
     town.bob.seen.clear()
     await town.say("one")
     for _ in range(3):
-        await town.node.heads.tick()
+        await town.node.feature(MessagesFeature).heads.tick()
     await town.say("two")
     await town.bob.expect("message", text="two")
 
@@ -136,7 +137,7 @@ async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
 
 async def test_what_no_codec_can_say_is_stored_and_holds_up_nobody(town: Town) -> None:
     with suppress(HubbubError):
-        await town.node.messages.send(ALICE, "hall", "poison", data={"n": 2**70})
+        await town.node.feature(MessagesFeature).messages.send(ALICE, "hall", "poison", data={"n": 2**70})
     await town.say("on we go")
 
     await town.bob.expect("message", text="on we go")
@@ -157,10 +158,10 @@ async def test_rooms_that_could_not_be_asked_for_are_asked_for_again(
     monkeypatch.setattr(town.broker, "is_healthy", lambda: False)
     town.lose(lambda publication: True)
     await town.say("one")
-    await town.node.heads.tick()
+    await town.node.feature(MessagesFeature).heads.tick()
     monkeypatch.setattr(town.broker, "is_healthy", lambda: True)
 
     for _ in range(2):
-        await town.node.heads.tick()
+        await town.node.feature(MessagesFeature).heads.tick()
 
     assert texts(await town.bob.expect("sync")) == ["one"]

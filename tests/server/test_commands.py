@@ -1,11 +1,16 @@
 """The commands that the server handles."""
 
+from collections.abc import Awaitable
+from typing import Any, cast
+
 import pytest
 
 from hubbub import Hubbub
-from hubbub.app.built_in_commands import BuiltInCommands
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import Unavailable
+from hubbub.features.built_in import built_in
+from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.wire.commands import CommandTable, Join, RoomPosition
@@ -19,21 +24,24 @@ def test_the_contract_names_what_is_served_and_nothing_else() -> None:
 
 
 async def test_who_is_gone_before_a_room_could_not_be_read_leaves_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node(Settings(), signing_key=b"k" * 32)
+    node = Node(Settings(), signing_key=b"k" * 32, features=built_in(Hooks()))
     await node.start()
-    commands = BuiltInCommands(lambda: node, Hooks())
+    rooms, messages = node.feature(RoomsFeature).rooms, node.feature(MessagesFeature)
+    (join,) = (registration.handler for registration in messages.commands() if registration.model is Join)
     here, gone = Person(node.fanout, "alice", id="here"), Person(node.fanout, "alice", id="gone")
-    await commands.join(here.connection, Join(room="lobby"))
+    await cast(Awaitable[Any], join(here.connection, Join(room="lobby")))
 
     async def lose_patience(*_: object, **__: object) -> None:
         gone.connection.lost(1006, "")
-        node.rooms.disconnected(gone.connection, clean=True)
+        rooms.disconnected(gone.connection, clean=True)
         raise Unavailable("the database is away")
 
-    monkeypatch.setattr(node.catching_up, "join", lose_patience)
-    await commands.join(gone.connection, Join(rooms=[RoomPosition(room="lobby"), RoomPosition(room="kitchen")]))
+    monkeypatch.setattr(messages.catching_up, "join", lose_patience)
+    await cast(
+        Awaitable[Any], join(gone.connection, Join(rooms=[RoomPosition(room="lobby"), RoomPosition(room="kitchen")]))
+    )
 
-    assert node.rooms.online("lobby") == 1
-    assert node.rooms.online("kitchen") == 0
+    assert rooms.online("lobby") == 1
+    assert rooms.online("kitchen") == 0
     here.connection.lost(1006, "")
     await node.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from hubbub.errors import Forbidden
 from hubbub.wire.identity import User
 
 
@@ -32,3 +33,19 @@ Policy = Callable[[User, Action, str], bool]
 def allow_everybody(user: User, action: Action, where: str) -> bool:
     """Everybody who was let in may do everything everywhere, but to what others wrote."""
     return action is not Action.MODERATE
+
+
+_WORDS = {
+    Action.JOIN: "join room",
+    Action.READ: "read room",
+    Action.FOLLOW: "follow topic",
+    Action.PUBLISH: "publish to topic",
+}
+_ABOUT_TOPICS = {Action.FOLLOW, Action.PUBLISH}
+
+
+def permit(policy: Policy, user: User, action: Action, where: str) -> None:
+    """Ask the policy. Raises `Forbidden` if it says no."""
+    if not policy(user, action, where):
+        words = _WORDS.get(action) or f"{action.value} in room"
+        raise Forbidden(f"you may not {words} {where!r}", room=None if action in _ABOUT_TOPICS else where)

@@ -12,7 +12,10 @@ from typing import Any
 
 from hubbub.delivery.connection import Connection
 from hubbub.errors import Invalid
+from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
+from hubbub.features.topics.feature import TopicsFeature
 from hubbub.node import Node, NodeSource
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Event, Level, MessageEvent, OnlineUser
@@ -45,18 +48,18 @@ class RoomHandle(_Handle):
     @property
     def online(self) -> int:
         """How many users are in the room."""
-        return self._node.rooms.online(self.key)
+        return self._node.feature(RoomsFeature).rooms.online(self.key)
 
     def users(self) -> list[OnlineUser]:
         """All who are in the room, up to 100; of more, the 20 who came first."""
-        return self._node.rooms.users(self.key)
+        return self._node.feature(RoomsFeature).rooms.users(self.key)
 
     def require(self, connection: Connection) -> None:
         """Begin with this in a command of the application's own that addresses a room.
 
         Raises `Forbidden` unless the connection has joined the room.
         """
-        self._node.rooms.joined_by(connection, self.key)
+        self._node.feature(RoomsFeature).rooms.joined_by(connection, self.key)
 
     async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """Say something to everybody in the room, as the application (`kind: system`).
@@ -68,7 +71,7 @@ class RoomHandle(_Handle):
             text = clean_text(text)
         except ValueError as error:
             raise Invalid(f"text: {error}") from None
-        said = await self._node.messages.announce(self.key, text, data=data)
+        said = await self._node.feature(MessagesFeature).messages.announce(self.key, text, data=data)
         assert said.event is not None  # only a repeat has none
         return said.event
 
@@ -96,10 +99,10 @@ class RoomHandles:
         return RoomHandle(self._source, key)
 
     def __len__(self) -> int:
-        return len(self._source().rooms)
+        return len(self._source().feature(RoomsFeature).rooms)
 
     def __iter__(self) -> Iterator[RoomHandle]:
-        return iter([RoomHandle(self._source, room.key) for room in self._source().rooms])
+        return iter([RoomHandle(self._source, room.key) for room in self._source().feature(RoomsFeature).rooms])
 
 
 class UserHandle(_Handle):
@@ -145,7 +148,9 @@ class TopicHandle(_Handle):
         self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
     ) -> int:
         """Tell everybody who follows the topic. Returns how many connections of this process that are."""
-        return self._node.notifications.publish(None, self.key, title=title, message=message, level=level, data=data)
+        return self._node.feature(TopicsFeature).notifications.publish(
+            None, self.key, title=title, message=message, level=level, data=data
+        )
 
     def publish_sync(
         self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None

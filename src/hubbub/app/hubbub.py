@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
-from hubbub.accounts.policies import Policy
+from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.accounts.signing_key import load_signing_key
 from hubbub.app.arguments import (
     check_choice,
@@ -24,14 +24,15 @@ from hubbub.app.arguments import (
     check_rooms,
     check_settings,
 )
-from hubbub.app.built_in_commands import BuiltInCommands
 from hubbub.app.engine_choice import choose_engine
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
-from hubbub.dispatch.registry import Handler, Registry
+from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.features.built_in import built_in
+from hubbub.features.feature import Feature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.router import build_router, nobody, not_a_key
@@ -39,7 +40,7 @@ from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
-from hubbub.wire.commands import Command, Join, invalid_fields
+from hubbub.wire.commands import BUILT_IN, Command, Join, invalid_fields
 from hubbub.wire.events import Event
 from hubbub.wire.keys import is_key
 from hubbub.wire.schema import json_schema
@@ -73,7 +74,7 @@ class Hubbub:
     default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
     root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
     `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
-    nothing is stored.
+    nothing is stored. `features` are the application's own, each a `hubbub.Feature` for this hub alone.
 
     Raises `ConfigurationError` for arguments that cannot work, and where nobody could ever get in.
     """
@@ -87,6 +88,7 @@ class Hubbub:
         settings: Settings | None = None,
         data_dir: str | Path | None = None,
         page: bool = True,
+        features: Sequence[Feature] = (),
     ) -> None:
         if authenticate is not None:
             check_login(authenticate)
@@ -108,9 +110,14 @@ class Hubbub:
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._page = page
         self._hooks = Hooks()
-        self._registry = Registry(channel_of)
-        self.built_in = BuiltInCommands(lambda: self.node, self._hooks)
-        self.built_in.register(self._registry)
+        self._registry = Registry(channel_of, policy or allow_everybody)
+        self.features: list[Feature] = [*built_in(self._hooks), *features]
+        """Those that every hub has, and the application's own."""
+        for registration in _in_the_order_of_the_wire(self.features):
+            self._registry.add(registration)
+        for feature in self.features:
+            for event in feature.events():
+                self._registry.events.register(event)
         self._node: Node | None = None
         self.hangs = False
         """Whether the last stop left something behind that did not end in time; the log says what."""
@@ -243,7 +250,8 @@ class Hubbub:
         models = [hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Command)]
         if len(models) != 1:
             raise TypeError(f"{handler!r} needs one parameter that is annotated with its Command model")
-        self._registry.add(models[0], handler)
+        asks_by_itself = Unasked("the application's own: its handler decides who may")
+        self._registry.add(Registration(models[0], handler, asks=asks_by_itself))
         return handler
 
     def event(self, model: EventModel) -> EventModel:
@@ -289,7 +297,9 @@ class Hubbub:
         check_rooms(settings)
         self._hooks.timeout = settings.hook_timeout
         engine = choose_engine(settings)
-        node = Node(settings, signing_key=_signing_key(settings), policy=self._policy, engine=engine)
+        node = Node(
+            settings, signing_key=_signing_key(settings), policy=self._policy, engine=engine, features=self.features
+        )
         await node.start()
         _say_where_messages_go(engine, settings)
         self._node = node
@@ -302,6 +312,13 @@ class Hubbub:
                 self.hangs = not await node.stop()
             finally:
                 self._node = self._admissions = self._door = None
+
+
+def _in_the_order_of_the_wire(features: Sequence[Feature]) -> list[Registration]:
+    """All commands: the schema and the documentation list the built-in ones in an order of their own."""
+    places = {model: place for place, model in enumerate(BUILT_IN)}
+    registrations = [registration for feature in features for registration in feature.commands()]
+    return sorted(registrations, key=lambda registration: places.get(registration.model, len(places)))
 
 
 def _join_of(websocket: WebSocket, room: str) -> Join:

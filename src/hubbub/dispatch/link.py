@@ -15,6 +15,7 @@ from inspect import isawaitable
 from time import thread_time
 from typing import Any
 
+from hubbub.accounts.policies import permit
 from hubbub.delivery.connection import Connection, Pause
 from hubbub.dispatch.registry import ANSWERED, Answer, Later, Registration, Registry
 from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
@@ -152,7 +153,13 @@ class Link:
         """Do a command. Returns what is left of it, if it was not done at once."""
         registration = self._registry.of(command)
         try:
-            answer = registration.handler(self._connection, command)
+            if registration.place is None:
+                answer = registration.handler(self._connection, command)
+            else:
+                place = registration.place(self._connection, command)
+                if registration.action is not None:
+                    permit(self._registry.policy, self._connection.user, registration.action, place.key)
+                answer = registration.handler(self._connection, command, place)
         except Exception as error:  # noqa: BLE001 - a handler may be the application's own
             self._failed(command, error)
             return None

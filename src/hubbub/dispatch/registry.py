@@ -1,11 +1,12 @@
-"""Which function does which command. Applications add theirs here; the built-in ones are added the same way."""
+"""Which function does which command, and what the policy is asked before. Features and applications add theirs here."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.delivery.connection import Connection
 from hubbub.wire.commands import Command, CommandTable
 from hubbub.wire.events import Event, EventTable
@@ -43,32 +44,68 @@ class Later:
         self._taker = taker
 
 
+class Place(Protocol):
+    """What a command is about: a room, a topic. The policy is asked about its key."""
+
+    @property
+    def key(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """The policy is not asked before a command, for this reason."""
+
+    reason: str
+
+
 Handler = Callable[[Connection, Any], Answer | Later | Awaitable[Answer]]
+"""Does a command that is about no place. Where a `Registration` has a place, it is the third argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    handler: Handler
-    in_order: bool
+    """A command, and who does it.
+
+    `place` says what a command is about, and raises a `RequestError` where this connection may not know that place; the
+    handler is given the place. `asks` is the action that the policy is asked about there, or why it is not asked.
+    """
+
+    model: type[Command]
+    handler: Callable[..., Answer | Later | Awaitable[Answer]]
+    asks: Action | Unasked
+    place: Callable[[Connection, Any], Place] | None = None
+    in_order: bool = False
     """Whether the connection's later commands wait until this one is done."""
+    action: Action | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        action = self.asks if isinstance(self.asks, Action) else None
+        if action is not None and self.place is None:
+            raise TypeError(f"{self.model.__name__} asks the policy about {action}, and says not where: give `place`")
+        object.__setattr__(self, "action", action)
 
 
 class Registry:
-    """The commands that are understood, the events that are sent, and who handles what.
+    """The commands that are understood, the events that are sent, who handles what, and the policy that is asked first.
 
     `channel_of` names the channel by which a room's events come: an answer leaves in one write with its own event.
     """
 
-    def __init__(self, channel_of: Callable[[str], str]) -> None:
+    def __init__(self, channel_of: Callable[[str], str], policy: Policy = allow_everybody) -> None:
         self.channel_of = channel_of
+        self.policy = policy
         self.commands = CommandTable(())
         self.events = EventTable()
         self._registrations: dict[type[Command], Registration] = {}
 
-    def add(self, model: type[Command], handler: Handler, *, in_order: bool = False) -> None:
-        """Let `handler` do this command. Raises ValueError if its `type` is taken, TypeError if it names none."""
-        self.commands.register(model)
-        self._registrations[model] = Registration(handler, in_order)
+    def add(self, registration: Registration) -> None:
+        """Let this command be done. Raises ValueError if its `type` is taken, TypeError if it names none."""
+        self.commands.register(registration.model)
+        self._registrations[registration.model] = registration
 
     def of(self, command: Command) -> Registration:
         return self._registrations[type(command)]
+
+    @property
+    def registrations(self) -> list[Registration]:
+        return list(self._registrations.values())

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket
 
-from hubbub.features.messages.messages import Said
+from hubbub.features.feature import Feature
 from hubbub.http.admission import Admissions
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
-from hubbub.wire.commands import SendMessage
-from hubbub.wire.identity import User
-
-
-class Posting(Protocol):
-    async def post(self, user: User, command: SendMessage) -> Said:
-        """A user says something without a connection. Raises what the command would be refused with."""
 
 
 class Mounted(Protocol):
@@ -27,7 +20,7 @@ class Mounted(Protocol):
     authenticate: Callable[..., Any]
 
     @property
-    def built_in(self) -> Posting: ...
+    def features(self) -> Sequence[Feature]: ...
 
     @property
     def node(self) -> Node: ...

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import JSONResponse, Response
 
-from hubbub.accounts.policies import Action
+from hubbub.accounts.policies import Action, permit
 from hubbub.errors import (
     Conflict,
     Forbidden,
@@ -22,6 +22,7 @@ from hubbub.errors import (
     Unauthenticated,
     Unavailable,
 )
+from hubbub.features.messages.feature import MessagesFeature
 from hubbub.http.error_responses import documented, error_response
 from hubbub.http.mounted import Mounted
 from hubbub.http.notification_body import read_body
@@ -85,14 +86,13 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
                 # What an older guest wrote under this key must not look like the account's own.
                 await hub.node.claim_key(user)
             query = _query(room, place)
-            if not hub.node.policy(user, Action.READ, room):
-                raise Forbidden(f"you may not read room {room!r}", room=room)
+            permit(hub.node.policy, user, Action.READ, room)
             debt = hub.admissions.take_request(request, user, _expected(query))
 
             def charge(work: float) -> None:
                 debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
 
-            page = await hub.node.catching_up.history(query, charge=charge)
+            page = await hub.node.feature(MessagesFeature).catching_up.history(query, charge=charge)
         except RequestError as error:
             return error_response(error)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
@@ -120,7 +120,7 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
             command = _message(room, await read_body(request))
             admitted = await hub.admissions.admit(request, account)
             try:
-                said = await hub.built_in.post(admitted.user, command)
+                said = await hub.node.feature(MessagesFeature).post(admitted.user, command)
             finally:
                 hub.admissions.withdraw(admitted)
         except RequestError as error:

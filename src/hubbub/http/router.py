@@ -21,6 +21,7 @@ from hubbub.errors import (
     Unauthenticated,
     Unavailable,
 )
+from hubbub.features.topics.feature import TopicsFeature
 from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.error_responses import Refusal, documented, error_response
@@ -47,6 +48,8 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     _add_explanations(router, hub)
     _add_topics(router, hub)
     add_rest(router, hub)
+    for feature in hub.features:
+        feature.routes(router, hub)
     # What follows is read by our own page and by programs.
     router.route_class = APIRoute
     _add_operations(router, hub)
@@ -171,7 +174,7 @@ def _add_topics(router: APIRouter, hub: Mounted) -> None:
             user = hub.admissions.identify(request, account)
             hub.admissions.take_request(request, user)
             notice = await read_notice(request)
-            sent = hub.node.notifications.publish(user, topic, **notice.model_dump())
+            sent = hub.node.feature(TopicsFeature).notifications.publish(user, topic, **notice.model_dump())
         except RequestError as error:
             return error_response(error)
         return JSONResponse({"sent": sent})

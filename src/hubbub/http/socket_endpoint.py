@@ -83,7 +83,7 @@ class WebSocketDoor:
                 self._registry,
                 self._node.settings,
                 room=room,
-                on_drained=self._node.joining.bring_missed,
+                on_drained=self._node.drained,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
             begin=begin,
@@ -169,8 +169,7 @@ class WebSocketDoor:
         await transport.run()
 
     def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
-        for room in self._node.rooms.disconnected(connection, clean=clean):
-            self._hooks.call(self._hooks.on_leave, connection, room)
+        self._node.gone(connection, clean=clean)
         self._admissions.leave(admitted, clean=clean)
         log.debug(
             "connection %s of %s from %s is closed: %d %a",
@@ -190,12 +189,12 @@ class WebSocketDoor:
             secret=admitted.secret,
             connection=connection.id,
             node=self._node.id,
-            epoch=self._node.epoch,
+            epoch=self._node.services.epoch,
             ts=timestamp(time.time()),
             heartbeat=round(self._node.settings.heartbeat * 1000),
             limits=self._limits,
             room=room,
-            online=self._node.rooms.online(room) if room is not None else None,
+            **self._node.welcome(room),
         )
 
 

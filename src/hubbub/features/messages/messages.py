@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from hubbub.accounts.policies import Action, Policy
 from hubbub.broker.base import Broker
-from hubbub.errors import Forbidden, Invalid, NotFound
+from hubbub.errors import Invalid, NotFound
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_changes import Author, Changed, Outcome
 from hubbub.features.rooms.rooms import channel_of
@@ -55,7 +55,11 @@ class Relayed:
 
 
 class Messages:
-    """What is said in rooms. `clock` gives seconds since 1970; `log_of` the log of a room, None if it is not stored."""
+    """What is said in rooms. `clock` gives seconds since 1970; `log_of` the log of a room, None if it is not stored.
+
+    Whoever calls it has asked the policy, as the dispatcher does for each command. Only `delete` asks it once more:
+    whether somebody may delete what others wrote.
+    """
 
     def __init__(
         self,
@@ -82,7 +86,7 @@ class Messages:
     ) -> Said:
         """A user says something. A repeat under the same `key` gets the numbers of the first time.
 
-        Raises `Forbidden` if the policy does not let them, `Conflict` for a key with another content, `NotFound` for a
+        Raises `Conflict` for a key with another content, `NotFound` for a
         reply to nothing, `Unavailable` if it could not be stored: then it was not sent.
         """
         said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
@@ -103,10 +107,9 @@ class Messages:
     ) -> None:
         """`send` without a task: `answered` is called with what `send` would have returned or raised.
 
-        Raises what is known at once: `Forbidden`, `Invalid` for a blank text without data or for data that no client
+        Raises what is known at once: `Invalid` for a blank text without data or for data that no client
         could be sent, and `Unavailable` if too many wait already.
         """
-        self._check(user, Action.SEND, room)
         _check_content(text, data)
         log = self._log_of(room)
         if log is None:
@@ -129,35 +132,27 @@ class Messages:
     async def edit(self, user: User, room: str, seq: int, text: str) -> Changed:
         """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Invalid` for a blank text, and
         `Unavailable`."""
-        self._check(user, Action.EDIT, room)
         if is_blank(text):
             raise _blank("a blank text is no message; delete it instead")
         return await self._stored(room).edit(author_of(user), room, seq, text)
 
     async def delete(self, user: User, room: str, seq: int) -> Changed:
         """Take a message back: one's own, or with the policy's leave anybody's. Raises as `edit` does."""
-        self._check(user, Action.DELETE, room)
         of_anybody = self._policy(user, Action.MODERATE, room)
         return await self._stored(room).delete(author_of(user), room, seq, of_anybody=of_anybody)
 
     async def react(self, user: User, room: str, seq: int, emoji: str, *, on: bool) -> Changed:
         """Put an emoji under a message, or take it away. Raises as `edit` does, and `TooLarge`."""
-        self._check(user, Action.REACT, room)
         return await self._stored(room).react(author_of(user), room, seq, emoji, on=on)
 
     async def pin(self, user: User, room: str, seq: int, *, on: bool) -> Changed:
         """Pin a message for everybody, or unpin it. Raises as `edit` does."""
-        self._check(user, Action.PIN, room)
         return await self._stored(room).pin(author_of(user), room, seq, on=on)
 
     def publish(self, outcome: Outcome) -> None:
         """Tell everybody in the room of a change that has become durable."""
         if outcome.event is not None:
             self._broker.publish(Publication(channel_of(outcome.room), outcome.event, position=outcome.rev))
-
-    def _check(self, user: User, action: Action, room: str) -> None:
-        if not self._policy(user, action, room):
-            raise Forbidden(f"you may not {action.value} in room {room!r}", room=room)
 
     def _stored(self, room: str) -> RoomLog:
         log = self._log_of(room)

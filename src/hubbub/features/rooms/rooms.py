@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
 
-from hubbub.accounts.policies import Action, Policy
+from hubbub.accounts.policies import Action, Policy, permit
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
@@ -25,13 +25,13 @@ from hubbub.wire.publication import Publication
 ANNOUNCED_UP_TO = 100
 """With more people online than this, a count is published at most once a second instead of each coming and going."""
 
-_PREFIX = "room:"
+PREFIX = "room:"
 
 
 @lru_cache(maxsize=10_000)
 def channel_of(room: str) -> str:
     """A room's channel: the same for every spelling of its key."""
-    return _PREFIX + fold(room)
+    return PREFIX + fold(room)
 
 
 class _Person:
@@ -159,13 +159,12 @@ class Rooms:
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
-        if not self._policy(connection.user, Action.JOIN, key):
-            raise Forbidden(f"you may not join room {key!r}", room=key)
+        permit(self._policy, connection.user, Action.JOIN, key)
         channel = channel_of(key)
         if channel in connection.channels:
             self._fanout.hold(connection, channel)
             return self._rooms[channel]
-        if sum(name.startswith(_PREFIX) for name in connection.channels) >= self._rooms_per_connection:
+        if sum(name.startswith(PREFIX) for name in connection.channels) >= self._rooms_per_connection:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
         room = self._rooms.get(channel)
         if room is None:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hubbub.accounts.policies import Action, Policy
+from hubbub.accounts.policies import Action, Policy, permit
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
-from hubbub.errors import Conflict, Forbidden, Invalid, TooLarge
+from hubbub.errors import Conflict, Invalid, TooLarge
 from hubbub.wire.events import Level, NotificationEvent, timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_title, fold, is_key, is_topic_pattern
 from hubbub.wire.publication import Publication
 
-_PREFIX = "topic:"
+PREFIX = "topic:"
 
 
 def channel_of(pattern: str) -> str:
-    return _PREFIX + fold(pattern)
+    return PREFIX + fold(pattern)
 
 
 def patterns_of(topic: str) -> Iterator[str]:
@@ -59,17 +59,15 @@ class Notifications:
     async def follow(self, connection: Connection, pattern: str) -> None:
         """Tell this connection what is published to a topic, or below a pattern.
 
-        Raises `Invalid` if it is neither, `Forbidden` if the policy says no, `TooLarge` over the number of topics, and
-        `Conflict` if it overlaps with one that is followed already: nothing is delivered twice.
+        Raises `Invalid` if it is neither, `TooLarge` over the number of topics, and `Conflict` if it overlaps with one
+        that is followed already: nothing is delivered twice. The policy has been asked.
         """
         if not is_topic_pattern(pattern):
             raise Invalid(f"topic: {pattern[:64]!r} is no topic")
-        if not self._policy(connection.user, Action.FOLLOW, pattern):
-            raise Forbidden(f"you may not follow topic {pattern!r}")
         channel = channel_of(pattern)
         if channel in connection.channels:
             return
-        followed = [name.removeprefix(_PREFIX) for name in connection.channels if name.startswith(_PREFIX)]
+        followed = [name.removeprefix(PREFIX) for name in connection.channels if name.startswith(PREFIX)]
         if len(followed) >= self._topics_per_connection:
             raise TooLarge(f"a connection follows at most {self._topics_per_connection} topics")
         for other in followed:
@@ -98,8 +96,8 @@ class Notifications:
         """
         if not is_key(topic):
             raise Invalid(f"topic: {topic[:64]!r} is no topic")
-        if user is not None and not self._policy(user, Action.PUBLISH, topic):
-            raise Forbidden(f"you may not publish to topic {topic!r}")
+        if user is not None:
+            permit(self._policy, user, Action.PUBLISH, topic)
         try:
             clean_title(title)
         except ValueError as error:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hubbub.accounts.policies import Action, Policy
+from hubbub.accounts.policies import Action, Policy, permit
 from hubbub.broker.base import Broker
-from hubbub.errors import Forbidden
 from hubbub.features.rooms.rooms import Room
 from hubbub.wire.events import TypingEvent
 from hubbub.wire.identity import User
@@ -43,8 +42,7 @@ class TypingIndicators:
 
     def start(self, user: User, room: Room) -> None:
         """This user types, or goes on typing. Raises `Forbidden` if the policy says no."""
-        if not self._policy(user, Action.TYPE, room.key):
-            raise Forbidden(f"you may not type in room {room.key!r}", room=room.key)
+        permit(self._policy, user, Action.TYPE, room.key)
         typing = self._rooms.setdefault(room, {})
         entry = typing.get(fold(user.key))
         if entry is None:

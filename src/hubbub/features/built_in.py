@@ -1,0 +1,19 @@
+"""The features that every hub has, and which of them know each other."""
+
+from __future__ import annotations
+
+from hubbub.dispatch.hooks import Hooks
+from hubbub.features.feature import Feature
+from hubbub.features.liveness.feature import LivenessFeature
+from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.rooms.feature import RoomsFeature
+from hubbub.features.topics.feature import TopicsFeature
+from hubbub.features.typing.feature import TypingFeature
+
+
+def built_in(hooks: Hooks) -> list[Feature]:
+    """In the order in which they open."""
+    rooms = RoomsFeature(hooks)
+    typing = TypingFeature(rooms)
+    messages = MessagesFeature(rooms, hooks, sent=typing.sent)
+    return [rooms, typing, messages, TopicsFeature(), LivenessFeature()]

@@ -1,0 +1,27 @@
+"""What a client may ask to know that the server is there. The server's own pings are sent by `delivery`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from hubbub.delivery.connection import Connection
+from hubbub.dispatch.registry import ANSWERED, Answered, Registration, Unasked
+from hubbub.features.feature import Feature
+from hubbub.wire.commands import Ping, Pong
+from hubbub.wire.events import PongEvent, timestamp
+
+
+class LivenessFeature(Feature):
+    def commands(self) -> Iterable[Registration]:
+        nobody_else = Unasked("it is about the connection alone")
+        yield Registration(Ping, ping, asks=nobody_else)
+        yield Registration(Pong, pong, asks=nobody_else)
+
+
+def ping(connection: Connection, command: Ping) -> PongEvent:
+    return PongEvent(ts=timestamp(time.time()))
+
+
+def pong(connection: Connection, command: Pong) -> Answered:
+    return ANSWERED

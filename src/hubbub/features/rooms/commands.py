@@ -1,0 +1,34 @@
+"""The commands about rooms themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hubbub.delivery.connection import Connection
+from hubbub.dispatch.hooks import Hooks
+from hubbub.dispatch.registry import Registration, Unasked
+from hubbub.features.rooms.rooms import Room
+from hubbub.wire.commands import Leave
+from hubbub.wire.events import Ack
+
+if TYPE_CHECKING:
+    from hubbub.features.rooms.feature import RoomsFeature
+
+
+class RoomCommands:
+    """The commands of `feature`, for the node that runs when they come."""
+
+    def __init__(self, feature: RoomsFeature, hooks: Hooks) -> None:
+        self._feature = feature
+        self._hooks = hooks
+
+    def registrations(self) -> Iterator[Registration]:
+        yield Registration(Leave, self.leave, asks=Unasked("everybody may leave"), place=self._feature.joined)
+
+    def leave(self, connection: Connection, command: Leave, room: Room) -> Ack:
+        for prepare in self._feature.leaving:
+            prepare(connection.user, room)
+        self._feature.rooms.leave(connection, command.room)
+        self._hooks.call(self._hooks.on_leave, connection, room.key)
+        return Ack(room=room.key)

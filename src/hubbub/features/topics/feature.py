@@ -1,0 +1,28 @@
+"""What topics add to a hub."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from hubbub.dispatch.registry import Registration
+from hubbub.features.feature import ChannelKind, Feature, Services
+from hubbub.features.topics.commands import TopicCommands
+from hubbub.features.topics.notifications import PREFIX, Notifications
+
+
+class TopicsFeature(Feature):
+    def __init__(self) -> None:
+        self.notifications: Notifications
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        self.notifications = Notifications(
+            fanout=services.fanout, broker=services.broker, policy=services.policy, clock=time.time
+        )
+
+    def commands(self) -> Iterable[Registration]:
+        return TopicCommands(self).registrations()
+
+    def channels(self) -> Iterable[ChannelKind]:
+        yield ChannelKind(PREFIX)

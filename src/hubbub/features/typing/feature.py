@@ -1,0 +1,49 @@
+"""What typing adds to a hub."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from hubbub.delivery.connection import Connection
+from hubbub.dispatch.registry import Registration, Unasked
+from hubbub.features.feature import Feature, Job, Services
+from hubbub.features.rooms.feature import RoomsFeature
+from hubbub.features.rooms.rooms import Room
+from hubbub.features.typing.typing_indicators import TypingIndicators
+from hubbub.wire.commands import Typing
+from hubbub.wire.identity import User
+
+TICK = 1.0
+
+
+class TypingFeature(Feature):
+    def __init__(self, rooms: RoomsFeature) -> None:
+        self._rooms = rooms
+        self.indicators: TypingIndicators
+        rooms.leaving.append(self.left)
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        self.indicators = TypingIndicators(broker=services.broker, policy=services.policy, clock=time.monotonic)
+
+    def commands(self) -> Iterable[Registration]:
+        reason = "whoever has begun may end; `TypingIndicators.start` asks about beginning"
+        yield Registration(Typing, self.type, asks=Unasked(reason), place=self._rooms.joined)
+
+    def type(self, connection: Connection, command: Typing, room: Room) -> None:
+        if command.active:
+            self.indicators.start(connection.user, room)
+        else:
+            self.indicators.stop(connection.user, room)
+
+    def sent(self, user: User, room: Room) -> None:
+        """A message ends its sender's indicator."""
+        self.indicators.sent(user, room)
+
+    def left(self, user: User, room: Room) -> None:
+        """So does leaving the room."""
+        self.indicators.stop(user, room)
+
+    def jobs(self) -> Iterable[Job]:
+        yield Job(TICK, self.indicators.tick)

@@ -1,0 +1,140 @@
+"""What features add to a hub, and what a hub asks of each."""
+
+import logging
+from collections.abc import Iterable
+from typing import Literal
+
+import pytest
+from fastapi import FastAPI
+
+from hubbub import Action, Command, Connection, Feature, Forbidden, Hubbub, Settings, User
+from hubbub.dispatch.hooks import Hooks
+from hubbub.dispatch.registry import Registration, Registry, Unasked
+from hubbub.features.built_in import built_in
+from hubbub.features.feature import Job
+from hubbub.features.rooms.rooms import channel_of
+from hubbub.node import Node
+from hubbub.testing import serving
+from hubbub.testing.fixtures import Serve, serve
+
+__all__ = ["serve"]
+
+
+def all_registrations() -> list[Registration]:
+    return [registration for feature in built_in(Hooks()) for registration in feature.commands()]
+
+
+@pytest.mark.parametrize("registration", all_registrations(), ids=lambda one: one.model.__name__)
+def test_every_command_names_its_action_or_why_the_policy_is_not_asked(registration: Registration) -> None:
+    if isinstance(registration.asks, Unasked):
+        assert registration.asks.reason
+    else:
+        assert registration.place is not None
+
+
+def test_a_command_with_an_action_must_say_where() -> None:
+    with pytest.raises(TypeError, match="says not where"):
+        Registration(Wave, lambda connection, command: None, asks=Action.SEND)
+
+
+@pytest.mark.parametrize(
+    ("command", "action"),
+    [
+        ({"type": "message", "text": "hi"}, Action.SEND),
+        ({"type": "edit", "seq": 1, "text": "hi"}, Action.EDIT),
+        ({"type": "delete", "seq": 1}, Action.DELETE),
+        ({"type": "react", "seq": 1, "emoji": "🎉"}, Action.REACT),
+        ({"type": "pin", "seq": 1}, Action.PIN),
+        ({"type": "history"}, Action.READ),
+        ({"type": "typing"}, Action.TYPE),
+        ({"type": "follow", "topic": "news"}, Action.FOLLOW),
+    ],
+    ids=lambda value: value.get("type") if isinstance(value, dict) else "",
+)
+async def test_what_the_policy_refuses_is_not_done(serve: Serve, command: dict[str, object], action: Action) -> None:
+    asked: list[tuple[Action, str]] = []
+
+    def policy(user: User, asked_for: Action, where: str) -> bool:
+        asked.append((asked_for, where))
+        return asked_for is Action.JOIN
+
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", policy=policy).router)
+    server = await serve(app)
+    async with server.connect("/ws/chat/hall") as alice:
+        await alice.expect("joined")
+        where = {"topic": "news"} if action is Action.FOLLOW else {"room": "hall"}
+        await alice.send({**command, **where, "id": "1"})
+
+        await alice.expect("error", id="1", code="forbidden")
+
+    assert asked == [(Action.JOIN, "hall"), (action, "news" if action is Action.FOLLOW else "hall")]
+
+
+class Wave(Command):
+    """Wave at everybody."""
+
+    type: Literal["wave"] = "wave"
+
+
+class Waving(Feature):
+    def __init__(self) -> None:
+        self.life: list[str] = []
+
+    def commands(self) -> Iterable[Registration]:
+        yield Registration(Wave, self.wave, asks=Unasked("everybody may wave"))
+
+    def wave(self, connection: Connection, command: Wave) -> None:
+        if connection.user.key == "mallory":
+            raise Forbidden("not you")
+
+    def jobs(self) -> Iterable[Job]:
+        yield Job(0.001, self.tick)
+
+    def tick(self) -> None:
+        if "tick" not in self.life:
+            self.life.append("tick")
+
+    async def start(self) -> None:
+        self.life.append("start")
+
+    async def stop(self) -> None:
+        self.life.append("stop")
+
+    def gone(self, connection: Connection, *, clean: bool) -> None:
+        self.life.append(f"{connection.user.key} is gone")
+
+
+async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> None:
+    waving = Waving()
+    hub = Hubbub(guests="on", features=[waving])
+    app = FastAPI()
+    app.include_router(hub.router)
+    async with serving(app) as server, server.connect("/ws?username=alice") as alice:
+        await alice.expect("welcome")
+        await alice.send({"type": "wave", "id": "1"})
+        await alice.expect("ack", id="1")
+
+    assert "wave" in str(hub.schema())
+    assert waving.life[0] == "start"
+    assert waving.life[-1] == "stop"
+    assert "alice is gone" in waving.life
+
+
+async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    node = Node(Settings(), signing_key=b"k" * 32, features=built_in(Hooks()))
+    with caplog.at_level(logging.ERROR, "hubbub"):
+        assert await node._fetch("poll:1", 3) == []
+
+    assert "'poll:1'" in caplog.text
+
+
+def test_two_features_cannot_do_the_same_command() -> None:
+    registry = Registry(channel_of)
+    (wave,) = Waving().commands()
+    registry.add(wave)
+
+    with pytest.raises(ValueError, match="registered already"):
+        registry.add(wave)
