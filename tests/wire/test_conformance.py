@@ -13,10 +13,8 @@ from pydantic import BaseModel
 from hubbub.errors import Invalid, RequestError, UnknownType
 from hubbub.wire import commands, events
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, PROTOCOL_VERSION
-from hubbub.wire.codes import CLOSE_MEANINGS
 from hubbub.wire.publication import encode_event
 from hubbub.wire.schema import json_schema
-from tests.reference import reconnects
 from tests.servers import REPOSITORY
 
 FOLDER = REPOSITORY / "conformance"
@@ -90,12 +88,6 @@ def test_every_type_has_a_golden_frame_and_so_has_every_field(file: str, models:
         assert shown >= {"type"}, f"no golden frame of type {name}"
         missing = set(model.model_fields) - shown - {"id"}
         assert not missing, f"no golden frame of type {name} has {missing}"
-
-
-def test_the_close_codes_beside_the_frames_are_those_of_the_protocol() -> None:
-    kept = json.loads((FOLDER / f"v{PROTOCOL_VERSION}" / "close-codes.json").read_text())
-
-    assert kept == [{"code": code, "reconnect": reconnects(meaning)} for code, meaning in CLOSE_MEANINGS.items()]
 
 
 def test_the_schema_beside_the_frames_is_up_to_date() -> None:
