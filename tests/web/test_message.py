@@ -95,3 +95,31 @@ async def test_the_buttons_cover_no_word_of_the_message_they_belong_to(enter: En
         toolbar = message(alice, f" {number}.").get_by_role("toolbar")
         body = message(alice, f" {number}.").locator(".body > p").first
         assert not overlap(await box_of(toolbar), await box_of(body))
+
+
+async def test_the_buttons_stay_with_their_message_when_the_lines_move_under_the_mouse(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, "first words")
+    await say(alice, "second words")
+    await expect(alice.get_by_role("article")).to_have_count(2)
+    await message(alice, "first words").hover()
+    pin = message(alice, "first words").get_by_role("button", name="Pin")
+    await pin.hover()
+    before = await box_of(pin)
+
+    await say(bob, "A message that moves the others up.")
+    await expect(message(alice, "moves the others")).to_be_visible()
+    # A browser tells within a few frames what has come to lie under a mouse that rests.
+    await alice.evaluate(
+        "async () => { for (let left = 20; left; left -= 1) await new Promise(requestAnimationFrame); }"
+    )
+    assert (await box_of(pin))["y"] < before["y"] - 20
+    await alice.mouse.down()
+    await alice.mouse.up()
+
+    await say(alice, "third words")
+    await expect(message(bob, "third words")).to_be_visible()
+    await expect(alice.get_by_title("To the pinned message")).to_have_count(0)
+    await expect(message(alice, "third words")).to_be_visible()
+    await message(alice, "second words").hover()
+    await expect(message(alice, "second words").get_by_role("toolbar")).to_be_visible()
