@@ -121,7 +121,7 @@ export class Connection {
   #liveSince = 0;
   #heartbeat = 0;
   #lastFrame = 0;
-  /** When a draining server asked us to come back. */
+  /** When a draining server asked us to come back; now, if the network came back during an attempt. */
   #returnAt: number | null = null;
   /** With what the last attempt came: whoever asks why it was refused must come with the same. */
   #presented: { address: string; secret: string | null } = { address: '', secret: null };
@@ -155,6 +155,8 @@ export class Connection {
   networkUp(): void {
     const { name } = this.#state;
     if (name === 'offline' || name === 'waiting') this.open();
+    // This attempt may have begun without a network.
+    if (name === 'connecting') this.#returnAt = this.#options.clock.now();
   }
 
   networkDown(): void {
@@ -197,6 +199,7 @@ export class Connection {
   #welcome(event: Welcome): void {
     this.#liveSince = this.#lastFrame;
     this.#hasBeenLive = true;
+    this.#returnAt = null;
     this.#heartbeat = event.heartbeat;
     this.#enter({ name: 'live' }, () => this.#watch());
   }

@@ -255,4 +255,23 @@ describe('the device', () => {
     clock.pass(10_000);
     expect(wires.opened).toHaveLength(2);
   });
+
+  it('tries again at once when the network came back during an attempt that fails', async () => {
+    connection.open();
+    connection.networkUp();
+    wires.probed = () => Promise.reject(new Error('no network'));
+    wires.last.breaks();
+    await settled();
+    clock.pass(0);
+    expect(names()).toEqual(['connecting', 'waiting', 'connecting']);
+  });
+
+  it('waits as usual for a connection that ends long after such an attempt', () => {
+    connection.open();
+    connection.networkUp();
+    wires.last.arrives(welcome);
+    wires.last.breaks();
+    clock.pass(0);
+    expect(names()).toEqual(['connecting', 'live', 'waiting']);
+  });
 });
