@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,6 +24,15 @@ from hubbub.origins import check_allowed_host, check_allowed_origin
 DEFAULT_PORT = 8000
 DEFAULT_FILE = "hubbub.toml"
 
+NO_DIRECTORY = "names no directory; the current one is '.'"
+
+
+def _check_directory(value: Any) -> Any:
+    """A variable that is set to nothing must not mean the current directory, as an empty path does."""
+    if value == "":
+        raise ValueError(NO_DIRECTORY)
+    return value
+
 
 class Settings(BaseSettings):
     """What the person who runs the server decides. Lower layers never see this object, only the values they need."""
@@ -34,7 +43,7 @@ class Settings(BaseSettings):
     port: int | None = Field(
         None, ge=0, le=65535, description=f"Port to listen on; by default {DEFAULT_PORT}, or the next one that is free."
     )
-    data_dir: Path | None = Field(
+    data_dir: Annotated[Path, BeforeValidator(_check_directory)] | None = Field(
         None, description="Where the server keeps its files; by default `./hubbub-data`, and none for a mounted hub."
     )
     database_url: SecretStr | None = Field(

@@ -138,6 +138,8 @@ def test_a_setting_that_names_no_possible_room_is_told_at_the_start(settings: di
         ({"guests": "on", "settings": Settings}, "not the class Settings"),
         ({"guests": "on", "settings": "hubbub.toml"}, "not a str"),
         ({"guests": "on", "page": "no"}, "page must be True or False"),
+        ({"guests": "on", "data_dir": 5}, "data_dir must be a path, not a int"),
+        ({"guests": "on", "data_dir": ""}, "data_dir names no directory"),
     ],
 )
 def test_other_nonsense_is_told_when_the_hub_is_made(arguments: dict[str, Any], told: str) -> None:

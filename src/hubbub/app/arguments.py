@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from inspect import iscoroutine, iscoroutinefunction, signature
+from pathlib import Path
 from typing import Any, get_args
 
 from fastapi.dependencies.models import Dependant
@@ -12,7 +13,7 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends
 
 from hubbub.errors import ConfigurationError
-from hubbub.settings import Settings
+from hubbub.settings import NO_DIRECTORY, Settings
 from hubbub.wire.keys import is_key
 
 
@@ -115,6 +116,14 @@ def check_flag(name: str, value: Any) -> None:
     """Raises `ConfigurationError` for what is neither True nor False."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {value!r}")
+
+
+def check_directory(name: str, value: Any) -> None:
+    """Raises `ConfigurationError` for what is no path, and for an empty one, which would be the current directory."""
+    if not isinstance(value, str | Path):
+        raise ConfigurationError(f"{name} must be a path, not {_described(value)}")
+    if value == "":
+        raise ConfigurationError(f"{name} {NO_DIRECTORY}")
 
 
 def _described(value: Any) -> str:

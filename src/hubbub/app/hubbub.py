@@ -18,6 +18,7 @@ from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.accounts.signing_key import load_signing_key
 from hubbub.app.arguments import (
     check_choice,
+    check_directory,
     check_flag,
     check_login,
     check_policy,
@@ -99,6 +100,8 @@ class Hubbub:
         if settings is not None:
             check_settings(settings)
         check_flag("page", page)
+        if data_dir is not None:
+            check_directory("data_dir", data_dir)
         if authenticate is None and guests in {None, "off"}:
             raise ConfigurationError(
                 "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"
