@@ -55,7 +55,15 @@ def test_a_file_that_is_named_and_not_there_is_an_error(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("RATE", "0"), ("GUESTS", "maybe"), ("BURST", "many"), ("SECRET", "short"), ("LINGER", "-1")],
+    [
+        ("PORT", "70000"),
+        ("RATE", "0"),
+        ("GUESTS", "maybe"),
+        ("BURST", "many"),
+        ("SECRET", "short"),
+        ("LINGER", "-1"),
+        ("DATA_DIR", ""),
+    ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"HUBBUB_{name}", value)
@@ -97,3 +105,17 @@ def test_a_secret_does_not_show_in_what_is_printed() -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_what_it_means(name: str) -> None:
     assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("HUBBUB_DATADIR", "is HUBBUB_DATA_DIR meant?"), ("HUBBUB_NONSENSE", "HUBBUB_NONSENSE is no setting")],
+)
+def test_a_variable_that_is_no_setting_is_warned_of_with_one_that_is_like_it(
+    name: str, hint: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(name, "1")
+
+    load_settings()
+
+    assert caplog.messages[0].endswith(hint)

@@ -49,11 +49,12 @@ def load_settings(**options: object) -> Settings:
 
 def _warn_of_unknown(environment: Mapping[str, str]) -> None:
     """A variable with a slip in its name sets nothing, and nobody would notice."""
-    known = [f"HUBBUB_{name.upper()}" for name in Settings.model_fields]
-    for name in environment:
-        if name.startswith("HUBBUB_") and name not in {*known, "HUBBUB_CONFIG"}:
+    known = [*(name.upper() for name in Settings.model_fields), "CONFIG"]
+    for variable in environment:
+        name = variable.removeprefix("HUBBUB_")
+        if name != variable and name not in known:
             nearest = get_close_matches(name, known, n=1)
-            log.warning("%s is no setting%s", name, f"; is {nearest[0]} meant?" if nearest else "")
+            log.warning("%s is no setting%s", variable, f"; is HUBBUB_{nearest[0]} meant?" if nearest else "")
 
 
 def _explain(entry: ErrorDetails) -> str:

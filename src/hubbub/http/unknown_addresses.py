@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
@@ -62,6 +63,7 @@ def nearest(path: str) -> str:
     Two names behind `ws` are a room and a username to those who come from a tutorial.
     """
     words = [word for word in path.split("/") if word]
+    words[:-1] = [_without_slip(word) for word in words[:-1]]
     kinds = {word.lower() for word in words}
     names = [word for word in words if word.lower() not in _SOCKETS | _ROOMS | _NOTICES]
     if kinds & _NOTICES:
@@ -71,3 +73,8 @@ def nearest(path: str) -> str:
     if len(names) == 2 and words[0].lower() in _SOCKETS and all(map(is_key, names)):
         return f"/ws/chat/{names[0]}?username={quote(names[1])}"
     return f"/ws/chat/{names[-1]}" if is_key(names[-1]) else "/ws/chat/{room}"
+
+
+def _without_slip(word: str) -> str:
+    """The word of our own addresses that this one nearly is, such as `chat` for `chatt`; otherwise itself."""
+    return next(iter(get_close_matches(word, ["chat", "rooms", "notify"], n=1, cutoff=0.88)), word)
