@@ -110,6 +110,14 @@ async def test_errors_are_those_of_the_command(
         assert answer.json()["errors"][0]["loc"] == [field]
 
 
+@pytest.mark.parametrize("body", ["", "text=hello", "{", '["text"]'])
+async def test_a_body_that_is_no_json_object_is_told_what_one_looks_like(client: httpx.AsyncClient, body: str) -> None:
+    answer = await client.post(MESSAGES, content=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith('the body must be one JSON object, such as {"text": "hello"}')
+
+
 async def test_a_foreign_page_may_not_post(client: httpx.AsyncClient) -> None:
     answer = await client.post(MESSAGES, json={"text": "hello"}, headers={"Origin": "https://evil.example"})
 

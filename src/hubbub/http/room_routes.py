@@ -131,11 +131,17 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
         return JSONResponse(posted.model_dump(exclude_none=True), 201)
 
 
+_BODY = 'the body must be one JSON object, such as {"text": "hello"}'
+
+
 def _message(room: str, body: bytes) -> SendMessage:
     """Raises `Invalid`, as the command would."""
-    fields = JSON_CODEC.decode(body)
+    try:
+        fields = JSON_CODEC.decode(body)
+    except Invalid as error:
+        raise Invalid(f"{_BODY}; {error.message}") from None
     if not isinstance(fields, dict):
-        raise Invalid('the body must be one JSON object: {"text": …}')
+        raise Invalid(_BODY)
     try:
         return SendMessage.model_validate(fields | {"type": "message", "room": room, "id": None})
     except ValidationError as error:
