@@ -55,10 +55,13 @@ def test_the_command_line_names_the_extra_that_it_needs(tmp_path: Path, argument
     assert "Traceback" not in ended.stderr
 
 
-def test_run_names_the_extra_that_it_needs(tmp_path: Path) -> None:
-    ended = run_without_extras(tmp_path, "from hubbub import run")
+@pytest.mark.parametrize(
+    ("code", "needs"), [("from hubbub import run", "hubbub.run"), ("import hubbub.testing", "hubbub.testing")]
+)
+def test_what_runs_a_server_names_the_extra_that_it_needs(tmp_path: Path, code: str, needs: str) -> None:
+    ended = run_without_extras(tmp_path, code)
 
-    assert "hubbub.run needs: pip install 'hubbub[server]'" in ended.stderr
+    assert f"{needs} needs: pip install 'hubbub[server]'" in ended.stderr
 
 
 def test_a_postgresql_address_names_the_extra_that_it_needs(tmp_path: Path) -> None:

@@ -20,14 +20,23 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urljoin
 
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from hubbub.app.settings_sources import load_settings
-from hubbub.serving.server import HubbubServer, server_config
 from hubbub.settings import Settings
+
+try:
+    import uvicorn
+
+    from hubbub.serving.server import HubbubServer, server_config
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("hubbub"):
+        raise
+    raise ModuleNotFoundError(
+        f"{error.name} is not installed, which hubbub.testing needs: pip install 'hubbub[server]'", name=error.name
+    ) from None
 
 TIMEOUT = 10.0
 
