@@ -67,6 +67,14 @@ async def test_debugging_shows_sockets_that_are_one_too_many_for_an_address(serv
         await logged(server, "a request from 127.0.0.1 is refused", "429")
 
 
+async def test_debugging_shows_whose_frame_was_no_command(serve: ServerFactory) -> None:
+    server = serve("--log-level", "debug")
+
+    async with person(server, "mallory") as mallory:
+        await mallory.link.send("{not json")
+        await logged(server, "a command of mallory", "is refused: invalid")
+
+
 async def test_debugging_shows_limits_that_are_hit_and_who_is_cut_off(serve: ServerFactory) -> None:
     server = serve(
         "--log-level", "debug", environment={"HUBBUB_BURST": "2", "HUBBUB_RATE": "0.1", "HUBBUB_VIOLATIONS": "3"}

@@ -235,7 +235,7 @@ class Link:
         if log.isEnabledFor(logging.DEBUG):
             # Not the message of the error: it may hold what the user wrote.
             connection = self._connection
-            name = "a command" if isinstance(error, UnknownType) else repr(command)
+            name = "a command" if command is None or isinstance(error, UnknownType) else repr(command)
             log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
         self._connection.reply(ErrorEvent.of(error, id=id, command=command, room=room))
 
