@@ -24,11 +24,12 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import BEATS, Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
-from hubbub.features.feature import Feature, Services, overriding
+from hubbub.features.feature import Feature, Services, check_names, overriding
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
+from hubbub.store.feature_tables import Tables, bring_up_to_date
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Draining, PingEvent, timestamp
 from hubbub.wire.identity import User
@@ -83,6 +84,7 @@ class Node:
             is_shared=self._is_shared,
         )
         self.features = list(features)
+        check_names(self.features)
         for feature in self.features:
             feature.open(self.services)
             self.services.features[type(feature)] = feature
@@ -219,6 +221,9 @@ class Node:
     async def _begin(self) -> None:
         if self.database is not None:
             await self.database.start()
+            tables = [Tables(feature.name, feature.scripts) for feature in self.features if feature.scripts]
+            if tables:
+                await bring_up_to_date(self.database, tables)
         for feature in self.features:
             self._started.append(feature)
             await feature.start()

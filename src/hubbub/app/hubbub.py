@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from fastapi import APIRouter
 from pydantic import ValidationError
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Policy, allow_everybody
@@ -43,6 +44,7 @@ from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.wire.commands import BUILT_IN, Command, Join, invalid_fields
 from hubbub.wire.events import Event
+from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
 from hubbub.wire.schema import json_schema
 
@@ -205,6 +207,16 @@ class Hubbub:
             await refuse(websocket, error)
             return
         await self.door.serve(websocket, user, room=room, first=join)
+
+    def user_of(self, request: HTTPConnection, account: Any = None) -> User:
+        """Who asks by HTTP, for a feature's route; `account` is what `Depends(hub.authenticate)` gave it.
+
+        Raises `Unauthenticated`, `Forbidden` and `RateLimited`, which are answered with the error's status.
+        """
+        self.node.require_started()
+        user = self.admissions.identify(request, account)
+        self.admissions.take_request(request, user)
+        return user
 
     # What an application takes part in.
 

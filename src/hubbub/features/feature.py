@@ -18,6 +18,7 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.registry import Registration
+from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -86,8 +87,9 @@ class Feature:
     name = ""
     """Names the feature where its tables are versioned. Needed with `scripts`; never change it."""
     scripts: Sequence[str] = ()
-    """SQL for its own tables, one statement each, for SQLite and PostgreSQL alike. A script runs once in a database, in
-    order: to change a table, add a script at the end; never edit or remove one that was released."""
+    """SQL for its own tables, one statement each, for SQLite and PostgreSQL alike. Each runs once in a database, in
+    order, before `start`. To change a table, add a script at the end; never edit or remove one that was released. A
+    script has the time that any statement has (setting `database_timeout`)."""
 
     # What it adds.
 
@@ -141,6 +143,14 @@ class Feature:
 
     def key_moved(self) -> None:
         """A user has another key than before, because an account claimed it."""
+
+
+def check_names(features: Iterable[Feature]) -> None:
+    """Raises `ConfigurationError` where a feature has tables and no name, or the name of another one."""
+    names = [feature.name for feature in features if feature.scripts]
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise ConfigurationError(f"a feature with tables needs a name of its own, not {name!r}")
 
 
 def overriding(features: Iterable[Feature], part: str) -> list[Any]:

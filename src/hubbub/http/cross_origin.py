@@ -5,15 +5,16 @@ Pages of allowed origins read all; a page that is refused reads why, and nothing
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hubbub.errors import Forbidden
+from hubbub.errors import Forbidden, RequestError
 from hubbub.http.admission import hide_credentials
 from hubbub.http.error_responses import error_response
 from hubbub.http.mounted import Mounted
@@ -24,9 +25,21 @@ PREFLIGHT_SECONDS = 600
 
 
 def route_for_pages(hub: Mounted) -> type[APIRoute]:
-    """The class of the routes that pages of other origins use. They ask for the origin before they ask who it is."""
+    """The class of the routes that pages of other origins use. They ask for the origin before they ask who it is,
+    and answer a `RequestError` that they raise with its status."""
 
     class PagesRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_or_refuse(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except RequestError as error:
+                    return error_response(error)
+
+            return handle_or_refuse
+
         async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
             await answer_page(hub.admissions.origins, super().handle, scope, receive, send)
 
