@@ -182,6 +182,18 @@ async def test_what_waits_can_be_answered_changed_and_trimmed(log: RoomLog) -> N
     assert await texts(log, "room3") == ["four"]
 
 
+async def test_edits_in_many_rooms_leave_nothing_to_wait_for(engine: SQLite, log: RoomLog) -> None:
+    await say(log, "one")
+    assert await texts(log, "room1") == ["one"]
+
+    await asyncio.gather(*(log.edit(ALICE, room, 1, "1") for room in ROOMS))
+
+    # A reader between the commit and its upkeep must not find new rows under an old head.
+    with closing(sqlite3.connect(f"file:{engine.path}?mode=ro", uri=True)) as beside:
+        assert beside.execute("SELECT count(*) FROM deferred").fetchone() == (0,)
+        assert beside.execute("SELECT DISTINCT rev FROM rooms").fetchall() == [(2,)]
+
+
 async def test_what_waits_when_the_server_is_killed_is_found(
     engine: SQLite, log: RoomLog, tmp_path: Path, open_database: Opener
 ) -> None:

@@ -29,7 +29,8 @@ class Statement:
     SQLite may defer the rows of a statement that has a name as `deferrable`. Such a statement has one table, gives no
     rows, and may run once for the rows of many transactions, in the order of their first column. The name stands in
     files, and means this SQL and these columns for ever: a statement that differs gets another name, and the old one
-    stays.
+    stays. In a transaction, run these before what else must be seen together with them: then no reader finds one half
+    in the tables and the other deferred.
 
     Before any other statement runs, deferred rows are brought into their tables. `besides_deferred` spares that where
     none of the statement's tables has deferred rows. `finds_deferred` spares it as well: from the deferred rows of the

@@ -165,11 +165,12 @@ class Batch:
             return
         changed = [message for message in self._messages.values() if message.is_changed]
         heads = [(id, head.seq, head.rev) for id, head in sorted(moved.items())]
+        # The deferrable ones come first: what follows has all of them brought in.
         if self._added:
             run(sql.ADD_MESSAGES, added=self._added)
+        run(sql.MOVE_HEADS, head=heads)
         if changed:
             self._write_changed(changed)
-        run(sql.MOVE_HEADS, head=heads)
         for head in moved.values():
             head.is_moved = False
 
