@@ -1,6 +1,7 @@
 """What is public is documented, and what is documented holds."""
 
 import ast
+import asyncio
 import json
 import os
 import re
@@ -36,7 +37,7 @@ from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
 from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY
 from hubbub.wire.keys import NAME_LENGTH, TEXT_LENGTH
 from tests import reference
-from tests.servers import REPOSITORY
+from tests.servers import REPOSITORY, find_program
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *(REPOSITORY / "examples").glob("*.md")])
@@ -142,6 +143,31 @@ async def test_the_tour_can_be_pasted_a_line_at_a_time_and_again(tmp_path: Path)
                 assert answers == {"1": "ack", "2": "ack", "3": "history", "4": "joined", "5": "following"}
                 errors = [event["message"] for event in events if event["type"] == "error"]
                 assert errors == ["text: Field required"]
+
+
+async def test_the_tours_lines_for_curl_are_answered(tmp_path: Path) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
+    commands = [line for block in blocks((REPOSITORY / "README.md").read_text(), "sh") for line in block.splitlines()]
+    lines = [shlex.split(line) for line in commands if line.startswith("curl ")]
+    assert len(lines) == 3
+
+    async with serving(app) as server:
+        for program, *arguments, address in lines:
+            here = address.replace("http://localhost:8000", server.url)
+            curl = await asyncio.create_subprocess_exec(
+                find_program(program, package="curl"),
+                "--fail",
+                "--silent",
+                "--noproxy",
+                "*",
+                *arguments,
+                here,
+                stdout=subprocess.PIPE,
+            )
+            answer, _ = await asyncio.wait_for(curl.communicate(), 10)
+            assert curl.returncode == 0
+        assert [message["text"] for message in json.loads(answer)["messages"]] == ["Hello from curl"]
 
 
 def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
