@@ -116,7 +116,9 @@ async def test_an_address_that_is_no_rooms_says_so(enter: Enter, room: str, devi
     await expect(alice.get_by_role("heading", name="No such room")).to_be_visible()
     if device:
         await alice.get_by_role("button", name="Rooms").tap()
-    await alice.get_by_role("button", name=room, exact=True).click()
+    in_the_list = alice.get_by_role("button", name=room, exact=True)
+    await expect(in_the_list).not_to_have_attribute("aria-current", "page")
+    await in_the_list.click()
     await expect_room(alice, room)
 
 
