@@ -21,7 +21,8 @@ from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import BEATS, Fanout
+from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.heartbeat import BEATS
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Services, check_names, overriding
@@ -184,10 +185,10 @@ class Node:
         self.services.claim_key(account, answered)
 
     def _is_accounts(self, key: str) -> bool:
-        return any(not connection.user.guest for connection in self.fanout.of_user(key))
+        return any(not connection.user.guest for connection in self.fanout.connections.of_user(key))
 
     def _displaced(self, guest: User) -> None:
-        for connection in self.fanout.of_user(guest.key):
+        for connection in self.fanout.connections.of_user(guest.key):
             if connection.user.identity == guest.identity:
                 connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
 
@@ -235,9 +236,11 @@ class Node:
         await self.broker.start(self.sequencer.receive)
         fanout = self.fanout
         self._tasks = [
-            self._loop.create_task(self._every(self.settings.heartbeat / BEATS, fanout.notice_freeze, fanout.beat)),
             self._loop.create_task(
-                self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.check_deadlines)
+                self._every(self.settings.heartbeat / BEATS, fanout.notice_freeze, fanout.heartbeat.beat)
+            ),
+            self._loop.create_task(
+                self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.deadlines.check)
             ),
             self._loop.create_task(self._every(TICK, self.guests.tick)),
             *([self._loop.create_task(self._owners.see_all())] if self._owners and not self._is_shared else []),
@@ -277,10 +280,10 @@ class Node:
             await asyncio.sleep(pace * min(step, len(connections) - start))
             for connection in connections[start : start + step]:
                 connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
-        await self.fanout.wait_until_empty(deadline - loop.time())
+        await self.fanout.connections.wait_until_empty(deadline - loop.time())
         for connection in list(self.fanout.connections.values()):
             connection.abort()
-        await self.fanout.wait_until_empty(1.0)
+        await self.fanout.connections.wait_until_empty(1.0)
 
     async def stop(self) -> bool:
         """Drain, and let go of everything. False if something hangs, and was left behind."""

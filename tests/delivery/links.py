@@ -80,8 +80,9 @@ class Recorder:
 class Listener:
     """A receiver that keeps what it hears. It has nothing to catch up with, so it goes on at once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, fanout: Fanout) -> None:
         self._connection = connection
+        self._fanout = fanout
         self.heard: list[tuple[int, bytes]] = []
         self.missed: list[dict[str, int | None]] = []
         self.endings: list[tuple[int, str]] = []
@@ -92,7 +93,8 @@ class Listener:
     def drained(self, missed: dict[str, int | None]) -> None:
         self.missed.append(missed)
         for channel in missed:
-            self._connection.fanout.let_go(self._connection, channel)
+            with self._fanout.recovering(self._connection, channel):
+                pass
 
     def closed(self, code: int, reason: str) -> None:
         self.endings.append((code, reason))
@@ -112,7 +114,7 @@ class Person:
     ) -> None:
         self.connection = Connection(fanout, id=id or name, user=User(name, name.title()), format=form)
         self.transport = Recorder(self.connection, capacity)
-        self.listener = Listener(self.connection)
+        self.listener = Listener(self.connection, fanout)
         self.connection.transport = self.transport
         self.connection.receiver = self.listener
         self._form = form

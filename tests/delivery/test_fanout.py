@@ -7,8 +7,10 @@ from itertools import count
 import pytest
 
 from hubbub.delivery.connection import Pause, State
-from hubbub.delivery.fanout import BEATS, SILENT_BEATS, SUBSCRIBERS_PER_TURN, Fanout
+from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.flushing import SUBSCRIBERS_PER_TURN
 from hubbub.delivery.formats import CHUNK_BYTES
+from hubbub.delivery.heartbeat import BEATS, SILENT_BEATS
 from hubbub.delivery.transport import HIGH_WATER
 from hubbub.errors import NotStarted
 from hubbub.wire.publication import Publication
@@ -27,8 +29,7 @@ async def everybody(fanout: Fanout, *names: str, channel: str = ROOM) -> list[Pe
 
 def is_bare(fanout: Fanout) -> bool:
     """Whether nothing of channels or of connections that have trouble is left in a fanout."""
-    kept = (fanout._channels, fanout._dirty, fanout._stalled, fanout._closing, fanout._filled, fanout._shutting)
-    return not any(kept)
+    return fanout.channels.is_empty and fanout.flushing.is_empty and fanout.deadlines.is_empty
 
 
 # Who gets what, in how many writes.
@@ -165,7 +166,7 @@ async def test_an_answer_does_not_wait_for_a_channel_that_has_nothing_to_deliver
     alice, bob = await everybody(fanout, "alice", "bob")
     (carol,) = [Person(fanout, "carol")]
     held = Person(fanout, "held", form=MSGPACK_FORMAT)
-    await fanout.subscribe(held.connection, ROOM, hold=True)
+    await fanout.subscribe_held(held.connection, ROOM)
 
     assert not answer(alice, "too early", along=ROOM)
     assert not answer(alice, "nobody is there", along=OTHER)
@@ -516,7 +517,7 @@ async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
     other.transport.on_write = slow.transport.drain
 
     say(fanout, ROOM, "hello", position=1)
-    fanout._flush_turn()
+    fanout.flushing.flush_turn()
     assert not slow.listener.missed
     await turn()
 
@@ -534,10 +535,10 @@ async def test_who_makes_no_progress_is_dropped_after_the_stall() -> None:
     await fill(fanout, slow)
 
     clock.now += 10
-    fanout.check_deadlines()
+    fanout.deadlines.check()
     assert not slow.transport.aborted
     clock.now += 0.1
-    fanout.check_deadlines()
+    fanout.deadlines.check()
 
     assert slow.transport.aborted
 
@@ -551,11 +552,11 @@ async def test_who_makes_some_progress_has_more_patience_but_not_for_ever() -> N
     for _ in range(12):
         clock.now += 5
         slow.transport.backlog -= 1
-        fanout.check_deadlines()
+        fanout.deadlines.check()
         assert not slow.transport.aborted
     clock.now += 0.1
     slow.transport.backlog -= 1
-    fanout.check_deadlines()
+    fanout.deadlines.check()
 
     assert slow.transport.aborted
 
@@ -567,10 +568,10 @@ async def test_who_does_not_answer_a_close_frame_is_dropped_after_its_deadline()
     alice.connection.close(1000)
 
     clock.now += 5
-    fanout.check_deadlines()
+    fanout.deadlines.check()
     assert not alice.transport.aborted
     clock.now += 0.1
-    fanout.check_deadlines()
+    fanout.deadlines.check()
 
     assert alice.transport.aborted
 
@@ -585,7 +586,7 @@ async def test_deadlines_end_with_their_connection() -> None:
     slow.connection.lost(1006, "")
     alice.connection.lost(1006, "")
     clock.now += 1000
-    fanout.check_deadlines()
+    fanout.deadlines.check()
     await turn(10)
 
     assert not slow.transport.aborted
@@ -601,7 +602,7 @@ async def test_everybody_is_pinged_once_in_a_heartbeat_with_frame_and_event() ->
     people = [Person(fanout, f"guest-{index}") for index in range(2 * BEATS)]
 
     for _ in range(BEATS):
-        fanout.beat()
+        fanout.heartbeat.beat()
 
     for person in people:
         assert [int(frame.opcode) for frame in person.frames] == [9, 1]
@@ -613,10 +614,10 @@ async def test_the_pings_of_those_who_came_at_different_times_are_spread() -> No
     people = []
     for index in range(BEATS):
         people.append(Person(fanout, f"guest-{index}"))
-        fanout.beat()
+        fanout.heartbeat.beat()
 
     before = [len(person.transport.writes) for person in people]
-    fanout.beat()
+    fanout.heartbeat.beat()
 
     assert sum(len(person.transport.writes) - old for person, old in zip(people, before, strict=True)) == 1
 
@@ -627,7 +628,7 @@ async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
     deaf.transport.hears_pongs = False
 
     for beat in range((SILENT_BEATS + 1) * BEATS):
-        fanout.beat()
+        fanout.heartbeat.beat()
         if beat % BEATS == 0:
             lively.connection.received([])
 
@@ -643,13 +644,13 @@ async def test_one_that_the_server_does_not_read_from_is_not_closed_for_its_sile
 
     waiting.connection.pause(Pause.ORDER)
     for _ in range(10 * BEATS):
-        fanout.beat()
+        fanout.heartbeat.beat()
     assert waiting.connection.is_open
     assert len(waiting.frames) == 2 * 10  # it is pinged all the same
 
     waiting.connection.resume(Pause.ORDER)
     for _ in range((SILENT_BEATS + 1) * BEATS):
-        fanout.beat()
+        fanout.heartbeat.beat()
     assert waiting.transport.closed_with == (4408, "no frame for two heartbeats")
 
 
@@ -664,8 +665,8 @@ async def test_nobody_is_blamed_for_the_time_in_which_the_server_was_frozen() ->
 
     clock.now += 40
     fanout.notice_freeze()
-    fanout.check_deadlines()
-    fanout.beat()
+    fanout.deadlines.check()
+    fanout.heartbeat.beat()
     assert [person.transport.aborted for person in (slow, closing)] == [False, False]
     assert silent.connection.is_open
     assert silent.connection.unread == 40
@@ -673,7 +674,7 @@ async def test_nobody_is_blamed_for_the_time_in_which_the_server_was_frozen() ->
     for _ in range(11):
         clock.now += 1
         fanout.notice_freeze()
-        fanout.check_deadlines()
+        fanout.deadlines.check()
     assert [person.transport.aborted for person in (slow, closing)] == [True, True]
     assert silent.connection.unread == 40
 
@@ -685,7 +686,7 @@ async def test_a_congested_connection_is_not_pinged() -> None:
     taken = len(slow.transport.writes)
 
     for _ in range(5 * BEATS):
-        fanout.beat()
+        fanout.heartbeat.beat()
 
     assert len(slow.transport.writes) == taken
     assert slow.transport.closed_with is None
@@ -883,13 +884,13 @@ async def test_a_storm_of_joins_and_leaves_on_a_shaky_broker_leaves_nothing_behi
     assert not broker.followed
     assert is_bare(fanout)
     assert not fanout.connections
-    assert not any(fanout._beats)
+    assert fanout.heartbeat.is_empty
 
 
 async def test_the_last_one_gone_ends_the_wait_for_an_empty_hub() -> None:
     fanout = new_fanout()
     alice, bob = Person(fanout, "alice"), Person(fanout, "bob")
-    waiting = asyncio.ensure_future(fanout.wait_until_empty(30))
+    waiting = asyncio.ensure_future(fanout.connections.wait_until_empty(30))
     await turn()
     alice.connection.lost(1006, "")
     await turn(2)

@@ -1,7 +1,9 @@
 """A connection that catches up: what is published meanwhile waits for it, and comes once, in order."""
 
+import pytest
+
 from hubbub.delivery.connection import State
-from hubbub.delivery.fanout import HELD
+from hubbub.delivery.fanout import HELD, Fanout
 from hubbub.delivery.transport import HIGH_WATER
 from tests.delivery.links import Person, new_fanout, say, turn
 
@@ -11,12 +13,11 @@ ROOM = "room:talk"
 async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let_go() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
-    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    say(fanout, ROOM, "meanwhile", position=1)
-    await turn()
-    held = list(late.texts)
-    fanout.let_go(late.connection, ROOM)
+    with await fanout.subscribe_held(late.connection, ROOM):
+        say(fanout, ROOM, "meanwhile", position=1)
+        await turn()
+        held = list(late.texts)
     say(fanout, ROOM, "afterwards", position=2)
     await turn()
 
@@ -27,12 +28,12 @@ async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let
 async def test_what_the_connection_was_given_already_does_not_come_again() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
-    await fanout.subscribe(late.connection, ROOM, hold=True)
-    for position in range(1, 6):
-        say(fanout, ROOM, f"m{position}", position=position)
-    say(fanout, ROOM, "typing", ephemeral=True)
 
-    fanout.let_go(late.connection, ROOM, after=3)
+    with await fanout.subscribe_held(late.connection, ROOM) as hold:
+        for position in range(1, 6):
+            say(fanout, ROOM, f"m{position}", position=position)
+        say(fanout, ROOM, "typing", ephemeral=True)
+        hold.read_up_to(3)
 
     assert late.texts == ["m4", "m5", "typing"]
 
@@ -41,7 +42,7 @@ async def test_the_others_are_served_while_one_is_held() -> None:
     fanout = new_fanout()
     alice, late = Person(fanout, "alice"), Person(fanout, "late")
     await fanout.subscribe(alice.connection, ROOM)
-    await fanout.subscribe(late.connection, ROOM, hold=True)
+    await fanout.subscribe_held(late.connection, ROOM)
 
     say(fanout, ROOM, "hello", position=1)
     await turn()
@@ -56,7 +57,7 @@ async def test_what_was_delivered_before_a_hold_is_written_before_it() -> None:
     await fanout.subscribe(alice.connection, ROOM)
 
     say(fanout, ROOM, "before", position=1)
-    fanout.hold(alice.connection, ROOM)
+    fanout.holding(alice.connection, ROOM)
     before = list(alice.texts)
     say(fanout, ROOM, "during", position=2)
     await turn()
@@ -67,12 +68,11 @@ async def test_what_was_delivered_before_a_hold_is_written_before_it() -> None:
 async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_what_it_was_given() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
-    await fanout.subscribe(slow.connection, ROOM, hold=True)
-    slow.transport.capacity = 0
-    slow.transport.write(b"x" * (HIGH_WATER + 1))
-    say(fanout, ROOM, "missed", position=8)
-
-    fanout.let_go(slow.connection, ROOM, after=7)
+    with await fanout.subscribe_held(slow.connection, ROOM) as hold:
+        slow.transport.capacity = 0
+        slow.transport.write(b"x" * (HIGH_WATER + 1))
+        say(fanout, ROOM, "missed", position=8)
+        hold.read_up_to(7)
     state = slow.connection.state
     slow.transport.writes.clear()
     slow.transport.drain()
@@ -93,10 +93,11 @@ async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None
     slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
 
     slow.transport.drain()
-    say(fanout, ROOM, "live", position=3)
-    await turn()
-    before = slow.texts[1:]
-    fanout.let_go(slow.connection, ROOM, after=2)
+    with fanout.recovering(slow.connection, ROOM) as hold:
+        say(fanout, ROOM, "live", position=3)
+        await turn()
+        before = slow.texts[1:]
+        hold.read_up_to(2)
 
     assert before == []
     assert slow.texts[1:] == ["live"]
@@ -105,7 +106,7 @@ async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None
 async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> None:
     fanout = new_fanout()
     stuck = Person(fanout, "stuck")
-    await fanout.subscribe(stuck.connection, ROOM, hold=True)
+    await fanout.subscribe_held(stuck.connection, ROOM)
 
     for position in range(1, HELD + 2):
         say(fanout, ROOM, "more", position=position)
@@ -125,8 +126,8 @@ async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
     say(fanout, ROOM, "missed", position=2)
     await turn()
 
-    fanout.hold(slow.connection, ROOM)
-    fanout.let_go(slow.connection, ROOM)
+    with fanout.holding(slow.connection, ROOM):
+        pass
     slow.transport.drain()
 
     assert slow.listener.missed == [{ROOM: 1}]
@@ -142,12 +143,11 @@ async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_
     say(fanout, ROOM, "missed", position=2)
     await turn()
 
-    fanout.hold(slow.connection, ROOM)
-    slow.transport.drain()
-    say(fanout, ROOM, "live", position=3)
-    await turn()
-    before = slow.texts[1:]
-    fanout.let_go(slow.connection, ROOM)
+    with fanout.holding(slow.connection, ROOM):
+        slow.transport.drain()
+        say(fanout, ROOM, "live", position=3)
+        await turn()
+        before = slow.texts[1:]
 
     assert slow.listener.missed == [{ROOM: 1}]
     assert before == []
@@ -157,14 +157,13 @@ async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_
 async def test_a_connection_that_is_held_twice_waits_for_both() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
-    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    fanout.hold(late.connection, ROOM)
-    for position in (1, 2):
-        say(fanout, ROOM, f"m{position}", position=position)
-    fanout.let_go(late.connection, ROOM)
-    before = list(late.transport.writes)
-    fanout.let_go(late.connection, ROOM, after=1)
+    with await fanout.subscribe_held(late.connection, ROOM) as joining:
+        with fanout.holding(late.connection, ROOM):
+            for position in (1, 2):
+                say(fanout, ROOM, f"m{position}", position=position)
+        before = list(late.transport.writes)
+        joining.read_up_to(1)
 
     assert before == []
     assert late.texts == ["m2"]
@@ -173,13 +172,13 @@ async def test_a_connection_that_is_held_twice_waits_for_both() -> None:
 async def test_of_two_answers_that_overtake_each_other_the_older_ones_rest_is_delivered() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
-    await fanout.subscribe(late.connection, ROOM, hold=True)
 
-    fanout.hold(late.connection, ROOM)
-    for position in (1, 2, 3):
-        say(fanout, ROOM, f"m{position}", position=position)
-    fanout.let_go(late.connection, ROOM, after=3)
-    fanout.let_go(late.connection, ROOM, after=1)
+    with await fanout.subscribe_held(late.connection, ROOM) as first:
+        with fanout.holding(late.connection, ROOM) as second:
+            for position in (1, 2, 3):
+                say(fanout, ROOM, f"m{position}", position=position)
+            second.read_up_to(3)
+        first.read_up_to(1)
 
     assert late.texts == ["m2", "m3"]
 
@@ -191,9 +190,58 @@ async def test_one_that_closes_is_not_held_any_more() -> None:
         await fanout.subscribe(person.connection, ROOM)
 
     bob.connection.close()
-    fanout.hold(bob.connection, ROOM)
-    fanout.let_go(bob.connection, ROOM)
+    with fanout.holding(bob.connection, ROOM):
+        pass
     alice.connection.close()
-    fanout.hold(alice.connection, ROOM)
+    fanout.holding(alice.connection, ROOM)
 
     assert fanout.count(ROOM) == 0
+
+
+def fail_while_others_speak(fanout: Fanout, text: str, *, position: int) -> None:
+    say(fanout, ROOM, text, position=position)
+    raise OSError("unreadable")
+
+
+async def test_an_error_under_a_hold_lets_go() -> None:
+    fanout = new_fanout()
+    alice = Person(fanout, "alice")
+    await fanout.subscribe(alice.connection, ROOM)
+
+    with pytest.raises(OSError, match="unreadable"), fanout.holding(alice.connection, ROOM):
+        fail_while_others_speak(fanout, "meanwhile", position=1)
+
+    assert alice.texts == ["meanwhile"]
+
+
+async def test_a_connection_whose_missed_messages_cannot_be_read_is_closed() -> None:
+    fanout = new_fanout()
+    slow = Person(fanout, "slow")
+    await fanout.subscribe(slow.connection, ROOM)
+    slow.transport.capacity = 0
+    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
+    await turn()
+    say(fanout, ROOM, "missed", position=2)
+    await turn()
+    slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
+    slow.transport.drain()
+
+    with pytest.raises(OSError, match="unreadable"), fanout.recovering(slow.connection, ROOM):
+        fail_while_others_speak(fanout, "live", position=3)
+
+    assert slow.connection.close_code == 1013
+    assert "live" not in slow.texts
+    assert fanout.count(ROOM) == 0
+
+
+async def test_a_hold_does_not_end_the_hold_of_a_later_visit() -> None:
+    fanout = new_fanout()
+    alice = Person(fanout, "alice")
+
+    with await fanout.subscribe_held(alice.connection, ROOM):
+        fanout.unsubscribe(alice.connection, ROOM)
+        await fanout.subscribe_held(alice.connection, ROOM)
+        say(fanout, ROOM, "too early", position=1)
+    await turn()
+
+    assert alice.texts == []

@@ -32,7 +32,7 @@ class Server:
         self.is_gone = False
         self._incoming: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self.connection = Connection(fanout, id="alice", user=User("alice", "Alice"), format=MESSAGE_FORMATS[codec])
-        self.listener = self.connection.receiver = Listener(self.connection)
+        self.listener = self.connection.receiver = Listener(self.connection, fanout)
         self.transport = self.connection.transport = MessageTransport(
             self.connection, self._incoming.get, self._send, max_size=LIMIT
         )
@@ -182,7 +182,7 @@ async def test_who_takes_nothing_for_too_long_is_dropped_though_the_server_never
             await turn()
 
         clock.now += 11
-        fanout.check_deadlines()
+        fanout.deadlines.check()
 
     assert server.listener.endings == [(1006, "")]
 

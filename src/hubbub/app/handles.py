@@ -113,7 +113,7 @@ class UserHandle(_Handle):
     @property
     def connections(self) -> list[Connection]:
         """Their connections to this process, the oldest first."""
-        return self._node.fanout.of_user(self.key)
+        return self._node.fanout.connections.of_user(self.key)
 
     @property
     def is_online(self) -> bool:

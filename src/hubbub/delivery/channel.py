@@ -1,4 +1,4 @@
-"""A channel: an address, who follows it, and what is on its way to whom. The fan-out moves it."""
+"""A channel: an address, its subscribers, and the bytes that are on their way to them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ class Gap(NamedTuple):
 
 
 @dataclass(slots=True)
-class Hold:
+class Held:
     """What is kept from a connection while it is brought up to date."""
 
     kept: list[Publication] = field(default_factory=list)
-    count: int = 1
-    """How many must let go of it: what is read for one reason may overlap with what is read for another."""
+    holds: int = 1
+    """How many holds must end first: what is read for one reason may overlap with what is read for another."""
     gap: Gap | None = None
     """What it had missed already when it was held."""
     after: int | None = None
-    """The position that it was given at least, by all who brought it one."""
+    """The position up to which each of the holds has read, at least."""
 
 
 class Channel:
-    """An address, and the connections that are subscribed to it."""
+    """An address, and the connections that are subscribed to it.
+
+    `writers`, `congested` and `held` say which membership each of them has. Only `membership.py` changes that.
+    """
 
     __slots__ = (
         "answers",
@@ -55,11 +58,12 @@ class Channel:
     def __init__(self, name: str) -> None:
         self.name = name
         self.writers: dict[Format, dict[Connection, Write]] = {}
+        """The live ones, by format, and what writes to each."""
         self.answers: dict[Connection, list[Any]] = {}
         """What goes out to one of them together with `pending`."""
         self.congested: dict[Connection, Gap | None] = {}
         """Those left out for now, and what they have missed that must be recovered."""
-        self.held: dict[Connection, Hold] = {}
+        self.held: dict[Connection, Held] = {}
         """Those who are catching up, and what has been published meanwhile: they get it afterwards."""
         self.pending: dict[Format, list[bytes]] = {}
         """What this turn of the loop delivered, in each format that somebody here uses."""
@@ -79,6 +83,10 @@ class Channel:
     @property
     def is_empty(self) -> bool:
         return not (self.writers or self.congested or self.held or self.joining)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.writers.values())) + len(self.congested) + len(self.held)
 
     def subscribers(self) -> Iterator[Connection]:
         for writers in self.writers.values():

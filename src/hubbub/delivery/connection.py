@@ -6,21 +6,20 @@ transport's.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from hubbub.delivery.formats import Format
-from hubbub.limits import Debt
+from hubbub.delivery.turns import Turns
+from hubbub.limits import Allowance, Debt
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.events import Event
 from hubbub.wire.frames import Received
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
-
-if TYPE_CHECKING:
-    from hubbub.delivery.fanout import Fanout
 
 
 class State(Enum):
@@ -133,6 +132,46 @@ class Receiver(Protocol):
         """It is over. 1006 where no close frame was seen (RFC 6455, section 7.1.5)."""
 
 
+class Delivery(Protocol):
+    """Who delivers to a connection, and looks after it: what its link and its transport need of the fan-out."""
+
+    work: Allowance
+    """How much work a connection may make, in units."""
+    turns: Turns
+    """Where what is large waits."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it iterates over subscribers at this moment: none of them may change its membership now."""
+
+    def answer_along(self, connection: Connection, name: str, piece: Any) -> bool:
+        """Send something in the same write as what a channel is about to deliver. False where it has nothing."""
+
+    def congested(self, connection: Connection) -> None:
+        """Its buffer is full: nothing more is delivered to it."""
+
+    def relieved(self, connection: Connection) -> dict[str, int | None]:
+        """Its buffer has drained. Returns the channels in which it missed something, and after which position."""
+
+    def rewire(self, connection: Connection) -> None:
+        """Its transport's `write` is another function now."""
+
+    def release(self, connection: Connection) -> None:
+        """Deliver nothing more to it."""
+
+    def closing(self, connection: Connection) -> None:
+        """It has begun the closing handshake, and has a deadline now."""
+
+    def disconnected(self, connection: Connection) -> None:
+        """It is gone."""
+
+    def notice_freeze(self) -> None:
+        """Make up for a time in which this process did not run. Call it before a client is blamed."""
+
+
 class Connection:
     """One client's link.
 
@@ -164,7 +203,7 @@ class Connection:
     transport: Transport
     receiver: Receiver
 
-    def __init__(self, fanout: Fanout, *, id: str, user: User, format: Format) -> None:
+    def __init__(self, fanout: Delivery, *, id: str, user: User, format: Format) -> None:
         self.fanout = fanout
         self.id = id
         self.user = user

@@ -52,8 +52,8 @@ class House:
         return Person(self.fanout, name, id=f"{name}/{tab}")
 
     async def join(self, person: Person, room: str = "lobby") -> None:
-        joined = await self.rooms.join(person.connection, room)
-        self.fanout.let_go(person.connection, joined.channel)
+        async with self.rooms.joining(person.connection, room):
+            pass
 
     def vanish(self, person: Person, *, clean: bool = False) -> None:
         person.connection.lost(1000 if clean else 1006, "")
@@ -315,7 +315,7 @@ async def test_a_storm_of_comings_and_goings_in_one_room_leaves_nothing() -> Non
     assert len(house.rooms) == 0
     assert not house.rooms._leaving
     assert not house.rooms._recount
-    assert not house.fanout._channels
+    assert not house.fanout.channels.by_name
     assert not house.broker._channels
 
 

@@ -1,8 +1,8 @@
 """Bringing a connection up to date: with a room as it joins, or with what it missed while it was congested.
 
-The room's live events are held back from the connection first, then the store is read, then what was held follows: so
-an older row never overwrites a newer one, and nothing falls between the two. Where all that was missed can't be had,
-the client is told to begin anew; it is never told that it has everything when it has not.
+All of it is done under a hold (`delivery/hold.py`), so an older row never overwrites a newer one, and nothing falls
+between the two. Where all that was missed can't be had, the client is told to begin anew; it is never told that it has
+everything when it has not.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.hold import Hold
 from hubbub.features.messages.log import LATEST, Recovery, RoomLog
 from hubbub.features.rooms.rooms import Room
 from hubbub.limits import work_of_page
@@ -45,17 +46,23 @@ class CatchingUp:
         self._epoch = epoch
 
     async def join(
-        self, connection: Connection, room: Room, position: RoomPosition, *, limit: int | None, id: str | None
+        self,
+        connection: Connection,
+        room: Room,
+        position: RoomPosition,
+        *,
+        hold: Hold,
+        limit: int | None,
+        id: str | None,
     ) -> None:
-        """Answer `join` for a connection that is subscribed and held: the room as it is, and what was missed.
+        """Answer `join` for a connection that is held in the room: the room as it is, and what was missed.
 
-        Raises `Unavailable` if the store can't be read; the connection is then held still.
+        Raises `Unavailable` if the store can't be read.
         """
         log = self._log_of(room.key)
         if log is None:
             await self._take_turn(connection, 0)
             connection.reply(self._joined(room, id=id))
-            self._fanout.let_go(connection, room.channel)
             return
         latest = LATEST if limit is None else limit
         if position.rev is not None and position.epoch is not None:
@@ -67,20 +74,19 @@ class CatchingUp:
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
         self._brought_to(room.channel, recovery.head.rev)
-        self._fanout.let_go(connection, room.channel, after=recovery.head.rev)
+        hold.read_up_to(recovery.head.rev)
 
-    async def recover(self, connection: Connection, room: Room, rev: int | None) -> None:
-        """Send a held connection what it missed after `rev`. Raises `Unavailable`; it is then held still."""
+    async def recover(self, connection: Connection, room: Room, rev: int | None, *, hold: Hold) -> None:
+        """Send a held connection what it missed after `rev`. Raises `Unavailable`."""
         log = self._log_of(room.key)
         if log is None or rev is None:
             connection.reply(self._joined(room, id=None))
-            self._fanout.let_go(connection, room.channel)
             return
         size, head, events = await self._missed(log, room, rev)
         await self._take_turn(connection, size)
         for event in events:
             connection.reply(event)
-        self._fanout.let_go(connection, room.channel, after=head)
+        hold.read_up_to(head)
 
     async def fetch(self, channel: str, position: int) -> list[Publication]:
         """What everybody in a room has missed after a position that the broker brought them to, for all of them.

@@ -128,13 +128,10 @@ class MessageCommands:
 
     async def history(self, connection: Connection, command: History, room: Room) -> Answered:
         fanout = self._feature.services.fanout
-        fanout.hold(connection, room.channel)
-        try:
+        with fanout.holding(connection, room.channel):
             page = await self._feature.catching_up.history(command, charge=connection.charge)
             page.id = command.id
             connection.reply(page)
-        finally:
-            fanout.let_go(connection, room.channel)
         return ANSWERED
 
     async def join(self, connection: Connection, command: Join) -> Answered:

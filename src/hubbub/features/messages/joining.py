@@ -1,7 +1,6 @@
-"""Joining a room, and going on after a congestion: what is subscribed, held, read and let go, in one place.
+"""Joining a room, and going on after a congestion: a connection is held, and told what it missed.
 
-Nothing may look joined that has a hole: where a room can't be read the join is undone, and a connection that cannot be
-brought what it missed is closed.
+Nothing may look joined that has a hole. `delivery/hold.py` says what happens where the store can't be read.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import logging
 
 from hubbub.delivery.connection import Connection, State
 from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.hold import Hold
 from hubbub.dispatch.link import run
 from hubbub.errors import RequestError
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.rooms.rooms import Room, Rooms
-from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import RoomPosition
 
 log = logging.getLogger("hubbub")
@@ -36,41 +35,28 @@ class Joining:
 
         Raises `Forbidden`, `TooLarge`, or `Unavailable` if the room can't be read: then it has not been joined.
         """
-        already = self._rooms.has_joined(connection, position.room)
-        room = await self._rooms.join(connection, position.room)
-        try:
-            await self._catching_up.join(connection, room, position, limit=limit, id=id)
-        except BaseException:
-            self._undo(connection, room, already=already)
-            raise
+        async with self._rooms.joining(connection, position.room) as (room, hold):
+            await self._catching_up.join(connection, room, position, hold=hold, limit=limit, id=id)
         return room
-
-    def _undo(self, connection: Connection, room: Room, *, already: bool) -> None:
-        if not connection.is_open:
-            # It leaves its rooms as it ends, and must not leave them twice.
-            return
-        if already:
-            self._fanout.let_go(connection, room.channel)
-        elif self._rooms.has_joined(connection, room.key):
-            self._rooms.leave(connection, room.key)
 
     def bring_missed(self, connection: Connection, missed: dict[str, int | None]) -> None:
         """A congested connection takes part again: bring it what it missed, channel by channel."""
         if missed:
-            run(self._bring_missed(connection, missed))
+            holds = {channel: self._fanout.recovering(connection, channel) for channel in missed}
+            run(self._bring_missed(connection, missed, holds))
 
-    async def _bring_missed(self, connection: Connection, missed: dict[str, int | None]) -> None:
+    async def _bring_missed(
+        self, connection: Connection, missed: dict[str, int | None], holds: dict[str, Hold]
+    ) -> None:
         for channel, position in missed.items():
-            await taken(connection)
-            room = self._rooms.at(channel)
-            if room is None or channel not in connection.channels:
-                self._fanout.let_go(connection, channel)
-                continue
             try:
-                await self._catching_up.recover(connection, room, position)
+                with holds[channel] as hold:
+                    await taken(connection)
+                    room = self._rooms.at(channel)
+                    if room is not None and channel in connection.channels:
+                        await self._catching_up.recover(connection, room, position, hold=hold)
             except RequestError as error:
-                log.warning("%s could not catch up in %s: %s", connection.id, room.key, error.message)
-                connection.close(CloseCode.TRY_AGAIN_LATER, "what was missed cannot be read now")
+                log.warning("%s could not catch up in %s: %s", connection.id, channel, error.message)
                 return
 
 

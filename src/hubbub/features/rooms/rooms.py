@@ -8,7 +8,8 @@ they would grow with the square of the room.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from itertools import islice
 
@@ -16,6 +17,7 @@ from hubbub.accounts.policies import Action, Policy, permit
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online, OnlineUser
 from hubbub.wire.identity import User
@@ -154,16 +156,19 @@ class Rooms:
             raise Forbidden(f"join room {key!r} first", room=key)
         return room
 
-    async def join(self, connection: Connection, key: str) -> Room:
-        """Subscribe a connection to a room's events, held until it is let go, and count its user in.
+    @asynccontextmanager
+    async def joining(self, connection: Connection, key: str) -> AsyncIterator[tuple[Room, Hold]]:
+        """Subscribe a connection to a room's events, and count its user in. In the block it is held, and told what it
+        missed. If the block fails, the connection leaves the room again, unless it was in it before.
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
         permit(self._policy, connection.user, Action.JOIN, key)
         channel = channel_of(key)
         if channel in connection.channels:
-            self._fanout.hold(connection, channel)
-            return self._rooms[channel]
+            with self._fanout.holding(connection, channel) as hold:
+                yield self._rooms[channel], hold
+            return
         if sum(name.startswith(PREFIX) for name in connection.channels) >= self._rooms_per_connection:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
         room = self._rooms.get(channel)
@@ -171,13 +176,20 @@ class Rooms:
             room = self._rooms[channel] = Room(key)
         room.joining += 1
         try:
-            await self._fanout.subscribe(connection, channel, hold=True)
+            hold = await self._fanout.subscribe_held(connection, channel)
             if connection.is_open:
                 self._enter(room, connection.user)
         finally:
             room.joining -= 1
             self._forget_if_empty(room)
-        return room
+        with hold:
+            try:
+                yield room, hold
+            except BaseException:
+                # One that has ended leaves its rooms by itself, and must not leave them twice.
+                if self.has_joined(connection, key):
+                    self.leave(connection, key)
+                raise
 
     def leave(self, connection: Connection, key: str) -> None:
         """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it was not in it."""

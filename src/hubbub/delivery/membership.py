@@ -1,0 +1,167 @@
+"""Membership: whether a connection is served in a channel now (live), left out (congested), or kept waiting (held).
+
+Only this module changes it, as its table says. It writes nothing and knows no time; what a membership means for the
+bytes is the business of `flushing.py` and `hold.py`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from hubbub.delivery.channel import Channel, Gap, Held
+from hubbub.delivery.connection import Connection
+
+
+class Membership(Enum):
+    ABSENT = "absent"
+    LIVE = "live"
+    """Each flush writes to it."""
+    CONGESTED = "congested"
+    """It is left out; its gap is the position after which it has missed something."""
+    HELD = "held"
+    """What is published is kept for it, until it has been sent what was read from the store."""
+
+
+class Signal(Enum):
+    JOIN = "join"
+    JOIN_HELD = "join held"
+    FILL = "fill"
+    """Its buffer is full."""
+    DRAIN = "drain"
+    """Its buffer has drained, and it has missed nothing."""
+    DRAIN_WITH_GAP = "drain with a gap"
+    """Its buffer has drained, and what it missed is read for it now."""
+    HOLD = "hold"
+    LET_GO = "let go"
+    """The last hold has ended."""
+    LEAVE = "leave"
+
+
+TRANSITIONS: dict[tuple[Membership, Signal], Membership] = {
+    (Membership.ABSENT, Signal.JOIN): Membership.LIVE,
+    (Membership.ABSENT, Signal.JOIN_HELD): Membership.HELD,
+    # A connection that closes leaves its channels at once, and once more when its link is gone.
+    (Membership.ABSENT, Signal.LEAVE): Membership.ABSENT,
+    (Membership.LIVE, Signal.FILL): Membership.CONGESTED,
+    # It drained before it was left out.
+    (Membership.LIVE, Signal.DRAIN): Membership.LIVE,
+    (Membership.LIVE, Signal.HOLD): Membership.HELD,
+    (Membership.LIVE, Signal.LEAVE): Membership.ABSENT,
+    (Membership.CONGESTED, Signal.DRAIN): Membership.LIVE,
+    (Membership.CONGESTED, Signal.DRAIN_WITH_GAP): Membership.HELD,
+    (Membership.CONGESTED, Signal.HOLD): Membership.HELD,
+    (Membership.CONGESTED, Signal.LEAVE): Membership.ABSENT,
+    # Nothing is written to it as long as it is held, so a full buffer changes nothing.
+    (Membership.HELD, Signal.FILL): Membership.HELD,
+    (Membership.HELD, Signal.DRAIN): Membership.HELD,
+    (Membership.HELD, Signal.DRAIN_WITH_GAP): Membership.HELD,
+    (Membership.HELD, Signal.HOLD): Membership.HELD,
+    (Membership.HELD, Signal.LET_GO): Membership.LIVE,
+    (Membership.HELD, Signal.LEAVE): Membership.ABSENT,
+}
+
+
+def membership(channel: Channel, connection: Connection) -> Membership:
+    if connection in channel.held:
+        return Membership.HELD
+    if connection in channel.congested:
+        return Membership.CONGESTED
+    if connection in channel.writers.get(connection.format, ()):
+        return Membership.LIVE
+    return Membership.ABSENT
+
+
+def join(channel: Channel, connection: Connection) -> None:
+    """It subscribes. Where its buffer is full, `fill` must follow."""
+    _change(channel, connection, Signal.JOIN)
+
+
+def join_held(channel: Channel, connection: Connection) -> None:
+    """It subscribes, and is brought up to date before it is live. One hold is on it."""
+    _change(channel, connection, Signal.JOIN_HELD)
+
+
+def leave(channel: Channel, connection: Connection) -> None:
+    _change(channel, connection, Signal.LEAVE)
+
+
+def fill(channel: Channel, connection: Connection, gap: Gap | None) -> bool:
+    """Its buffer is full, and it has missed `gap` already. True if it is left out from now on."""
+    if _change(channel, connection, Signal.FILL) is Membership.HELD:
+        return False
+    channel.congested[connection] = gap
+    return True
+
+
+def miss(channel: Channel, gap: Gap) -> None:
+    """Something is written that the congested ones do not get: those that have no gap yet have one from here."""
+    for connection, earlier in channel.congested.items():
+        channel.congested[connection] = earlier or gap
+
+
+def drain(channel: Channel, connection: Connection) -> Gap | None:
+    """Its buffer has drained. Returns what it has missed; one more hold is on it then, for whoever reads that."""
+    held = channel.held.get(connection)
+    gap = channel.congested.get(connection) if held is None else held.gap
+    if gap is None:
+        _change(channel, connection, Signal.DRAIN)
+        return None
+    _change(channel, connection, Signal.DRAIN_WITH_GAP)
+    if held is not None:
+        held.gap = None
+        held.holds += 1
+    return gap
+
+
+def hold(channel: Channel, connection: Connection) -> None:
+    """One more hold is on it. What it has missed before is not forgotten."""
+    held = channel.held.get(connection)
+    gap = channel.congested.get(connection)
+    _change(channel, connection, Signal.HOLD)
+    if held is None:
+        channel.held[connection].gap = gap
+    else:
+        held.holds += 1
+
+
+def let_go(channel: Channel, connection: Connection) -> bool:
+    """One hold less. True if it was the last one: then it is live, and where its buffer is full, `fill` must follow."""
+    held = channel.held[connection]
+    held.holds -= 1
+    if held.holds:
+        return False
+    _change(channel, connection, Signal.LET_GO)
+    return True
+
+
+def _change(channel: Channel, connection: Connection, signal: Signal) -> Membership:
+    before = membership(channel, connection)
+    try:
+        after = TRANSITIONS[before, signal]
+    except KeyError:
+        raise RuntimeError(f"a connection that is {before.value} in {channel.name!r} cannot {signal.value}") from None
+    if after is not before:
+        _take_out(channel, connection, before)
+        _put_in(channel, connection, after)
+    return after
+
+
+def _take_out(channel: Channel, connection: Connection, before: Membership) -> None:
+    if before is Membership.HELD:
+        del channel.held[connection]
+    elif before is Membership.CONGESTED:
+        del channel.congested[connection]
+    elif before is Membership.LIVE:
+        writers = channel.writers[connection.format]
+        del writers[connection]
+        if not writers:
+            del channel.writers[connection.format]
+
+
+def _put_in(channel: Channel, connection: Connection, after: Membership) -> None:
+    if after is Membership.LIVE:
+        channel.writers.setdefault(connection.format, {})[connection] = connection.transport.write
+    elif after is Membership.CONGESTED:
+        channel.congested[connection] = None
+    elif after is Membership.HELD:
+        channel.held[connection] = Held()
