@@ -30,5 +30,21 @@ def test_the_python_client_knows_only_the_wire_and_the_errors() -> None:
     assert not {module for module in known if not any(is_part_of(module, package) for package in allowed)}
 
 
+def test_of_a_feature_only_its_routes_know_http() -> None:
+    graph = grimp.build_graph(
+        "hubbub", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
+    features = [module for module in graph.modules if is_part_of(module, "hubbub.features")]
+
+    knowing = {
+        module
+        for module in features
+        for imported in graph.find_modules_directly_imported_by(module)
+        if any(is_part_of(imported, web) for web in ("fastapi", "starlette", "hubbub.http"))
+    }
+
+    assert knowing == {module for module in features if module.endswith(".routes")}
+
+
 def is_part_of(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")

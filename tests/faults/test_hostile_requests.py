@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from hubbub.errors import Invalid
-from hubbub.http import notification_body as notices
+from hubbub.features.topics.routes import read_notice
+from hubbub.http import bodies
 from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, TEXT, attacker, memory
 from tests.people import person
 from tests.servers import WebServer, hubbub_server
@@ -84,7 +85,7 @@ async def test_who_hangs_up_in_mid_body_leaves_no_traceback(server: WebServer) -
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "BODY_TIMEOUT", 0.05)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.05)
 
     async def receive() -> Message:
         await asyncio.Event().wait()
@@ -92,7 +93,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
 
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b"title=x"}
     with pytest.raises(Invalid, match="did not come"):
-        await notices.read_notice(Request(scope, receive))
+        await read_notice(Request(scope, receive))
 
 
 async def test_a_packet_that_inflates_a_thousandfold_takes_little_memory(server: WebServer) -> None:

@@ -15,13 +15,12 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import HTTPConnection
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
-from hubbub.features.messages.messages import SYSTEM
 from hubbub.http.bearer import guest_secret
 from hubbub.http.origins import Origins
 from hubbub.limits import Debt, Recent, network_of
 from hubbub.node import Node
 from hubbub.origins import host_name, is_loopback
-from hubbub.wire.identity import User
+from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import clean_name, fold, is_key
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from hubbub.features.feature import Feature
 from hubbub.http.admission import Admissions
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
+from hubbub.wire.identity import User
 
 
 class Mounted(Protocol):
@@ -34,6 +36,8 @@ class Mounted(Protocol):
     def lifespan(self, app: Any) -> AbstractAsyncContextManager[dict[str, Any]]: ...
 
     async def serve(self, websocket: WebSocket, user: Any = None, *, room: str | None = None) -> None: ...
+
+    def user_of(self, request: HTTPConnection, account: Any = None) -> User: ...
 
     def problem(self) -> str | None: ...
 

@@ -17,18 +17,14 @@ from hubbub.errors import (
     Invalid,
     RateLimited,
     RequestError,
-    TooLarge,
     Unauthenticated,
     Unavailable,
 )
-from hubbub.features.topics.feature import TopicsFeature
 from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.error_responses import Refusal, documented, error_response
 from hubbub.http.mounted import Mounted
-from hubbub.http.notification_body import Published, read_notice
 from hubbub.http.page import add_page
-from hubbub.http.room_routes import add_rest
 from hubbub.http.socket_endpoint import refuse
 from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.wire.commands import Follow
@@ -46,8 +42,6 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
     _add_sockets(router, hub)
     _add_explanations(router, hub)
-    _add_topics(router, hub)
-    add_rest(router, hub)
     for feature in hub.features:
         feature.routes(router, hub)
     # What follows is read by our own page and by programs.
@@ -155,29 +149,6 @@ def _add_explanations(router: APIRouter, hub: Mounted) -> None:
             return error_response(error)
         body = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}
         return JSONResponse(body, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
-
-
-def _add_topics(router: APIRouter, hub: Mounted) -> None:
-    authenticated = Depends(hub.authenticate)
-
-    @router.post(
-        "/notify/{topic}",
-        tags=["topics"],
-        response_model=Published,
-        responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
-    )
-    async def notify(request: Request, topic: str, account: Any = authenticated) -> Response:
-        """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
-        JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
-        try:
-            hub.node.require_started()
-            user = hub.admissions.identify(request, account)
-            hub.admissions.take_request(request, user)
-            notice = await read_notice(request)
-            sent = hub.node.feature(TopicsFeature).notifications.publish(user, topic, **notice.model_dump())
-        except RequestError as error:
-            return error_response(error)
-        return JSONResponse({"sent": sent})
 
 
 def _add_operations(router: APIRouter, hub: Mounted) -> None:

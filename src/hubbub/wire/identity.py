@@ -14,3 +14,7 @@ class User:
     guest: bool = False
     identity: str = ""
     """Tells a guest from an earlier one of the same key, who was somebody else; empty for those with an account."""
+
+
+SYSTEM = User("system", "System")
+"""Who speaks when the application does. Nobody logs in under its key."""

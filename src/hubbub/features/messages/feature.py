@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.hooks import Hooks
@@ -28,6 +29,9 @@ from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import SendMessage
 from hubbub.wire.identity import User
 from hubbub.wire.keys import KeyPatterns, fold
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 log = logging.getLogger("hubbub")
 
@@ -82,6 +86,11 @@ class MessagesFeature(Feature):
 
     def commands(self) -> Iterable[Registration]:
         return self._commands.registrations()
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.messages.routes import add_routes
+
+        add_routes(router, hub, self)
 
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.heads.tick)

@@ -21,12 +21,9 @@ from hubbub.features.rooms.rooms import channel_of
 from hubbub.store.threads import settle
 from hubbub.wire.commands import check_data
 from hubbub.wire.events import MessageEvent, timestamp
-from hubbub.wire.identity import User
+from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import is_blank
 from hubbub.wire.publication import Publication
-
-SYSTEM = User("system", "System")
-"""Who speaks when the application does."""
 
 
 class Said(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
@@ -17,20 +17,21 @@ from hubbub.errors import (
     Invalid,
     NotFound,
     RateLimited,
-    RequestError,
     TooLarge,
     Unauthenticated,
     Unavailable,
 )
-from hubbub.features.messages.feature import MessagesFeature
-from hubbub.http.error_responses import documented, error_response
+from hubbub.http.bodies import read_body
+from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
-from hubbub.http.notification_body import read_body
 from hubbub.limits import WORK_PER_COMMAND
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import History, SendMessage, invalid_fields
 from hubbub.wire.events import HistoryPage
 from hubbub.wire.publication import encode_event
+
+if TYPE_CHECKING:
+    from hubbub.features.messages.feature import MessagesFeature
 
 ROWS_PER_REQUEST = 20
 """A page with as many messages costs as much again as the request for it."""
@@ -64,7 +65,7 @@ for _given_otherwise in ("type", "room", "id"):
 _POST_SCHEMA["required"].remove("room")
 
 
-def add_rest(router: APIRouter, hub: Mounted) -> None:
+def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> None:
     """Add the routes under `/api/v1`."""
     authenticated = Depends(hub.authenticate)
 
@@ -79,22 +80,19 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
     ) -> Response:
         """A page of a room's messages, in the order of their `seq`: those before, after or around one; without any of
         them, the latest. The same as the command `history`."""
-        try:
-            hub.node.require_started()
-            user = hub.admissions.identify(request, account)
-            if not user.guest:
-                # What an older guest wrote under this key must not look like the account's own.
-                await hub.node.claim_key(user)
-            query = _query(room, place)
-            permit(hub.node.policy, user, Action.READ, room)
-            debt = hub.admissions.take_request(request, user, _expected(query))
+        hub.node.require_started()
+        user = hub.admissions.identify(request, account)
+        if not user.guest:
+            # What an older guest wrote under this key must not look like the account's own.
+            await hub.node.claim_key(user)
+        query = _query(room, place)
+        permit(hub.node.policy, user, Action.READ, room)
+        debt = hub.admissions.take_request(request, user, _expected(query))
 
-            def charge(work: float) -> None:
-                debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
+        def charge(work: float) -> None:
+            debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
 
-            page = await hub.node.feature(MessagesFeature).catching_up.history(query, charge=charge)
-        except RequestError as error:
-            return error_response(error)
+        page = await feature.catching_up.history(query, charge=charge)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
 
     @router.post(
@@ -113,18 +111,15 @@ def add_rest(router: APIRouter, hub: Mounted) -> None:
         answer with 201 means that it is durable, and a repeat under the same `key` gets the first answer. A guest takes
         part under the name that `?username=` gives, as at a handshake, and proves to be the same one by the header
         `Hubbub-Secret`."""
+        hub.node.require_started()
+        user = hub.admissions.identify(request, account)
+        hub.admissions.take_request(request, user)
+        command = _message(room, await read_body(request))
+        admitted = await hub.admissions.admit(request, account)
         try:
-            hub.node.require_started()
-            user = hub.admissions.identify(request, account)
-            hub.admissions.take_request(request, user)
-            command = _message(room, await read_body(request))
-            admitted = await hub.admissions.admit(request, account)
-            try:
-                said = await hub.node.feature(MessagesFeature).post(admitted.user, command)
-            finally:
-                hub.admissions.withdraw(admitted)
-        except RequestError as error:
-            return error_response(error)
+            said = await feature.post(admitted.user, command)
+        finally:
+            hub.admissions.withdraw(admitted)
         posted = Posted(
             room=said.room, seq=said.seq, rev=said.rev, ts=said.ts, user=admitted.user.key, secret=admitted.secret
         )

@@ -1,22 +1,24 @@
-"""A notification as it comes by HTTP: JSON, a form, or query parameters, whatever the publisher's tool sends best."""
+"""The route by which programs publish: JSON, a form, or query parameters, whatever the publisher's tool sends best."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
 
-from hubbub.errors import Invalid, TooLarge
+from hubbub.errors import Forbidden, Invalid, RateLimited, TooLarge, Unauthenticated, Unavailable
+from hubbub.http.bodies import read_body
+from hubbub.http.error_responses import documented
+from hubbub.http.mounted import Mounted
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import Data, invalid_fields
 from hubbub.wire.events import Level
 from hubbub.wire.keys import Text, Title
 
-BODY_BYTES = 64 * 1024
-BODY_TIMEOUT = 10.0
+if TYPE_CHECKING:
+    from hubbub.features.topics.feature import TopicsFeature
 
 
 class Notice(BaseModel):
@@ -28,6 +30,23 @@ class Notice(BaseModel):
 
 class Published(BaseModel):
     sent: int
+
+
+def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
+    authenticated = Depends(hub.authenticate)
+
+    @router.post(
+        "/notify/{topic}",
+        tags=["topics"],
+        response_model=Published,
+        responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
+    )
+    async def notify(request: Request, topic: str, account: Any = authenticated) -> Published:
+        """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
+        JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
+        user = hub.user_of(request, account)
+        notice = await read_notice(request)
+        return Published(sent=feature.notifications.publish(user, topic, **notice.model_dump()))
 
 
 async def read_notice(request: Request) -> Notice:
@@ -48,26 +67,3 @@ async def read_notice(request: Request) -> Notice:
         return Notice.model_validate(fields)
     except ValidationError as error:
         raise invalid_fields(error, tagged=False) from None
-
-
-async def read_body(request: Request) -> bytes:
-    """Raises `TooLarge` for a body over 64 KiB, `Invalid` for one that does not come whole and in time."""
-    body = bytearray()
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
-        raise _too_large()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        raise Invalid(f"the body did not come within {BODY_TIMEOUT:.0f} seconds") from None
-    except ClientDisconnect:
-        raise Invalid("the body ended before its length") from None  # which nobody hears
-    return bytes(body)
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"a body has at most {BODY_BYTES} bytes")

@@ -1,0 +1,35 @@
+"""The body of a request, whole and in time, or an error that says what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from hubbub.errors import Invalid, TooLarge
+
+BODY_BYTES = 64 * 1024
+BODY_TIMEOUT = 10.0
+
+
+async def read_body(request: Request) -> bytes:
+    """Raises `TooLarge` for a body over 64 KiB, `Invalid` for one that does not come whole and in time."""
+    body = bytearray()
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise Invalid(f"the body did not come within {BODY_TIMEOUT:.0f} seconds") from None
+    except ClientDisconnect:
+        raise Invalid("the body ended before its length") from None  # which nobody hears
+    return bytes(body)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a body has at most {BODY_BYTES} bytes")
