@@ -12,6 +12,7 @@ from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS, change_rooms
 from hubbub.features.messages.log_changes import Author, Changed, Outcome, Send, Sent
 from hubbub.features.messages.log_check import check_rooms
+from hubbub.features.messages.log_rows import new_message, types_of
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
@@ -629,3 +630,9 @@ async def test_damage_is_found(new_engine: Callable[[], Engine], open_database: 
         "room general: its latest change is 5",
         "room general: message 1 was deleted",
     ]
+
+
+def test_a_new_message_s_row_has_its_values_in_the_order_of_its_columns() -> None:
+    columns = list(types_of(new_message))
+
+    assert new_message(**{column: column for column in columns}) == tuple(columns)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ from hubbub.features.messages.log_changes import (
 )
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.features.messages.log_people import people_of, remembered
+from hubbub.features.messages.log_rows import KeyedMessage, new_message
 from hubbub.store.base import Transaction
 from hubbub.wire.events import ChangedEvent, MessageEvent, Quote, Reaction, timestamp
 from hubbub.wire.keys import fold
@@ -79,16 +80,6 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Keyed:
-    """What was sent under an idempotency key."""
-
-    digest: int | None
-    seq: int
-    rev: int
-    ts: int
-
-
-@dataclass(slots=True)
 class _Reactions:
     """Who reacted to what: what was there, and what is to be."""
 
@@ -122,7 +113,7 @@ class Batch:
         self._people: dict[Address, Person] = {}
         self._heads: dict[str, _Head] = {}
         """By the room's key as the requests spell it."""
-        self._keyed: dict[tuple[int, int, str], _Keyed] = {}
+        self._keyed: dict[tuple[int, int, str], KeyedMessage] = {}
         self._messages: dict[tuple[int, int], _Message] = {}
         self._targets: set[tuple[int, int]] = set()
         """Room and seq of the messages that the requests are about; some may be sent by this very batch."""
@@ -249,7 +240,7 @@ class Batch:
         }
         if wanted:
             self._keyed = {
-                (room_id, user_id, key): _Keyed(*rest)
+                (room_id, user_id, key): KeyedMessage(*rest)
                 for room_id, user_id, key, *rest in self._transaction.rows(sql.FIND_KEYS, wanted=sorted(wanted))
             }
 
@@ -279,7 +270,8 @@ class Batch:
         digest = None
         if send.key is not None:
             digest = send.digest()
-            first = self._keyed.get((head.id, person.id, send.key))
+            address = (head.id, person.id, send.key)
+            first = self._keyed.get(address)
             if first is not None:
                 if first.digest not in {digest, None}:
                     raise Conflict("this key was used for another message", room=head.key)
@@ -289,27 +281,26 @@ class Batch:
             quote = self._quote(head, send.reply_to)
         rev = head.next_rev()
         head.seq += 1
-        self._added.append(
-            (
-                head.id,
-                head.seq,
-                rev,
-                person.id,
-                send.kind,
-                send.text,
-                self._now,
-                send.key,
-                digest,
-                send.reply_to,
-                send.data,
-            )
+        added = new_message(
+            room_id=head.id,
+            seq=head.seq,
+            rev=rev,
+            user_id=person.id,
+            kind=send.kind,
+            text=send.text,
+            ts=self._now,
+            key=send.key,
+            digest=digest,
+            reply_to=send.reply_to,
+            data=send.data,
         )
-        if (head.id, head.seq) in self._targets:
+        self._added.append(added)
+        if self._targets and (head.id, head.seq) in self._targets:
             self._messages[head.id, head.seq] = _Message(
                 head.id, head.seq, rev, person.id, send.text, None, None, None, None, person.key, person.name
             )
         if send.key is not None:
-            self._keyed[head.id, person.id, send.key] = _Keyed(digest, head.seq, rev, self._now)
+            self._keyed[address] = KeyedMessage(digest, head.seq, rev, self._now)
         # Most messages have none of these, and to validate an absent field takes as long as one that is there.
         rare: dict[str, Any] = {}
         if send.key is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import from_json
 
 from hubbub.features.messages import log_sql as sql
 from hubbub.features.messages.log_batch import QUOTED
+from hubbub.features.messages.log_rows import ReadMessage, RoomHead
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
 from hubbub.wire.events import MessageEvent, OnlineUser, Quote, Reaction, timestamp
@@ -66,12 +66,10 @@ class Page:
 def read_heads(transaction: Transaction, rooms: Sequence[str]) -> list[Head]:
     """The heads of rooms, in their order."""
     wanted = {fold(room): room for room in rooms}
-    found = {
-        folded: Head(key or wanted[folded], seq, rev, floor, floor_rev, epoch, changed_in, id)
-        for folded, id, seq, rev, floor, floor_rev, changed_in, epoch, key in transaction.rows(
-            sql.HEADS, wanted=[(folded,) for folded in wanted]
-        )
-    }
+    found = {}
+    for one in map(RoomHead._make, transaction.rows(sql.HEADS, wanted=[(folded,) for folded in wanted])):
+        room = one.key or wanted[one.folded]
+        found[one.folded] = Head(room, one.seq, one.rev, one.floor, one.floor_rev, one.epoch, one.changed_in, one.id)
     return [found[fold(room)] for room in rooms]
 
 
@@ -131,22 +129,21 @@ def _before(transaction: Transaction, head: Head, seq: int, limit: int) -> Page:
 
 def _rows(
     transaction: Transaction, statement: Statement, head: Head, limit: int, **parameters: int
-) -> list[Sequence[Any]]:
+) -> list[ReadMessage]:
     if head.id is None:
         return []
-    return transaction.rows(statement, room_id=head.id, limit=limit, quoted=QUOTED, **parameters)
+    rows = transaction.rows(statement, room_id=head.id, limit=limit, quoted=QUOTED, **parameters)
+    return list(map(ReadMessage._make, rows))
 
 
-def _page(
-    head: Head, rows: list[Sequence[Any]], limit: int, *, more: bool | None = None, continues: bool = True
-) -> Page:
+def _page(head: Head, rows: list[ReadMessage], limit: int, *, more: bool | None = None, continues: bool = True) -> Page:
     shown = rows[:limit]
     return Page(
         head,
         [_message(head.room, row) for row in shown],
-        _users(OnlineUser(user=row[2], name=row[3], guest=bool(row[4]) or None) for row in shown),
+        _users(OnlineUser(user=row.user_key, name=row.name, guest=bool(row.guest) or None) for row in shown),
         len(rows) > limit if more is None else more,
-        sum(ROW_BYTES + len(row[6].encode()) + len(row[10] or "") + len(row[14] or "") for row in shown),
+        sum(ROW_BYTES + len(row.text.encode()) + len(row.data or "") + len(row.reactions or "") for row in shown),
         continues,
     )
 
@@ -155,33 +152,33 @@ def _users(users: Iterable[OnlineUser]) -> list[OnlineUser]:
     return list({(user.user, user.name): user for user in users}.values())
 
 
-def _message(room: str, row: Sequence[Any]) -> MessageEvent:
+def _message(room: str, row: ReadMessage) -> MessageEvent:
     # Not validated again: it was when it came in, and a page is made of hundreds.
-    (seq, rev, user, name, _, kind, text, ts, key, reply_to, data, edited, deleted, pinned, reactions, *quoted) = row
     return MessageEvent(
         room=room,
-        seq=seq,
-        rev=rev,
-        user=user,
-        name=name,
-        kind=kind,
-        text=text,
-        ts=_time(ts),
-        key=key,
-        reply_to=reply_to,
-        quote=_quote(*quoted),
-        data=from_json(data) if data is not None else None,
-        edited=_time(edited) if edited is not None else None,
-        deleted=_time(deleted) if deleted is not None else None,
-        pinned=True if pinned is not None else None,
-        reactions=[Reaction(**one) for one in from_json(reactions)] if reactions else None,
+        seq=row.seq,
+        rev=row.rev,
+        user=row.user_key,
+        name=row.name,
+        kind=row.kind,
+        text=row.text,
+        ts=_time(row.ts),
+        key=row.key,
+        reply_to=row.reply_to,
+        quote=_quote(row),
+        data=from_json(row.data) if row.data is not None else None,
+        edited=_time(row.edited) if row.edited is not None else None,
+        deleted=_time(row.deleted) if row.deleted is not None else None,
+        pinned=True if row.pinned is not None else None,
+        reactions=[Reaction(**one) for one in from_json(row.reactions)] if row.reactions else None,
     )
 
 
-def _quote(user: str | None, name: str, text: str, deleted: int | None) -> Quote | None:
-    if user is None:
+def _quote(row: ReadMessage) -> Quote | None:
+    if row.quoted_key is None:
         return None
-    return Quote(user=user, name=name, text=text, deleted=True if deleted is not None else None)
+    deleted = True if row.quoted_deleted is not None else None
+    return Quote(user=row.quoted_key, name=row.quoted_name, text=row.quoted_text, deleted=deleted)
 
 
 def _time(milliseconds: int) -> str:

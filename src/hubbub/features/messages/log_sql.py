@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hubbub.features.messages.log_rows import KeyedMessage, ReadMessage, RoomHead, new_message, types_of
 from hubbub.store.statement import Statement
 
 ENDS_KEPT = 50
@@ -76,21 +77,7 @@ ADD_MESSAGES = Statement(
     INSERT INTO messages (room_id, seq, rev, first_rev, user_id, kind, text, ts, key, digest, reply_to, data)
     SELECT room_id, seq, rev, rev, user_id, kind, text, ts, key, digest, reply_to, data FROM {added} AS added
     """,
-    tables={
-        "added": {
-            "room_id": int,
-            "seq": int,
-            "rev": int,
-            "user_id": int,
-            "kind": str,
-            "text": str,
-            "ts": int,
-            "key": str,
-            "digest": int,
-            "reply_to": int,
-            "data": str,
-        }
-    },
+    tables={"added": types_of(new_message)},
     deferrable="add messages",
 )
 
@@ -101,7 +88,7 @@ FIND_KEYS = Statement(
     JOIN messages ON messages.room_id = wanted.room_id AND messages.user_id = wanted.user_id
         AND messages.key = wanted.key
     """,
-    columns=("room_id", "user_id", "key", "digest", "seq", "rev", "ts"),
+    columns=("room_id", "user_id", "key", *types_of(KeyedMessage)),
     tables={"wanted": {"room_id": int, "user_id": int, "key": str}},
     finds_deferred=ADD_MESSAGES,
 )
@@ -243,27 +230,6 @@ _MESSAGE = """
     LEFT JOIN users AS quoted_users ON quoted_users.id = quoted.user_id
     WHERE messages.room_id = :room_id AND
 """
-_MESSAGE_COLUMNS = (
-    "seq",
-    "rev",
-    "user_key",
-    "name",
-    "guest",
-    "kind",
-    "text",
-    "ts",
-    "key",
-    "reply_to",
-    "data",
-    "edited",
-    "deleted",
-    "pinned",
-    "reactions",
-    "quoted_key",
-    "quoted_name",
-    "quoted_text",
-    "quoted_deleted",
-)
 
 HEADS = Statement(
     """
@@ -273,7 +239,7 @@ HEADS = Statement(
         (SELECT name FROM epochs ORDER BY number DESC LIMIT 1) AS epoch, rooms.key
     FROM {wanted} AS wanted LEFT JOIN rooms ON rooms.folded = wanted.folded
     """,
-    columns=("folded", "id", "seq", "rev", "floor", "floor_rev", "changed_in", "epoch", "key"),
+    columns=RoomHead._fields,
     tables={"wanted": {"folded": str}},
 )
 # A room that came to be in a later epoch stood at 0. Where the oldest ends are forgotten, a smaller rev is safe.
@@ -320,10 +286,12 @@ CHANGED_SINCE = Statement(
     )
     ORDER BY messages.rev
     """,
-    columns=_MESSAGE_COLUMNS,
+    columns=ReadMessage._fields,
 )
-BEFORE = Statement(_MESSAGE + "messages.seq < :seq ORDER BY messages.seq DESC LIMIT :limit", columns=_MESSAGE_COLUMNS)
-AFTER = Statement(_MESSAGE + "messages.seq > :seq ORDER BY messages.seq LIMIT :limit", columns=_MESSAGE_COLUMNS)
+BEFORE = Statement(
+    _MESSAGE + "messages.seq < :seq ORDER BY messages.seq DESC LIMIT :limit", columns=ReadMessage._fields
+)
+AFTER = Statement(_MESSAGE + "messages.seq > :seq ORDER BY messages.seq LIMIT :limit", columns=ReadMessage._fields)
 PINNED = Statement(
-    _MESSAGE + "messages.pinned IS NOT NULL ORDER BY messages.seq DESC LIMIT :limit", columns=_MESSAGE_COLUMNS
+    _MESSAGE + "messages.pinned IS NOT NULL ORDER BY messages.seq DESC LIMIT :limit", columns=ReadMessage._fields
 )
