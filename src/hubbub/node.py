@@ -25,7 +25,7 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.heartbeat import BEATS
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
-from hubbub.features.feature import Feature, Services, check_names, overriding
+from hubbub.features.feature import Feature, Services, overriding
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -85,7 +85,6 @@ class Node:
             is_shared=self._is_shared,
         )
         self.features = list(features)
-        check_names(self.features)
         for feature in self.features:
             feature.open(self.services)
             self.services.features[type(feature)] = feature

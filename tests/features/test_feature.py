@@ -1,13 +1,16 @@
 """What features add to a hub, and what a hub asks of each."""
 
 import logging
+import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
+import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
-from hubbub import Action, Command, Connection, Feature, Forbidden, Hubbub, Settings, User
+from hubbub import Action, Command, ConfigurationError, Connection, Feature, Forbidden, Hubbub, Settings, User
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
@@ -69,6 +72,32 @@ async def test_what_the_policy_refuses_is_not_done(serve: Serve, command: dict[s
         await alice.expect("error", id="1", code="forbidden")
 
     assert asked == [(Action.JOIN, "hall"), (action, "news" if action is Action.FOLLOW else "hall")]
+
+
+def routes_about_places() -> list[tuple[str, str]]:
+    return [
+        (method, route.path)
+        for route in Hubbub(guests="on").router.routes
+        if isinstance(route, APIRoute) and route.param_convertors and not route.path.startswith("/ws")
+        for method in sorted(route.methods or ())
+    ]
+
+
+def test_the_routes_about_a_room_or_a_topic_are_found() -> None:
+    assert {("POST", "/notify/{topic}"), ("GET", "/api/v1/rooms/{room}/messages")} < set(routes_about_places())
+
+
+@pytest.mark.parametrize(("method", "path"), routes_about_places())
+async def test_each_route_about_a_room_or_a_topic_asks_the_policy(serve: Serve, method: str, path: str) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", policy=lambda user, action, where: False).router)
+    server = await serve(app)
+    everything = {"text": "hi", "title": "hi"}
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.request(method, re.sub(r"\{\w+\}", "hall", path), json=everything)
+
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "forbidden"
 
 
 class Wave(Command):
@@ -138,3 +167,21 @@ def test_two_features_cannot_do_the_same_command() -> None:
 
     with pytest.raises(ValueError, match="registered already"):
         registry.add(wave)
+
+
+class Nameless(Feature):
+    scripts = ("CREATE TABLE nameless (id INTEGER PRIMARY KEY)",)
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        (Waving(), "a list"),
+        ([Waving], "the class Waving"),
+        ([Nameless()], "needs a name of its own"),
+        ([Waving(), Waving()], "twice"),
+    ],
+)
+def test_features_that_cannot_work_are_told_when_the_hub_is_made(features: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        Hubbub(guests="on", features=features)

@@ -13,6 +13,7 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends
 
 from hubbub.errors import ConfigurationError
+from hubbub.features.feature import Feature
 from hubbub.settings import NO_DIRECTORY, Settings
 from hubbub.wire.keys import is_key
 
@@ -110,6 +111,23 @@ def check_rooms(settings: Settings) -> None:
             raise ConfigurationError(
                 f"relay_rooms: {pattern!r} can never match. Write a room's key, or the beginning of keys and a `*`"
             )
+
+
+def check_features(features: Any) -> None:
+    """Raises `ConfigurationError` for what are no features, and for two that could not be told apart."""
+    if not isinstance(features, list | tuple):
+        raise ConfigurationError(f"features must be a list of hubbub.Feature objects, not {_described(features)}")
+    for feature in features:
+        if not isinstance(feature, Feature):
+            raise ConfigurationError(f"features: {_described(feature)} is no hubbub.Feature object")
+    kinds = [type(feature) for feature in features]
+    names = [feature.name for feature in features if feature.scripts]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise ConfigurationError(f"features: {kind.__name__} is given twice")
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise ConfigurationError(f"features: one with tables needs a name of its own, not {name!r}")
 
 
 def check_flag(name: str, value: Any) -> None:

@@ -20,6 +20,7 @@ from hubbub.accounts.signing_key import load_signing_key
 from hubbub.app.arguments import (
     check_choice,
     check_directory,
+    check_features,
     check_flag,
     check_login,
     check_policy,
@@ -102,6 +103,7 @@ class Hubbub:
         if settings is not None:
             check_settings(settings)
         check_flag("page", page)
+        check_features(features)
         if data_dir is not None:
             check_directory("data_dir", data_dir)
         if authenticate is None and guests in {None, "off"}:

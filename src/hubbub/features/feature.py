@@ -18,7 +18,6 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.registry import Registration
-from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -143,14 +142,6 @@ class Feature:
 
     def key_moved(self) -> None:
         """A user has another key than before, because an account claimed it."""
-
-
-def check_names(features: Iterable[Feature]) -> None:
-    """Raises `ConfigurationError` where a feature has tables and no name, or the name of another one."""
-    names = [feature.name for feature in features if feature.scripts]
-    for name in names:
-        if not name or names.count(name) > 1:
-            raise ConfigurationError(f"a feature with tables needs a name of its own, not {name!r}")
 
 
 def overriding(features: Iterable[Feature], part: str) -> list[Any]:
