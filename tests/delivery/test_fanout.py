@@ -510,6 +510,27 @@ async def test_a_connection_that_fills_and_drains_within_one_write_stays_served(
     assert [text.split()[0] for text in quick.texts] == [str(number) for number in range(10)]
 
 
+async def test_a_connection_that_drains_and_fills_again_within_one_flush_stays_left_out() -> None:
+    fanout = new_fanout()
+    slow = (await crowd(fanout, SUBSCRIBERS_PER_TURN))[-1]
+    slow.transport.capacity = 0
+    slow.transport.write(bytes(HIGH_WATER - 100))
+    for _ in range(4):
+        say(fanout, ROOM, BIG, ephemeral=True)
+
+    await turn()  # the first part fills its buffer, and the flush waits for its next turn
+    assert slow.connection.state is State.CONGESTED
+    slow.transport.backlog = 0
+    slow.connection.drained()  # the rest of the flush fills it again
+    taken = len(slow.transport.writes)
+    say(fanout, ROOM, "typing", ephemeral=True)
+    await turn(3)
+
+    assert slow.connection.state is State.CONGESTED
+    assert not slow.transport.reading
+    assert len(slow.transport.writes) == taken
+
+
 async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
     fanout = new_fanout()
     slow, other = await everybody(fanout, "slow", "other")

@@ -236,12 +236,13 @@ async def test_a_connection_whose_missed_messages_cannot_be_read_is_closed() -> 
 
 async def test_a_hold_does_not_end_the_hold_of_a_later_visit() -> None:
     fanout = new_fanout()
-    alice = Person(fanout, "alice")
+    alice, bob = Person(fanout, "alice"), Person(fanout, "bob")
+    await fanout.subscribe(bob.connection, ROOM)
 
     with await fanout.subscribe_held(alice.connection, ROOM):
         fanout.unsubscribe(alice.connection, ROOM)
         await fanout.subscribe_held(alice.connection, ROOM)
-        say(fanout, ROOM, "too early", position=1)
+    say(fanout, ROOM, "too early", position=1)
     await turn()
 
     assert alice.texts == []

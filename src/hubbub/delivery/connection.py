@@ -312,7 +312,12 @@ class Connection:
         self._change(Signal.DRAIN)
         missed = self.fanout.relieved(self)
         self.receiver.drained(missed)
-        self.resume(Pause.CONGESTION)
+        self._end_congestion()
+
+    def _end_congestion(self) -> None:
+        # What was written as it drained may have filled the buffer again.
+        if self.state is not State.CONGESTED:
+            self.resume(Pause.CONGESTION)
 
     def ending(self, code: int, reason: str) -> None:
         """One side has begun the closing handshake, and says why. From now on nothing is delivered here."""

@@ -10,7 +10,7 @@ import pytest
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.broker.memory import MemoryBroker
 from hubbub.delivery.fanout import Fanout
-from hubbub.errors import Forbidden, TooLarge
+from hubbub.errors import Forbidden, TooLarge, Unavailable
 from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -350,3 +350,33 @@ async def test_who_gets_the_key_of_one_who_is_still_there_is_shown_at_once() -> 
     house.rooms.tick()
 
     assert [(user.name, user.guest) for user in house.rooms.users("lobby")] == [("Alice", None)]
+
+
+async def test_a_join_that_fails_is_undone_and_the_others_hear_of_it() -> None:
+    house = await new_house()
+    alice, bob = house.visitor("alice"), house.visitor("bob")
+    await house.join(alice)
+
+    with pytest.raises(Unavailable):
+        async with house.rooms.joining(bob.connection, "lobby"):
+            raise Unavailable("the database is away")
+    await turn()
+
+    assert told(alice, "leave") == [("leave", "bob", 1)]
+    assert not house.rooms.has_joined(bob.connection, "lobby")
+    assert house.fanout.subscribers("room:lobby") == [alice.connection]
+
+
+async def test_a_second_join_that_fails_leaves_the_connection_in_its_room() -> None:
+    house = await new_house()
+    alice, bob = house.visitor("alice"), house.visitor("bob")
+    await house.join(alice)
+
+    with pytest.raises(Unavailable):
+        async with house.rooms.joining(alice.connection, "lobby"):
+            raise Unavailable("the database is away")
+    await house.join(bob)
+    await turn()
+
+    assert house.rooms.has_joined(alice.connection, "lobby")
+    assert ("join", "bob", 2) in told(alice, "join")
