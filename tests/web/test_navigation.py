@@ -91,6 +91,22 @@ async def test_on_a_phone_the_list_is_one_step_however_it_was_opened(enter: Ente
     await expect(rooms).to_be_visible()
 
 
+async def test_the_room_that_is_looked_at_is_in_sight_among_many(enter: Enter, room: str) -> None:
+    alice = await enter("alice", viewport={"width": 1280, "height": 400})
+    await join(alice, *(f"{room}-{number}" for number in range(12)))
+    marked = alice.get_by_role("navigation", name="My rooms").locator("[aria-current]")
+    await expect(marked).to_have_text(f"# {room}-11")
+    await expect(marked).to_be_in_viewport(ratio=1)
+
+    await alice.evaluate("room => (location.hash = room)", room)
+    await expect(marked).to_have_text(f"# {room}")
+    await expect(marked).to_be_in_viewport(ratio=1)
+    await alice.go_back()
+
+    await expect(marked).to_have_text(f"# {room}-11")
+    await expect(marked).to_be_in_viewport(ratio=1)
+
+
 async def test_a_reload_adds_no_step(enter: Enter, room: str) -> None:
     alice = await enter("alice", **PHONE)
     length = await alice.evaluate("history.length")
