@@ -38,7 +38,7 @@ async def test_who_is_logged_in_is_not_asked_for_a_name(server: WebServer, page:
 async def test_who_is_not_logged_in_is_told_so(server: WebServer, page: Page) -> None:
     await page.goto(f"{server.url}/chat/")
 
-    await expect(page.get_by_role("alert")).to_contain_text("log in first")
+    await expect(page.get_by_role("alert")).to_contain_text("Log in first")
     await expect(page.get_by_label("Your name")).to_be_hidden()
 
 
@@ -46,5 +46,5 @@ async def test_who_is_refused_by_the_applications_login_is_told_its_reason(serve
     await page.context.add_cookies([{"name": "who", "value": "nobody", "url": server.url}])
     await page.goto(f"{server.url}/chat/")
 
-    await expect(page.get_by_role("alert")).to_have_text("this account is closed")
+    await expect(page.get_by_role("alert")).to_have_text("This account is closed.")
     await expect(page.get_by_label("Your name")).to_be_hidden()
