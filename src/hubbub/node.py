@@ -24,6 +24,7 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.heartbeat import BEATS
 from hubbub.delivery.sequencer import Sequencer
+from hubbub.dispatch.recovering import Recovering, prefix_of
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Services, overriding
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
@@ -91,7 +92,7 @@ class Node:
         self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
         self._welcoming = overriding(self.features, "welcome")
         self._gone = overriding(self.features, "gone")
-        self._drained = overriding(self.features, "drained")
+        self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
         owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
         self.guests = Guests(
             signing_key,
@@ -164,11 +165,6 @@ class Node:
         for gone in self._gone:
             gone(connection, clean=clean)
 
-    def drained(self, connection: Connection, missed: dict[str, int | None]) -> None:
-        """A connection that took too little takes part again."""
-        for drained in self._drained:
-            drained(connection, missed)
-
     async def claim_key(self, account: User) -> None:
         """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
 
@@ -204,7 +200,7 @@ class Node:
         await self.broker.unsubscribe(channel)
 
     async def _fetch(self, channel: str, position: int) -> list[Publication]:
-        kind = self._kinds.get(channel[: channel.find(":") + 1])
+        kind = self._kinds.get(prefix_of(channel))
         if kind is None or kind.fetch is None:
             log.error("what was missed in channel %r cannot be had: no feature says how to fetch it", channel)
             return []

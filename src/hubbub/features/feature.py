@@ -17,6 +17,7 @@ from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.sequencer import Sequencer
+from hubbub.dispatch.recovering import Recover
 from hubbub.dispatch.registry import Registration
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
@@ -43,11 +44,13 @@ class ChannelKind:
     """The channels whose names begin with `prefix`, as `room:`.
 
     `fetch(channel, position)` reads what everybody who follows a channel has missed after a position; None where
-    publications have no positions, so that nothing can be seen to be missing.
+    publications have no positions, so that nothing can be seen to be missing. `recover` sends what one connection has
+    missed that took too little, None where that is gone.
     """
 
     prefix: str
     fetch: Callable[[str, int], Awaitable[list[Publication]]] | None = None
+    recover: Recover | None = None
 
 
 @dataclass(slots=True)
@@ -136,9 +139,6 @@ class Feature:
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
         """A connection has ended; `clean` if it said goodbye."""
-
-    def drained(self, connection: Connection, missed: dict[str, int | None]) -> None:
-        """A connection that took too little takes part again: bring it what it missed, by channel and position."""
 
     def key_moved(self) -> None:
         """A user has another key than before, because an account claimed it."""

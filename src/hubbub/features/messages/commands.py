@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hubbub.accounts.policies import Action, permit
 from hubbub.delivery.connection import Connection, Pause
 from hubbub.dispatch.hooks import Draft, Hooks
+from hubbub.dispatch.recovering import taken
 from hubbub.dispatch.registry import ANSWERED, Answered, Later, Registration, Unasked
 from hubbub.errors import RequestError
-from hubbub.features.messages.joining import taken
 from hubbub.features.messages.log_changes import Changed
 from hubbub.features.messages.messages import Said
 from hubbub.features.rooms.feature import RoomsFeature

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from hubbub.delivery.connection import Connection
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
@@ -98,7 +97,7 @@ class MessagesFeature(Feature):
             yield Job(TICK, self._watch_epoch)
 
     def channels(self) -> Iterable[ChannelKind]:
-        yield ChannelKind(PREFIX, self.catching_up.fetch)
+        yield ChannelKind(PREFIX, self.catching_up.fetch, self.joining.recover)
 
     def check(self, transaction: Transaction) -> list[str]:
         return check_rooms(transaction)
@@ -106,9 +105,6 @@ class MessagesFeature(Feature):
     async def start(self) -> None:
         if self._log is not None:
             self.services.epoch = await self._epoch_of(self._log)
-
-    def drained(self, connection: Connection, missed: dict[str, int | None]) -> None:
-        self.joining.bring_missed(connection, missed)
 
     def key_moved(self) -> None:
         if self._log is not None:
