@@ -27,7 +27,8 @@ from hubbub.accounts.guests import RESERVED
 from hubbub.app.handles import Connections, RoomHandle, TopicHandle, UserHandle
 from hubbub.cli import app as cli
 from hubbub.features.messages.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
-from hubbub.features.messages.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS
+from hubbub.features.messages.log_react import REACTION_KINDS, REACTION_USERS
+from hubbub.features.messages.log_send import QUOTED
 from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO
 from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT
 from hubbub.http.unknown_addresses import UnknownAddresses

@@ -9,10 +9,12 @@ import pytest
 
 from hubbub.errors import Conflict, Forbidden, NotFound, TooLarge
 from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_batch import QUOTED, REACTION_KINDS, REACTION_USERS, change_rooms
+from hubbub.features.messages.log_batch import change_rooms
 from hubbub.features.messages.log_changes import Author, Changed, Outcome, Send, Sent
 from hubbub.features.messages.log_check import check_rooms
+from hubbub.features.messages.log_react import REACTION_KINDS, REACTION_USERS
 from hubbub.features.messages.log_rows import new_message, types_of
+from hubbub.features.messages.log_send import QUOTED
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at

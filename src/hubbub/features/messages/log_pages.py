@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pydantic_core import from_json
 
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_batch import QUOTED
 from hubbub.features.messages.log_rows import ReadMessage, RoomHead
+from hubbub.features.messages.log_send import QUOTED
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
 from hubbub.wire.events import MessageEvent, OnlineUser, Quote, Reaction, timestamp

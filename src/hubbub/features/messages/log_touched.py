@@ -1,0 +1,174 @@
+"""What a batch of changes touches: people, locked rooms and messages. It reads each kind once for all requests, and
+writes back what changed of rooms and of messages that were there before.
+
+The rooms are locked before anything else of them is read: what is read then is the latest, and the order of commits is
+the order of the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hubbub.accounts.users import Address, Person
+from hubbub.errors import NotFound
+from hubbub.features.messages import log_sql as sql
+from hubbub.features.messages.log_changes import Author, Changed, MessageChange, Request
+from hubbub.features.messages.log_epochs import keep_ends
+from hubbub.features.messages.log_people import people_of, remembered
+from hubbub.store.base import Transaction
+from hubbub.wire.events import ChangedEvent, timestamp
+from hubbub.wire.keys import fold
+
+
+@dataclass(slots=True)
+class Head:
+    """A locked room."""
+
+    id: int
+    key: str
+    seq: int
+    rev: int
+    is_moved: bool = False
+    """By this batch."""
+
+    def next_rev(self) -> int:
+        self.is_moved = True
+        self.rev += 1
+        return self.rev
+
+
+@dataclass(slots=True)
+class Message:
+    """A message that the batch sends, changes or quotes."""
+
+    room_id: int
+    seq: int
+    rev: int
+    user_id: int
+    text: str
+    edited: int | None
+    deleted: int | None
+    pinned: int | None
+    reactions: str | None
+    user_key: str
+    name: str
+    is_changed: bool = False
+
+
+class Touched:
+    """`read` it first, and `write_messages` and `write_heads` last. `now` is in milliseconds since 1970."""
+
+    def __init__(self, transaction: Transaction, *, now: int) -> None:
+        self.transaction = transaction
+        self.now = now
+        self.ts = timestamp(now / 1000)
+        self.people: dict[Address, Person] = {}
+        self.heads: dict[str, Head] = {}
+        """By the room's key as the requests spell it."""
+        self.messages: dict[tuple[int, int], Message] = {}
+        self.targets: set[tuple[int, int]] = set()
+        """Room and seq of the messages that the requests are about; some may be sent by this very batch."""
+
+    def read(self, requests: Sequence[Request], *, spoken_in: set[str], about: Iterable[tuple[str, int]]) -> None:
+        """Find and lock all that the requests touch. New people come to be, and rooms that are `spoken_in`; `about` are
+        the rooms and seqs of messages."""
+        self.people = people_of(self.transaction, [request.author for request in requests])
+        self._lock_rooms({request.room for request in requests}, spoken_in)
+        self.targets = {(self.heads[room].id, seq) for room, seq in about if room in self.heads}
+        if self.targets:
+            found = [Message(*row) for row in self.transaction.rows(sql.FIND_MESSAGES, wanted=sorted(self.targets))]
+            self.messages = {(message.room_id, message.seq): message for message in found}
+
+    # For the rules.
+
+    def message(self, head: Head, change: MessageChange, *, or_deleted: bool = False) -> Message:
+        """The message that a change is about. Raises `NotFound`."""
+        message = self.messages.get((head.id, change.seq))
+        if message is None:
+            raise NotFound(f"there is no message {change.seq} in room {head.key!r}", room=head.key)
+        if message.deleted is not None and not or_deleted:
+            raise NotFound(f"message {change.seq} was deleted", room=head.key)
+        return message
+
+    def changed(self, head: Head, message: Message, author: Author, **fields: Any) -> Changed:
+        """A message was changed: it takes the room's next rev, and these fields go to everybody."""
+        message.rev = head.next_rev()
+        message.is_changed = True
+        user = self.people[author.address].key
+        return Changed(
+            head.key,
+            message.rev,
+            ChangedEvent(room=head.key, seq=message.seq, rev=message.rev, user=user, **fields),
+        )
+
+    def buried(self) -> list[Message]:
+        """The messages that this batch has deleted."""
+        return [one for one in self.messages.values() if one.is_changed and one.deleted is not None]
+
+    # Writing.
+
+    @property
+    def has_changed(self) -> bool:
+        return any(head.is_moved for head in self.heads.values())
+
+    def write_heads(self) -> None:
+        moved = {head.id: head for head in self.heads.values() if head.is_moved}
+        heads = [(id, head.seq, head.rev) for id, head in sorted(moved.items())]
+        self.transaction.run(sql.MOVE_HEADS, head=heads)
+        for head in moved.values():
+            head.is_moved = False
+
+    def write_messages(self) -> None:
+        alive = [
+            (message.room_id, message.seq, message.rev, message.text, message.edited, message.pinned, message.reactions)
+            for message in self.messages.values()
+            if message.is_changed and message.deleted is None
+        ]
+        if alive:
+            self.transaction.run(sql.CHANGE_MESSAGES, changed=alive)
+
+    # Rooms.
+
+    def _lock_rooms(self, spellings: set[str], spoken_in: set[str]) -> None:
+        folded_of = {room: fold(room) for room in spellings}
+        wanted = set(folded_of.values())
+        heads = self._remembered_heads(wanted)
+        if missing := wanted.difference(heads):
+            heads |= self._locked_heads(missing, {folded_of[room]: room for room in spoken_in})
+        self.heads = {room: heads[folded] for room, folded in folded_of.items() if folded in heads}
+
+    def _remembered_heads(self, wanted: set[str]) -> dict[str, Head]:
+        """Where nobody else moves them there is no need to look them up, nor to lock them."""
+        if not self.transaction.is_alone:
+            return {}
+        known = remembered(self.transaction, "heads")
+        return {folded: known[folded] for folded in wanted if folded in known}
+
+    def _locked_heads(self, wanted: set[str], spoken_in: dict[str, str]) -> dict[str, Head]:
+        known = remembered(self.transaction, "rooms")
+        ids = {folded: known[folded] for folded in wanted if folded in known}
+        added: list[str] = []
+        if missing := sorted(wanted - set(ids)):
+            ids |= self._room_ids(missing)
+            added = [folded for folded in missing if folded in spoken_in and folded not in ids]
+            if added:
+                self.transaction.run(sql.ADD_ROOMS, added=[(spoken_in[folded], folded) for folded in added])
+                ids |= self._room_ids(added)
+            known |= ids
+        if not ids:
+            return {}
+        keep_ends(self.transaction, [ids[folded] for folded in ids if folded not in added])
+        locked = self.transaction.rows(sql.LOCK_ROOMS, wanted=_column(sorted(ids.values())))
+        heads = {fold(row[1]): Head(*row) for row in locked}
+        if self.transaction.is_alone:
+            remembered(self.transaction, "heads").update(heads)
+        return heads
+
+    def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
+        return {key: id for id, key in self.transaction.rows(sql.FIND_ROOMS, wanted=_column(folded))}
+
+
+def _column(values: Sequence[Any]) -> list[tuple[Any]]:
+    return [(value,) for value in values]
