@@ -1,11 +1,13 @@
 """The commands that the server handles."""
 
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
-from hubbub import Hubbub
+from hubbub import Event, Hubbub
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import Unavailable
 from hubbub.features.built_in import built_in
@@ -13,6 +15,7 @@ from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.node import Node
 from hubbub.settings import Settings
+from hubbub.testing import serving
 from hubbub.wire.commands import CommandTable, Join, RoomPosition
 from hubbub.wire.events import EventTable
 from hubbub.wire.schema import json_schema
@@ -21,6 +24,31 @@ from tests.delivery.links import Person
 
 def test_the_contract_names_what_is_served_and_nothing_else() -> None:
     assert Hubbub(guests="on").schema() == json_schema(CommandTable(), EventTable())
+
+
+async def test_the_schema_is_made_once_and_again_when_something_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wave(Event):
+        type: Literal["wave"] = "wave"
+
+    made: list[dict[str, Any]] = []
+
+    def json_schema_once_more(commands: CommandTable, events: EventTable) -> dict[str, Any]:
+        made.append(json_schema(commands, events))
+        return made[-1]
+
+    monkeypatch.setattr("hubbub.wire.schema.json_schema", json_schema_once_more)
+    hub = Hubbub(guests="on")
+    app = FastAPI()
+    app.include_router(hub.router)
+
+    async with serving(app) as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+        served = [(await client.get("/schema.json")).json() for _ in range(3)]
+        hub.event(Wave)
+        later = (await client.get("/schema.json")).json()
+
+    assert served == [json_schema(CommandTable(), EventTable())] * 3
+    assert "Wave" in later["$defs"]
+    assert made == [served[0], later]
 
 
 async def test_who_is_gone_before_a_room_could_not_be_read_leaves_it_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ from hubbub.wire.commands import BUILT_IN, Command, Join, invalid_fields
 from hubbub.wire.events import Event
 from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
-from hubbub.wire.schema import json_schema
+from hubbub.wire.schema import SchemaText, json_schema
 
 log = logging.getLogger("hubbub")
 
@@ -125,6 +125,7 @@ class Hubbub:
         for feature in self.features:
             for event in feature.events():
                 self._registry.events.register(event)
+        self.schema_text = SchemaText(self._registry.commands, self._registry.events)
         self._node: Node | None = None
         self.hangs = False
         """Whether the last stop left something behind that did not end in time; the log says what."""

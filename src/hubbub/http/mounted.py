@@ -14,12 +14,14 @@ from hubbub.http.admission import Admissions
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
 from hubbub.wire.identity import User
+from hubbub.wire.schema import SchemaText
 
 
 class Mounted(Protocol):
     """A hub in somebody's application."""
 
     authenticate: Callable[..., Any]
+    schema_text: SchemaText
 
     @property
     def features(self) -> Sequence[Feature]: ...
@@ -40,5 +42,3 @@ class Mounted(Protocol):
     def user_of(self, request: HTTPConnection, account: Any = None) -> User: ...
 
     def problem(self) -> str | None: ...
-
-    def schema(self) -> dict[str, Any]: ...

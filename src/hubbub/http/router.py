@@ -170,9 +170,9 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
         return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
 
     @router.get("/schema.json", include_in_schema=False)
-    async def schema() -> dict[str, Any]:
+    async def schema() -> Response:
         """The wire protocol as JSON Schema, the application's own commands and events included."""
-        return hub.schema()
+        return Response(hub.schema_text.get(), media_type="application/json")
 
 
 def not_a_key(field: str, value: str) -> Invalid:

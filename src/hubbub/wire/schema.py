@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -47,6 +48,23 @@ def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
             for code, meaning in CLOSE_MEANINGS.items()
         },
     }
+
+
+class SchemaText:
+    """`json_schema` as JSON. It takes tens of milliseconds to make, so it is kept until something is added."""
+
+    def __init__(self, commands: CommandTable, events: EventTable) -> None:
+        self._commands = commands
+        self._events = events
+        self._made_of: tuple[type, ...] = ()
+        self._text = b""
+
+    def get(self) -> bytes:
+        models = (*self._commands, *self._events)
+        if models != self._made_of:
+            self._text = json.dumps(json_schema(self._commands, self._events), ensure_ascii=False).encode()
+            self._made_of = models
+        return self._text
 
 
 def _simplify(field: dict[str, Any]) -> None:
