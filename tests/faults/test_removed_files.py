@@ -1,6 +1,7 @@
 """The database's files are removed, moved or replaced under a running server: nothing is acked that is not kept."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,19 @@ async def test_after_the_files_were_removed_nothing_is_acked(
         assert [(answer["type"], answer.get("code")) for answer in answers] == [("error", "unavailable")] * 3
         assert str(data) not in str(answers)
         assert ready(server) == (503, "database")
-    assert f"{removed[0]} was removed or replaced" in server.log_file.read_text()
+    assert f"{removed[0]} was removed, emptied or replaced" in server.log_file.read_text()
+
+
+async def test_after_the_database_was_emptied_nothing_is_acked(server: WebServer, data: Path) -> None:
+    async with person(server, "alice") as alice:
+        await alice.join("hall")
+        await say(alice, "kept")
+        os.truncate(data / "hubbub.db", 0)
+
+        answer = await say(alice, "lost")
+
+        assert (answer["type"], answer.get("code")) == ("error", "unavailable")
+        assert ready(server) == (503, "database")
 
 
 async def test_it_is_noticed_where_nobody_writes(server: WebServer, data: Path) -> None:

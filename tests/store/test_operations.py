@@ -205,6 +205,33 @@ def test_what_cannot_be_checked_is_told_in_a_sentence(engine: SQLite) -> None:
         check(engine, check_rooms)
 
 
+@pytest.mark.parametrize("content", ["nothing", "others' tables"])
+def test_of_what_is_no_database_of_ours_there_is_no_backup(tmp_path: Path, engine: SQLite, content: str) -> None:
+    engine.path.parent.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(engine.path)) as foreign:
+        foreign.execute("CREATE TABLE shopping (item TEXT)")
+    if content == "nothing":
+        os.truncate(engine.path, 0)
+
+    with pytest.raises(ConfigurationError, match="is not a database of Hubbub's"):
+        backup(engine, tmp_path / "backup.db")
+
+    assert not (tmp_path / "backup.db").exists()
+
+
+def test_a_damaged_version_is_not_taken_for_a_newer_one(engine: SQLite) -> None:
+    upgrade(engine)
+    with closing(sqlite3.connect(engine.path)) as database:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'alembic_version'"
+        ((page,),) = database.execute(query).fetchall()
+    with engine.path.open("r+b") as file:
+        file.seek(page * 4096 - 100)
+        file.write(bytes(100))
+
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        check(engine, check_rooms)
+
+
 @pytest.mark.parametrize(("version", "told"), [("0001", "older Hubbub.*hubbub db upgrade"), ("9999", "newer Hubbub")])
 def test_another_schema_is_not_taken_for_damage(tmp_path: Path, engine: SQLite, version: str, told: str) -> None:
     upgrade(engine)

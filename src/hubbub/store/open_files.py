@@ -1,7 +1,8 @@
 """Whether the database's files are still those that were opened.
 
 A file that is removed or replaced while it is open takes every later commit with it: the system writes on into what has
-no name any more. So no commit counts before both files were seen under their names.
+no name any more. One that was emptied keeps its name, and what is written into it later makes no database. So no commit
+counts before both files were seen under their names, and something in the database's.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ class OpenFiles:
     """The files of an open SQLite database: it and its log. Any thread may use it."""
 
     def __init__(self, path: Path) -> None:
-        self._names = [str(path.absolute()), f"{path.absolute()}-wal"]
+        database = str(path.absolute())
+        self._names = [database, f"{database}-wal"]
         self._known: dict[str, tuple[int, int] | None] = {name: _identity(name) for name in self._names}
+        self._filled = database
         self.problem: str | None = None
         """What is wrong with them, in a sentence for the log; None if nothing is, as far as it was looked."""
 
@@ -28,12 +31,12 @@ class OpenFiles:
         """Look at both, and keep what was found in `problem`. It takes a microsecond or two."""
         problem = None
         for name in self._names:
-            known, found = self._known[name], _identity(name)
+            known, found = self._known[name], _identity(name, filled=name == self._filled)
             if known is None:
                 # SQLite makes the log when it first needs it.
                 self._known[name] = found
             elif found != known and problem is None:
-                problem = f"{name} was removed or replaced while the server uses it"
+                problem = f"{name} was removed, emptied or replaced while the server uses it"
         if problem != self.problem:
             self.problem = problem
             if problem:
@@ -52,9 +55,11 @@ class OpenFiles:
             raise Unavailable("nothing can be stored now: the database's files were removed", retry_after=1000)
 
 
-def _identity(name: str) -> tuple[int, int] | None:
+def _identity(name: str, *, filled: bool = False) -> tuple[int, int] | None:
     try:
         found = os.stat(name)  # noqa: PTH116 - twice in each commit
     except OSError:
+        return None
+    if filled and not found.st_size:
         return None
     return found.st_dev, found.st_ino

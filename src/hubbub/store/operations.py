@@ -46,6 +46,8 @@ def backup(engine: Engine, target: Path) -> None:
             closing(_opened(sqlite.path, mode)) as source,
             closing(sqlite3.connect(part)) as copy,
         ):
+            if sqlite_version(sqlite.path, mode=mode) is None:
+                raise ConfigurationError(f"{sqlite.path} is not a database of Hubbub's")
             source.backup(copy)
             # Otherwise what is done to the copy would stand in a log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
@@ -159,6 +161,9 @@ def _readable(engine: SQLite, mode: str) -> Iterator[Reader]:
     if version is None:
         raise ConfigurationError(f"{engine.path} is not a database of Hubbub's")
     if version not in VERSIONS:
+        with closing(_opened(engine.path, mode)) as database:
+            if damage := _damage(database):
+                raise ConfigurationError(f"{engine.path} is damaged: {damage}")
         raise ConfigurationError(f"{engine.path} was made by a newer Hubbub (schema {version}): use that version")
     if version != HEAD:
         raise ConfigurationError(
