@@ -336,7 +336,7 @@ async def use_credentials(server: WebServer, *others: str) -> list[str]:
 async def test_a_credential_is_in_no_log_line(serve: ServerFactory) -> None:
     server = serve("--log-level", "debug")
 
-    hidden = await use_credentials(server, "/ws/none", "/ws/chat/a/b")
+    hidden = await use_credentials(server, "/ws/none", "/ws/chat/a/b", "/", "/none", "/ws/chat/room1/", "/notify/all")
 
     assert not [credential for credential in hidden if credential in server.log]
 

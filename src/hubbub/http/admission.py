@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.http.bearer import guest_secret
@@ -225,3 +226,23 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
         connection.scope[_PRESENTED] = _Presented(dict(pairs))
     return dict(pairs)
+
+
+class HiddenCredentials:
+    """Middleware for a server whose addresses are all ours: where nothing takes a credential (the page, an address that
+    is none, a redirection), none is logged either."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+
+        async def hide_and_send(message: Message) -> None:
+            # The server logs the address with the answer's first part.
+            hide_credentials(HTTPConnection(scope))
+            await send(message)
+
+        await self._app(scope, receive, hide_and_send)

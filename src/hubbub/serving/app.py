@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from hubbub.app.hubbub import Hubbub
 from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError
+from hubbub.http.admission import HiddenCredentials
 from hubbub.http.hosts import AllowedHosts, HostNames
 from hubbub.http.page import say_nothing_is_here
 from hubbub.settings import Settings
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
     # A name to listen on is one that the operator has given to this server.
     app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))
+    app.add_middleware(HiddenCredentials)
     app.include_router(hub.router)
     app.add_exception_handler(404, say_nothing_is_here)
     app.state.hub = hub
