@@ -291,7 +291,7 @@ class Connection:
                     self._backlog = deque()
                 self._backlog.extend(messages[index:])
                 return
-            if not self.is_open:
+            if self.state is State.CLOSING or self.state is State.CLOSED:
                 return
             self.receiver.receive(message.opcode, message.payload)
 

@@ -45,6 +45,9 @@ _blank_pattern = 0x2800
 _nothing: dict[int, None] = dict.fromkeys(
     code_point for first, last in (*_default_ignorable, (_blank_pattern,) * 2) for code_point in range(first, last + 1)
 )
+_shown = re.compile(
+    rf"[^\s{chr(_blank_pattern)}{''.join(f'{chr(first)}-{chr(last)}' for first, last in _default_ignorable)}]"
+)
 _direction_changing = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """The property Bidi_Control (PropList.txt of the Unicode Character Database)."""
 _controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -141,8 +144,9 @@ def clean_text(value: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing at all: it is empty, or holds only white space and characters that are invisible."""
-    # Nearly all texts begin with a letter, and are not looked through.
-    return not text[:1].isalnum() and not text.translate(_nothing).strip()
+    if text.isascii():
+        return not text.strip()
+    return _shown.search(text) is None
 
 
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]

@@ -105,9 +105,12 @@ class MessageCommands:
 
     def _sent(self, connection: Connection, room: Room, said: Said) -> Ack:
         self._ended_typing(connection.user, room)
-        self._check_key(connection, said.event)
-        if said.event is not None and self._hooks.on_message:
-            self._hooks.call(self._hooks.on_message, said.event)
+        event = said.event
+        if event is not None:
+            if event.user != connection.user.key:
+                self._check_key(connection, event)
+            if self._hooks.on_message:
+                self._hooks.call(self._hooks.on_message, event)
         return Ack(room=said.room, seq=said.seq, rev=said.rev, ts=said.ts)
 
     async def edit(self, connection: Connection, command: Edit, room: Room) -> Ack:
