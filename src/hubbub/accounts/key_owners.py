@@ -84,10 +84,9 @@ class KeyOwners:
         Raises `Unavailable` if the database cannot say so in time.
         """
         if self._seen is not None:
-            if self._has_seen_all and folded not in self._seen:
-                self._seen.add(folded)
+            is_new = self._seen.add(folded)
+            if is_new and self._has_seen_all:
                 return None, None
-            self._seen.add(folded)
         loop = asyncio.get_running_loop()
         if not self._turn:
             loop.call_soon(self._ask)

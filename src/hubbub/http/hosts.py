@@ -22,6 +22,8 @@ from hubbub.http.refusal_log import SeldomWarning, where
 from hubbub.http.socket_endpoint import refuse
 from hubbub.origins import host_name, is_address
 
+REMEMBERED = 256
+
 
 class HostNames:
     """The names that may be asked for: `chat.example.com`, or `.example.com` with all names below; `*` is any."""
@@ -38,6 +40,8 @@ class HostNames:
                 self._suffixes += (name,)
             else:
                 self._exact.add(name)
+        self._asked_before: set[bytes] = set()
+        """Headers that were allowed: clients use few."""
         own = socket.gethostname().lower()
         first = own.partition(".")[0]
         self._exact |= {"localhost", own, first, f"{first}.local"}
@@ -52,8 +56,16 @@ class HostNames:
         if full.startswith(f"{own}."):
             self._exact.add(full)
 
-    def allow(self, host: str) -> bool:
+    def allow(self, host: bytes) -> bool:
         """Whether the server goes by the name in this `Host` header."""
+        if host in self._asked_before:
+            return True
+        allowed = self._allows(host.decode("latin-1"))
+        if allowed and len(self._asked_before) < REMEMBERED:
+            self._asked_before.add(host)
+        return allowed
+
+    def _allows(self, host: str) -> bool:
         name = host_name(host)
         if name is None:
             return self._any
@@ -77,7 +89,7 @@ class AllowedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             for field, value in scope["headers"]:
-                if field == b"host" and not self._names.allow(value.decode("latin-1")) and not _in_process(scope):
+                if field == b"host" and not self._names.allow(value) and not _in_process(scope):
                     await self._refuse(value.decode("latin-1"), scope, receive, send)
                     return
         await self._app(scope, receive, send)

@@ -299,8 +299,13 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # The parser gives trailers too. Nobody may add to the headers that the application decides by.
-        if not self._headers_complete:
-            super().on_header(name, value)
+        if self._headers_complete:
+            return
+        # What uvicorn's class does, without a second call for each header of each connect.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._headers_complete = True
