@@ -63,7 +63,9 @@ class StopDeadline:
                 if deadline == _NO_DEADLINE:
                     return
                 threading.main_thread().join()
-                time.sleep(max(AT_ONCE, deadline - time.monotonic()))
+                # Not by `time.sleep`, which fails where the wall clock is set back or forth for this process.
+                with contextlib.suppress(Empty):
+                    self._deadlines.get(timeout=max(AT_ONCE, deadline - time.monotonic()))
                 break
             began = began or time.monotonic()
             deadline = min(deadline, told)
