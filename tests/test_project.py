@@ -1,4 +1,4 @@
-"""What holds for the whole checkout: few dependencies, locks that any mirror can serve, scripts that any sh can run."""
+"""The whole checkout: few dependencies, one version, locks that any mirror can serve, scripts that any sh can run."""
 
 import json
 import re
@@ -11,6 +11,7 @@ import pytest
 from tests.servers import REPOSITORY
 
 LOCKS = sorted((REPOSITORY / "requirements").glob("*.txt"))
+CHANGELOG = REPOSITORY / "CHANGELOG.md"
 SCRIPTS = [path for path in sorted((REPOSITORY / "scripts").rglob("*")) if path.is_file()] + [REPOSITORY / ".ci/run"]
 
 # Written in two halves, so that this file is no finding of its own.
@@ -26,6 +27,31 @@ def test_the_core_has_at_most_eight_direct_dependencies() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
     assert len(project["dependencies"]) <= 8
+
+
+def test_everything_names_the_same_version() -> None:
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    web, client = (
+        json.loads((REPOSITORY / name / "package.json").read_text()) for name in ("web", "clients/typescript")
+    )
+    lock = json.loads((REPOSITORY / "web/package-lock.json").read_text())
+
+    assert [web["version"], client["version"], lock["version"], lock["packages"][""]["version"]] == [version] * 4
+    newest, _ = releases()[0]
+    assert newest == version
+
+
+def test_the_changelog_begins_with_unreleased_changes_and_dates_each_release() -> None:
+    headings = re.findall(r"^## (.+)$", CHANGELOG.read_text(), re.MULTILINE)
+    dates = [date for _, date in releases()]
+
+    assert headings == ["[Unreleased]", *(f"[{version}] - {date}" for version, date in releases())]
+    assert dates == sorted(dates, reverse=True)
+
+
+def releases() -> list[tuple[str, str]]:
+    """The version and date of each release, the newest first."""
+    return re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", CHANGELOG.read_text(), re.MULTILINE)
 
 
 def test_no_file_names_a_package_registry() -> None:
