@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
@@ -20,7 +21,7 @@ KEY = b"k" * 32
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    node = Node(Settings(), signing_key=KEY)
+    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
     await node.start()
     yield node
     await node.stop()
@@ -37,7 +38,7 @@ def leave_when_told(person: Person) -> None:
 
 
 async def test_a_node_that_was_not_started_says_so() -> None:
-    node = Node(Settings(), signing_key=KEY)
+    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
 
     assert not node.is_started
     with pytest.raises(NotStarted):
@@ -51,9 +52,13 @@ async def test_a_node_that_cannot_start_lets_go_of_its_data(tmp_path: Path, monk
     with monkeypatch.context() as broken:
         broken.setattr(RoomLog, "head", fail)
         with pytest.raises(Unavailable):
-            await Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path), features=built_in(Hooks())).start()
+            await Node(
+                Settings(), signing_key=KEY, broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())
+            ).start()
 
-    another = Node(Settings(), signing_key=KEY, engine=SQLite(tmp_path), features=built_in(Hooks()))
+    another = Node(
+        Settings(), signing_key=KEY, broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())
+    )
     await another.start()
     await another.stop()
 
@@ -128,7 +133,7 @@ async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Nod
 
 
 async def test_a_node_that_was_stopped_runs_again() -> None:
-    node = Node(Settings(), signing_key=KEY)
+    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
     for _ in range(2):
         await node.start()
         assert node.broker.is_healthy()
@@ -138,7 +143,7 @@ async def test_a_node_that_was_stopped_runs_again() -> None:
 
 
 async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node(Settings(), signing_key=KEY)
+    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
     done = asyncio.Event()
 
     def fail() -> None:

@@ -198,7 +198,7 @@ def check(
 def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> Any:
     """Do something with the configured database, or say in one sentence why it can't be done."""
     import hubbub.features.messages.log_sql  # noqa: F401 - a file may hold deferred rows of its statements
-    from hubbub.app.engine_choice import choose_engine
+    from hubbub.app.wiring import choose_engine
     from hubbub.serving.app import DATA_DIR
     from hubbub.store import operations
 

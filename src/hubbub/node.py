@@ -19,7 +19,6 @@ from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
-from hubbub.broker.memory import MemoryBroker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.heartbeat import BEATS
@@ -55,6 +54,7 @@ class Node:
         settings: Settings,
         *,
         signing_key: bytes,
+        broker: Broker,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -62,7 +62,7 @@ class Node:
         self.settings = settings
         self.id = secrets.token_hex(4)
         self.policy = policy or allow_everybody
-        self.broker: Broker = MemoryBroker()
+        self.broker = broker
         self.fanout = Fanout(
             open_channel=self._open_channel,
             close_channel=self._close_channel,

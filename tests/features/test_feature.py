@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from hubbub import Action, Command, ConfigurationError, Connection, Feature, Forbidden, Hubbub, Settings, User
+from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
@@ -153,7 +154,7 @@ async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> No
 async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    node = Node(Settings(), signing_key=b"k" * 32, features=built_in(Hooks()))
+    node = Node(Settings(), signing_key=b"k" * 32, broker=MemoryBroker(), features=built_in(Hooks()))
     with caplog.at_level(logging.ERROR, "hubbub"):
         assert await node._fetch("poll:1", 3) == []
 

@@ -27,9 +27,9 @@ from hubbub.app.arguments import (
     check_rooms,
     check_settings,
 )
-from hubbub.app.engine_choice import choose_engine
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings
+from hubbub.app.wiring import choose_broker, choose_engine
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
@@ -316,7 +316,12 @@ class Hubbub:
         self._hooks.timeout = settings.hook_timeout
         engine = choose_engine(settings)
         node = Node(
-            settings, signing_key=_signing_key(settings), policy=self._policy, engine=engine, features=self.features
+            settings,
+            signing_key=_signing_key(settings),
+            broker=choose_broker(settings),
+            policy=self._policy,
+            engine=engine,
+            features=self.features,
         )
         await node.start()
         _say_where_messages_go(engine, settings)

@@ -1,7 +1,9 @@
-"""Which database a hub's settings ask for."""
+"""Which database and which broker a hub's settings ask for: the one place that names concrete ones."""
 
 from __future__ import annotations
 
+from hubbub.broker.base import Broker
+from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import ConfigurationError
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -27,3 +29,8 @@ def choose_engine(settings: Settings) -> Engine | None:
             f"{error.name} is not installed, which the database needs: "
             f"pip install 'hubbub[{'server,postgres' if url else 'server'}]'"
         ) from None
+
+
+def choose_broker(settings: Settings) -> Broker:
+    """What carries publications between nodes. There is one node today, so it is the one in memory."""
+    return MemoryBroker()
