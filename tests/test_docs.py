@@ -34,9 +34,10 @@ from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT
 from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.limits import PAGE_BYTES_PER_WORK, SECONDS_PER_WORK, WORK_PER_COMMAND, WORK_PER_PAGE
 from hubbub.testing import TestClient, TestServer, serving
-from hubbub.wire.commands import DATA_BYTES, PAGE, ROOMS_PER_JOIN
-from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY
+from hubbub.wire.data import DATA_BYTES
 from hubbub.wire.keys import NAME_LENGTH, TEXT_LENGTH
+from hubbub.wire.messages import PAGE
+from hubbub.wire.rooms import ROOMS_PER_JOIN, USERS_IN_JOINED, USERS_OF_MANY
 from tests import reference
 from tests.servers import REPOSITORY, find_program
 

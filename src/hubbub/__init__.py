@@ -22,9 +22,9 @@ from hubbub.errors import (
     Unavailable,
 )
 from hubbub.settings import Settings
-from hubbub.wire.commands import Command
-from hubbub.wire.events import Event, MessageEvent, Reply
+from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.identity import User
+from hubbub.wire.messages import MessageEvent
 
 if TYPE_CHECKING:
     from hubbub.accounts.policies import Action

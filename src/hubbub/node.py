@@ -31,8 +31,9 @@ from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
+from hubbub.wire.base import timestamp
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.events import Draining, PingEvent, timestamp
+from hubbub.wire.connection import Draining, PingEvent
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 

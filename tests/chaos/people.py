@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from hubbub.client import Client, Room
 from hubbub.errors import NotFound
-from hubbub.wire.events import Joined, MessageEvent
+from hubbub.wire.messages import MessageEvent
+from hubbub.wire.rooms import Joined
 from tests.chaos.kept import Row
 
 HANDS = 2

@@ -10,7 +10,7 @@ import pytest
 
 from bench.count_queries import number_of_queries
 from hubbub.client import Client, Room
-from hubbub.wire.events import Joined
+from hubbub.wire.rooms import Joined
 from tests.chaos.conftest import UNLIMITED
 from tests.client.proxy import Proxy
 from tests.people import address

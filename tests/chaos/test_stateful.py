@@ -29,8 +29,9 @@ from hubbub.settings import Settings
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import SQLite
 from hubbub.testing import serving
-from hubbub.wire.events import Joined, MessageEvent
 from hubbub.wire.identity import User
+from hubbub.wire.messages import MessageEvent
+from hubbub.wire.rooms import Joined
 from tests.client.proxy import Proxy
 
 T = TypeVar("T")

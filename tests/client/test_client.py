@@ -18,8 +18,11 @@ from hubbub.client.client import new_key
 from hubbub.client.outbox import Pace
 from hubbub.client.session import Session
 from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, TooLarge, Unauthenticated
-from hubbub.wire.commands import Ping
-from hubbub.wire.events import Event, Joined, MessageEvent, PongEvent, TypingEvent
+from hubbub.wire.base import Event
+from hubbub.wire.connection import Ping, PongEvent
+from hubbub.wire.messages import MessageEvent
+from hubbub.wire.rooms import Joined
+from hubbub.wire.typing import TypingEvent
 from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway

@@ -6,8 +6,8 @@ import pytest
 
 from hubbub.client.backoff import Backoff
 from hubbub.client.outbox import Outbox, Pace
-from hubbub.wire.commands import Ping, SendMessage
-from hubbub.wire.events import Limits
+from hubbub.wire.connection import Limits, Ping
+from hubbub.wire.messages import SendMessage
 
 
 def say(text: str, room: str = "hall") -> SendMessage:

@@ -18,21 +18,14 @@ from hubbub.client.session import (
     Undelivered,
 )
 from hubbub.errors import Conflict, Forbidden, Unauthenticated, Unavailable
+from hubbub.wire.answers import Ack, ErrorEvent
+from hubbub.wire.base import Command, Event
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseCode, ErrorCode
-from hubbub.wire.commands import Command, Join, Leave, Ping, RoomPosition, SendMessage, Typing
-from hubbub.wire.events import (
-    Ack,
-    Draining,
-    ErrorEvent,
-    Event,
-    Joined,
-    Limits,
-    MessageEvent,
-    NotificationEvent,
-    PingEvent,
-    Sync,
-    Welcome,
-)
+from hubbub.wire.connection import Draining, Limits, Ping, PingEvent, Welcome
+from hubbub.wire.messages import MessageEvent, SendMessage, Sync
+from hubbub.wire.rooms import Join, Joined, Leave, RoomPosition
+from hubbub.wire.topics import NotificationEvent
+from hubbub.wire.typing import Typing
 
 
 class Alice:

@@ -14,8 +14,10 @@ import pytest
 from hubbub.client.session import Session, State
 from hubbub.client.view import RoomView
 from hubbub.wire.codecs import PROTOCOL_VERSION
-from hubbub.wire.commands import Join
-from hubbub.wire.events import EventTable, MessageEvent, Welcome
+from hubbub.wire.connection import Welcome
+from hubbub.wire.events import EventTable
+from hubbub.wire.messages import MessageEvent
+from hubbub.wire.rooms import Join
 from tests.servers import REPOSITORY
 
 FOLDER = REPOSITORY / "conformance" / f"v{PROTOCOL_VERSION}" / "timelines"

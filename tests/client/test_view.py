@@ -1,7 +1,9 @@
 """What a room's view does besides the golden timelines: it is bounded, and knows its own beginning."""
 
 from hubbub.client.view import RoomView, Verdict
-from hubbub.wire.events import HistoryPage, Joined, JoinEvent, LeaveEvent, MessageEvent, Online, OnlineUser
+from hubbub.wire.identity import OnlineUser
+from hubbub.wire.messages import HistoryPage, MessageEvent
+from hubbub.wire.rooms import Joined, JoinEvent, LeaveEvent, Online
 
 
 def message(seq: int) -> MessageEvent:

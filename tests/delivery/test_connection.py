@@ -9,7 +9,7 @@ import pytest
 
 from hubbub.delivery.connection import TRANSITIONS, UNREAD_MOST, Pause, Signal, State
 from hubbub.limits import Allowance
-from hubbub.wire.events import PongEvent
+from hubbub.wire.connection import PongEvent
 from hubbub.wire.frames import Opcode, Received
 from tests.delivery.links import Clock, Person, new_fanout, turn
 

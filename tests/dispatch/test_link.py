@@ -12,8 +12,7 @@ from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.limits import Allowance
 from hubbub.settings import Settings
-from hubbub.wire.commands import Ping
-from hubbub.wire.events import PongEvent
+from hubbub.wire.connection import Ping, PongEvent
 from hubbub.wire.frames import Opcode
 from tests.delivery.links import Clock, Person, new_fanout
 

@@ -85,7 +85,6 @@ async def test_a_welcome_says_who_one_is_and_what_is_allowed(chat: WebServer) ->
     assert welcome["secret"]
     assert welcome["heartbeat"] == 25_000
     assert welcome["limits"] == {"frame": 65_536, "text": 4000, "unanswered": 64, "rate": 1000.0, "burst": 1000}
-    assert welcome["rooms"] == []
 
 
 async def test_the_strict_address_wants_a_type_and_a_room(chat: WebServer) -> None:

@@ -17,8 +17,9 @@ from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.testing import serving
-from hubbub.wire.commands import CommandTable, Join, RoomPosition
+from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
+from hubbub.wire.rooms import Join, RoomPosition
 from hubbub.wire.schema import json_schema
 from tests.delivery.links import Person
 

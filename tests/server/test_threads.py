@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from hubbub import Hubbub, NotStarted, Settings
 from hubbub.errors import InEventLoop
 from hubbub.testing import serving
-from hubbub.wire.events import MessageEvent
+from hubbub.wire.messages import MessageEvent
 
 app_settings = Settings(database_timeout=2)
 

@@ -5,8 +5,13 @@ from typing import Any, Literal
 import pytest
 
 from hubbub.errors import Invalid, UnknownType
+from hubbub.wire.base import Command
 from hubbub.wire.codecs import JSON_CODEC, NESTING
-from hubbub.wire.commands import BUILT_IN, DATA_BYTES, ROOMS_PER_JOIN, Command, CommandTable, Join, Ping, SendMessage
+from hubbub.wire.commands import BUILT_IN, CommandTable
+from hubbub.wire.connection import Ping
+from hubbub.wire.data import DATA_BYTES
+from hubbub.wire.messages import SendMessage
+from hubbub.wire.rooms import ROOMS_PER_JOIN, Join
 
 TABLE = CommandTable()
 

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import pytest
 
 from hubbub.errors import Invalid
+from hubbub.wire.base import Command
 from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC
-from hubbub.wire.commands import Command, CommandTable
+from hubbub.wire.commands import CommandTable
 from hubbub.wire.easy_door import read_easily
 
 TABLE = CommandTable()

@@ -5,9 +5,13 @@ from typing import Literal
 import pytest
 from pydantic import ValidationError
 
+from hubbub.wire.answers import ErrorEvent
+from hubbub.wire.base import Event, timestamp
 from hubbub.wire.codecs import CODECS, JSON_CODEC, MSGPACK_CODEC, Codec
 from hubbub.wire.codes import ErrorCode
-from hubbub.wire.events import ErrorEvent, Event, EventTable, MessageEvent, PongEvent, timestamp
+from hubbub.wire.connection import PongEvent
+from hubbub.wire.events import EventTable
+from hubbub.wire.messages import MessageEvent
 from hubbub.wire.publication import Publication, encode_event
 
 HELLO = MessageEvent(room="lobby", user="alice", name="Alice", text="hello", ts=timestamp(0))

@@ -278,8 +278,6 @@ export interface Welcome {
    */
   heartbeat: number;
   limits: Limits;
-  rev?: number;
-  rooms?: RoomState[];
   /**
    * On /ws/chat/{room}: the room that is being joined.
    */
@@ -310,13 +308,6 @@ export interface Limits {
    * Commands at once.
    */
   burst: number;
-}
-/**
- * One of my rooms, in `welcome`.
- */
-export interface RoomState {
-  room: string;
-  name: string;
 }
 /**
  * The answer to `join`: a room as it is now. `recovered: false` means: forget what you knew, and begin here.

@@ -17,10 +17,13 @@ from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.features.topics.feature import TopicsFeature
 from hubbub.node import Node, NodeSource
+from hubbub.wire.base import Event
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.events import Event, Level, MessageEvent, OnlineUser
+from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import clean_text, is_key
+from hubbub.wire.messages import MessageEvent
 from hubbub.wire.publication import Publication
+from hubbub.wire.topics import Level
 
 
 class _Handle:

@@ -43,10 +43,11 @@ from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
-from hubbub.wire.commands import BUILT_IN, Command, Join, invalid_fields
-from hubbub.wire.events import Event
+from hubbub.wire.base import Command, Event
+from hubbub.wire.commands import BUILT_IN, invalid_fields
 from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
+from hubbub.wire.rooms import Join
 from hubbub.wire.schema import SchemaText, json_schema
 
 log = logging.getLogger("hubbub")

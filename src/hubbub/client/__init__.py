@@ -18,6 +18,6 @@ from __future__ import annotations
 from hubbub.client.client import Client, EventsLost, Room
 from hubbub.client.session import Ended, State, Undelivered
 from hubbub.client.view import RoomView
-from hubbub.wire.events import MessageEvent
+from hubbub.wire.messages import MessageEvent
 
 __all__ = ["Client", "Ended", "EventsLost", "MessageEvent", "Room", "RoomView", "State", "Undelivered"]

@@ -23,20 +23,15 @@ from websockets.typing import Subprotocol
 from hubbub.client.session import ERRORS, Session, State, Undelivered
 from hubbub.client.view import KEPT, RoomView
 from hubbub.errors import HubbubError, Internal, RequestError
+from hubbub.wire.answers import Ack
+from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codecs import CODECS, CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
-from hubbub.wire.commands import (
-    Command,
-    Delete,
-    Edit,
-    History,
-    Join,
-    Pin,
-    React,
-    SendMessage,
-    Typing,
-    invalid_fields,
-)
-from hubbub.wire.events import Ack, Event, EventTable, HistoryPage, Joined, MessageEvent, Reply, Welcome
+from hubbub.wire.commands import invalid_fields
+from hubbub.wire.connection import Welcome
+from hubbub.wire.events import EventTable
+from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
+from hubbub.wire.rooms import Join, Joined
+from hubbub.wire.typing import Typing
 
 log = logging.getLogger("hubbub.client")
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from hubbub.client.backoff import Backoff
-from hubbub.wire.commands import Command
-from hubbub.wire.events import Limits
+from hubbub.wire.base import Command
+from hubbub.wire.connection import Limits
 from hubbub.wire.keys import fold
 
 

@@ -19,25 +19,23 @@ from hubbub.client.backoff import Backoff
 from hubbub.client.outbox import Outbox, Pace
 from hubbub.client.view import KEPT, RoomView, Verdict
 from hubbub.errors import HubbubError, Internal, RequestError
+from hubbub.wire.answers import ErrorEvent
+from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codes import CLOSE_MEANINGS, CloseCode, may_retry
-from hubbub.wire.commands import ROOMS_PER_JOIN, Command, Join, Leave, RoomPosition
-from hubbub.wire.events import (
-    ChangedEvent,
-    Draining,
-    ErrorEvent,
-    Event,
-    HistoryPage,
+from hubbub.wire.connection import Draining, Welcome
+from hubbub.wire.keys import fold
+from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
+from hubbub.wire.rooms import (
+    ROOMS_PER_JOIN,
+    Join,
     Joined,
     JoinEvent,
+    Leave,
     LeaveEvent,
-    MessageEvent,
     Online,
-    Reply,
     RoomEvent,
-    Sync,
-    Welcome,
+    RoomPosition,
 )
-from hubbub.wire.keys import fold
 
 OPENING_DEADLINE = 10.0
 """Seconds from the first packet to `welcome`."""

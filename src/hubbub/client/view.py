@@ -9,19 +9,10 @@ from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 
-from hubbub.wire.events import (
-    ChangedEvent,
-    HistoryPage,
-    Joined,
-    JoinEvent,
-    LeaveEvent,
-    MessageEvent,
-    Online,
-    OnlineUser,
-    RoomEvent,
-    Sync,
-)
+from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
+from hubbub.wire.rooms import Joined, JoinEvent, LeaveEvent, Online, RoomEvent
 
 KEPT = 1000
 

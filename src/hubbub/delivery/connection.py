@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 from hubbub.delivery.formats import Format
 from hubbub.delivery.turns import Turns
 from hubbub.limits import Allowance, Debt
+from hubbub.wire.base import Event
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.events import Event
 from hubbub.wire.frames import Received
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication

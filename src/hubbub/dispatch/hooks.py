@@ -15,9 +15,8 @@ from typing import Any
 
 from hubbub.delivery.connection import Connection
 from hubbub.errors import Internal, RequestError
-from hubbub.wire.commands import SendMessage
-from hubbub.wire.events import MessageEvent
 from hubbub.wire.identity import User
+from hubbub.wire.messages import MessageEvent, SendMessage
 
 log = logging.getLogger("hubbub.hooks")
 

@@ -21,10 +21,10 @@ from hubbub.dispatch.registry import ANSWERED, Answer, Later, Registration, Regi
 from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
 from hubbub.limits import SECONDS_PER_WORK, TokenBucket
 from hubbub.settings import Settings
+from hubbub.wire.answers import Ack, ErrorEvent
+from hubbub.wire.base import Command, Reply
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.commands import Command
 from hubbub.wire.easy_door import read_easily
-from hubbub.wire.events import Ack, ErrorEvent, Reply
 from hubbub.wire.frames import Opcode
 
 log = logging.getLogger("hubbub.link")

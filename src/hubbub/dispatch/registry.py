@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.delivery.connection import Connection
-from hubbub.wire.commands import Command, CommandTable
-from hubbub.wire.events import Event, EventTable
+from hubbub.wire.base import Command, Event
+from hubbub.wire.commands import CommandTable
+from hubbub.wire.events import EventTable
 
 
 class Answered:

@@ -22,7 +22,7 @@ from hubbub.dispatch.registry import Registration
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
-from hubbub.wire.events import Event
+from hubbub.wire.base import Event
 from hubbub.wire.publication import Publication
 
 if TYPE_CHECKING:

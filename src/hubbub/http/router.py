@@ -27,8 +27,8 @@ from hubbub.http.mounted import Mounted
 from hubbub.http.page import add_page
 from hubbub.http.socket_endpoint import refuse
 from hubbub.http.unknown_addresses import UnknownAddresses
-from hubbub.wire.commands import Follow
 from hubbub.wire.keys import is_key, is_topic_pattern
+from hubbub.wire.topics import Follow
 
 
 class Health(BaseModel):

@@ -24,9 +24,9 @@ from hubbub.http.error_responses import error_response
 from hubbub.http.handover import HANDOVER, Handover
 from hubbub.http.refusal_log import where
 from hubbub.node import Node
+from hubbub.wire.base import Command, timestamp
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
-from hubbub.wire.commands import Command
-from hubbub.wire.events import Limits, Welcome, timestamp
+from hubbub.wire.connection import Limits, Welcome
 from hubbub.wire.keys import TEXT_LENGTH
 
 log = logging.getLogger("hubbub.connections")

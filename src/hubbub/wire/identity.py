@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -18,3 +20,9 @@ class User:
 
 SYSTEM = User("system", "System")
 """Who speaks when the application does. Nobody logs in under its key."""
+
+
+class OnlineUser(BaseModel):
+    user: str
+    name: str
+    guest: bool | None = None

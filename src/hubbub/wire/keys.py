@@ -170,3 +170,6 @@ Epoch = Annotated[str, StringConstraints(max_length=64, pattern=_WITHOUT_NUL)]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[!-~]+$")]
 """At least 64 random bits in visible ASCII, chosen by the sender; a repeat with the same key is the same message. Keys
 that begin with the time keep the database's index of them compact."""
+
+Seq = Annotated[int, Field(ge=1, le=2**53 - 1)]
+"""A message's number in its room. Browsers count without error up to 2**53."""

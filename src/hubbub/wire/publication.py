@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+from hubbub.wire.base import Event
 from hubbub.wire.codecs import JSON_CODEC, Codec
-from hubbub.wire.events import Event
 
 
 class Publication:

@@ -20,7 +20,8 @@ from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
 from hubbub.store.operations import check
 from hubbub.store.statement import Statement
-from hubbub.wire.events import ChangedEvent, MessageEvent, Reaction, RoomEvent
+from hubbub.wire.messages import ChangedEvent, MessageEvent, Reaction
+from hubbub.wire.rooms import RoomEvent
 from tests.store.databases import (
     Opener,
     database,

@@ -19,7 +19,7 @@ from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.database import Database
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import SQLite
-from hubbub.wire.events import MessageEvent
+from hubbub.wire.messages import MessageEvent
 
 T = TypeVar("T")
 

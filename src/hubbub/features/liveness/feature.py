@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import ANSWERED, Answered, Registration, Unasked
 from hubbub.features.feature import Feature
-from hubbub.wire.commands import Ping, Pong
-from hubbub.wire.events import PongEvent, timestamp
+from hubbub.wire.base import timestamp
+from hubbub.wire.connection import Ping, Pong, PongEvent
 
 
 class LivenessFeature(Feature):

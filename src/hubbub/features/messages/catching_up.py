@@ -15,9 +15,9 @@ from hubbub.delivery.hold import Hold
 from hubbub.features.messages.log import LATEST, Recovery, RoomLog
 from hubbub.features.rooms.rooms import Room
 from hubbub.limits import work_of_page
-from hubbub.wire.commands import History, RoomPosition
-from hubbub.wire.events import HistoryPage, Joined, MessageEvent, Sync
+from hubbub.wire.messages import History, HistoryPage, MessageEvent, Sync
 from hubbub.wire.publication import Publication
+from hubbub.wire.rooms import Joined, RoomPosition
 
 FRAME_BYTES = 256 * 1024
 """Rows in one frame, roughly. Clients refuse frames over 1 MiB; the estimate may be half of what JSON takes."""

@@ -17,10 +17,11 @@ from hubbub.features.messages.log_changes import Changed
 from hubbub.features.messages.messages import Said
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room
-from hubbub.wire.commands import Delete, Edit, History, Join, Pin, React, SendMessage
-from hubbub.wire.events import Ack, ChangedEvent, ErrorEvent, MessageEvent, RoomEvent
+from hubbub.wire.answers import Ack, ErrorEvent
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import ChangedEvent, Delete, Edit, History, MessageEvent, Pin, React, SendMessage
+from hubbub.wire.rooms import Join, RoomEvent
 
 if TYPE_CHECKING:
     from hubbub.features.messages.feature import MessagesFeature

@@ -25,9 +25,9 @@ from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import PREFIX, Room
 from hubbub.store.base import Transaction
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.commands import SendMessage
 from hubbub.wire.identity import User
 from hubbub.wire.keys import KeyPatterns, fold
+from hubbub.wire.messages import SendMessage
 
 if TYPE_CHECKING:
     from fastapi import APIRouter

@@ -10,7 +10,7 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.rooms.rooms import Room, Rooms
-from hubbub.wire.commands import RoomPosition
+from hubbub.wire.rooms import RoomPosition
 
 
 class Joining:

@@ -42,8 +42,9 @@ from hubbub.features.messages.shared_reads import SharedReads
 from hubbub.store.database import Database
 from hubbub.store.group_commit import Operation
 from hubbub.store.threads import settle
-from hubbub.wire.events import MessageEvent, OnlineUser
+from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import MessageEvent
 
 R = TypeVar("R")
 T = TypeVar("T", bound=Outcome)

@@ -9,8 +9,9 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hubbub.wire.events import ChangedEvent, MessageEvent, RoomEvent
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import ChangedEvent, MessageEvent
+from hubbub.wire.rooms import RoomEvent
 
 
 @dataclass(slots=True)

@@ -12,8 +12,10 @@ from hubbub.features.messages.log_rows import ReadMessage, RoomHead
 from hubbub.features.messages.log_send import QUOTED
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
-from hubbub.wire.events import MessageEvent, OnlineUser, Quote, Reaction, timestamp
+from hubbub.wire.base import timestamp
+from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import MessageEvent, Quote, Reaction
 
 ROW_BYTES = 300
 """What a message takes as JSON besides its text, data and reactions, roughly."""

@@ -10,7 +10,7 @@ from hubbub.errors import TooLarge
 from hubbub.features.messages import log_sql as sql
 from hubbub.features.messages.log_changes import Changed, React
 from hubbub.features.messages.log_touched import Head, Touched
-from hubbub.wire.events import Reaction
+from hubbub.wire.messages import Reaction
 
 REACTION_USERS = 20
 """How many of those who reacted are named. The count goes on."""

@@ -12,7 +12,8 @@ from hubbub.features.messages import log_sql as sql
 from hubbub.features.messages.log_changes import Send, Sent
 from hubbub.features.messages.log_rows import KeyedMessage, new_message
 from hubbub.features.messages.log_touched import Head, Message, Touched
-from hubbub.wire.events import MessageEvent, Quote, timestamp
+from hubbub.wire.base import timestamp
+from hubbub.wire.messages import MessageEvent, Quote
 
 QUOTED = 140
 """Characters of a message that are shown above a reply to it."""

@@ -18,8 +18,9 @@ from hubbub.features.messages.log_changes import Author, Changed, MessageChange,
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.features.messages.log_people import people_of, remembered
 from hubbub.store.base import Transaction
-from hubbub.wire.events import ChangedEvent, timestamp
+from hubbub.wire.base import timestamp
 from hubbub.wire.keys import fold
+from hubbub.wire.messages import ChangedEvent
 
 
 @dataclass(slots=True)

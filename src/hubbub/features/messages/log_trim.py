@@ -9,8 +9,8 @@ from hubbub.features.messages import log_sql as sql
 from hubbub.features.messages.log_changes import Changed, Trim
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.store.base import Transaction
-from hubbub.wire.events import RoomEvent
 from hubbub.wire.keys import fold
+from hubbub.wire.rooms import RoomEvent
 
 
 def trim_rooms(transaction: Transaction, requests: Sequence[Trim]) -> list[Changed | Exception]:

@@ -19,10 +19,11 @@ from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_changes import Author, Changed, Outcome
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.store.threads import settle
-from hubbub.wire.commands import check_data
-from hubbub.wire.events import MessageEvent, timestamp
+from hubbub.wire.base import timestamp
+from hubbub.wire.data import check_data
 from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import is_blank
+from hubbub.wire.messages import MessageEvent
 from hubbub.wire.publication import Publication
 
 

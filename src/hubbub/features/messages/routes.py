@@ -26,8 +26,8 @@ from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.limits import WORK_PER_COMMAND
 from hubbub.wire.codecs import JSON_CODEC
-from hubbub.wire.commands import History, SendMessage, invalid_fields
-from hubbub.wire.events import HistoryPage
+from hubbub.wire.commands import invalid_fields
+from hubbub.wire.messages import History, HistoryPage, SendMessage
 from hubbub.wire.publication import encode_event
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hubbub.delivery.connection import Connection
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Unasked
 from hubbub.features.rooms.rooms import Room
-from hubbub.wire.commands import Leave
-from hubbub.wire.events import Ack
+from hubbub.wire.answers import Ack
+from hubbub.wire.rooms import Leave
 
 if TYPE_CHECKING:
     from hubbub.features.rooms.feature import RoomsFeature

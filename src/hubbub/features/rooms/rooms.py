@@ -19,10 +19,10 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
-from hubbub.wire.events import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online, OnlineUser
-from hubbub.wire.identity import User
+from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
+from hubbub.wire.rooms import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online
 
 ANNOUNCED_UP_TO = 100
 """With more people online than this, a count is published at most once a second instead of each coming and going."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from hubbub.accounts.policies import Action
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration, Unasked
-from hubbub.wire.commands import Follow, Unfollow
-from hubbub.wire.events import Following
+from hubbub.wire.topics import Follow, Following, Unfollow
 
 if TYPE_CHECKING:
     from hubbub.features.topics.feature import TopicsFeature

@@ -13,10 +13,11 @@ from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.errors import Conflict, Invalid, TooLarge
-from hubbub.wire.events import Level, NotificationEvent, timestamp
+from hubbub.wire.base import timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_title, fold, is_key, is_topic_pattern
 from hubbub.wire.publication import Publication
+from hubbub.wire.topics import Level, NotificationEvent
 
 PREFIX = "topic:"
 

@@ -13,9 +13,10 @@ from hubbub.http.bodies import read_body
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.wire.codecs import JSON_CODEC
-from hubbub.wire.commands import Data, invalid_fields
-from hubbub.wire.events import Level
+from hubbub.wire.commands import invalid_fields
+from hubbub.wire.data import Data
 from hubbub.wire.keys import Text, Title
+from hubbub.wire.topics import Level
 
 if TYPE_CHECKING:
     from hubbub.features.topics.feature import TopicsFeature

@@ -11,8 +11,8 @@ from hubbub.features.feature import Feature, Job, Services
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room
 from hubbub.features.typing.typing_indicators import TypingIndicators
-from hubbub.wire.commands import Typing
 from hubbub.wire.identity import User
+from hubbub.wire.typing import Typing
 
 TICK = 1.0
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from hubbub.accounts.policies import Action, Policy, permit
 from hubbub.broker.base import Broker
 from hubbub.features.rooms.rooms import Room
-from hubbub.wire.events import TypingEvent
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
+from hubbub.wire.typing import TypingEvent
 
 EXPIRY = 6.0
 """Seconds."""

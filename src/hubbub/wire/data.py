@@ -1,0 +1,46 @@
+"""An application's own object in a frame: what it may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from hubbub.errors import Invalid
+from hubbub.wire.codecs import JSON_CODEC, MSGPACK_CODEC, check_plain
+
+DATA_BYTES = 4096
+
+
+def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+    """Every codec must be able to send on what one of them took: MessagePack has no integer over 64 bits."""
+    try:
+        check_plain(data)
+        MSGPACK_CODEC.encode(data)
+        encoded = JSON_CODEC.encode(data)
+    except (Invalid, ValueError, TypeError) as error:
+        raise ValueError(f"cannot be carried by every codec: {error}") from None
+    if len(encoded) > DATA_BYTES:
+        raise ValueError(f"at most {DATA_BYTES} bytes as JSON, not {len(encoded)}")
+    if b"\\u0000" in encoded and _holds_nul(data):
+        raise ValueError("a string must not hold the character U+0000, which databases cannot store")
+    return data
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _holds_nul(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+def check_data(data: dict[str, Any]) -> None:
+    """Raises `Invalid` for an application's object that not every client could be sent."""
+    try:
+        _bounded(data)
+    except ValueError as error:
+        raise Invalid(f"data: {error}") from None
+
+
+Data = Annotated[dict[str, Any], AfterValidator(_bounded)]

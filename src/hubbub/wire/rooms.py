@@ -1,0 +1,120 @@
+"""Rooms: to join and leave them, what they are like now, and who is online there."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hubbub.wire.base import Command, Event, Reply
+from hubbub.wire.identity import OnlineUser
+from hubbub.wire.keys import Epoch, Key, fold
+from hubbub.wire.messages import MessageEvent
+
+ROOMS_PER_JOIN = 100
+
+
+USERS_IN_JOINED = 100
+
+
+USERS_OF_MANY = 20
+"""Where more are online, nobody announces who comes and goes, so a longer list would only be wrong the sooner."""
+
+
+class RoomPosition(BaseModel):
+    """A room, and up to where this client knows it."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    room: Key
+    rev: int | None = Field(None, ge=0, le=2**53 - 1)
+    epoch: Epoch | None = None
+
+
+class Join(Command):
+    """Follow rooms on this connection. Answered by one `joined` for each room."""
+
+    type: Literal["join"] = "join"
+    room: Key | None = None
+    rooms: list[RoomPosition] | None = Field(None, min_length=1, max_length=ROOMS_PER_JOIN)
+    rev: int | None = Field(None, ge=0, le=2**53 - 1)
+    epoch: Epoch | None = None
+    limit: int | None = Field(None, ge=0, le=200, description="How many of the latest messages to begin with.")
+
+    @model_validator(mode="after")
+    def _one_way_to_name_rooms(self) -> Join:
+        if (self.room is None) == (self.rooms is None):
+            raise ValueError("give either `room` or `rooms`")
+        if self.rooms is not None and len({fold(position.room) for position in self.rooms}) < len(self.rooms):
+            raise ValueError("name each room once")
+        return self
+
+    @property
+    def positions(self) -> list[RoomPosition]:
+        if self.rooms is not None:
+            return self.rooms
+        return [RoomPosition(room=cast(str, self.room), rev=self.rev, epoch=self.epoch)]
+
+
+class Leave(Command):
+    """Stop following a room on this connection. Answered by `ack`."""
+
+    type: Literal["leave"] = "leave"
+    room: Key
+
+
+class Joined(Reply):
+    """The answer to `join`: a room as it is now. `recovered: false` means: forget what you knew, and begin here."""
+
+    type: Literal["joined"] = "joined"
+    room: str
+    name: str
+    online: int
+    users: list[OnlineUser] = Field(
+        description=f"All who are online, up to {USERS_IN_JOINED}; of more, the {USERS_OF_MANY} who came first."
+    )
+    epoch: str
+    seq: int | None = None
+    rev: int | None = None
+    since: int | None = None
+    floor: int | None = None
+    messages: list[MessageEvent] = Field(default_factory=list)
+    recovered: bool
+
+
+class JoinEvent(Event):
+    """A user's first connection to this room."""
+
+    type: Literal["join"] = "join"
+    room: str
+    user: str
+    name: str
+    guest: bool | None = None
+    online: int
+
+
+class LeaveEvent(Event):
+    """A user's last connection to this room is gone."""
+
+    type: Literal["leave"] = "leave"
+    room: str
+    user: str
+    name: str
+    online: int
+
+
+class Online(Event):
+    """Instead of `join` and `leave` where many are online: how many, at most once a second."""
+
+    type: Literal["online"] = "online"
+    room: str
+    online: int
+
+
+class RoomEvent(Event):
+    """Something of the room itself changed."""
+
+    type: Literal["room"] = "room"
+    room: str
+    rev: int
+    floor: int | None = Field(None, description="Messages up to this `seq` are gone.")
