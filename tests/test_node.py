@@ -16,12 +16,10 @@ from hubbub.settings import Settings
 from hubbub.store.sqlite import SQLite
 from tests.delivery.links import Person, turn
 
-KEY = b"k" * 32
-
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker())
     await node.start()
     yield node
     await node.stop()
@@ -38,7 +36,7 @@ def leave_when_told(person: Person) -> None:
 
 
 async def test_a_node_that_was_not_started_says_so() -> None:
-    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker())
 
     assert not node.is_started
     with pytest.raises(NotStarted):
@@ -52,13 +50,9 @@ async def test_a_node_that_cannot_start_lets_go_of_its_data(tmp_path: Path, monk
     with monkeypatch.context() as broken:
         broken.setattr(RoomLog, "head", fail)
         with pytest.raises(Unavailable):
-            await Node(
-                Settings(), signing_key=KEY, broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())
-            ).start()
+            await Node(Settings(), broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())).start()
 
-    another = Node(
-        Settings(), signing_key=KEY, broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())
-    )
+    another = Node(Settings(), broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks()))
     await another.start()
     await another.stop()
 
@@ -133,7 +127,7 @@ async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Nod
 
 
 async def test_a_node_that_was_stopped_runs_again() -> None:
-    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker())
     for _ in range(2):
         await node.start()
         assert node.broker.is_healthy()
@@ -143,7 +137,7 @@ async def test_a_node_that_was_stopped_runs_again() -> None:
 
 
 async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node(Settings(), signing_key=KEY, broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker())
     done = asyncio.Event()
 
     def fail() -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
+from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
@@ -29,6 +30,7 @@ from hubbub.features.feature import Feature, Services, overriding
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
+from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
 from hubbub.wire.base import timestamp
@@ -54,7 +56,6 @@ class Node:
         self,
         settings: Settings,
         *,
-        signing_key: bytes,
         broker: Broker,
         policy: Policy | None = None,
         engine: Engine | None = None,
@@ -95,8 +96,9 @@ class Node:
         self._gone = overriding(self.features, "gone")
         self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
         owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
+        self.signing = SigningKeys()
         self.guests = Guests(
-            signing_key,
+            self.signing,
             clock=time.monotonic,
             linger=settings.linger,
             owners=owners,
@@ -218,9 +220,11 @@ class Node:
     async def _begin(self) -> None:
         if self.database is not None:
             await self.database.start()
+            self.services.cluster_id = await cluster_id(self.database)
             tables = [Tables(feature.name, feature.scripts) for feature in self.features if feature.scripts]
             if tables:
                 await bring_up_to_date(self.database, tables)
+        self.signing.use(await self._load_signing_keys())
         for feature in self.features:
             self._started.append(feature)
             await feature.start()
@@ -247,6 +251,14 @@ class Node:
                 for job in feature.jobs()
             ),
         ]
+
+    async def _load_signing_keys(self) -> list[bytes]:
+        given = (self.settings.secret, self.settings.previous_secret)
+        return await load_signing_keys(
+            Secret(*(secret.get_secret_value().encode() if secret is not None else None for secret in given)),
+            data_dir=self.settings.data_dir,
+            shared=self.database if self._is_shared else None,
+        )
 
     async def drain(self, timeout: float | None = None) -> None:
         """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.

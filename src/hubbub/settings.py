@@ -56,7 +56,11 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None,
         min_length=32,
-        description="Signs what guests are given; at least 32 characters. By default one is kept in `data_dir`.",
+        description="Signs what guests are given; at least 32 characters, the same on all nodes. By default one is "
+        "kept in PostgreSQL, or in `data_dir`.",
+    )
+    previous_secret: SecretStr | None = Field(
+        None, min_length=32, description="What `secret` was: what it has signed stays good, and nothing more is signed."
     )
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."

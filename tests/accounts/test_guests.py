@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hubbub.accounts.guests import RESERVED, Guests
+from hubbub.accounts.signing_key import SigningKeys
 from hubbub.accounts.users import is_made_of
 from hubbub.errors import Conflict, Invalid, Unauthenticated
 from hubbub.wire.identity import User
@@ -19,7 +20,7 @@ KEY = b"k" * 32
 def guests_here(
     signing_key: bytes = KEY, *, clock: Callable[[], float] = time.monotonic, linger: float = 0.0
 ) -> Guests:
-    return Guests(signing_key, clock=clock, linger=linger)
+    return Guests(SigningKeys(signing_key), clock=clock, linger=linger)
 
 
 async def test_a_name_that_is_a_key_is_the_key() -> None:
@@ -221,7 +222,7 @@ async def test_who_only_asks_whether_a_handshake_would_be_refused_leaves_the_nam
 
 async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_now() -> None:
     displaced: list[User] = []
-    guests = Guests(KEY, clock=time.monotonic, displaced=displaced.append)
+    guests = Guests(SigningKeys(KEY), clock=time.monotonic, displaced=displaced.append)
     first = await guests.admit("alice")
     guests.make_way("alice")
     second = await guests.admit("alice")
@@ -236,7 +237,7 @@ async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_no
 
 
 async def test_beside_an_account_of_that_key_a_guest_gets_a_made_one() -> None:
-    guests = Guests(KEY, clock=time.monotonic, is_accounts=lambda key: key == "alice")
+    guests = Guests(SigningKeys(KEY), clock=time.monotonic, is_accounts=lambda key: key == "alice")
 
     user = (await guests.admit("alice")).user
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
+from hubbub.accounts.signing_key import SigningKeys
 from hubbub.errors import Conflict
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_people import claim_keys
@@ -63,7 +64,11 @@ class GuestsMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.owners = KeyOwners(self.database, claim=self.store_claim)
         self.guests = Guests(
-            b"k" * 32, clock=lambda: self.now, linger=LINGER, owners=self.owners, displaced=self.displaced
+            SigningKeys(b"k" * 32),
+            clock=lambda: self.now,
+            linger=LINGER,
+            owners=self.owners,
+            displaced=self.displaced,
         )
 
     def store_claim(self, user: User, answered: Callable[[Exception | None], None]) -> None:

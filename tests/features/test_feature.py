@@ -154,7 +154,7 @@ async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> No
 async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    node = Node(Settings(), signing_key=b"k" * 32, broker=MemoryBroker(), features=built_in(Hooks()))
+    node = Node(Settings(), broker=MemoryBroker(), features=built_in(Hooks()))
     with caplog.at_level(logging.ERROR, "hubbub"):
         assert await node._fetch("poll:1", 3) == []
 

@@ -389,9 +389,7 @@ async def test_a_guest_is_there_as_long_as_one_of_its_connections(chat: WebServe
 
 
 async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key() -> None:
-    admissions = Admissions(
-        Node(Settings(connections_per_address=1), signing_key=b"k" * 32, broker=MemoryBroker()), guests="on"
-    )
+    admissions = Admissions(Node(Settings(connections_per_address=1), broker=MemoryBroker()), guests="on")
 
     def handshake(address: str) -> HTTPConnection:
         scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}

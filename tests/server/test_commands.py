@@ -54,7 +54,7 @@ async def test_the_schema_is_made_once_and_again_when_something_is_added(monkeyp
 
 
 async def test_who_is_gone_before_a_room_could_not_be_read_leaves_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node(Settings(), signing_key=b"k" * 32, broker=MemoryBroker(), features=built_in(Hooks()))
+    node = Node(Settings(), broker=MemoryBroker(), features=built_in(Hooks()))
     await node.start()
     rooms, messages = node.feature(RoomsFeature).rooms, node.feature(MessagesFeature)
     (join,) = (registration.handler for registration in messages.commands() if registration.model is Join)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.accounts.signing_key import load_signing_key
+from hubbub.accounts.signing_key import make_key_in_file
 from hubbub.features.messages.log_batch import change_rooms
 from hubbub.features.messages.log_changes import Author, Send
 from hubbub.features.messages.log_check import check_rooms
@@ -47,7 +47,7 @@ SERIES = f"""
 IMPORTS = """
 import os, signal, sys
 from pathlib import Path
-from hubbub.accounts.signing_key import load_signing_key
+from hubbub.accounts.signing_key import make_key_in_file
 from hubbub.store import migrate, operations
 from hubbub.store.sqlite import SQLite
 """
@@ -283,8 +283,8 @@ def test_a_first_start_that_is_killed_is_a_first_start_again(tmp_path: Path) -> 
     folder = tmp_path / "data"
 
     def look() -> None:
-        key = load_signing_key(folder)
-        assert load_signing_key(folder) == key
+        key = make_key_in_file(folder)
+        assert make_key_in_file(folder) == key
         engine = SQLite(folder)
         prepare(engine)
         assert names(folder) == ["hubbub.db", "lock", "secret"]
@@ -292,7 +292,7 @@ def test_a_first_start_that_is_killed_is_a_first_start_again(tmp_path: Path) -> 
         assert check(engine, check_rooms) == []
 
     killed_at_each_step(
-        f"folder = Path({str(folder)!r}); load_signing_key(folder); SQLite(folder).prepare()",
+        f"folder = Path({str(folder)!r}); make_key_in_file(folder); SQLite(folder).prepare()",
         lambda: shutil.rmtree(folder, ignore_errors=True),
         look,
     )

@@ -8,13 +8,12 @@ signed, so nothing is stored for guests who said nothing.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from hubbub.accounts.key_owners import KeyOwners
+from hubbub.accounts.signing_key import SigningKeys
 from hubbub.accounts.users import Person, is_made_of, made_key
 from hubbub.errors import Conflict, Invalid, Unauthenticated
 from hubbub.wire.identity import User
@@ -64,7 +63,7 @@ class Guests:
 
     def __init__(
         self,
-        signing_key: bytes,
+        signing: SigningKeys,
         *,
         clock: Callable[[], float],
         linger: float = 0.0,
@@ -72,7 +71,7 @@ class Guests:
         is_accounts: Callable[[str], bool] = lambda key: False,
         displaced: Callable[[User], None] = lambda user: None,
     ) -> None:
-        self._signing_key = signing_key
+        self._signing = signing
         self._clock = clock
         self._linger = linger
         self._owners = owners
@@ -224,19 +223,19 @@ class Guests:
             del self._names[shown]
 
     def _sign(self, identity: str, key: str) -> str:
-        return f"{identity}.{self._mac(identity, key)}.{key}"
+        return f"{identity}.{self._signing.sign(_signed(identity, key))}.{key}"
 
     def _verify(self, secret: str) -> tuple[str, str]:
         identity, _, rest = secret.partition(".")
         mac, _, key = rest.partition(".")
-        if not is_key(key) or not hmac.compare_digest(mac.encode(), self._mac(identity, key).encode()):
+        if not is_key(key) or not self._signing.have_signed(_signed(identity, key), mac):
             message = "the guest secret is not one of this server's"
             raise Unauthenticated(message, errors=[{"loc": ["secret"], "msg": message, "type": "secret"}])
         return identity, key
 
-    def _mac(self, identity: str, key: str) -> str:
-        digest = hmac.digest(self._signing_key, f"guest:{identity}:{fold(key)}".encode(), "sha256")
-        return base64.urlsafe_b64encode(digest[:18]).decode()
+
+def _signed(identity: str, key: str) -> str:
+    return f"guest:{identity}:{fold(key)}"
 
 
 def _clean(username: str) -> str:

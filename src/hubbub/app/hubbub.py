@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -16,7 +15,6 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Policy, allow_everybody
-from hubbub.accounts.signing_key import load_signing_key
 from hubbub.app.arguments import (
     check_choice,
     check_directory,
@@ -318,7 +316,6 @@ class Hubbub:
         engine = choose_engine(settings)
         node = Node(
             settings,
-            signing_key=_signing_key(settings),
             broker=choose_broker(settings),
             policy=self._policy,
             engine=engine,
@@ -368,12 +365,3 @@ def _say_where_messages_go(engine: Engine | None, settings: Settings) -> None:
             "messages are not stored: who is away misses them. To store them, give Hubbub(data_dir=...), or set "
             "HUBBUB_DATA_DIR or HUBBUB_DATABASE_URL; HUBBUB_DATABASE_URL=none says that this is meant"
         )
-
-
-def _signing_key(settings: Settings) -> bytes:
-    if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
-    if settings.data_dir is not None:
-        return load_signing_key(settings.data_dir)
-    # Without a place to keep it the key lives as long as the process, and so do the guests.
-    return secrets.token_bytes(32)

@@ -66,6 +66,8 @@ class Services:
     """Names one unbroken life of the rooms' numbers: the node's own, until a feature says what the database's is."""
     database: Database | None = None
     """None where nothing is stored."""
+    cluster_id: str | None = None
+    """Which database it is, from the start on: two databases have two ids (`store/cluster.py`)."""
     is_shared: bool = False
     """Whether others than this process write to the database."""
     claim_key: ClaimKey | None = None

@@ -101,3 +101,11 @@ CREATE TABLE "users" (
 );
 
 CREATE UNIQUE INDEX users_identity ON users (identity) WHERE identity <> '';
+
+CREATE TABLE cluster (
+    one BIGINT NOT NULL, 
+    id TEXT NOT NULL, 
+    signing_key TEXT, 
+    secret_fingerprint TEXT, 
+    PRIMARY KEY (one)
+);
