@@ -1,9 +1,11 @@
 """Polls in a room: a feature of an application's own, with commands, an event, tables, a route and a job.
 
-    {"type": "poll", "room": "general", "question": "Lunch?", "choices": ["soup", "salad"], "seconds": 60}
+    {"type": "poll", "room": "general", "question": "Lunch?", "choices": ["soup", "salad"], "seconds": 60, "about": 17}
     {"type": "vote", "room": "general", "poll": "…", "choice": 0}
 
 Everybody in the room gets a `poll_changed` after each vote, and when the time is over. `GET /polls/general` lists them.
+A poll may be `about` a message of the room, named by its `seq`. If that message is deleted, so is the poll, in
+the same transaction: whatever happens to the server, not one of the two without the other.
 """
 
 import json
@@ -32,13 +34,14 @@ from hubbub import (
     run,
 )
 from hubbub.dispatch.registry import Registration
-from hubbub.features.feature import Job
+from hubbub.features.feature import Change, Job
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.statement import Statement
 from hubbub.wire.keys import Key, Text, fold
+from hubbub.wire.messages import ChangedEvent
 from hubbub.wire.publication import Publication
 
 
@@ -50,6 +53,7 @@ class OpenPoll(Command):
     question: Text
     choices: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(min_length=2, max_length=10)
     seconds: float = Field(60, gt=0, le=24 * 60 * 60)
+    about: int | None = Field(None, ge=1)
 
 
 class Vote(Command):
@@ -93,11 +97,13 @@ TABLES = (
         PRIMARY KEY (poll, voter)
     )
     """,
+    "ALTER TABLE polls ADD COLUMN about BIGINT",
 )
 COLUMNS = ("id", "room", "question", "choices", "is_open")
 # None of these tables is one whose rows SQLite defers: `besides_deferred`.
 ADD = Statement(
-    "INSERT INTO polls (id, room, question, choices, ends, is_open) VALUES (:id, :room, :question, :choices, :ends, 1)",
+    "INSERT INTO polls (id, room, question, choices, ends, about, is_open) "
+    "VALUES (:id, :room, :question, :choices, :ends, :about, 1)",
     besides_deferred=True,
 )
 ONE = Statement(
@@ -130,6 +136,20 @@ PUT_VOTE = Statement(
 COUNT = Statement(
     "SELECT choice, count(*) AS number FROM poll_votes WHERE poll = :poll GROUP BY choice",
     columns=("choice", "number"),
+    besides_deferred=True,
+)
+
+
+DELETED = {"deleted": {"room": str, "seq": int}}
+FORGET_VOTES = Statement(
+    "DELETE FROM poll_votes WHERE poll IN "
+    "(SELECT polls.id FROM polls JOIN {deleted} AS deleted ON polls.room = deleted.room AND polls.about = deleted.seq)",
+    tables=DELETED,
+    besides_deferred=True,
+)
+FORGET = Statement(
+    "DELETE FROM polls WHERE (room, about) IN (SELECT room, seq FROM {deleted} AS deleted)",
+    tables=DELETED,
     besides_deferred=True,
 )
 
@@ -214,6 +234,16 @@ class Polls(Feature):
                 raise Forbidden(f"you may not read room {room!r}")
             return await self.database.read(partial(read_polls, room=fold(room)), besides_deferred=True)
 
+    def committing(self, transaction: Transaction, changes: Sequence[Change]) -> None:
+        deleted = [
+            (fold(change.room), change.event.seq)
+            for change in changes
+            if isinstance(change.event, ChangedEvent) and change.event.deleted
+        ]
+        if deleted:
+            transaction.run(FORGET_VOTES, deleted=deleted)
+            transaction.run(FORGET, deleted=deleted)
+
     async def start(self) -> None:
         if self.services.database is None:
             raise ConfigurationError("polls are stored: give Hubbub(data_dir=…) or a database")
@@ -224,7 +254,7 @@ class Polls(Feature):
         return self.services.database
 
     def room_of(self, connection: Connection, command: OpenPoll | Vote) -> Room:
-        return self.services.feature(RoomsFeature).joined(connection, command)
+        return self.services.feature(RoomsFeature).room_of(connection, command)
 
     async def open_poll(self, connection: Connection, command: OpenPoll, room: Room) -> PollOpened:
         poll = {
@@ -233,6 +263,7 @@ class Polls(Feature):
             "question": command.question,
             "choices": json.dumps(command.choices),
             "ends": round(1000 * (time.time() + command.seconds)),
+            "about": command.about,
         }
         self.tell(await self.database.write(add_polls, poll))
         return PollOpened(poll=poll["id"])

@@ -20,13 +20,12 @@ from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
 from hubbub.broker.base import Broker
-from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.heartbeat import BEATS
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recovering, prefix_of
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
-from hubbub.features.feature import Feature, Services, overriding
+from hubbub.features.feature import Feature, Features, Services
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -86,14 +85,12 @@ class Node:
             epoch=secrets.token_hex(6),
             database=self.database,
             is_shared=self._is_shared,
+            features=Features(features),
         )
-        self.features = list(features)
+        self.features = self.services.features
         for feature in self.features:
             feature.open(self.services)
-            self.services.features[type(feature)] = feature
         self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
-        self._welcoming = overriding(self.features, "welcome")
-        self._gone = overriding(self.features, "gone")
         self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
         owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
         self.signing = SigningKeys()
@@ -154,19 +151,7 @@ class Node:
 
     def feature(self, kind: type[F]) -> F:
         """The feature of this class. Raises KeyError if the hub has none."""
-        return self.services.feature(kind)
-
-    def welcome(self, room: str | None) -> dict[str, Any]:
-        """What features add to `welcome`, for a connection that comes by a room's address, or by none."""
-        fields: dict[str, Any] = {}
-        for welcome in self._welcoming:
-            fields |= welcome(room)
-        return fields
-
-    def gone(self, connection: Connection, *, clean: bool) -> None:
-        """A connection has ended; `clean` if it said goodbye."""
-        for gone in self._gone:
-            gone(connection, clean=clean)
+        return self.features.of(kind)
 
     async def claim_key(self, account: User) -> None:
         """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
@@ -174,8 +159,7 @@ class Node:
         Raises as `KeyOwners.claim` does.
         """
         if self._owners is not None and await self._owners.claim(account):
-            for feature in self.features:
-                feature.key_moved()
+            self.features.key_moved()
         self.guests.make_way(account.key)
 
     def _store_claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:

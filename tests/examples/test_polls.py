@@ -74,6 +74,23 @@ async def test_polls_and_votes_are_there_after_a_restart() -> None:
         assert await polls_of(second, "kitchen") == []
 
 
+async def test_a_poll_about_a_message_is_deleted_with_it(start: Start) -> None:
+    server = await start(app)
+    async with server.connect("/ws/chat/Hall?username=alice") as alice:
+        for id in ("10", "11"):
+            await alice.send({"type": "message", "room": "Hall", "text": "Where do we eat?", "id": id})
+            await alice.expect("ack", id=id)
+        kept = await open_poll(alice, about=1)
+        poll = await open_poll(alice, about=2)
+        await alice.send({"type": "vote", "room": "Hall", "poll": poll, "choice": 0})
+        await alice.send({"type": "delete", "room": "Hall", "seq": 2, "id": "12"})
+        await alice.expect("ack", id="12")
+
+        assert [found["poll"] for found in await polls_of(server, "Hall")] == [kept]
+        await alice.send({"type": "vote", "room": "Hall", "poll": poll, "choice": 0, "id": "13"})
+        await alice.expect("error", id="13", code="not_found")
+
+
 async def test_a_vote_needs_the_room_and_a_choice_that_is_there(start: Start) -> None:
     server = await start(app)
     async with (

@@ -20,6 +20,7 @@ from hubbub.features.rooms.rooms import channel_of
 from hubbub.node import Node
 from hubbub.testing import serving
 from hubbub.testing.fixtures import Serve, serve
+from tests.waiting import eventually
 
 __all__ = ["serve"]
 
@@ -131,8 +132,24 @@ class Waving(Feature):
     async def stop(self) -> None:
         self.life.append("stop")
 
+    def come(self, connection: Connection) -> None:
+        self.life.append(f"{connection.user.key} has come")
+
+    def joined(self, connection: Connection, room: str) -> None:
+        self.life.append(f"{connection.user.key} has joined {room}")
+
+    def left(self, connection: Connection, room: str) -> None:
+        self.life.append(f"{connection.user.key} has left {room}")
+
     def gone(self, connection: Connection, *, clean: bool) -> None:
         self.life.append(f"{connection.user.key} is gone")
+
+
+class Failing(Feature):
+    def fail(self, *arguments: object, **named: object) -> None:
+        raise RuntimeError("our own mistake")
+
+    come = joined = left = gone = fail
 
 
 async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> None:
@@ -148,7 +165,44 @@ async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> No
     assert "wave" in str(hub.schema())
     assert waving.life[0] == "start"
     assert waving.life[-1] == "stop"
-    assert "alice is gone" in waving.life
+
+
+async def test_features_are_told_who_comes_joins_leaves_and_goes(serve: Serve) -> None:
+    waving = Waving()
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", features=[waving]).router)
+    server = await serve(app)
+    async with server.connect("/ws/chat/hall?username=alice") as alice:
+        await alice.expect("joined", room="hall")
+        await alice.send({"type": "join", "room": "kitchen", "id": "1"})
+        await alice.expect("joined", room="kitchen")
+        await alice.send({"type": "leave", "room": "hall", "id": "2"})
+        await alice.expect("ack", id="2")
+    await eventually(lambda: "alice is gone" in waving.life)
+
+    assert [moment for moment in waving.life if moment.startswith("alice")] == [
+        "alice has come",
+        "alice has joined hall",
+        "alice has joined kitchen",
+        "alice has left hall",
+        "alice has left kitchen",
+        "alice is gone",
+    ]
+
+
+async def test_a_feature_that_fails_harms_no_connection(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hubbub(guests="on", features=[Failing()])
+    app = FastAPI()
+    app.include_router(hub.router)
+    server = await serve(app)
+    with caplog.at_level(logging.ERROR, "hubbub"):
+        async with server.connect("/ws/chat/hall?username=alice") as alice:
+            await alice.expect("joined", room="hall")
+        await eventually(lambda: not hub.connections)
+        async with server.connect("/ws/chat/hall?username=alice") as alice:
+            await alice.expect("joined", room="hall", online=1)
+
+    assert "Failing.fail failed" in caplog.text
 
 
 async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(

@@ -325,7 +325,7 @@ class Hubbub:
         _say_where_messages_go(engine, settings)
         self._node = node
         self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
-        self._door = WebSocketDoor(node, self._admissions, self._registry, self._hooks)
+        self._door = WebSocketDoor(node, self._admissions, self._registry)
         try:
             yield {f"hubbub.{id(self)}": self}
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hubbub.dispatch.hooks import Hooks
 from hubbub.features.feature import Feature
+from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.rooms.feature import RoomsFeature
@@ -13,7 +14,7 @@ from hubbub.features.typing.feature import TypingFeature
 
 def built_in(hooks: Hooks) -> list[Feature]:
     """In the order in which they open."""
-    rooms = RoomsFeature(hooks)
+    rooms = RoomsFeature()
     typing = TypingFeature(rooms)
     messages = MessagesFeature(rooms, hooks, sent=typing.sent)
-    return [rooms, typing, messages, TopicsFeature(), LivenessFeature()]
+    return [rooms, typing, messages, TopicsFeature(), LivenessFeature(), HooksFeature(hooks)]

@@ -14,7 +14,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from hubbub.delivery.connection import Connection, Receiver
 from hubbub.delivery.formats import MESSAGE_FORMATS, RAW_MESSAGE_FORMAT, RAW_SOCKET_FORMAT, SOCKET_FORMATS, Format
 from hubbub.delivery.transport import MessageTransport, Send
-from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.link import Link, run
 from hubbub.dispatch.raw_link import MessageHandler, RawLink
 from hubbub.dispatch.registry import Registry
@@ -39,11 +38,10 @@ Begin = Callable[[Connection, Receiver], Coroutine[Any, Any, None] | None]
 class WebSocketDoor:
     """Serves WebSocket addresses: admits, accepts, welcomes, and gives the connection to the hub."""
 
-    def __init__(self, node: Node, admissions: Admissions, registry: Registry, hooks: Hooks) -> None:
+    def __init__(self, node: Node, admissions: Admissions, registry: Registry) -> None:
         self._node = node
         self._admissions = admissions
         self._registry = registry
-        self._hooks = hooks
         settings = node.settings
         self._limits = Limits(
             frame=settings.frame_bytes,
@@ -68,7 +66,7 @@ class WebSocketDoor:
         def begin(connection: Connection, receiver: Receiver) -> Coroutine[Any, Any, None] | None:
             assert isinstance(receiver, Link)
             connection.reply(self._welcome(connection, admitted, room))
-            self._hooks.call(self._hooks.on_connect, connection)
+            self._node.features.come(connection)
             return receiver.complete(first) if first is not None else None
 
         await self._accept(
@@ -105,7 +103,7 @@ class WebSocketDoor:
                 self._node.settings,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
-            begin=lambda connection, receiver: self._hooks.call(self._hooks.on_connect, connection),
+            begin=lambda connection, receiver: self._node.features.come(connection),
         )
 
     async def try_handshake(self, request: Request, account: Any) -> None:
@@ -169,7 +167,6 @@ class WebSocketDoor:
         await transport.run()
 
     def _closed(self, connection: Connection, admitted: Admitted, *, clean: bool) -> None:
-        self._node.gone(connection, clean=clean)
         self._admissions.leave(admitted, clean=clean)
         log.debug(
             "connection %s of %s from %s is closed: %d %a",
@@ -179,7 +176,7 @@ class WebSocketDoor:
             connection.close_code,
             connection.close_reason,
         )
-        self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)
+        self._node.features.gone(connection, clean=clean)
 
     def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
         return Welcome(
@@ -194,7 +191,7 @@ class WebSocketDoor:
             heartbeat=round(self._node.settings.heartbeat * 1000),
             limits=self._limits,
             room=room,
-            **self._node.welcome(room),
+            **self._node.features.welcome(room),
         )
 
 

@@ -39,7 +39,7 @@ class MessageCommands:
         self._ended_typing = sent
 
     def registrations(self) -> Iterator[Registration]:
-        place = self._rooms.joined
+        place = self._rooms.room_of
         yield Registration(SendMessage, self.send_message, asks=Action.SEND, place=place)
         yield Registration(Edit, self.edit, asks=Action.EDIT, place=place)
         yield Registration(Delete, self.delete, asks=Action.DELETE, place=place)
@@ -151,7 +151,7 @@ class MessageCommands:
                 connection.reply(ErrorEvent.of(error, id=command.id, command=command.type, room=position.room))
             else:
                 if not already and connection.is_open:
-                    self._hooks.call(self._hooks.on_join, connection, room.key)
+                    self._feature.services.features.joined(connection, room.key)
         return ANSWERED
 
     def _changed(self, connection: Connection, changed: Changed) -> Ack:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
-from hubbub.features.feature import ChannelKind, Feature, Job, Services
+from hubbub.features.feature import Change, ChannelKind, Feature, Job, Services
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.messages.commands import MessageCommands
 from hubbub.features.messages.heads import Heads
@@ -54,7 +54,10 @@ class MessagesFeature(Feature):
         super().open(services)
         rooms, fanout, sequencer = self._rooms.rooms, services.fanout, services.sequencer
         self._relay_rooms = KeyPatterns(services.settings.relay_rooms)
-        self._log = RoomLog(services.database, committed=self._committed) if services.database is not None else None
+        self._log = None
+        if services.database is not None:
+            committing = self._committing if services.features.take_part_in_changes else None
+            self._log = RoomLog(services.database, committed=self._committed, committing=committing)
         self.messages = Messages(broker=services.broker, policy=services.policy, clock=time.time, log_of=self.log_of)
         self.catching_up = CatchingUp(
             fanout=fanout,
@@ -117,6 +120,17 @@ class MessagesFeature(Feature):
     def _committed(self, outcome: Outcome) -> None:
         self.heads.moved(outcome)
         self.messages.publish(outcome)
+        if outcome.event is not None and self.services.features.follow_changes:
+            self.services.features.committed(Change(outcome.room, outcome.rev, outcome.event))
+
+    def _committing(self, transaction: Transaction, outcomes: Sequence[Outcome | Exception]) -> None:
+        changes = [
+            Change(outcome.room, outcome.rev, outcome.event)
+            for outcome in outcomes
+            if not isinstance(outcome, Exception) and outcome.event is not None
+        ]
+        if changes:
+            self.services.features.committing(transaction, changes)
 
     async def _epoch_of(self, log: RoomLog) -> str:
         return (await log.head(self.services.settings.room_default)).epoch

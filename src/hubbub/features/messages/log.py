@@ -25,6 +25,7 @@ from hubbub.features.messages.log_batch import change_rooms
 from hubbub.features.messages.log_changes import (
     Author,
     Changed,
+    Committing,
     Delete,
     Edit,
     MessageChange,
@@ -77,7 +78,8 @@ class RoomLog:
     """All rooms' logs. `clock` gives seconds since 1970.
 
     `committed` is called for each change that became durable, even if whoever asked for it no longer waits; and for a
-    repeated one, without an event, since it may be that nobody heard of the first.
+    repeated one, without an event, since it may be that nobody heard of the first. `committing` takes part in the
+    changes' transactions.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class RoomLog:
         database: Database,
         *,
         committed: Callable[[Outcome], None] | None = None,
+        committing: Committing | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._committed = committed
-        self._change: Operation[Request, Outcome] = partial(change_rooms, clock=clock)
+        self._change: Operation[Request, Outcome] = partial(change_rooms, clock=clock, committing=committing)
+        self._trim: Operation[Trim, Changed] = partial(trim_rooms, committing=committing)
         self._shared = SharedReads(time.monotonic)
         self._generation = 0
         """Of the pages that are shared."""
@@ -156,7 +160,7 @@ class RoomLog:
 
     async def trim(self, room: str, seq: int) -> Changed:
         """Forget the messages up to `seq`. Raises `NotFound` if there is no such message yet."""
-        return await self._write(trim_rooms, Trim(room, seq))
+        return await self._write(self._trim, Trim(room, seq))
 
     # Reading.
 

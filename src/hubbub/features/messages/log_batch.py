@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from hubbub.errors import NotFound, RequestError
-from hubbub.features.messages.log_changes import Delete, Edit, Outcome, Pin, React, Request, Send
+from hubbub.features.messages.log_changes import Committing, Delete, Edit, Outcome, Pin, React, Request, Send
 from hubbub.features.messages.log_delete import Deletes
 from hubbub.features.messages.log_edit import Edits
 from hubbub.features.messages.log_pin import Pins
@@ -42,9 +42,14 @@ _KINDS: dict[type[Request], Callable[[Touched, Any], Kind]] = {
 
 
 def change_rooms(
-    transaction: Transaction, requests: Sequence[Request], *, clock: Callable[[], float]
+    transaction: Transaction,
+    requests: Sequence[Request],
+    *,
+    clock: Callable[[], float],
+    committing: Committing | None = None,
 ) -> list[Outcome | Exception]:
-    """The operation of the rooms' log, for `Database.write`. `clock` gives seconds since 1970."""
+    """The operation of the rooms' log, for `Database.write`. `clock` gives seconds since 1970; `committing` takes part
+    in the transaction, and may fail it."""
     said = [request for request in requests if type(request) is Send]
     of_kind: dict[type[Request], list[Any]] = {}
     if len(said) < len(requests):
@@ -78,4 +83,6 @@ def change_rooms(
             touched.write_messages()
         for one in kinds.values():
             one.write()
+        if committing is not None:
+            committing(transaction, outcomes)
     return outcomes

@@ -6,9 +6,11 @@ They are made for every message, so they are not frozen: that takes Python three
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hubbub.store.base import Transaction
 from hubbub.wire.keys import fold
 from hubbub.wire.messages import ChangedEvent, MessageEvent
 from hubbub.wire.rooms import RoomEvent
@@ -120,3 +122,5 @@ class Changed:
 
 
 Outcome = Sent | Changed
+Committing = Callable[[Transaction, Sequence[Outcome | Exception]], None]
+"""Takes part in the transaction of a batch. What it raises fails the batch."""

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from hubbub.errors import NotFound, RequestError
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Changed, Trim
+from hubbub.features.messages.log_changes import Changed, Committing, Trim
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.store.base import Transaction
 from hubbub.wire.keys import fold
 from hubbub.wire.rooms import RoomEvent
 
 
-def trim_rooms(transaction: Transaction, requests: Sequence[Trim]) -> list[Changed | Exception]:
+def trim_rooms(
+    transaction: Transaction, requests: Sequence[Trim], *, committing: Committing | None = None
+) -> list[Changed | Exception]:
     """The operation, for `Database.write`. In the order of the rooms' keys: two nodes never wait in a circle."""
     outcomes: dict[int, Changed | Exception] = {}
     for place, request in sorted(enumerate(requests), key=lambda pair: fold(pair[1].room)):
@@ -21,6 +23,8 @@ def trim_rooms(transaction: Transaction, requests: Sequence[Trim]) -> list[Chang
             outcomes[place] = _trim(transaction, request)
         except RequestError as refusal:
             outcomes[place] = refusal
+    if committing is not None:
+        committing(transaction, list(outcomes.values()))
     return [outcomes[place] for place in range(len(requests))]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hubbub.delivery.connection import Connection
-from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Unasked
 from hubbub.features.rooms.rooms import Room
 from hubbub.wire.answers import Ack
@@ -19,16 +18,13 @@ if TYPE_CHECKING:
 class RoomCommands:
     """The commands of `feature`, for the node that runs when they come."""
 
-    def __init__(self, feature: RoomsFeature, hooks: Hooks) -> None:
+    def __init__(self, feature: RoomsFeature) -> None:
         self._feature = feature
-        self._hooks = hooks
 
     def registrations(self) -> Iterator[Registration]:
-        yield Registration(Leave, self.leave, asks=Unasked("everybody may leave"), place=self._feature.joined)
+        yield Registration(Leave, self.leave, asks=Unasked("everybody may leave"), place=self._feature.room_of)
 
     def leave(self, connection: Connection, command: Leave, room: Room) -> Ack:
-        for prepare in self._feature.leaving:
-            prepare(connection.user, room)
         self._feature.rooms.leave(connection, command.room)
-        self._hooks.call(self._hooks.on_leave, connection, room.key)
+        self._feature.services.features.left(connection, room.key)
         return Ack(room=room.key)

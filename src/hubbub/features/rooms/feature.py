@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from hubbub.delivery.connection import Connection
-from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration
 from hubbub.features.feature import Feature, Job, Services
 from hubbub.features.rooms.commands import RoomCommands
 from hubbub.features.rooms.rooms import Room, Rooms
-from hubbub.wire.identity import User
 
 TICK = 1.0
 
 
 class RoomsFeature(Feature):
-    def __init__(self, hooks: Hooks) -> None:
-        self._hooks = hooks
+    def __init__(self) -> None:
         self.rooms: Rooms
-        self.leaving: list[Callable[[User, Room], None]] = []
-        """Called before somebody leaves a room by command."""
 
     def open(self, services: Services) -> None:
         super().open(services)
@@ -35,7 +30,7 @@ class RoomsFeature(Feature):
             rooms_per_connection=services.settings.rooms_per_connection,
         )
 
-    def joined(self, connection: Connection, command: Any) -> Room:
+    def room_of(self, connection: Connection, command: Any) -> Room:
         """The place of every command that has a `room`: the room, which the connection has joined.
 
         Raises `Forbidden` if it has not.
@@ -43,7 +38,7 @@ class RoomsFeature(Feature):
         return self.rooms.joined_by(connection, command.room)
 
     def commands(self) -> Iterable[Registration]:
-        return RoomCommands(self, self._hooks).registrations()
+        return RoomCommands(self).registrations()
 
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.rooms.tick)
@@ -53,4 +48,4 @@ class RoomsFeature(Feature):
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
         for room in self.rooms.disconnected(connection, clean=clean):
-            self._hooks.call(self._hooks.on_leave, connection, room)
+            self.services.features.left(connection, room)

@@ -95,6 +95,10 @@ class Room:
         person.connections -= 1
         return person.connections == 0
 
+    def is_here(self, user: User) -> bool:
+        person = self._people.get(fold(user.key))
+        return person is not None and person.connections > 0
+
     def is_away(self, user: User) -> bool:
         person = self._people.get(fold(user.key))
         return person is not None and person.connections == 0

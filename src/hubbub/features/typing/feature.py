@@ -9,7 +9,7 @@ from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration, Unasked
 from hubbub.features.feature import Feature, Job, Services
 from hubbub.features.rooms.feature import RoomsFeature
-from hubbub.features.rooms.rooms import Room
+from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.features.typing.typing_indicators import TypingIndicators
 from hubbub.wire.identity import User
 from hubbub.wire.typing import Typing
@@ -21,7 +21,6 @@ class TypingFeature(Feature):
     def __init__(self, rooms: RoomsFeature) -> None:
         self._rooms = rooms
         self.indicators: TypingIndicators
-        rooms.leaving.append(self.left)
 
     def open(self, services: Services) -> None:
         super().open(services)
@@ -29,7 +28,7 @@ class TypingFeature(Feature):
 
     def commands(self) -> Iterable[Registration]:
         reason = "whoever has begun may end; `TypingIndicators.start` asks about beginning"
-        yield Registration(Typing, self.type, asks=Unasked(reason), place=self._rooms.joined)
+        yield Registration(Typing, self.type, asks=Unasked(reason), place=self._rooms.room_of)
 
     def type(self, connection: Connection, command: Typing, room: Room) -> None:
         if command.active:
@@ -41,9 +40,11 @@ class TypingFeature(Feature):
         """A message ends its sender's indicator."""
         self.indicators.sent(user, room)
 
-    def left(self, user: User, room: Room) -> None:
-        """So does leaving the room."""
-        self.indicators.stop(user, room)
+    def left(self, connection: Connection, room: str) -> None:
+        """So does leaving the room, on the last connection that was in it."""
+        found = self._rooms.rooms.at(channel_of(room))
+        if found is not None and not found.is_here(connection.user):
+            self.indicators.stop(connection.user, found)
 
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.indicators.tick)

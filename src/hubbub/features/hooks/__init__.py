@@ -1,0 +1,1 @@
+"""An application's functions, called when something happens."""
