@@ -59,6 +59,7 @@ class Process(ABC):
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.log_file = folder / f"{Path(self.command[0]).name}-{uuid4().hex[:8]}.log"
         self.user: str | None = None
+        self.pass_fds: Sequence[int] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -89,6 +90,7 @@ class Process(ABC):
                 stderr=subprocess.STDOUT,
                 user=self.user,
                 extra_groups=[] if self.user else None,
+                pass_fds=self.pass_fds,
             )
         deadline = time.monotonic() + START_DEADLINE
         while not self.is_ready():

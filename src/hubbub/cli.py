@@ -47,6 +47,7 @@ def common(
     epilog="Examples:  hubbub serve  |  hubbub serve --port 9000  |  HUBBUB_GUESTS=on hubbub serve --host 0.0.0.0"
 )
 def serve(
+    *,
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default both loopbacks.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; by default 8000 or the next one that is free.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where to keep files; by default ./hubbub-data.")] = None,
@@ -55,6 +56,10 @@ def serve(
         typer.Option(help="Let people in without an account; auto: from this machine only."),
     ] = None,
     log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, typer.Option(help="What to log.")] = None,
+    fd: Annotated[
+        list[int] | None,
+        typer.Option(help="A listening socket, handed over by its file descriptor, instead of an address."),
+    ] = None,
 ) -> None:
     """Start the server and print its address. Ctrl-C stops it, gently; a second one at once.
 
@@ -62,16 +67,17 @@ def serve(
     """
     try:
         settings = load_settings(host=host, port=port, data_dir=data_dir, guests=guests, log_level=log_level)
-        _run(settings)
+        _run(settings, fd or [])
     except ConfigurationError as error:
         _fail(error)
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, fd: list[int]) -> None:
     # Imported here so that `hubbub --help` answers at once.
-    from hubbub.serving.app import create_app
+    from hubbub.serving.app import create_app, for_own_server
     from hubbub.serving.server import run
 
+    settings = for_own_server(settings)
     application = create_app(settings)
     hub = application.state.hub
 
@@ -82,7 +88,7 @@ def _run(settings: Settings) -> None:
             typer.echo(line)
         sys.stdout.flush()
 
-    run(application, settings=settings, on_ready=ready, access_log=settings.log_level == "debug")
+    run(application, settings=settings, on_ready=ready, access_log=settings.log_level == "debug", fd=fd)
 
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:
@@ -199,13 +205,11 @@ def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> A
     """Do something with the configured database, or say in one sentence why it can't be done."""
     import hubbub.features.messages.log_sql  # noqa: F401 - a file may hold deferred rows of its statements
     from hubbub.app.wiring import choose_engine
-    from hubbub.serving.app import DATA_DIR
+    from hubbub.serving.app import for_own_server
     from hubbub.store import operations
 
     try:
-        current = load_settings(data_dir=data_dir)
-        if current.data_dir is None:
-            current = current.model_copy(update={"data_dir": DATA_DIR})
+        current = for_own_server(load_settings(data_dir=data_dir))
         engine = choose_engine(current)
         if engine is None:
             raise ConfigurationError("HUBBUB_DATABASE_URL is `none`: there is no database")

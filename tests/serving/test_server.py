@@ -18,7 +18,7 @@ import pytest
 from hubbub.errors import ConfigurationError
 from hubbub.origins import is_loopback
 from hubbub.serving.addresses import addresses_for_others
-from hubbub.serving.server import listen
+from hubbub.serving.listening import listen
 from hubbub.settings import DEFAULT_PORT, Settings
 from tests.conftest import ServerFactory
 from tests.people import Person, person

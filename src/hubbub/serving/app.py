@@ -18,15 +18,18 @@ from hubbub.settings import Settings
 DATA_DIR = Path("hubbub-data")
 
 
+def for_own_server(settings: Settings) -> Settings:
+    """The same settings, with the directory in which our own server keeps its files if none is named."""
+    return settings if settings.data_dir is not None else settings.model_copy(update={"data_dir": DATA_DIR})
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The whole server as an ASGI application; its hub is `app.state.hub`.
 
     For `uvicorn --factory hubbub.serving:create_app`. `hubbub serve` adds what an application cannot do for itself: the
     protocol classes, a staged shutdown, and the choice of a port.
     """
-    settings = settings or load_settings()
-    if settings.data_dir is None:
-        settings = settings.model_copy(update={"data_dir": DATA_DIR})
+    settings = for_own_server(settings or load_settings())
     if settings.guests == "off":
         raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
     hub = Hubbub(guests=settings.guests, settings=settings)

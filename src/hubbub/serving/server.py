@@ -1,4 +1,4 @@
-"""What an application cannot do for itself: choose a port, listen, and stop in stages.
+"""What an application cannot do for itself: listen, and stop in stages.
 
 uvicorn, told to stop, closes all sockets at once and only then runs the application's shutdown, without a deadline.
 `HubbubServer` puts the drain of the application's hubs before that.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import socket
@@ -24,80 +23,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hubbub.app.hubbub import Hubbub
 from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError
+from hubbub.serving import systemd
 from hubbub.serving.addresses import addresses_for_others, own_address
 from hubbub.serving.http_protocol import HTTPProtocol
+from hubbub.serving.listening import BACKLOG, inherit, listen
+from hubbub.serving.predecessor import wait_for_predecessor
 from hubbub.serving.sockets import SocketLimits
 from hubbub.serving.stop_deadline import AT_ONCE, HUNG, StopDeadline
 from hubbub.serving.websocket_protocol import WebSocketProtocol
-from hubbub.settings import DEFAULT_PORT, Settings
+from hubbub.settings import Settings
 
 log = logging.getLogger("hubbub")
 
-LOOPBACKS = ("127.0.0.1", "::1")
-PORTS_TRIED = 50
-BACKLOG = 2048
 STOPPING = 10.0
 """Seconds that a stop may take besides `drain_timeout` and `close_timeout`: for the last commit, and for what the
 application does then. As many for a start that is told to stop."""
 GARBAGE_AFTER = 10_000
 """New objects after which Python looks for cycles among them. At its own 700 it does so in the middle of a few
 messages, none of which is garbage yet."""
-
-
-def listen(settings: Settings) -> list[socket.socket]:
-    """Sockets on the addresses to listen on, all with the same port, bound and not yet listening.
-
-    Without a configured host these are both loopbacks; without a configured port it is the default one or the next
-    that is free. Raises `ConfigurationError` if a configured address can't be had.
-    """
-    hosts: Sequence[str] = LOOPBACKS if settings.host is None else (settings.host,)
-    if settings.port is not None:
-        try:
-            return _bind(hosts, settings.port)
-        except OSError as error:
-            where = settings.host or "localhost"
-            raise ConfigurationError(
-                f"cannot listen on {where} port {settings.port}: {error.strerror or error}. "
-                "Choose another with --port or HUBBUB_PORT (0 takes any free one)"
-            ) from None
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
-        try:
-            sockets = _bind(hosts, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise ConfigurationError(
-                    f"cannot listen on {settings.host or 'localhost'}: {error.strerror or error}"
-                ) from None
-            continue
-        if port != DEFAULT_PORT:
-            log.warning("port %d is taken; using %d", DEFAULT_PORT, port)
-        return sockets
-    raise ConfigurationError(
-        f"ports {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} are all taken; choose one with --port or HUBBUB_PORT"
-    )
-
-
-def _bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
-    with contextlib.ExitStack() as stack:
-        sockets: list[socket.socket] = []
-        for host in hosts:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, kind, proto, _, address in infos:
-                try:
-                    sock = stack.enter_context(socket.socket(family, kind, proto))
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    if family == socket.AF_INET6:
-                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                    sock.bind((address[0], port, *address[2:]))
-                except OSError as error:
-                    # A machine without IPv6 has one loopback.
-                    if sockets and error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-                        continue
-                    raise
-                port = sock.getsockname()[1]
-                sockets.append(sock)
-        stack.pop_all()
-        return sockets
 
 
 class HubbubServer(uvicorn.Server):
@@ -154,6 +97,7 @@ class HubbubServer(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        systemd.notify("STOPPING=1")
         for server in self.servers:
             server.close()
         hubs = self._hubs()
@@ -198,6 +142,7 @@ def run(
     settings: Settings | None = None,
     on_ready: Callable[[str], None] | None = None,
     access_log: bool = True,
+    fd: Sequence[int] = (),
 ) -> None:
     """Serve an application with hubs in it until Ctrl-C or SIGTERM, and stop in stages; a second signal does not wait.
     Where something hangs, the process ends all the same: see docs/operations.md, "Stopping".
@@ -207,22 +152,32 @@ def run(
 
     Address and port are those of the settings (`HUBBUB_HOST`, `HUBBUB_PORT`), which are read from the environment and
     `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
-    `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. Raises `ConfigurationError` if the
-    address can't be had or a hub can't start as configured, `SystemExit` if the application does not start for another
-    reason, or if something had to be left behind when it stopped.
+    `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. `fd` are the file descriptors of
+    listening sockets that another process hands over, instead of an address; systemd's are found without it. Raises
+    `ConfigurationError` if the address can't be had or a hub can't start as configured, `SystemExit` if the application
+    does not start for another reason, or if something had to be left behind when it stopped.
     """
     settings = settings or load_settings()
     _configure_log(settings.log_level)
     raise_file_limit()
     gc.set_threshold(GARBAGE_AFTER)
-    sockets = listen(settings)
-    port = sockets[0].getsockname()[1]
-    announce = on_ready or partial(_announce, addresses_for_others(settings.host, port))
+    if descriptors := fd or systemd.listening_descriptors():
+        sockets = inherit(descriptors)
+        wait_for_predecessor(settings, settings.drain_timeout + settings.close_timeout + 2 * STOPPING)
+    else:
+        sockets = listen(settings)
+    host, port = sockets[0].getsockname()[:2]
+    host = host if descriptors else settings.host
+    announce = on_ready or partial(_announce, addresses_for_others(host, port))
     started = _Started(app)
     config = server_config(started, settings, access_log=access_log)
     deadline = StopDeadline()
-    announced = partial(announce, own_address(settings.host, port))
-    server = HubbubServer(config, on_ready=announced, deadline=deadline)
+
+    def ready() -> None:
+        announce(own_address(host, port))
+        systemd.notify("READY=1")
+
+    server = HubbubServer(config, on_ready=ready, deadline=deadline)
     # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
     # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)

@@ -1,0 +1,36 @@
+"""Waits for the server before this one, where both use one SQLite file and one listening socket."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from hubbub.app.wiring import choose_engine
+from hubbub.settings import Settings
+from hubbub.store.directory import InUseError
+
+log = logging.getLogger("hubbub")
+
+LOOK_EVERY = 0.05
+
+
+def wait_for_predecessor(settings: Settings, seconds: float) -> None:
+    """Return when no other server uses the data directory any more, or after `seconds`; at once if messages are stored
+    elsewhere. Whether the directory can be had is for the start to say.
+
+    Raises `ConfigurationError`.
+    """
+    lock = getattr(choose_engine(settings), "lock", None)
+    deadline = time.monotonic() + seconds
+    has_said_so = False
+    while lock is not None:
+        try:
+            with lock:
+                return
+        except InUseError as error:
+            if time.monotonic() >= deadline:
+                return
+            if not has_said_so:
+                log.info("waiting for the server before this one to stop: %s", str(error).partition(":")[0])
+                has_said_so = True
+        time.sleep(LOOK_EVERY)
