@@ -76,13 +76,13 @@ def _ratios(results: Results) -> list[str]:
         return f"{ours / theirs:.2f} ×" if theirs and math.isfinite(theirs) and math.isfinite(ours) else "-"
 
     return [
-        f"{first.title} as a multiple of each peer (↑ the more the better, ↓ the less the better):",
+        f"{first.title} as a multiple of each peer (↑ more is better, ↓ less is better):",
         _table(f"{first.title} ÷ ", metrics, peers, ratio),
     ]
 
 
 def _trust(results: Results, rounds: int) -> str:
-    said = [f"Medians of {rounds} rounds, the systems in turn." if rounds > 1 else "One round."]
+    said = [f"Medians of {rounds} rounds; the systems alternate." if rounds > 1 else "One round."]
     metrics = [metric for metric in results.metrics if metric is not LOST]
     largest = max(results.spread(system, metric) for system in results.systems for metric in metrics)
     if largest:

@@ -22,7 +22,7 @@ ATTACKS: Mapping[str, tuple[str, Callable[[System, int], Attack | None]]] = {
     "bombs": ("compressed bombs", attackers.bombs),
     "pings": ("pings", attackers.pings),
     "texts": ("`{}` texts", attackers.texts),
-    "commands": ("dear commands", attackers.commands),
+    "commands": ("costly commands", attackers.commands),
     "pipelining": ("pipelined HTTP", attackers.pipelining),
 }
 
@@ -50,12 +50,12 @@ class AttackScenario(Scenario):
     def description(self) -> str:
         return (
             f"One room of {self.members:,} members, who take turns to send {self.per_second:g} messages a second. "
-            f"First nobody disturbs them; then {self.sockets} sockets of another process attack the server for "
-            f"{self.seconds:g} s, each in the same way and as fast as it takes what they send, and come back 0.1 s "
-            "after it has closed them. A fresh server for each attack. p99 is the latency of the members' deliveries, "
-            "from the moment when a message was due; MB, by how much the server's resident memory grew at most; "
-            "missing, what the members had not got 20 s after the attack, over all attacks. A dash: this server does "
-            "not offer what the attack needs."
+            f"First nobody attacks; then {self.sockets} sockets of another process attack the server for "
+            f"{self.seconds:g} s. All of them do the same, as fast as the server accepts it, and reconnect 0.1 s after "
+            "the server has closed them. Each attack has a fresh server. p99 is the latency of the members' "
+            "deliveries, from the moment when a message was due. MB is the largest growth of the server's resident "
+            "memory. Missing is what the members had not received 20 s after the attack, over all attacks. A dash: "
+            "this server does not offer what the attack needs."
         )
 
     def metrics(self) -> Sequence[Metric]:

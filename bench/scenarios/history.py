@@ -36,10 +36,10 @@ class History(Scenario):
 
     def description(self) -> str:
         return (
-            f"One client on an idle server reads {self.pages:,} pages of {_PAGE} messages, each before a place chosen "
-            f"at random in one of the {_ROOMS} largest rooms: over its socket (`history`), then as many over REST. "
-            f"Then it sends {self.sends:,} messages with keys into the largest room, one at a time, {self.pause_ms} ms "
-            "after the last one's ack. Times are from the request to the last byte of the answer."
+            f"One client on an idle server reads {self.pages:,} pages of {_PAGE} messages, each before a random place "
+            f"in one of the {_ROOMS} largest rooms: first over its socket (`history`), then the same number over REST. "
+            f"Then it sends {self.sends:,} messages with keys to the largest room, each {self.pause_ms} ms after the "
+            "ack of the one before. Times are from the request to the last byte of the answer."
         )
 
     def metrics(self) -> Sequence[Metric]:

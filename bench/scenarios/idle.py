@@ -34,10 +34,10 @@ class Idle(Scenario):
 
     def description(self) -> str:
         return (
-            f"{self.first} members of one room come in to warm the server up, then {self.members:,} more, 64 at a "
-            "time. Memory is the server's PSS, without the kernel's buffers, which are the same for all; for each "
-            f"connection, its growth by those {self.members:,}; for the idle server, its RSS before anybody came, with "
-            "nothing stored yet. A connect counts when its room has been joined."
+            f"{self.first} members join one room to warm the server up; then {self.members:,} more join, 64 at a "
+            "time. Memory is the server's PSS, without the kernel's buffers, which are the same for all servers. Per "
+            f"connection: its growth by those {self.members:,} members. Idle server: its RSS before the first client, "
+            "with nothing stored. A connect counts when its room has been joined."
         )
 
     def metrics(self) -> Sequence[Metric]:

@@ -39,11 +39,11 @@ class Recover(Scenario):
 
     def description(self) -> str:
         return (
-            "The clients of one room vanish. When the room has noticed, somebody who stayed sends "
-            f"{self.missed} messages. Then all open their connections again at the same moment, each as who it was and "
-            "from where it was. The time is that until the last one has its last row; every client's rows are then "
-            "compared with what was sent. Queries are those that the database ran meanwhile. Events about others are "
-            "those about the coming of the rest, for the client that got the most."
+            "The clients of one room vanish. When the room has noticed, a member who stayed sends "
+            f"{self.missed} messages. Then all clients reconnect at the same moment, each with its secret and its "
+            "position. The time ends when the last client has its last row; then the rows of every client are "
+            "compared with what was sent. Queries are those that the database ran in that time. Events about others "
+            "are the events about the return of the other clients, for the client that got the most."
         )
 
     def metrics(self) -> Sequence[Metric]:

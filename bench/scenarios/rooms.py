@@ -31,7 +31,7 @@ class Rooms(Scenario):
 
     def description(self) -> str:
         return (
-            f"{self.rooms:,} rooms of {self.members} members. One member of each room sends, the rooms take turns; "
+            f"{self.rooms:,} rooms of {self.members} members. One member of each room sends, and the rooms take turns; "
             f"{self.outstanding} messages are outstanding at any time, over all rooms. {self.seconds:g} s."
         )
 
