@@ -46,5 +46,15 @@ def test_of_a_feature_only_its_routes_know_http() -> None:
     assert knowing == {module for module in features if module.endswith(".routes")}
 
 
+def test_a_node_names_no_feature_and_no_concrete_broker_or_engine() -> None:
+    graph = grimp.build_graph("hubbub", cache_dir=None)
+    imported = graph.find_modules_directly_imported_by("hubbub.node")
+
+    assert {module for module in imported if is_part_of(module, "hubbub.features")} == {"hubbub.features.feature"}
+    assert {module for module in imported if is_part_of(module, "hubbub.broker")} == {"hubbub.broker.base"}
+    assert {module for module in imported if is_part_of(module, "hubbub.accounts")} == {"hubbub.accounts.policies"}
+    assert not imported & {"hubbub.store.engines", "hubbub.store.sqlite", "hubbub.store.postgres"}
+
+
 def is_part_of(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")

@@ -1,6 +1,6 @@
-"""One server process: wires connections, broker, rooms and people together, and starts, drains and stops them.
+"""One server process: wires connections, broker, database and features together, and starts, drains and stops them.
 
-The node takes features and knows none of them by name. It knows no HTTP.
+The node takes a broker, a database engine and features, and knows none of them by name. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from hubbub.accounts.guests import Guests
-from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.policies import Policy, allow_everybody
-from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
 from hubbub.broker.base import Broker
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.heartbeat import BEATS
@@ -35,7 +32,6 @@ from hubbub.store.feature_tables import Tables, bring_up_to_date
 from hubbub.wire.base import timestamp
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.connection import Draining, PingEvent
-from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub")
@@ -74,7 +70,6 @@ class Node:
             work=Allowance(settings.rate * WORK_PER_COMMAND, settings.burst * WORK_PER_COMMAND),
         )
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
-        self._is_shared = engine is not None and engine.is_shared
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
         self.services = Services(
             settings=settings,
@@ -84,7 +79,7 @@ class Node:
             sequencer=self.sequencer,
             epoch=secrets.token_hex(6),
             database=self.database,
-            is_shared=self._is_shared,
+            is_shared=engine is not None and engine.is_shared,
             features=Features(features),
         )
         self.features = self.services.features
@@ -92,18 +87,6 @@ class Node:
             feature.open(self.services)
         self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
         self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
-        owners = KeyOwners(self.database, claim=self._store_claim) if self.database is not None else None
-        self.signing = SigningKeys()
-        self.guests = Guests(
-            self.signing,
-            clock=time.monotonic,
-            linger=settings.linger,
-            owners=owners,
-            is_accounts=self._is_accounts,
-            displaced=self._displaced,
-        )
-        self.services.guests = self.guests
-        self._owners = owners
         self.addresses = AddressLimit(settings.connections_per_address)
         self.requests = Allowance(settings.request_rate, settings.request_burst)
         self.is_draining = False
@@ -153,27 +136,6 @@ class Node:
         """The feature of this class. Raises KeyError if the hub has none."""
         return self.features.of(kind)
 
-    async def claim_key(self, account: User) -> None:
-        """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
-
-        Raises as `KeyOwners.claim` does.
-        """
-        if self._owners is not None and await self._owners.claim(account):
-            self.features.key_moved()
-        self.guests.make_way(account.key)
-
-    def _store_claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
-        assert self.services.claim_key is not None
-        self.services.claim_key(account, answered)
-
-    def _is_accounts(self, key: str) -> bool:
-        return any(not connection.user.guest for connection in self.fanout.connections.of_user(key))
-
-    def _displaced(self, guest: User) -> None:
-        for connection in self.fanout.connections.of_user(guest.key):
-            if connection.user.identity == guest.identity:
-                connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
-
     async def _open_channel(self, channel: str) -> None:
         self.sequencer.follow(channel)
         try:
@@ -208,7 +170,6 @@ class Node:
             tables = [Tables(feature.name, feature.scripts) for feature in self.features if feature.scripts]
             if tables:
                 await bring_up_to_date(self.database, tables)
-        self.signing.use(await self._load_signing_keys())
         for feature in self.features:
             self._started.append(feature)
             await feature.start()
@@ -226,8 +187,6 @@ class Node:
             self._loop.create_task(
                 self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.deadlines.check)
             ),
-            self._loop.create_task(self._every(TICK, self.guests.tick)),
-            *([self._loop.create_task(self._owners.see_all())] if self._owners and not self._is_shared else []),
             *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
             *(
                 self._loop.create_task(self._every(job.seconds, job.do))
@@ -235,14 +194,6 @@ class Node:
                 for job in feature.jobs()
             ),
         ]
-
-    async def _load_signing_keys(self) -> list[bytes]:
-        given = (self.settings.secret, self.settings.previous_secret)
-        return await load_signing_keys(
-            Secret(*(secret.get_secret_value().encode() if secret is not None else None for secret in given)),
-            data_dir=self.settings.data_dir,
-            shared=self.database if self._is_shared else None,
-        )
 
     async def drain(self, timeout: float | None = None) -> None:
         """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.

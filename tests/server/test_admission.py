@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import Conflict, RateLimited
+from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.admission import Admissions
 from hubbub.node import Node
 from hubbub.settings import Settings
@@ -389,7 +390,9 @@ async def test_a_guest_is_there_as_long_as_one_of_its_connections(chat: WebServe
 
 
 async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key() -> None:
-    admissions = Admissions(Node(Settings(connections_per_address=1), broker=MemoryBroker()), guests="on")
+    node = Node(Settings(connections_per_address=1), broker=MemoryBroker(), features=[PeopleFeature()])
+    await node.start()
+    admissions = Admissions(node, guests="on")
 
     def handshake(address: str) -> HTTPConnection:
         scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}
@@ -401,3 +404,4 @@ async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key(
 
     with pytest.raises(Conflict):
         await admissions.admit(handshake("192.0.2.2"), None)
+    await node.stop()

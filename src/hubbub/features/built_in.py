@@ -7,6 +7,7 @@ from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
 from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.topics.feature import TopicsFeature
 from hubbub.features.typing.feature import TypingFeature
@@ -14,7 +15,8 @@ from hubbub.features.typing.feature import TypingFeature
 
 def built_in(hooks: Hooks) -> list[Feature]:
     """In the order in which they open."""
+    people = PeopleFeature()
     rooms = RoomsFeature()
     typing = TypingFeature(rooms)
-    messages = MessagesFeature(rooms, hooks, sent=typing.sent)
-    return [rooms, typing, messages, TopicsFeature(), LivenessFeature(), HooksFeature(hooks)]
+    messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
+    return [people, rooms, typing, messages, TopicsFeature(), LivenessFeature(), HooksFeature(hooks)]

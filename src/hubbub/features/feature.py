@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from hubbub.accounts.guests import Guests
-from hubbub.accounts.key_owners import ClaimKey
 from hubbub.accounts.policies import Policy
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
@@ -85,9 +83,6 @@ class Services:
     """Which database it is, from the start on: two databases have two ids (`store/cluster.py`)."""
     is_shared: bool = False
     """Whether others than this process write to the database."""
-    claim_key: ClaimKey | None = None
-    """Stores that an account owns its key. Set by the feature whose rows show keys."""
-    guests: Guests = field(init=False)
     features: Features = field(default_factory=lambda: Features(()))
 
     def feature(self, kind: type[F]) -> F:

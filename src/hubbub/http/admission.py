@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import guest_secret
 from hubbub.http.origins import Origins
 from hubbub.limits import Debt, Recent, network_of
@@ -60,6 +61,7 @@ class Admissions:
 
     def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
         self._node = node
+        self._people = node.feature(PeopleFeature)
         self._guests = guests
         self._among_accounts = among_accounts
         refill = node.requests.burst / node.requests.rate
@@ -84,10 +86,10 @@ class Admissions:
         try:
             if account is not None:
                 user, secret = as_user(account), None
-                await self._node.claim_key(user)
+                await self._people.claim_key(user)
             else:
                 username, secret = query.get("username"), guest_secret(connection, query)
-                guest = await self._node.guests.admit(username, secret, among_accounts=self._among_accounts)
+                guest = await self._people.guests.admit(username, secret, among_accounts=self._among_accounts)
                 user, secret = guest.user, guest.secret
         except BaseException:
             self._node.addresses.leave(address)
@@ -128,13 +130,13 @@ class Admissions:
         """The connection is gone. A guest's name is kept for a while where it was not closed `clean`."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
-            self._node.guests.leave(admitted.user, clean=clean)
+            self._people.guests.leave(admitted.user, clean=clean)
 
     def withdraw(self, admitted: Admitted) -> None:
         """There was no connection, or is none now. Nobody's name is free because of that."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
-            self._node.guests.withdraw(admitted.user)
+            self._people.guests.withdraw(admitted.user)
 
     def _check_capacity(self) -> None:
         if self._node.is_draining:

@@ -165,4 +165,4 @@ class MessageCommands:
         if event is None or isinstance(event, RoomEvent) or event.user == user or fold(event.user) == fold(user):
             return
         # After the answer to what it did.
-        asyncio.get_running_loop().call_soon(self._feature.services.guests.has_other_key, connection.user)
+        asyncio.get_running_loop().call_soon(self._feature.people.guests.has_other_key, connection.user)

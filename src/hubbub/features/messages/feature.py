@@ -21,6 +21,7 @@ from hubbub.features.messages.log_changes import Outcome
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.features.messages.log_people import claim_keys
 from hubbub.features.messages.messages import Messages, Said, author_of
+from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import PREFIX, Room
 from hubbub.store.base import Transaction
@@ -40,7 +41,10 @@ TICK = 1.0
 class MessagesFeature(Feature):
     """`sent` is called for each message that a connection has sent, before it is answered."""
 
-    def __init__(self, rooms: RoomsFeature, hooks: Hooks, *, sent: Callable[[User, Room], None]) -> None:
+    def __init__(
+        self, people: PeopleFeature, rooms: RoomsFeature, hooks: Hooks, *, sent: Callable[[User, Room], None]
+    ) -> None:
+        self.people = people
         self._rooms = rooms
         self._commands = MessageCommands(self, rooms, hooks, sent=sent)
         self.messages: Messages
@@ -74,7 +78,7 @@ class MessagesFeature(Feature):
             heard=sequencer.receive,
             clock=time.monotonic,
         )
-        services.claim_key = self._store_claim
+        self.people.store_claim = self._store_claim
 
     def log_of(self, room: str) -> RoomLog | None:
         """The log of a room, None if it stores no messages."""

@@ -84,7 +84,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         user = hub.admissions.identify(request, account)
         if not user.guest:
             # What an older guest wrote under this key must not look like the account's own.
-            await hub.node.claim_key(user)
+            await feature.people.claim_key(user)
         query = _query(room, place)
         permit(hub.node.policy, user, Action.READ, room)
         debt = hub.admissions.take_request(request, user, _expected(query))

@@ -1,0 +1,1 @@
+"""Who people are, and whose a key is."""

@@ -1,0 +1,85 @@
+"""What people add to a hub: guests and their names, and accounts that own their keys. The rules are in `accounts`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+
+from hubbub.accounts.guests import Guests
+from hubbub.accounts.key_owners import ClaimKey, KeyOwners
+from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
+from hubbub.features.feature import Feature, Job, Services
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.identity import User
+
+TICK = 1.0
+
+
+class PeopleFeature(Feature):
+    def __init__(self) -> None:
+        self.guests: Guests
+        self.store_claim: ClaimKey | None = None
+        """Stores that an account owns its key. Set by the feature whose rows show keys; needed with a database."""
+        self._owners: KeyOwners | None = None
+        self._seeing: asyncio.Task[None] | None = None
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        database = services.database
+        self._owners = KeyOwners(database, claim=self._claim) if database is not None else None
+        self._signing = SigningKeys()
+        self.guests = Guests(
+            self._signing,
+            clock=time.monotonic,
+            linger=services.settings.linger,
+            owners=self._owners,
+            is_accounts=self._is_accounts,
+            displaced=self._displaced,
+        )
+
+    async def start(self) -> None:
+        self._signing.use(await self._load_signing_keys())
+        if self._owners is not None and not self.services.is_shared:
+            self._seeing = asyncio.create_task(self._owners.see_all())
+
+    async def stop(self) -> None:
+        if self._seeing is not None:
+            self._seeing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._seeing
+            self._seeing = None
+
+    def jobs(self) -> Iterable[Job]:
+        yield Job(TICK, self.guests.tick)
+
+    async def claim_key(self, account: User) -> None:
+        """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
+
+        Raises as `KeyOwners.claim` does.
+        """
+        if self._owners is not None and await self._owners.claim(account):
+            self.services.features.key_moved()
+        self.guests.make_way(account.key)
+
+    def _claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
+        assert self.store_claim is not None
+        self.store_claim(account, answered)
+
+    def _is_accounts(self, key: str) -> bool:
+        return any(not connection.user.guest for connection in self.services.fanout.connections.of_user(key))
+
+    def _displaced(self, guest: User) -> None:
+        for connection in self.services.fanout.connections.of_user(guest.key):
+            if connection.user.identity == guest.identity:
+                connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
+
+    async def _load_signing_keys(self) -> list[bytes]:
+        settings = self.services.settings
+        given = (settings.secret, settings.previous_secret)
+        return await load_signing_keys(
+            Secret(*(secret.get_secret_value().encode() if secret is not None else None for secret in given)),
+            data_dir=settings.data_dir,
+            shared=self.services.database if self.services.is_shared else None,
+        )
