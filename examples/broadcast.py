@@ -1,4 +1,4 @@
-"""Broadcast: what one client says reaches everybody, and each coming and going says how many are here."""
+"""Broadcast: every message reaches everybody, and each join and leave tells how many are here."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""A registry: a user's newer connection replaces the older one, which is told so: 1000, and does not come back.
+"""A registry: a user's new connection replaces the old one, which is closed with 1000 and does not reconnect.
 
-`hub.users(key)` is the registry: it knows a user's connections, the oldest first.
+`hub.users(key)` is the registry: it has a user's connections, the oldest first.
 """
 
 from typing import Annotated
@@ -11,7 +11,7 @@ from hubbub import Connection, Hubbub, run
 
 
 async def user_of_query(user: Annotated[str, Query()]) -> str:
-    """Stands for the log-in of your own."""
+    """Put your own login here."""
     return user
 
 

@@ -1,4 +1,4 @@
-"""Cookie or token, in a dependency of your own, with path and query parameters beside it.
+"""Cookie or token, in a dependency of your own, together with path and query parameters.
 
 The address is `/items/{item_id}/ws?token=…&q=…`; a browser that is logged in sends its cookie `session` instead.
 """

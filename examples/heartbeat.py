@@ -1,7 +1,7 @@
-"""Heartbeat: the server notices a client that died without a word, and the page reconnects by itself.
+"""Heartbeat: the server notices a dead client, and the page reconnects by itself.
 
-The server pings, and closes who was silent for two heartbeats with 4408 (on other ASGI servers, their own pings do
-that). `HUBBUB_HEARTBEAT=5` sets another rhythm than 25 s.
+The server pings, and closes a client that was silent for two heartbeats with 4408. On other ASGI servers, their own
+pings do that. `HUBBUB_HEARTBEAT=5` sets another interval than 25 s.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A host app: its own log-in, the chat at `/chat/`, and "your order has shipped" from a route and a background task."""
+"""A host app: its own login, the chat at `/chat/`, and "your order has shipped" from a route and a background task."""
 
 import secrets
 from pathlib import Path

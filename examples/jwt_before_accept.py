@@ -1,8 +1,8 @@
-"""JWT before accept: without a good token the handshake is answered with 403, and nothing is upgraded.
+"""JWT before accept: without a valid token the handshake is answered with 403, and never upgraded.
 
-It needs one more package: `pip install pyjwt`.
+You need one more package: `pip install pyjwt`.
 
-The token comes as `Authorization: Bearer …`, or from a page, which can set no header:
+The token comes as `Authorization: Bearer …`. A page cannot set headers, so it sends the token in this way:
 `new WebSocket("/ws/chat", ["hubbub.v1.json", "bearer." + token])`.
 """
 
@@ -35,7 +35,7 @@ app.include_router(hub.router)
 
 @app.post("/token/{user}")
 async def token(user: str) -> str:
-    """Stands for the log-in of your own."""
+    """Put your own login here."""
     return jwt.encode({"sub": user, "exp": datetime.now(UTC) + timedelta(minutes=15)}, SECRET, "HS256")
 
 

@@ -1,7 +1,7 @@
-"""The life of a connection: coming, messages, errors and going are logged with the client's id.
+"""The life of a connection: connects, messages, errors and disconnects are logged with the client's id.
 
-1000 says that all is done, 1001 that the other side goes away (a closed tab), 1011 that the server failed, 1012 that
-it restarts. 1006 never travels: it means that a client vanished without a word.
+Close codes: 1000 means done, 1001 that the other side goes away (a closed tab), 1011 that the server failed, 1012 that
+it restarts. 1006 is never sent: it means that a client vanished without a close frame.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A chat inside an application that has users already: the page is at /chat/, and who is logged in is who they are."""
+"""A chat inside an application that has users already: the page is at /chat/, and uses the application's login."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ USERS = {"7": "Alice", "8": "Bob"}
 
 
 def current_user(connection: HTTPConnection) -> User:
-    """The application's own login. An `HTTPConnection` is what HTTP requests and WebSockets have in common."""
+    """The application's own login. HTTP requests and WebSockets are both an `HTTPConnection`."""
     key = connection.cookies.get("session", "")
     if key not in USERS:
         raise HTTPException(401, "log in first")

@@ -1,4 +1,4 @@
-"""Notification topics: programs publish by HTTP or from a route, and people follow what concerns them.
+"""Notification topics: programs publish by HTTP or from a route, and people follow the topics that they want.
 
 `curl -d title='Disk is full' -d level=error localhost:8000/notify/alerts.disk` reaches everybody who follows
 `alerts.disk` or `alerts.*`, on `/ws/notify/alerts.*`. Levels are info, success, warning and error.

@@ -1,4 +1,4 @@
-"""Numbered clients: what one writes comes back to it as "You wrote", and reaches all as "Client #7 says"."""
+"""Numbered clients: a text comes back to its sender as "You wrote", and reaches everybody as "Client #7 says"."""
 
 from itertools import count
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Polls in a room: a feature of an application's own, with commands, an event, tables, a route and a job.
+"""Polls in a room: an application's own feature, with commands, an event, tables, a route and a job.
 
     {"type": "poll", "room": "general", "question": "Lunch?", "choices": ["soup", "salad"], "seconds": 60, "about": 17}
     {"type": "vote", "room": "general", "poll": "…", "choice": 0}
 
-Everybody in the room gets a `poll_changed` after each vote, and when the time is over. `GET /polls/general` lists them.
+Everybody in the room gets `poll_changed` after each vote, and when the poll ends. `GET /polls/general` lists the polls.
 A poll may be `about` a message of the room, named by its `seq`. If that message is deleted, so is the poll, in
 the same transaction: whatever happens to the server, not one of the two without the other.
 """
@@ -57,7 +57,7 @@ class OpenPoll(Command):
 
 
 class Vote(Command):
-    """Choose, or choose again; the first choice is 0. Answered by `ack`."""
+    """Vote, or change your vote; the first choice is 0. Answered by `ack`."""
 
     type: Literal["vote"] = "vote"
     room: Key
@@ -73,7 +73,7 @@ class PollOpened(Reply):
 
 
 class PollChanged(Event):
-    """How a poll stands."""
+    """The current state of a poll."""
 
     type: Literal["poll_changed"] = "poll_changed"
     room: str
@@ -100,7 +100,7 @@ TABLES = (
     "ALTER TABLE polls ADD COLUMN about BIGINT",
 )
 COLUMNS = ("id", "room", "question", "choices", "is_open")
-# None of these tables is one whose rows SQLite defers: `besides_deferred`.
+# SQLite defers no rows of these tables, so the statements need not wait for deferred rows: `besides_deferred`.
 ADD = Statement(
     "INSERT INTO polls (id, room, question, choices, ends, about, is_open) "
     "VALUES (:id, :room, :question, :choices, :ends, :about, 1)",
@@ -156,7 +156,7 @@ FORGET = Statement(
 
 @dataclass(slots=True)
 class Ballot:
-    """A vote as it is stored. `room` and `voter` are folded: however a key is spelled, it is the same."""
+    """A vote as it is stored. `room` and `voter` are folded: a key is the same in capital and small letters."""
 
     room: str
     poll: str
@@ -190,7 +190,7 @@ def put_vote(transaction: Transaction, ballot: Ballot) -> PollChanged | Exceptio
 
 
 def close_due(transaction: Transaction, moments: Sequence[int]) -> list[list[PollChanged]]:
-    """With several nodes, each poll is closed by one: the rows are locked."""
+    """Of several nodes, one closes each poll: the rows are locked."""
     closed = []
     for row in transaction.rows(DUE, now=max(moments)):
         transaction.run(CLOSE, id=row[0])
@@ -229,7 +229,7 @@ class Polls(Feature):
         async def polls_of_room(
             request: Request, room: Key, account: Any = Depends(hub.authenticate)
         ) -> list[PollChanged]:
-            """The room's polls, and how they stand."""
+            """The polls of a room, with their votes."""
             if not self.services.policy(hub.user_of(request, account), Action.READ, room):
                 raise Forbidden(f"you may not read room {room!r}")
             return await self.database.read(partial(read_polls, room=fold(room)), besides_deferred=True)
@@ -274,7 +274,7 @@ class Polls(Feature):
 
     async def close_those_that_are_over(self) -> None:
         now = round(1000 * time.time())
-        # To look first costs nothing on a quiet server; a transaction that writes would.
+        # On a quiet server this read is free; a write transaction is not.
         if await self.database.read(lambda transaction: transaction.rows(IS_DUE, now=now), besides_deferred=True):
             for poll in await self.database.write(close_due, now):
                 self.tell(poll)

@@ -1,7 +1,7 @@
-"""Presence: who is here, in an online list that is told of each coming and going and polls for nothing.
+"""Presence: who is here, in an online list that is updated by events, without polling.
 
-`joined` brings the list, `join` and `leave` keep it: once per user, however many tabs. Who only loses the network for a
-moment does not leave at all. Above a hundred people the list becomes a count.
+`joined` holds the list, and `join` and `leave` update it: once per user, however many tabs there are. A user who loses
+the network for a moment does not leave. Above a hundred people the list becomes a count.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ async def page() -> FileResponse:
 
 @app.get("/online")
 async def online() -> list[str]:
-    """The same for programs that are not connected."""
+    """The same list for programs that are not connected."""
     return [user.name for user in hub.rooms("office").users()]
 
 

@@ -1,4 +1,4 @@
-"""Rate limit: ten messages a minute for each user; the error says when to come back.
+"""Rate limit: ten messages a minute for each user; the error says when to retry.
 
 On `/ws/chat`, the eleventh message is answered by
 `{"type": "error", "code": "rate_limited", "retry_after": 5994, "message": "at most 10 in 60 s; come back in 6 s", …}`.

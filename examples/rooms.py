@@ -1,4 +1,4 @@
-"""Rooms: `/ws/{room}` delivers to that room only. A room is there as long as somebody is in it, and then no more."""
+"""Rooms: `/ws/{room}` delivers only to that room. A room exists while somebody is in it."""
 
 from pathlib import Path
 

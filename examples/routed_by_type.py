@@ -1,7 +1,7 @@
-"""Messages routed by type: chat, typing, ping and acks come with Hubbub; rolling dice is this application's own.
+"""Messages routed by type: chat, typing, ping and acks are part of Hubbub; rolling dice is this application's command.
 
-`{"type": "roll", "sides": 20, "id": "1"}` on `/ws/chat/table` is acked, and everybody at the table sees `rolled`.
-Both stand in `/schema.json`, from which the TypeScript types are made, beside the built-in ones.
+`{"type": "roll", "sides": 20, "id": "1"}` on `/ws/chat/table` is acked, and everybody at the table gets `rolled`.
+Both are in `/schema.json`, like the built-in ones, so TypeScript types can be generated from it.
 """
 
 from secrets import randbelow

@@ -1,6 +1,6 @@
-"""A chat with usernames: SYSTEM says who joins and who leaves, and every line has its time.
+"""A chat with usernames: SYSTEM says who joins and who leaves, and every line has a time.
 
-The address is `/ws/chat/lobby?username=alice`. A name that somebody here has already is refused with 409.
+The address is `/ws/chat/lobby?username=alice`. A name that somebody is using is refused with 409.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Validated JSON: a bad message gets an error that names the field, and the connection lives.
+"""Validated JSON: a bad message gets an error that names the field, and the connection stays open.
 
 `{"type": "order", "drink": "tea", "cups": 2}` on `/ws` is answered by `{"type": "ordered", "number": 1, "price": 5.0}`.
 """
