@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.routing import APIRoute
+from websockets.exceptions import InvalidStatus
 
 from hubbub import Action, Command, ConfigurationError, Connection, Feature, Forbidden, Hubbub, Settings, User
 from hubbub.broker.memory import MemoryBroker
@@ -17,6 +18,7 @@ from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Job
 from hubbub.features.rooms.rooms import channel_of
+from hubbub.http.socket_routes import add_socket, check_key
 from hubbub.node import Node
 from hubbub.testing import serving
 from hubbub.testing.fixtures import Serve, serve
@@ -188,6 +190,32 @@ async def test_features_are_told_who_comes_joins_leaves_and_goes(serve: Serve) -
         "alice has left kitchen",
         "alice is gone",
     ]
+
+
+class Doors(Feature):
+    """Has a WebSocket address of its own."""
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        async def knock(websocket: WebSocket, account: Any) -> None:
+            await hub.serve(websocket, account, room=f"door:{websocket.path_params['door']}")
+
+        add_socket(router, hub, "/ws/door/{door}", knock, check=lambda connection: check_key(connection, "door"))
+
+
+async def test_a_feature_has_a_websocket_address_that_says_why_it_refuses(serve: Serve) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", features=[Doors()]).router)
+    server = await serve(app)
+    async with server.connect("/ws/door/front") as alice:
+        await alice.expect("joined", room="door:front")
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/ws/door/front")).status_code == 426
+        why = await client.get("/ws/door/-")
+
+    assert (why.status_code, why.json()["code"]) == (400, "invalid")
+    with pytest.raises(InvalidStatus, match="400"):
+        async with server.connect("/ws/door/-"):
+            pass
 
 
 async def test_a_feature_that_fails_harms_no_connection(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

@@ -36,8 +36,9 @@ from hubbub.features.built_in import built_in
 from hubbub.features.feature import Feature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
-from hubbub.http.router import build_router, nobody, not_a_key
+from hubbub.http.router import build_router
 from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
+from hubbub.http.socket_routes import nobody, not_a_key
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.base import Engine

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration
 from hubbub.features.feature import Feature, Job, Services
 from hubbub.features.rooms.commands import RoomCommands
 from hubbub.features.rooms.rooms import Room, Rooms
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 TICK = 1.0
 
@@ -39,6 +42,11 @@ class RoomsFeature(Feature):
 
     def commands(self) -> Iterable[Registration]:
         return RoomCommands(self).registrations()
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.rooms.routes import add_routes
+
+        add_routes(router, hub)
 
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.rooms.tick)

@@ -1,22 +1,25 @@
-"""The route by which programs publish: JSON, a form, or query parameters, whatever the publisher's tool sends best."""
+"""The WebSocket address of a topic, and the route by which programs publish: they may send JSON, a form, or query
+parameters, whatever their tool sends best."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, WebSocket
 from pydantic import BaseModel, ValidationError
+from starlette.requests import HTTPConnection
 
 from hubbub.errors import Forbidden, Invalid, RateLimited, TooLarge, Unauthenticated, Unavailable
 from hubbub.http.bodies import read_body
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
+from hubbub.http.socket_routes import add_socket, check_key
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import invalid_fields
 from hubbub.wire.data import Data
-from hubbub.wire.keys import Text, Title
-from hubbub.wire.topics import Level
+from hubbub.wire.keys import Text, Title, is_topic_pattern
+from hubbub.wire.topics import Follow, Level
 
 if TYPE_CHECKING:
     from hubbub.features.topics.feature import TopicsFeature
@@ -36,6 +39,11 @@ class Published(BaseModel):
 def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
     authenticated = Depends(hub.authenticate)
 
+    async def notifications(websocket: WebSocket, account: Any) -> None:
+        await hub.door.serve(websocket, account, first=Follow(topic=websocket.path_params["topic"]))
+
+    add_socket(router, hub, "/ws/notify/{topic}", notifications, check=_names_a_topic)
+
     @router.post(
         "/notify/{topic}",
         tags=["topics"],
@@ -48,6 +56,10 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
         user = hub.user_of(request, account)
         notice = await read_notice(request)
         return Published(sent=feature.notifications.publish(user, topic, **notice.model_dump()))
+
+
+def _names_a_topic(connection: HTTPConnection) -> None:
+    check_key(connection, "topic", is_valid=is_topic_pattern)
 
 
 async def read_notice(request: Request) -> Notice:

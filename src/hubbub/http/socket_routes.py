@@ -1,0 +1,100 @@
+"""WebSocket addresses. Each is a route for handshakes, and one for `GET`, which says why a handshake is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, WebSocket
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from hubbub.errors import Conflict, Forbidden, Invalid, RateLimited, RequestError, Unauthenticated, Unavailable
+from hubbub.http.admission import hide_credentials
+from hubbub.http.error_responses import Refusal, documented
+from hubbub.http.mounted import Mounted
+from hubbub.http.socket_endpoint import awaits_answer, refuse
+from hubbub.wire.keys import is_key
+
+Serve = Callable[[WebSocket, Any], Awaitable[None]]
+"""Serves a WebSocket; the second argument is what the application's login said, None for nobody."""
+Check = Callable[[HTTPConnection], None]
+"""Raises a `RequestError` if the address cannot be served."""
+
+_UPGRADE_REQUIRED = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}
+
+
+async def nobody() -> None:
+    """The login of an application that has none."""
+
+
+def add_socket(
+    router: APIRouter,
+    hub: Mounted,
+    path: str,
+    serve: Serve,
+    *,
+    check: Check | None = None,
+    is_documented: bool = False,
+) -> None:
+    """Add a WebSocket address. `check` is asked before the login's user is admitted; `is_documented` has the OpenAPI
+    page show what a `GET` of it answers."""
+    router.add_api_websocket_route(path, _endpoint(hub, serve, check), name=serve.__name__)
+
+    @router.get(
+        path,
+        summary="Why a WebSocket is refused",
+        status_code=426,
+        responses={
+            426: {"model": Refusal, "description": "A handshake would be accepted."},
+            **documented(Invalid, Unauthenticated, Forbidden, Conflict, RateLimited, Unavailable),
+        },
+        include_in_schema=is_documented,
+    )
+    async def explain(request: Request, account: Any = Depends(hub.authenticate)) -> Response:
+        """A browser cannot read why its WebSocket was refused. The same address, asked by GET, gives the same status
+        and body; 426 if the handshake would be accepted."""
+        hide_credentials(request)
+        if check is not None:
+            check(request)
+        await hub.door.try_handshake(request, account)
+        return JSONResponse(_UPGRADE_REQUIRED, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
+
+
+def _endpoint(hub: Mounted, serve: Serve, check: Check | None) -> Callable[..., Awaitable[None]]:
+    """`serve` as FastAPI calls it. Where nobody logs in it gets no parameter to solve: that is dear at each connect."""
+
+    async def serve_if_possible(websocket: WebSocket, account: Any) -> None:
+        if not awaits_answer(websocket):
+            return
+        if check is not None:
+            try:
+                check(websocket)
+            except RequestError as error:
+                await refuse(websocket, error)
+                return
+        await serve(websocket, account)
+
+    if hub.authenticate is nobody:
+
+        async def serve_guest(websocket: WebSocket) -> None:
+            await serve_if_possible(websocket, None)
+
+        return serve_guest
+
+    async def serve_account(websocket: WebSocket, account: Any = Depends(hub.authenticate)) -> None:
+        await serve_if_possible(websocket, account)
+
+    return serve_account
+
+
+def not_a_key(field: str, value: str) -> Invalid:
+    message = f"{value[:64]!r} is no key: 1 to 64 of A-Z a-z 0-9 _ . : @ | -, beginning with a letter or digit"
+    return Invalid(f"{field}: {message}", errors=[{"loc": [field], "msg": message, "type": "key"}])
+
+
+def check_key(connection: HTTPConnection, field: str, *, is_valid: Callable[[str], bool] = is_key) -> None:
+    """Raises `Invalid` if this part of the address is no key."""
+    value = connection.path_params[field]
+    if not is_valid(value):
+        raise not_a_key(field, value)
