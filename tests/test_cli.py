@@ -20,7 +20,7 @@ def test_the_schema_is_the_one_that_clients_read() -> None:
     assert json.loads(result.output) == json.loads((REPOSITORY / "conformance/schema.json").read_text())
 
 
-def test_the_version_is_the_package_s() -> None:
+def test_the_version_is_the_packages() -> None:
     assert runner.invoke(app, ["version"]).output.strip() == version("hubbub")
 
 
@@ -63,7 +63,7 @@ def test_without_a_command_the_help_is_shown() -> None:
     assert "serve" in runner.invoke(app, []).output
 
 
-def test_a_file_that_is_no_database_makes_no_traceback(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_causes_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "hubbub.db").write_text("a shopping list " * 100)
     place = ["--data-dir", str(tmp_path)]
 

@@ -83,13 +83,13 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", reference.PAGES, ids=name)
-def test_what_is_made_from_the_code_is_up_to_date(page: Path) -> None:
+def test_the_generated_parts_are_up_to_date(page: Path) -> None:
     text = page.read_text()
 
     assert text == reference.renewed(text), "run: python -m tests.reference"
 
 
-def test_every_part_that_can_be_made_stands_in_one_page() -> None:
+def test_every_generated_part_is_on_one_page() -> None:
     made = [part for page in reference.PAGES for part in reference.parts_in(page.read_text())]
 
     assert sorted(made) == sorted(reference.PARTS)
@@ -98,7 +98,7 @@ def test_every_part_that_can_be_made_stands_in_one_page() -> None:
 # The protocol.
 
 
-def test_every_field_of_every_frame_is_explained_and_no_other() -> None:
+def test_exactly_the_fields_of_all_frames_are_explained() -> None:
     section = PROTOCOL.partition("\n## Fields\n")[2].partition("\n## ")[0]
     first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     explained = [field for cell in first_cells for field in re.findall(r"`(\w+)`", cell)]
@@ -106,7 +106,7 @@ def test_every_field_of_every_frame_is_explained_and_no_other() -> None:
     assert sorted(explained) == sorted(reference.Schema().fields())
 
 
-async def test_the_first_conversation_goes_as_it_is_shown(tmp_path: Path) -> None:
+async def test_the_first_conversation_goes_as_shown(tmp_path: Path) -> None:
     app = FastAPI()
     app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
     (conversation,) = blocks(PROTOCOL, "")
@@ -122,7 +122,7 @@ async def test_the_first_conversation_goes_as_it_is_shown(tmp_path: Path) -> Non
                 assert as_shown(received) == as_shown([json.loads(frame) for frame in frames])
 
 
-async def test_the_tour_can_be_pasted_a_line_at_a_time_and_again(tmp_path: Path) -> None:
+async def test_the_tour_can_be_pasted_line_by_line_and_repeated(tmp_path: Path) -> None:
     """Each time to a room of its own, and by whoever has no secret of the first time."""
     app = FastAPI()
     app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
@@ -207,11 +207,11 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
         f"more than {RECOVERED_ROWS:,} rows or {RECOVERED_BYTES // 1_000_000} MB",
     ],
 )
-def test_a_number_that_is_named_is_the_codes(sentence: str) -> None:
+def test_the_numbers_in_the_protocol_are_those_of_the_code(sentence: str) -> None:
     assert sentence in " ".join(PROTOCOL.split())
 
 
-def test_every_name_that_no_guest_may_have_is_documented() -> None:
+def test_every_reserved_name_is_documented() -> None:
     assert set(code_in(PROTOCOL).splitlines()) >= RESERVED
 
 
@@ -257,7 +257,7 @@ def test_every_public_member_is_documented(called: str) -> None:
     assert [member for member in members if not re.search(rf"\b{called}\.{member}\b", documented)] == []
 
 
-def test_a_call_that_is_shown_takes_what_the_function_takes() -> None:
+def test_a_documented_call_has_the_functions_parameters() -> None:
     kinds = CALLED | {"connection": Connection}
     shown = re.findall(r"`(?:await )?(\w+)\.(\w+)\(([^)]*)\)`", LIBRARY)
     calls = [(kinds[called], method, arguments) for called, method, arguments in shown if called in kinds]
@@ -321,7 +321,7 @@ def test_the_library_page_is_one_program_from_top_to_bottom(tmp_path: Path, monk
         assert client.post("/orders/7/ship").is_success
 
 
-def test_the_library_pages_test_passes(tmp_path: Path) -> None:
+def test_the_test_on_the_librarys_page_passes(tmp_path: Path) -> None:
     for block in blocks(LIBRARY, "python"):
         if file := re.match(r"# (\w+\.py)\n", block):
             (tmp_path / file[1]).write_text(block)
@@ -344,14 +344,14 @@ def run(program: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_a_variable_that_is_named_is_a_setting(page: Path) -> None:
+def test_every_documented_variable_is_a_setting(page: Path) -> None:
     known = {f"HUBBUB_{name.upper()}" for name in Settings.model_fields} | {"HUBBUB_CONFIG"}
 
     assert set(re.findall(r"\bHUBBUB_[A-Z_]*[A-Z]\b", page.read_text())) <= known
 
 
 @pytest.mark.parametrize("block", all_blocks("toml"))
-def test_a_file_of_settings_that_is_shown_can_be_read(block: str) -> None:
+def test_a_documented_settings_file_can_be_read(block: str) -> None:
     shown = tomllib.loads(block)
 
     assert {name: getattr(Settings(**shown), name) for name in shown} == shown
@@ -365,7 +365,7 @@ def command_lines() -> list[str]:
 
 
 @pytest.mark.parametrize("line", command_lines())
-def test_a_command_line_that_is_shown_is_understood(line: str) -> None:
+def test_a_documented_command_line_is_understood(line: str) -> None:
     command: Any = typer.main.get_command(cli)
     words = shlex.split(line, comments=True)
     while words and hasattr(command, "commands"):
@@ -375,14 +375,14 @@ def test_a_command_line_that_is_shown_is_understood(line: str) -> None:
     assert {word for word in words if word.startswith("-")} <= options
 
 
-def test_what_a_server_is_told_to_import_is_there() -> None:
+def test_every_documented_import_string_exists() -> None:
     named = {found for page in PAGES for found in re.findall(r"\b(hubbub[\w.]*):([A-Za-z]\w+)", page.read_text())}
 
     assert named
     assert [found for found in named if not hasattr(import_module(found[0]), found[1])] == []
 
 
-def test_a_list_in_the_environment_is_json_as_documented() -> None:
+def test_a_list_in_a_variable_is_json_as_documented() -> None:
     (example,) = re.findall(r"(HUBBUB_ALLOWED_ORIGINS)='(\[.*\])'", (DOCS / "settings.md").read_text())
 
     shown = subprocess.run(
@@ -398,7 +398,7 @@ def test_a_list_in_the_environment_is_json_as_documented() -> None:
     assert values[example[0]] == json.loads(example[1])
 
 
-async def test_a_trusted_proxy_is_believed_as_documented() -> None:
+async def test_the_headers_of_a_trusted_proxy_count_as_documented() -> None:
     app = FastAPI()
     settings = DEFAULTS.model_copy(update={"connections_per_address": 1})
     app.include_router(Hubbub(guests="on", settings=settings).router)

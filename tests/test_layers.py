@@ -30,7 +30,7 @@ def test_the_python_client_knows_only_the_wire_and_the_errors() -> None:
     assert not {module for module in known if not any(is_part_of(module, package) for package in allowed)}
 
 
-def test_of_a_feature_only_its_routes_know_http() -> None:
+def test_only_the_routes_of_a_feature_know_http() -> None:
     graph = grimp.build_graph(
         "hubbub", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     )

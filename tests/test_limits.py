@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hubbub.limits import AddressLimit, Allowance, Debt, Outflow, Recent, TokenBucket, network_of
 
 
-def test_a_burst_is_taken_at_once_and_the_next_one_waits() -> None:
+def test_a_burst_is_allowed_at_once_and_the_next_one_waits() -> None:
     bucket = TokenBucket()
 
     assert [bucket.take(5.0, rate=10, burst=3) for _ in range(3)] == [0.0, 0.0, 0.0]
@@ -18,7 +18,7 @@ def test_a_burst_is_taken_at_once_and_the_next_one_waits() -> None:
     assert bucket.take(5.0, rate=10, burst=3) == pytest.approx(0.1)
 
 
-def test_who_waits_as_long_as_told_is_served() -> None:
+def test_a_client_that_waits_as_told_is_served() -> None:
     bucket = TokenBucket()
     for _ in range(3):
         bucket.take(5.0, rate=10, burst=3)
@@ -28,7 +28,7 @@ def test_who_waits_as_long_as_told_is_served() -> None:
     assert bucket.take(5.0 + wait, rate=10, burst=3) == 0.0
 
 
-def test_a_refusal_takes_nothing() -> None:
+def test_a_refusal_takes_no_token() -> None:
     bucket = TokenBucket()
     bucket.take(5.0, rate=10, burst=1)
 
@@ -38,7 +38,7 @@ def test_a_refusal_takes_nothing() -> None:
     assert bucket.take(5.1, rate=10, burst=1) == 0.0
 
 
-def test_a_pause_gives_back_no_more_than_the_burst() -> None:
+def test_a_pause_restores_no_more_than_the_burst() -> None:
     bucket = TokenBucket()
     bucket.take(0.0, rate=10, burst=3)
 
@@ -61,7 +61,7 @@ def test_no_more_than_burst_and_rate_are_ever_taken(pauses: list[float], rate: f
     assert taken <= burst + rate * (now - 100.0) + 1e-6
 
 
-def test_an_address_has_as_many_connections_as_it_may() -> None:
+def test_an_address_has_at_most_its_limit_of_connections() -> None:
     limit = AddressLimit(2)
 
     assert [limit.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
@@ -70,7 +70,7 @@ def test_an_address_has_as_many_connections_as_it_may() -> None:
     assert limit.enter("192.0.2.1")
 
 
-def test_nothing_is_kept_of_addresses_that_are_gone() -> None:
+def test_addresses_without_connections_are_forgotten() -> None:
     limit = AddressLimit(2)
     for number in range(100):
         limit.enter(f"192.0.2.{number}")
@@ -79,13 +79,13 @@ def test_nothing_is_kept_of_addresses_that_are_gone() -> None:
     assert not limit._open
 
 
-def test_no_limit_is_no_limit() -> None:
+def test_zero_means_no_limit() -> None:
     limit = AddressLimit(0)
 
     assert all(limit.enter("192.0.2.1") for _ in range(1000))
 
 
-def test_work_within_the_allowance_is_done_at_once_and_more_must_be_waited_for() -> None:
+def test_work_within_the_allowance_is_done_at_once_and_more_has_to_wait() -> None:
     debt, allowance = Debt(), Allowance(rate=10, burst=30)
 
     assert debt.add(30, 5.0, allowance) == 0.0
@@ -94,7 +94,7 @@ def test_work_within_the_allowance_is_done_at_once_and_more_must_be_waited_for()
     assert debt.wait(7.0, allowance) == 0.0
 
 
-def test_whoever_rested_owes_nothing_and_has_no_more_than_the_burst() -> None:
+def test_after_a_rest_a_client_owes_nothing_and_has_no_more_than_the_burst() -> None:
     debt, allowance = Debt(), Allowance(rate=10, burst=30)
     debt.add(1000, 0.0, allowance)
 
@@ -102,7 +102,7 @@ def test_whoever_rested_owes_nothing_and_has_no_more_than_the_burst() -> None:
     assert debt.add(1, 1000.0, allowance) > 0
 
 
-def test_what_is_asked_for_now_and_then_is_kept_and_the_rest_forgotten() -> None:
+def test_recently_used_entries_are_kept_and_the_others_forgotten() -> None:
     kept: Recent[list[str]] = Recent(list, seconds=10)
     for now in range(100):
         kept.of("alice", now).append("again")
@@ -124,11 +124,11 @@ def test_what_is_asked_for_now_and_then_is_kept_and_the_rest_forgotten() -> None
         ("testclient", "testclient"),
     ],
 )
-def test_an_ipv6_address_stands_for_its_network(address: str, network: str) -> None:
+def test_an_ipv6_address_counts_as_its_network(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def test_who_takes_nothing_or_too_little_of_what_was_sent_is_stuck() -> None:
+def test_a_client_that_reads_nothing_or_too_little_is_stuck() -> None:
     def seconds(lefts: Iterator[int], *, growing: bool = False) -> int:
         outflow = Outflow()
         for second, left in enumerate(lefts):

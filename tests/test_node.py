@@ -35,7 +35,7 @@ def leave_when_told(person: Person) -> None:
     person.transport.close = answer  # type: ignore[method-assign]
 
 
-async def test_a_node_that_was_not_started_says_so() -> None:
+async def test_a_node_that_is_not_started_says_so() -> None:
     node = Node(Settings(), broker=MemoryBroker())
 
     assert not node.is_started
@@ -43,7 +43,7 @@ async def test_a_node_that_was_not_started_says_so() -> None:
         node.require_started()
 
 
-async def test_a_node_that_cannot_start_lets_go_of_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_node_that_cannot_start_releases_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(self: RoomLog, room: str) -> None:
         raise Unavailable("the disk cannot be read")
 
@@ -70,7 +70,7 @@ async def test_a_node_belongs_to_its_own_event_loop(node: Node) -> None:
         await asyncio.to_thread(elsewhere)
 
 
-async def test_everybody_is_told_and_closed_and_the_drain_ends_with_the_last_one(node: Node) -> None:
+async def test_a_drain_tells_and_closes_everybody_and_ends_with_the_last_one(node: Node) -> None:
     people = [Person(node.fanout, f"guest-{number}") for number in range(120)]
     for person in people:
         leave_when_told(person)
@@ -85,7 +85,7 @@ async def test_everybody_is_told_and_closed_and_the_drain_ends_with_the_last_one
     assert min(delays) >= 500
 
 
-async def test_who_does_not_go_is_dropped_at_the_deadline(node: Node) -> None:
+async def test_a_connection_that_does_not_close_is_dropped_at_the_deadline(node: Node) -> None:
     stubborn = Person(node.fanout, "stubborn")
 
     def drop() -> None:
@@ -111,7 +111,7 @@ async def test_a_second_drain_does_nothing(node: Node) -> None:
     late.connection.lost(1006, "")
 
 
-async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Node) -> None:
+async def test_a_second_call_waits_for_the_end_of_a_running_drain(node: Node) -> None:
     alice = Person(node.fanout, "alice")
 
     first = asyncio.ensure_future(node.drain(5))
@@ -126,7 +126,7 @@ async def test_whoever_asks_for_a_drain_that_goes_on_waits_for_its_end(node: Nod
     assert not node.fanout.connections
 
 
-async def test_a_node_that_was_stopped_runs_again() -> None:
+async def test_a_stopped_node_can_start_again() -> None:
     node = Node(Settings(), broker=MemoryBroker())
     for _ in range(2):
         await node.start()

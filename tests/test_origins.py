@@ -19,7 +19,7 @@ from hubbub.origins import parse_origin
         ("https://Chat.Example.com", "ws://chat.example.com"),
     ],
 )
-def test_a_page_of_the_server_itself_is_known_by_each_of_its_names(page: str, server: str) -> None:
+def test_a_page_of_the_server_itself_is_recognised_under_each_of_its_names(page: str, server: str) -> None:
     origin, own = parse_origin(page), parse_origin(server)
 
     assert origin is not None
@@ -41,7 +41,7 @@ def test_a_page_of_the_server_itself_is_known_by_each_of_its_names(page: str, se
         ("http://192.168.1.2:8000", "ws://192.168.1.3:8000"),
     ],
 )
-def test_a_page_of_another_place_is_told_apart(page: str, server: str) -> None:
+def test_a_page_of_another_origin_is_not_the_servers_own(page: str, server: str) -> None:
     origin, own = parse_origin(page), parse_origin(server)
 
     assert origin is not None
@@ -52,7 +52,7 @@ def test_a_page_of_another_place_is_told_apart(page: str, server: str) -> None:
 @pytest.mark.parametrize(
     "text", ["null", "", "localhost:8000", "http://a.example/path", "http://a.example?x", "http://[::1"]
 )
-def test_what_is_no_origin_is_none(text: str) -> None:
+def test_an_invalid_origin_is_none(text: str) -> None:
     assert parse_origin(text) is None
 
 
@@ -84,7 +84,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         ("", "can never match"),
     ],
 )
-def test_an_allowed_origin_that_can_never_match_is_refused_with_what_to_write_instead(value: str, instead: str) -> None:
+def test_an_allowed_origin_that_can_never_match_is_refused_with_a_correction(value: str, instead: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings(allowed_origins=["https://good.example", value])
 
@@ -98,7 +98,7 @@ def test_an_allowed_origin_that_can_never_match_is_refused_with_what_to_write_in
 @pytest.mark.parametrize(
     "value", ["https://app.example.com", "https://app.example.com/", "HTTP://App.Example.com:8080", "http://[::1]:3000"]
 )
-def test_an_allowed_origin_that_a_page_can_have_is_taken(value: str) -> None:
+def test_an_allowed_origin_that_a_page_can_have_is_accepted(value: str) -> None:
     assert load_settings(allowed_origins=[value]).allowed_origins == [value]
 
 
@@ -115,7 +115,7 @@ def test_an_allowed_origin_that_a_page_can_have_is_taken(value: str) -> None:
         ("", "no name of a host"),
     ],
 )
-def test_an_allowed_host_that_can_never_match_is_refused_with_what_to_write_instead(value: str, instead: str) -> None:
+def test_an_allowed_host_that_can_never_match_is_refused_with_a_correction(value: str, instead: str) -> None:
     with pytest.raises(ConfigurationError, match=r"allowed_hosts\.0: ") as caught:
         load_settings(allowed_hosts=[value])
 

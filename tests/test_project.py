@@ -65,7 +65,7 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
-def test_a_python_lock_holds_pins_and_hashes_but_no_address(lock: Path) -> None:
+def test_a_python_lock_has_pins_and_hashes_but_no_address(lock: Path) -> None:
     text = lock.read_text()
     pins = re.findall(r"^\S+==\S+", text, re.MULTILINE)
     entries = re.findall(r"^[^\s#].*", text, re.MULTILINE)
@@ -75,7 +75,7 @@ def test_a_python_lock_holds_pins_and_hashes_but_no_address(lock: Path) -> None:
     assert "://" not in text
 
 
-def test_an_npm_lock_holds_hashes_but_no_address() -> None:
+def test_an_npm_lock_has_hashes_but_no_address() -> None:
     for lock in tracked_files():
         if lock.name == "package-lock.json":
             packages = json.loads(lock.read_text())["packages"]

@@ -46,7 +46,7 @@ def serve(checkout: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_python_they_print_the_line_to_run(checkout: Path) -> None:
+def test_without_python_the_scripts_print_the_line_to_run(checkout: Path) -> None:
     result = serve(checkout)
 
     assert result.returncode == 1
@@ -54,7 +54,7 @@ def test_without_python_they_print_the_line_to_run(checkout: Path) -> None:
     assert result.stderr.endswith(f"Run: {sudo}apt install python3 python3-venv\n")
 
 
-def test_a_python_that_does_not_run_is_no_python(checkout: Path) -> None:
+def test_a_python_that_does_not_run_is_skipped(checkout: Path) -> None:
     program(checkout, "python3.12", "echo 'pyenv: python3.12: command not found' >&2; exit 127")
 
     result = serve(checkout)
@@ -63,7 +63,7 @@ def test_a_python_that_does_not_run_is_no_python(checkout: Path) -> None:
     assert "found none that runs" in result.stderr
 
 
-def test_a_python_without_venv_is_named_with_its_package(checkout: Path) -> None:
+def test_the_error_for_a_python_without_venv_names_the_package(checkout: Path) -> None:
     program(checkout, "python3", f'case "$2" in *ensurepip*) exit 1 ;; esac; exec {sys.executable} "$@"')
 
     result = serve(checkout)

@@ -32,13 +32,13 @@ def test_the_option_wins_over_the_environment_over_the_file_over_the_default(
     assert (settings.port, settings.rate) == (3, 7.5)
 
 
-def test_an_option_that_was_not_given_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_option_does_not_hide_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_PORT", "2")
 
     assert load_settings(port=None).port == 2
 
 
-def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other.toml"
     other.write_text('room_default = "hall"\n')
     monkeypatch.setenv("HUBBUB_CONFIG", str(other))
@@ -46,7 +46,7 @@ def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.
     assert load_settings().room_default == "hall"
 
 
-def test_a_file_that_is_named_and_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBBUB_CONFIG", "/nowhere/hubbub.toml")
 
     with pytest.raises(ConfigurationError, match=r"/nowhere/hubbub\.toml, which is not a file"):
@@ -65,21 +65,21 @@ def test_a_file_that_is_named_and_not_there_is_an_error(monkeypatch: pytest.Monk
         ("DATA_DIR", ""),
     ],
 )
-def test_a_wrong_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_wrong_setting_names_it(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"HUBBUB_{name}", value)
 
     with pytest.raises(ConfigurationError, match=f"^{name.lower()}: "):
         load_settings()
 
 
-def test_a_setting_that_is_none_is_named(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_setting_names_it(tmp_path: Path) -> None:
     (tmp_path / "hubbub.toml").write_text("prot = 8000\n")
 
     with pytest.raises(ConfigurationError, match="prot: there is no such setting"):
         load_settings()
 
 
-def test_a_file_that_is_no_toml_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "hubbub.toml").write_text("port 8000")
 
     with pytest.raises(ConfigurationError, match=r"hubbub\.toml is not TOML"):
@@ -95,7 +95,7 @@ def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None
     assert "canary" not in str(caught.value)
 
 
-def test_a_secret_does_not_show_in_what_is_printed() -> None:
+def test_a_printed_setting_shows_no_secret() -> None:
     settings = load_settings(secret="canary" * 6)
 
     assert "canary" not in repr(settings)
@@ -103,7 +103,7 @@ def test_a_secret_does_not_show_in_what_is_printed() -> None:
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_says_what_it_means(name: str) -> None:
+def test_every_setting_has_a_description(name: str) -> None:
     assert Settings.model_fields[name].description
 
 
@@ -111,7 +111,7 @@ def test_every_setting_says_what_it_means(name: str) -> None:
     ("name", "hint"),
     [("HUBBUB_DATADIR", "is HUBBUB_DATA_DIR meant?"), ("HUBBUB_NONSENSE", "HUBBUB_NONSENSE is no setting")],
 )
-def test_a_variable_that_is_no_setting_is_warned_of_with_one_that_is_like_it(
+def test_a_warning_for_an_unknown_variable_names_a_similar_setting(
     name: str, hint: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(name, "1")

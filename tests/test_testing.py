@@ -25,7 +25,7 @@ async def impatient() -> AsyncIterator[TestServer]:
         yield server
 
 
-async def test_waiting_for_what_does_not_come_ends_and_says_what_came_instead() -> None:
+async def test_waiting_for_a_missing_event_ends_and_says_what_came_instead() -> None:
     async with impatient() as server, server.connect("/ws?username=alice") as alice:
         with pytest.raises(AssertionError, match=r"no .*'message'.* came .*'type': 'welcome'"):
             await alice.expect("message", text="hello")
@@ -35,7 +35,7 @@ async def test_waiting_for_what_does_not_come_ends_and_says_what_came_instead() 
             await alice.closed()
 
 
-async def test_a_connection_that_ends_while_something_is_expected_says_so() -> None:
+async def test_expecting_an_event_fails_when_the_connection_ends() -> None:
     async with impatient() as server, server.connect("/ws?username=alice") as alice:
         await alice.expect("welcome")
         await hub.users("alice").disconnect(1000, "enough")
@@ -45,14 +45,14 @@ async def test_a_connection_that_ends_while_something_is_expected_says_so() -> N
             await alice.receive()
 
 
-async def test_what_came_before_the_expected_is_kept() -> None:
+async def test_events_before_the_expected_one_are_kept() -> None:
     async with impatient() as server, server.connect("/ws/chat/room1?username=alice") as alice:
         await alice.expect("joined")
 
         assert [event["type"] for event in alice.seen] == ["welcome"]
 
 
-async def test_an_application_that_does_not_start_is_an_error_and_no_exit() -> None:
+async def test_an_application_that_does_not_start_raises_an_error_instead_of_exiting() -> None:
     twice = FastAPI()
     twice.include_router(hub.router, prefix="/one")
     twice.include_router(hub.router, prefix="/two")

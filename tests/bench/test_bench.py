@@ -105,17 +105,17 @@ def say_hello(server: Server) -> dict[str, Any]:
         return alice.ask({"type": "message", "room": "bench", "text": "hello"}).event()
 
 
-def test_the_hubbub_that_is_measured_stores_its_messages(hubbub: Server) -> None:
+def test_the_measured_hubbub_stores_its_messages(hubbub: Server) -> None:
     assert "seq" in say_hello(hubbub)
     assert (hubbub.folder / "hubbub-data" / "hubbub.db").exists()
 
 
-def test_the_relay_that_it_is_compared_with_does_not() -> None:
+def test_the_relay_without_a_database_stores_nothing() -> None:
     with running(HubbubRelay()) as server:
         assert "seq" not in say_hello(server)
 
 
-def test_a_client_that_is_refused_ends_the_measurement(hubbub: Server) -> None:
+def test_a_refused_client_ends_the_measurement(hubbub: Server) -> None:
     with (
         pytest.raises(BenchError, match=r"refused: b'HTTP/1.1 409"),
         conversation(hubbub, "/ws/chat/bench?username=system"),
@@ -126,7 +126,7 @@ def test_a_client_that_is_refused_ends_the_measurement(hubbub: Server) -> None:
 
 
 @pytest.mark.parametrize("cut", range(140))
-def test_texts_that_come_in_two_parts_are_found_whole(cut: int) -> None:
+def test_texts_that_come_in_two_parts_are_put_together(cut: int) -> None:
     data = b"\x81\x02hi" + b"\x89\x00" + b"\x81\x7e\x00\x80" + bytes(128) + b"\x81\x00"
     first, end = websocket.texts(data[:cut])
     second, rest = websocket.texts(data[end:])
@@ -134,7 +134,7 @@ def test_texts_that_come_in_two_parts_are_found_whole(cut: int) -> None:
     assert end + rest == len(data)
 
 
-def test_what_a_client_lacks_is_counted_and_what_it_has_twice_is_an_error() -> None:
+def test_lost_messages_are_counted_and_a_duplicate_is_an_error() -> None:
     sent = {seq: f"text {seq}" for seq in (5, 6, 7)}
     rows = [{"seq": seq, "text": text} for seq, text in sent.items()]
     assert lost([{"type": "joined", "messages": rows[:2]}, {"type": "sync", "messages": rows[2:]}], sent) == 0
@@ -143,7 +143,7 @@ def test_what_a_client_lacks_is_counted_and_what_it_has_twice_is_an_error() -> N
         lost([{"type": "joined", "messages": rows}, {"type": "message", **rows[0]}], sent)
 
 
-def test_a_server_that_does_not_start_is_reported_with_what_it_said(
+def test_a_server_that_does_not_start_is_reported_with_its_output(
     tutorial: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "PEERS", Path("/nowhere"))
@@ -163,7 +163,7 @@ def test_a_delivery_that_comes_in_two_parts_is_counted_once(cut: int, link: tupl
     assert counted == [1, 1]
 
 
-def test_a_connection_that_the_server_closes_ends_the_measurement(link: tuple[socket.socket, Member]) -> None:
+def test_a_connection_closed_by_the_server_ends_the_measurement(link: tuple[socket.socket, Member]) -> None:
     near, member = link
     with closing(Inbox([member], b"}")) as inbox:
         near.close()
@@ -172,14 +172,14 @@ def test_a_connection_that_the_server_closes_ends_the_measurement(link: tuple[so
             inbox.read(ready)
 
 
-def test_a_text_says_who_sent_it_and_when() -> None:
+def test_a_text_holds_its_sender_and_time() -> None:
     assert len(messages.text(7, 1234)) == 70
     assert messages.mark(7) in A_DELIVERY
     assert messages.mark(8) not in A_DELIVERY
     assert messages.stamps(A_DELIVERY + A_DELIVERY) == [1234, 1234]
 
 
-def test_the_systems_take_turns_and_their_rounds_are_compared_by_the_median(tutorial: ConnectionManager) -> None:
+def test_rounds_are_compared_by_the_median(tutorial: ConnectionManager) -> None:
     scenario = Fanout.quick()
     cpu = Metric("cpu_us_w1", "CPU", "less")
     measured = [{metric.key: value for metric in scenario.metrics()} for value in (4.0, 1.0, 2.0)]
@@ -205,7 +205,7 @@ def test_numbers_are_printed_with_three_digits(value: float, printed: str) -> No
     assert report.number(value) == printed
 
 
-def test_writing_a_section_leaves_the_text_around_it_alone(tmp_path: Path) -> None:
+def test_writing_a_section_does_not_change_the_text_around_it(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     page.write_text("before\n<!-- bench idle -->\nold\n<!-- end of idle -->\nafter\n")
     report.write_section(page, "idle", "new")
@@ -221,7 +221,7 @@ def test_the_page_has_a_section_for_every_scenario(scenario: type[Scenario], tmp
     report.write_section(page, scenario.name, "new")
 
 
-def test_no_round_begins_for_which_there_is_no_time(tutorial: ConnectionManager) -> None:
+def test_no_round_begins_when_there_is_too_little_time(tutorial: ConnectionManager) -> None:
     said: list[str] = []
     results = rounds.run(Fanout.quick(), [tutorial], 3, said.append, seconds=0.1)
     assert len(results.values[tutorial.name]) == 1

@@ -34,7 +34,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SQLite:
     return SQLite(data_dir)
 
 
-def test_it_holds_what_was_asked_for_and_nothing_is_wrong_with_it(engine: SQLite) -> None:
+def test_the_database_has_the_wanted_size_and_no_damage(engine: SQLite) -> None:
     assert check(engine, check_rooms) == []
     with closing(engine.open_writer()), closing(engine.open_reader()) as reader:
         ((messages, edited, deleted, reacted, replies, keyed),) = reader.snapshot(lambda read: read.rows(COUNTS))
@@ -42,7 +42,7 @@ def test_it_holds_what_was_asked_for_and_nothing_is_wrong_with_it(engine: SQLite
     assert 0 < deleted < edited < reacted < replies < MESSAGES / 10
 
 
-def test_few_rooms_hold_most_of_it(engine: SQLite) -> None:
+def test_few_rooms_have_most_of_the_messages(engine: SQLite) -> None:
     with closing(engine.open_writer()), closing(engine.open_reader()) as reader:
         sizes = [row[0] for row in reader.snapshot(lambda read: read.rows(SIZES))]
     assert sizes[0] > MESSAGES / 10
@@ -65,14 +65,16 @@ def test_the_same_number_gives_the_same_conversation(engine: SQLite, tmp_path: P
     assert asyncio.run(latest(tmp_path)) == asyncio.run(latest(engine.path.parent))
 
 
-def test_a_database_that_is_there_is_left_alone(engine: SQLite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_database_is_not_changed(engine: SQLite, capsys: pytest.CaptureFixture[str]) -> None:
     before = engine.path.read_bytes()
     assert cli.main(["fill", "--messages", "10", "--data-dir", str(engine.path.parent)]) == 1
     assert "exists already" in capsys.readouterr().err
     assert engine.path.read_bytes() == before
 
 
-def test_it_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_database_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(programs, "CACHE", tmp_path)
     assert filled(10) == filled(10)
     assert capsys.readouterr().err.count("filling a database with 10 messages (once)") == 1

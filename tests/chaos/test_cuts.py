@@ -22,7 +22,9 @@ def cut_later_each_time(step: int) -> Callable[[], int]:
 
 @pytest.mark.slow(3)
 @pytest.mark.parametrize("codec", ["json", "msgpack"])
-async def test_who_is_cut_off_at_any_byte_has_the_same_view_as_who_never_was(serve: ServerFactory, codec: str) -> None:
+async def test_a_client_that_is_cut_at_any_byte_has_the_same_view_as_one_that_never_was(
+    serve: ServerFactory, codec: str
+) -> None:
     server = serve(environment=UNLIMITED)
     async with (
         Client(address(server), username="bob") as bob,

@@ -14,7 +14,7 @@ KEY = "one-key-for-all"
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])
-async def test_a_send_whose_ack_was_lost_gets_the_first_answer(serve: ServerFactory, codec: str) -> None:
+async def test_a_repeat_after_a_lost_ack_gets_the_first_answer(serve: ServerFactory, codec: str) -> None:
     server = serve()
     async with Proxy(server.port) as proxy, person(server, "bob") as bob:
         await bob.join("hall")
@@ -32,7 +32,7 @@ async def test_a_send_whose_ack_was_lost_gets_the_first_answer(serve: ServerFact
             assert [message.key for message in (await hall.history()).messages] == [KEY]
 
 
-async def test_the_same_key_on_two_connections_at_the_same_instant_is_one_message(serve: ServerFactory) -> None:
+async def test_the_same_key_on_two_connections_at_the_same_moment_is_one_message(serve: ServerFactory) -> None:
     server = serve()
     async with person(server, "alice") as alice:
         secret = alice.of_type("welcome")[0]["secret"]

@@ -60,7 +60,7 @@ async def kill(server: WebServer, flood: Flood, times: int, chance: random.Rando
 
 
 @pytest.mark.slow(20)
-async def test_what_was_acked_is_there_once_after_each_kill(serve: ServerFactory, seed: int, kills: int) -> None:
+async def test_every_acked_message_is_stored_once_after_each_kill(serve: ServerFactory, seed: int, kills: int) -> None:
     server = serve(environment=UNLIMITED)
     flood = Flood()
     async with Client(f"{server.ws_url}/ws", username="alice", first_wait=0.01, longest_wait=0.1) as alice:

@@ -55,7 +55,7 @@ async def come_back(somebody: Person, room: str, rev: int, epoch: str) -> dict[s
     return await somebody.ask({"type": "join", "room": room, "rev": rev, "epoch": epoch, "limit": 2})
 
 
-async def test_a_position_of_this_database_is_gone_on_from(town: WebServer, alice: Person, room: str) -> None:
+async def test_a_position_of_this_database_is_recovered(town: WebServer, alice: Person, room: str) -> None:
     epoch = (await alice.join(room))["epoch"]
     await say(town, room, 5)
 
@@ -65,7 +65,7 @@ async def test_a_position_of_this_database_is_gone_on_from(town: WebServer, alic
     assert [message["seq"] for message in joined["messages"]] == [4, 5]
 
 
-async def test_a_position_above_the_room_s_is_not(town: WebServer, alice: Person, room: str) -> None:
+async def test_a_position_above_the_rooms_is_not_recovered(town: WebServer, alice: Person, room: str) -> None:
     epoch = (await alice.join(room))["epoch"]
     await say(town, room, 5)
 
@@ -75,7 +75,7 @@ async def test_a_position_above_the_room_s_is_not(town: WebServer, alice: Person
     assert [message["seq"] for message in joined["messages"]] == [4, 5]
 
 
-async def test_a_position_too_far_below_it_is_not(town: WebServer, alice: Person, room: str) -> None:
+async def test_a_position_too_far_below_the_rooms_is_not_recovered(town: WebServer, alice: Person, room: str) -> None:
     epoch = (await alice.join(room))["epoch"]
     await say(town, room, MORE_THAN_CAN_BE_RECOVERED)
 
@@ -86,7 +86,7 @@ async def test_a_position_too_far_below_it_is_not(town: WebServer, alice: Person
     assert joined["recovered"] is True
 
 
-async def test_a_position_of_another_database_is_not(town: WebServer, alice: Person, room: str) -> None:
+async def test_a_position_of_another_database_is_not_recovered(town: WebServer, alice: Person, room: str) -> None:
     await say(town, room, 5)
 
     joined = await come_back(alice, room, 5, "another")
@@ -106,15 +106,13 @@ async def test_a_position_of_another_database_is_not(town: WebServer, alice: Per
     ],
     ids=str,
 )
-async def test_a_position_of_nonsense_is_refused(
-    alice: Person, room: str, field: str, position: dict[str, Any]
-) -> None:
+async def test_a_nonsense_position_is_refused(alice: Person, room: str, field: str, position: dict[str, Any]) -> None:
     refusal = await alice.ask({"type": "join", "room": room, **position})
 
     assert (refusal["type"], refusal["code"], refusal["errors"][0]["loc"]) == ("error", "invalid", [field])
 
 
-async def test_a_position_from_before_a_backup_was_restored_is_not(serve: ServerFactory) -> None:
+async def test_a_position_from_before_a_restore_is_not_recovered(serve: ServerFactory) -> None:
     server = serve(environment=UNLIMITED)
     async with person(server, "alice") as alice:
         epoch = (await alice.join("hall"))["epoch"]
@@ -138,7 +136,7 @@ async def test_a_position_from_before_a_backup_was_restored_is_not(serve: Server
         assert joined["epoch"] != epoch
 
 
-async def test_a_backup_restored_under_connected_clients_begins_their_views_anew(serve: ServerFactory) -> None:
+async def test_a_restore_under_connected_clients_makes_them_start_over(serve: ServerFactory) -> None:
     server = serve()
     async with Client(address(server), username="alice", first_wait=0.01, longest_wait=0.1) as alice:
         hall = await alice.join("hall")
@@ -170,7 +168,7 @@ def test_a_second_server_on_the_same_data_is_told_what_to_do(serve: ServerFactor
     assert server.running
 
 
-def test_what_would_write_under_a_running_server_is_refused(serve: ServerFactory) -> None:
+def test_commands_that_write_are_refused_while_a_server_runs(serve: ServerFactory) -> None:
     server = serve()
     assert database(server, "backup", "copy.db").returncode == 0
 

@@ -335,7 +335,7 @@ TownMachine.TestCase.settings = settings(
 TestTown = pytest.mark.slow(20)(TownMachine.TestCase)
 
 
-def test_what_is_trimmed_between_two_pages_of_a_recovery_is_gone_and_the_rest_is_there() -> None:
+def test_messages_trimmed_between_two_pages_of_a_recovery_are_gone_and_the_others_arrive() -> None:
     town = TownMachine()
     town.begin()
     town.bob_says_much(PAGE)
@@ -351,7 +351,7 @@ def test_what_is_trimmed_between_two_pages_of_a_recovery_is_gone_and_the_rest_is
     town.teardown()
 
 
-def test_a_copy_that_is_put_back_twice_begins_alice_s_view_again_each_time() -> None:
+def test_a_copy_that_is_restored_twice_makes_alice_start_over_each_time() -> None:
     town = TownMachine()
     town.begin()
     town.bob_says_much(10)

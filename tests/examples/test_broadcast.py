@@ -4,7 +4,7 @@ from examples.broadcast import app
 from tests.examples.conftest import Start
 
 
-async def test_a_text_reaches_everybody_its_sender_too(start: Start) -> None:
+async def test_a_text_reaches_everybody_and_its_sender(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice, server.connect("/ws") as bob, server.connect("/ws") as carol:
         for client in (alice, bob, carol):
@@ -14,7 +14,7 @@ async def test_a_text_reaches_everybody_its_sender_too(start: Start) -> None:
             await client.expect("message", text="hello, all")
 
 
-async def test_each_coming_and_going_says_how_many_are_here(start: Start) -> None:
+async def test_each_join_and_leave_tells_how_many_are_here(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice:
         await alice.expect("joined", online=1)

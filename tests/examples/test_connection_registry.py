@@ -4,7 +4,7 @@ from examples.connection_registry import app
 from tests.examples.conftest import Start
 
 
-async def test_a_newer_connection_of_a_user_replaces_the_older_one(start: Start) -> None:
+async def test_a_new_connection_of_a_user_replaces_the_old_one(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/chat?user=alice") as older,

@@ -7,7 +7,7 @@ from examples.cookie_or_token import app
 from tests.examples.conftest import Start
 
 
-async def test_a_cookie_or_a_token_lets_its_owner_in(start: Start) -> None:
+async def test_a_cookie_or_a_token_admits_its_owner(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/items/lamp/ws?q=3", headers={"Cookie": "session=alice-session"}) as alice,

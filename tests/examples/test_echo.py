@@ -4,7 +4,7 @@ from examples.echo import app
 from tests.examples.conftest import Start
 
 
-async def test_text_json_and_bytes_come_back_as_what_they_are(start: Start) -> None:
+async def test_text_json_and_bytes_come_back_unchanged(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice:
         await alice.send("hello")
@@ -15,7 +15,7 @@ async def test_text_json_and_bytes_come_back_as_what_they_are(start: Start) -> N
         assert await alice.receive() == b"\x00\xff"
 
 
-async def test_what_only_begins_like_json_is_text(start: Start) -> None:
+async def test_a_text_that_only_begins_like_json_comes_back_as_text(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice:
         await alice.send("{not json")

@@ -39,7 +39,7 @@ async def test_the_first_step_changes_nothing_that_a_client_sees(start: Start, t
         assert await alice.receive() == "Client #8 left the chat"
 
 
-async def test_a_login_names_people_and_refuses_who_has_none(start: Start) -> None:
+async def test_a_login_names_people_and_refuses_everybody_without_a_session(start: Start) -> None:
     server = await start(program("2. Your login")["app"])
     async with server.connect("/ws", headers=AS_ALICE) as alice, server.connect("/ws", headers=AS_BOB) as bob:
         await bob.send("hello")
@@ -63,7 +63,7 @@ async def test_rooms_tell_who_is_here_and_take_plain_text(start: Start) -> None:
         await alice.expect("message", name="Bob", text="dinner is ready", room="kitchen")
 
 
-async def test_the_router_brings_the_addresses_and_says_why_it_refuses(start: Start) -> None:
+async def test_the_router_adds_the_addresses_and_says_why_it_refuses(start: Start) -> None:
     server = await start(program("4. The router")["app"])
     async with server.connect("/chat/ws/chat/kitchen", headers=AS_ALICE) as alice:
         await alice.expect("joined", room="kitchen", online=1)
@@ -86,7 +86,7 @@ async def test_a_route_and_a_task_send_to_rooms_and_topics(start: Start) -> None
         await bob.expect("notification", title="v2 is live", level="success")
 
 
-async def test_rules_hold_for_each_command(start: Start) -> None:
+async def test_rules_apply_to_each_command(start: Start) -> None:
     server = await start(program("6. Your rules")["app"])
     async with server.connect("/chat/ws", headers=AS_BOB) as bob:
         await bob.send({"type": "join", "room": "Staff"})
@@ -110,7 +110,9 @@ async def test_own_messages_are_validated_and_part_of_the_schema(start: Start) -
         assert {"Vote", "Voted"} <= (await client.get("/chat/schema.json")).json()["$defs"].keys()
 
 
-async def test_messages_stay_for_who_comes_later(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_are_stored_for_people_who_come_later(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     server = await serve(program("8. Keep the messages")["app"])
     async with server.connect("/chat/ws/chat/general", headers=AS_ALICE) as alice:
@@ -122,7 +124,7 @@ async def test_messages_stay_for_who_comes_later(serve: Serve, tmp_path: Path, m
     assert [message["text"] for message in joined["messages"]] == ["hello"]
 
 
-def test_what_is_run_is_an_application() -> None:
+def test_the_program_that_is_run_is_an_application() -> None:
     assert callable(program("9. Run it")["app"])
 
 

@@ -15,9 +15,7 @@ def quick_and_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureF
     caplog.set_level("INFO", logger="heartbeat")
 
 
-async def test_a_client_that_died_without_a_word_is_noticed_and_one_that_lives_is_kept(
-    start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_dead_client_is_noticed_and_a_live_one_is_kept(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     server = await start(app)
     async with server.connect("/ws?username=alice") as alice, server.connect("/ws?username=bob") as bob:
         await alice.expect("welcome", heartbeat=200)
@@ -31,7 +29,7 @@ async def test_a_client_that_died_without_a_word_is_noticed_and_one_that_lives_i
         assert "bob is gone" not in caplog.text
 
 
-async def test_hubbub_s_own_transport_says_why(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hubbubs_own_transport_logs_why(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     server = await serve(app)
     async with server.connect("/ws?username=alice") as alice:
         await alice.expect("welcome")

@@ -17,7 +17,7 @@ async def log_in(server: TestServer, name: str, password: str) -> dict[str, str]
         return {"Cookie": f"session={browser.cookies['session']}"}
 
 
-async def test_people_who_are_logged_in_to_the_app_chat(start: Start) -> None:
+async def test_people_who_are_logged_in_to_the_app_can_chat(start: Start) -> None:
     server = await start(app)
     as_alice, as_bob = await log_in(server, "alice", "wonderland"), await log_in(server, "bob", "builder")
     async with (
@@ -30,7 +30,7 @@ async def test_people_who_are_logged_in_to_the_app_chat(start: Start) -> None:
 
 
 @pytest.mark.parametrize("cookie", [{}, {"Cookie": "session=guessed"}], ids=["no session", "a wrong session"])
-async def test_nobody_gets_in_without_the_app_s_log_in(start: Start, cookie: dict[str, str]) -> None:
+async def test_nobody_is_admitted_without_the_apps_login(start: Start, cookie: dict[str, str]) -> None:
     server = await start(app)
     with pytest.raises(InvalidStatus) as refused:
         async with server.connect("/chat/ws", headers=cookie):

@@ -38,7 +38,7 @@ async def test_a_missing_bad_or_expired_token_is_refused_with_403(start: Start, 
     assert b"token: " in (refused.value.response.body or b"")
 
 
-async def test_a_good_token_says_who_it_is_in_a_header_or_among_the_subprotocols(start: Start) -> None:
+async def test_a_valid_token_names_the_user_in_a_header_or_a_subprotocol(start: Start) -> None:
     server = await start(app)
     async with httpx.AsyncClient(base_url=server.url) as client:
         token = (await client.post("/token/alice")).json()

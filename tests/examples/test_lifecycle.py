@@ -14,7 +14,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="lifecycle")
 
 
-async def test_coming_messages_and_going_are_logged_with_the_client_s_id(
+async def test_connect_messages_and_disconnect_are_logged_with_the_clients_id(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await start(app)
@@ -34,7 +34,7 @@ async def test_coming_messages_and_going_are_logged_with_the_client_s_id(
     ]
 
 
-async def test_a_failing_handler_is_logged_and_closes_with_1011_while_others_live(
+async def test_a_failing_handler_is_logged_and_closes_only_its_connection_with_1011(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await start(app)

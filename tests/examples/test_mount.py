@@ -8,7 +8,7 @@ from examples.mount import app
 from hubbub.testing import serving
 
 
-async def test_who_is_logged_in_chats_under_the_prefix() -> None:
+async def test_a_user_who_is_logged_in_chats_under_the_prefix() -> None:
     async with (
         serving(app) as server,
         httpx.AsyncClient(base_url=server.url, trust_env=False) as browser,
@@ -30,7 +30,7 @@ async def test_who_is_logged_in_chats_under_the_prefix() -> None:
             assert (await bob.expect("message", kind="system"))["text"] == "Alice deployed 2.0"
 
 
-async def test_who_is_not_logged_in_is_refused_and_told_why() -> None:
+async def test_a_user_who_is_not_logged_in_is_refused_and_told_why() -> None:
     async with serving(app) as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as browser:
         with pytest.raises(InvalidStatus) as caught:
             async with server.connect("/chat/ws/chat/general"):

@@ -8,7 +8,7 @@ from tests.examples.conftest import Start
 
 
 @pytest.mark.parametrize("level", ["info", "success", "warning", "error"])
-async def test_what_is_published_by_http_reaches_those_who_follow(start: Start, level: str) -> None:
+async def test_a_notification_by_http_reaches_the_followers(start: Start, level: str) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/notify/alerts.disk") as alice,
@@ -30,7 +30,7 @@ async def test_what_is_published_by_http_reaches_those_who_follow(start: Start, 
         assert not [event for event in carol.seen if event["type"] == "notification"]
 
 
-async def test_a_level_that_is_none_is_refused_with_the_field_named(start: Start) -> None:
+async def test_an_unknown_level_is_refused_and_the_error_names_the_field(start: Start) -> None:
     server = await start(app)
     async with httpx.AsyncClient(base_url=server.url) as publisher:
         answer = await publisher.post("/notify/alerts", json={"title": "Hm", "level": "loud"})

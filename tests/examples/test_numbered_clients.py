@@ -15,7 +15,7 @@ async def number_of(client: TestClient) -> int:
     return int(said[1])
 
 
-async def test_what_one_says_comes_back_to_it_and_reaches_everybody(start: Start) -> None:
+async def test_a_text_comes_back_to_its_sender_and_reaches_everybody(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice:
         first = await number_of(alice)

@@ -36,7 +36,7 @@ async def test_echo_shows_what_comes_back(serve: Serve, new_page: PageFactory) -
     await expect(page.get_by_role("listitem")).to_have_text('{"echo": {"answer": 42}}')
 
 
-async def test_broadcast_shows_everybody_s_lines_and_how_many_are_here(serve: Serve, new_page: PageFactory) -> None:
+async def test_broadcast_shows_everybodys_lines_and_how_many_are_here(serve: Serve, new_page: PageFactory) -> None:
     server = await serve(broadcast.app)
     alice, bob = await new_page(), await new_page()
     await alice.goto(server.url)
@@ -50,7 +50,7 @@ async def test_broadcast_shows_everybody_s_lines_and_how_many_are_here(serve: Se
     await expect(alice.get_by_role("status")).to_have_text("1")
 
 
-async def test_the_username_chat_shows_system_s_lines_and_says_why_a_name_is_refused(
+async def test_the_username_chat_shows_system_lines_and_says_why_a_name_is_refused(
     serve: Serve, new_page: PageFactory
 ) -> None:
     server = await serve(username_chat.app)
@@ -99,7 +99,7 @@ async def test_notifications_are_shown_with_their_level(serve: Serve, new_page: 
     await expect(page.get_by_role("status")).to_have_text("1 were told")
 
 
-async def test_numbered_clients_see_their_own_answer_and_what_all_say(serve: Serve, new_page: PageFactory) -> None:
+async def test_numbered_clients_see_their_own_answer_and_everybodys_texts(serve: Serve, new_page: PageFactory) -> None:
     server = await serve(numbered_clients.app)
     page = await new_page()
     await page.goto(server.url)
@@ -138,7 +138,7 @@ async def test_presence_lists_who_is_here(serve: Serve, new_page: PageFactory) -
     await expect(alice.get_by_role("listitem")).to_have_text(["alice"])
 
 
-async def test_the_host_app_shows_what_has_shipped_after_log_in(serve: Serve, new_page: PageFactory) -> None:
+async def test_the_host_app_shows_shipped_orders_after_login(serve: Serve, new_page: PageFactory) -> None:
     server = await serve(host_app.app)
     page = await new_page()
     await page.goto(server.url)

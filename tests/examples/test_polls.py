@@ -33,7 +33,7 @@ async def polls_of(server: TestServer, room: str) -> list[dict[str, Any]]:
     return polls
 
 
-async def test_everybody_in_the_room_sees_how_a_poll_stands(start: Start) -> None:
+async def test_everybody_in_the_room_sees_the_votes_of_a_poll(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/chat/hall?username=alice") as alice,
@@ -60,7 +60,7 @@ async def test_a_poll_is_closed_when_its_time_is_over(start: Start) -> None:
         await alice.expect("error", id="2", code="conflict")
 
 
-async def test_polls_and_votes_are_there_after_a_restart() -> None:
+async def test_polls_and_votes_survive_a_restart() -> None:
     async with serving(app) as first, first.connect("/ws/chat/hall?username=alice") as alice:
         poll = await open_poll(alice)
         await alice.send({"type": "vote", "room": "hall", "poll": poll, "choice": 1, "id": "2"})
@@ -91,7 +91,7 @@ async def test_a_poll_about_a_message_is_deleted_with_it(start: Start) -> None:
         await alice.expect("error", id="13", code="not_found")
 
 
-async def test_a_vote_needs_the_room_and_a_choice_that_is_there(start: Start) -> None:
+async def test_a_vote_needs_the_room_and_an_existing_choice(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/chat/hall?username=alice") as alice,
@@ -106,7 +106,7 @@ async def test_a_vote_needs_the_room_and_a_choice_that_is_there(start: Start) ->
         await alice.expect("error", id="4", code="not_found")
 
 
-async def test_a_poll_is_validated_as_a_built_in_command_is(start: Start) -> None:
+async def test_a_poll_is_validated_like_a_built_in_command(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws/chat/hall?username=alice") as alice:
         await alice.send({**LUNCH, "choices": ["only one"]})

@@ -9,7 +9,7 @@ from tests.examples.conftest import Start
 OFFICE = "/ws/chat/office?username="
 
 
-async def test_an_online_list_is_kept_without_polling(start: Start) -> None:
+async def test_an_online_list_is_updated_without_polling(start: Start) -> None:
     server = await start(app)
     async with server.connect(OFFICE + "alice") as alice:
         await alice.expect("joined", online=1)
@@ -22,7 +22,7 @@ async def test_an_online_list_is_kept_without_polling(start: Start) -> None:
         await alice.expect("leave", user="bob", online=1)
 
 
-async def test_a_user_with_two_tabs_comes_and_goes_once(start: Start) -> None:
+async def test_a_user_with_two_tabs_joins_and_leaves_once(start: Start) -> None:
     server = await start(app)
     async with server.connect(OFFICE + "alice") as alice:
         await alice.expect("joined")
@@ -37,7 +37,9 @@ async def test_a_user_with_two_tabs_comes_and_goes_once(start: Start) -> None:
     assert [event["type"] for event in alice.seen if event.get("user") == "bob"] == ["join"]
 
 
-async def test_who_vanishes_and_comes_back_at_once_has_not_left(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_user_who_vanishes_and_returns_at_once_has_not_left(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HUBBUB_LINGER", "5")
     server = await start(app)
     async with server.connect(OFFICE + "alice") as alice:

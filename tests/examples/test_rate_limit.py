@@ -4,7 +4,7 @@ from examples.rate_limit import app
 from tests.examples.conftest import Start
 
 
-async def test_the_eleventh_message_of_a_minute_gets_an_error_that_says_when_to_come_back(start: Start) -> None:
+async def test_the_eleventh_message_of_a_minute_gets_an_error_that_says_when_to_retry(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws/chat") as alice, server.connect("/ws/chat") as bob:
         await bob.expect("joined")

@@ -14,13 +14,13 @@ ROW = re.compile(
 ROWS = ROW.findall(README)
 
 
-def test_every_example_stands_in_the_readme() -> None:
+def test_the_readme_lists_every_example() -> None:
     named = set(re.findall(r"\((\w+\.py)\)", README))
 
     assert named == {file.name for file in (REPOSITORY / "examples").glob("*.py")}
 
 
-def test_there_are_sixteen_beside_what_tutorials_write() -> None:
+def test_there_are_sixteen_examples_with_a_tutorials_version() -> None:
     tutorials = (REPOSITORY / "tests/examples/tutorials").glob("[!_]*.py")
 
     assert len(ROWS) == 16
@@ -28,7 +28,7 @@ def test_there_are_sixteen_beside_what_tutorials_write() -> None:
 
 
 @pytest.mark.parametrize(("name", "lines", "by_hand"), ROWS, ids=[row[0] for row in ROWS])
-def test_the_lines_are_counted_as_they_are(name: str, lines: str, by_hand: str) -> None:
+def test_the_readme_has_the_right_numbers_of_lines(name: str, lines: str, by_hand: str) -> None:
     assert code_lines(REPOSITORY / f"examples/{name}.py") == int(lines)
     assert code_lines(REPOSITORY / f"tests/examples/tutorials/{name}.py") == int(by_hand)
     assert 10 <= int(lines) <= 40

@@ -16,7 +16,7 @@ async def rooms_of(server: TestServer) -> dict[str, int]:
     return answer
 
 
-async def test_a_message_reaches_its_own_room_only(start: Start) -> None:
+async def test_a_message_reaches_only_its_own_room(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/kitchen") as alice,
@@ -34,7 +34,7 @@ async def test_a_message_reaches_its_own_room_only(start: Start) -> None:
     assert not [event for event in carol.seen if event.get("text") == "dinner is ready"]
 
 
-async def test_a_client_that_vanishes_is_cleaned_up_and_its_emptied_room_is_gone(
+async def test_a_client_that_vanishes_is_removed_and_its_empty_room_is_gone(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUBBUB_LINGER", "0.1")
@@ -51,7 +51,7 @@ async def test_a_client_that_vanishes_is_cleaned_up_and_its_emptied_room_is_gone
         await eventually(kitchen_is_gone)
 
 
-async def test_a_room_that_is_no_key_is_refused_before_the_upgrade(start: Start) -> None:
+async def test_an_invalid_room_key_is_refused_before_the_upgrade(start: Start) -> None:
     server = await start(app)
     with pytest.raises(InvalidStatus) as refused:
         async with server.connect("/ws/two%20words"):

@@ -21,7 +21,7 @@ async def test_each_type_does_what_it_says(start: Start) -> None:
         await bob.expect("pong", id="p1")
 
 
-async def test_the_application_s_own_command_is_acked_and_its_event_reaches_the_room(start: Start) -> None:
+async def test_the_applications_command_is_acked_and_its_event_reaches_the_room(start: Start) -> None:
     server = await start(app)
     async with server.connect(TABLE + "alice") as alice, server.connect(TABLE + "bob") as bob:
         await alice.expect("join", user="bob")
@@ -31,7 +31,7 @@ async def test_the_application_s_own_command_is_acked_and_its_event_reaches_the_
         assert 1 <= rolled["result"] <= 20
 
 
-async def test_the_application_s_own_command_is_validated_and_takes_part_in_the_room_s_rules(start: Start) -> None:
+async def test_the_applications_command_is_validated_and_obeys_the_rooms_rules(start: Start) -> None:
     server = await start(app)
     async with server.connect(TABLE + "alice") as alice:
         await alice.send({"type": "roll", "sides": 1})
@@ -41,7 +41,7 @@ async def test_the_application_s_own_command_is_validated_and_takes_part_in_the_
         await alice.expect("error", code="forbidden", command="roll", room="elsewhere")
 
 
-async def test_the_schema_holds_the_application_s_own_types_in_the_built_in_unions(start: Start) -> None:
+async def test_the_schema_has_the_applications_types_in_the_built_in_unions(start: Start) -> None:
     server = await start(app)
     async with httpx.AsyncClient(base_url=server.url) as client:
         schema = (await client.get("/schema.json")).json()["$defs"]

@@ -55,7 +55,7 @@ def test_such_a_program_serves_and_stops_when_told(name: str, tmp_path: Path) ->
     server.check_log()
 
 
-async def test_a_program_that_is_told_to_stop_says_so_to_its_clients_first(tmp_path: Path) -> None:
+async def test_a_program_that_is_told_to_stop_tells_its_clients_first(tmp_path: Path) -> None:
     with program(EXAMPLES / "broadcast.py", tmp_path) as server:
         async with connect(f"{server.ws_url}/ws", proxy=None) as alice:
             assert '"welcome"' in str(await alice.recv())

@@ -49,7 +49,7 @@ def rows_of_the_table() -> list[str]:
     return [row for row in rows if row not in {"what they do", "---"} and not row.startswith("**")]
 
 
-def test_every_row_of_the_table_is_tried() -> None:
+def test_a_test_exists_for_every_row_of_the_table() -> None:
     assert sorted(rows_of_the_table()) == sorted(TRIED)
 
 
@@ -148,7 +148,7 @@ async def test_a_page_of_a_route_with_on_message_needs_no_change(new_page: PageF
 
 
 @tries("a page of another port: React on 3000, Vite on 5173, Live Server on 5500", "a page that was opened from a file")
-async def test_a_page_of_another_port_needs_a_setting_and_one_from_a_file_a_server(
+async def test_a_page_of_another_port_needs_a_setting_and_a_page_from_a_file_needs_a_server(
     tmp_path_factory: pytest.TempPathFactory, alone: TestServer
 ) -> None:
     path = "/ws/chat/page"
@@ -164,7 +164,7 @@ async def test_a_page_of_another_port_needs_a_setting_and_one_from_a_file_a_serv
 
 
 @tries("a page waits for `event.code === 1008`")
-async def test_a_page_sees_1006_where_a_handshake_is_refused(server: TestServer, new_page: PageFactory) -> None:
+async def test_a_page_sees_1006_when_a_handshake_is_refused(server: TestServer, new_page: PageFactory) -> None:
     page = await new_page()
     await show(page, server.url, theirs(f"ws://localhost:{server.port}/ws/chat/page?username=admin"))
 
@@ -175,7 +175,7 @@ async def test_a_page_sees_1006_where_a_handshake_is_refused(server: TestServer,
 
 
 @tries("a second tab with the same username")
-async def test_a_second_tab_is_refused_as_a_guest_and_the_same_user_with_the_secret(server: TestServer) -> None:
+async def test_a_second_tab_is_refused_as_a_guest_and_is_the_same_user_with_the_secret(server: TestServer) -> None:
     path = "/ws/chat/tabs?username=carol"
     async with server.connect(path) as first:
         secret = (await first.expect("welcome"))["secret"]
@@ -190,7 +190,7 @@ async def test_a_second_tab_is_refused_as_a_guest_and_the_same_user_with_the_sec
 
 
 @tries("`/ws`, and plain text to it")
-async def test_plain_text_to_the_strict_address_is_told_where_it_is_taken(server: TestServer) -> None:
+async def test_plain_text_to_the_strict_address_is_refused_with_the_right_address(server: TestServer) -> None:
     async with server.connect("/ws") as alice:
         await alice.send("hello")
         error = await alice.expect("error", code="invalid")
@@ -217,9 +217,7 @@ async def test_plain_text_to_the_strict_address_is_told_where_it_is_taken(server
     "`/ws/chat/{room}/`, with a slash (Django Channels)",
     "`/ws/notifications/{user_id}`",
 )
-async def test_an_address_that_is_none_is_refused_with_the_one_that_is_meant(
-    server: TestServer, path: str, meant: str
-) -> None:
+async def test_an_unknown_address_is_refused_with_the_nearest_one(server: TestServer, path: str, meant: str) -> None:
     status, message = await refusal(server, path)
 
     assert status == 404
@@ -229,7 +227,7 @@ async def test_an_address_that_is_none_is_refused_with_the_one_that_is_meant(
 
 
 @tries("`/ws/chat/{username}`")
-async def test_a_username_at_the_end_of_the_address_is_a_room_where_one_is_alone(server: TestServer) -> None:
+async def test_a_username_at_the_end_of_the_address_is_a_room_of_its_own(server: TestServer) -> None:
     async with server.connect("/ws/chat/dave") as dave, server.connect("/ws/chat/erin") as erin:
         assert (await dave.expect("welcome"))["user"].startswith("guest-")
         assert (await erin.expect("joined"))["room"] == "erin"
@@ -243,7 +241,7 @@ async def test_a_username_at_the_end_of_the_address_is_a_room_where_one_is_alone
 
 
 @tries("`?username=alice`", "`?user=`, `?name=`, `?user_id=`, `?client_id=`; `?room=`")
-async def test_the_name_is_called_username_and_the_room_stands_in_the_path(server: TestServer) -> None:
+async def test_the_name_is_the_parameter_username_and_the_room_is_in_the_path(server: TestServer) -> None:
     async with server.connect("/ws/chat/queries?username=frank%20b&user_id=7") as frank:
         assert (await frank.expect("welcome"))["name"] == "frank b"
     for query in ("user=frank", "name=frank", "user_id=7", "client_id=7"):
@@ -284,9 +282,7 @@ async def test_the_first_frames_are_welcome_joined_and_join(server: TestServer) 
 
 @pytest.mark.parametrize("field", ["message", "content", "msg"])
 @tries('`{"message": …}`, `{"content": …}`, `{"msg": …}`')
-async def test_a_text_under_another_name_is_refused_and_the_error_names_the_field(
-    server: TestServer, field: str
-) -> None:
+async def test_a_text_in_another_field_is_refused_and_the_error_names_the_field(server: TestServer, field: str) -> None:
     async with server.connect("/ws/chat/frames") as alice:
         for frame in ({field: "hello"}, {"type": "message", field: "hello"}):
             await alice.send(frame)
@@ -295,7 +291,7 @@ async def test_a_text_under_another_name_is_refused_and_the_error_names_the_fiel
 
 
 @tries('`{"type": "chat_message", …}` and other types', 'private messages: `{"to": "bob", …}`')
-async def test_an_unknown_type_is_told_which_there_are(server: TestServer) -> None:
+async def test_an_error_for_an_unknown_type_lists_the_types(server: TestServer) -> None:
     async with server.connect("/ws/chat/frames") as alice:
         for kind in ("chat_message", "private"):
             await alice.send({"type": kind, "to": "bob", "message": "hello"})
@@ -321,7 +317,7 @@ class Whispered(Event):
 
 
 @tries('private messages: `{"to": "bob", …}`')
-async def test_a_command_of_one_s_own_sends_private_messages() -> None:
+async def test_a_command_of_the_application_sends_private_messages() -> None:
     hub = Hubbub(guests="on")
 
     @hub.command
@@ -347,7 +343,7 @@ async def test_a_command_of_one_s_own_sends_private_messages() -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
 @tries("an empty message, because Enter was pressed")
-async def test_a_blank_message_is_refused_to_its_sender_alone(server: TestServer, text: str) -> None:
+async def test_a_blank_message_is_refused_and_only_its_sender_is_told(server: TestServer, text: str) -> None:
     async with server.connect("/ws/chat/blank") as alice, server.connect("/ws/chat/blank") as bob:
         await alice.send(text)
         error = await alice.expect("error", code="invalid")
@@ -358,7 +354,7 @@ async def test_a_blank_message_is_refused_to_its_sender_alone(server: TestServer
 
 
 @tries('`ws.send("ping")` every 30 s')
-async def test_a_ping_in_plain_text_is_a_message_and_a_command_is_answered(server: TestServer) -> None:
+async def test_a_ping_in_plain_text_is_a_message_and_the_command_ping_is_answered(server: TestServer) -> None:
     async with server.connect("/ws/chat/pings") as alice:
         await alice.send("ping")
         await alice.expect("message", text="ping")
@@ -367,7 +363,7 @@ async def test_a_ping_in_plain_text_is_a_message_and_a_command_is_answered(serve
 
 
 @tries('`{"type": "typing", "is_typing": true}`')
-async def test_typing_needs_no_field_and_ends_with_active_false(server: TestServer) -> None:
+async def test_typing_needs_no_field_and_active_false_ends_it(server: TestServer) -> None:
     async with server.connect("/ws/chat/typing") as alice, server.connect("/ws/chat/typing") as bob:
         await bob.expect("joined")
         await alice.send({"type": "typing", "is_typing": True})
@@ -377,7 +373,7 @@ async def test_typing_needs_no_field_and_ends_with_active_false(server: TestServ
 
 
 @tries("`ws.send(blob)`, `send_bytes`")
-async def test_binary_frames_are_refused_by_name(server: TestServer) -> None:
+async def test_the_error_for_a_binary_frame_names_text_frames(server: TestServer) -> None:
     async with server.connect("/ws/chat/frames") as alice:
         await alice.send(b"\x00")
         error = await alice.expect("error", code="invalid")
@@ -385,7 +381,7 @@ async def test_binary_frames_are_refused_by_name(server: TestServer) -> None:
 
 
 @tries("an empty message, because Enter was pressed", "`ws.send(blob)`, `send_bytes`")
-async def test_on_message_gets_what_is_empty_or_binary_as_well() -> None:
+async def test_on_message_gets_empty_and_binary_frames_too() -> None:
     async with serving(program("1. The hub keeps the list")["app"]) as server, server.connect("/ws/7") as seven:
         await seven.send("")
         assert [await seven.receive(), await seven.receive()] == ["You wrote: ", "Client #7 says: "]
@@ -424,7 +420,7 @@ async def test_a_dependency_with_cookie_and_token_is_a_login() -> None:
 
 
 @tries("`?token=…` to `hubbub serve`")
-async def test_a_token_means_nothing_where_nobody_logs_in(server: TestServer) -> None:
+async def test_a_token_is_ignored_where_nobody_logs_in(server: TestServer) -> None:
     async with server.connect("/ws/chat/general?token=judy") as judy:
         assert (await judy.expect("welcome"))["guest"]
 
@@ -436,7 +432,7 @@ async def closing_login(websocket: WebSocket, token: Annotated[str | None, Query
 
 
 @tries("a dependency that takes the `WebSocket` and closes it (`websocket.close(1008)`)")
-async def test_a_dependency_that_closes_the_socket_serves_a_route_and_no_router() -> None:
+async def test_a_dependency_that_closes_the_socket_works_in_a_route_but_not_as_authenticate() -> None:
     with pytest.raises(ConfigurationError, match="HTTPConnection"):
         Hubbub(authenticate=closing_login)
     hub = Hubbub(guests="on")

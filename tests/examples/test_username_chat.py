@@ -9,7 +9,7 @@ from examples.username_chat import app
 from tests.examples.conftest import Start
 
 
-async def test_a_line_carries_who_wrote_it_and_when(start: Start) -> None:
+async def test_a_line_has_an_author_and_a_time(start: Start) -> None:
     server = await start(app)
     async with (
         server.connect("/ws/chat/lobby?username=alice") as alice,

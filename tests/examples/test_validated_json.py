@@ -24,7 +24,7 @@ async def test_a_good_message_reaches_the_handler_as_a_model(start: Start) -> No
         ("drink", {"drink": "soup", "cups": 1}),
     ],
 )
-async def test_a_bad_message_gets_an_error_with_the_field_and_the_connection_lives(
+async def test_a_bad_message_gets_an_error_with_the_field_and_the_connection_stays_open(
     start: Start, field: str, order: dict[str, Any]
 ) -> None:
     server = await start(app)
@@ -38,7 +38,7 @@ async def test_a_bad_message_gets_an_error_with_the_field_and_the_connection_liv
         await alice.expect("ordered", price=2.5)
 
 
-async def test_what_is_no_json_gets_an_error_and_the_connection_lives(start: Start) -> None:
+async def test_invalid_json_gets_an_error_and_the_connection_stays_open(start: Start) -> None:
     server = await start(app)
     async with server.connect("/ws") as alice:
         await alice.send("{not json")

@@ -21,7 +21,7 @@ def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
 
 
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])
-async def test_a_clock_that_jumps_changes_no_order_and_sends_nobody_away(
+async def test_a_jump_of_the_clock_changes_no_order_and_closes_no_connection(
     serve: ServerFactory, faketime: Path, tmp_path: Path, jump: str
 ) -> None:
     moment = tmp_path / "moment"

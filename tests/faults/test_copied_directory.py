@@ -8,7 +8,7 @@ from tests.conftest import ServerFactory
 from tests.people import address, person
 
 
-async def test_a_copy_of_the_data_directory_that_is_put_back_is_noticed(serve: ServerFactory) -> None:
+async def test_a_restored_copy_of_the_data_directory_is_noticed(serve: ServerFactory) -> None:
     server = serve()
     data, copy = server.folder / "hubbub-data", server.folder / "copy"
     async with Client(address(server), username="bob", first_wait=0.01, longest_wait=0.1) as bob:
@@ -38,7 +38,7 @@ async def test_a_copy_of_the_data_directory_that_is_put_back_is_noticed(serve: S
     assert answers[5]["epoch"] != epoch
 
 
-async def test_a_plain_restart_makes_nobody_begin_again(serve: ServerFactory) -> None:
+async def test_a_plain_restart_makes_nobody_start_over(serve: ServerFactory) -> None:
     server = serve()
     async with Client(address(server), username="bob", first_wait=0.01, longest_wait=0.1) as bob:
         hall = await bob.join("hall")

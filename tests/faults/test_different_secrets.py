@@ -10,7 +10,7 @@ NO_SECRET: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("given", [NO_SECRET, {"HUBBUB_SECRET": SECRET}], ids=["kept in the database", "given"])
-async def test_a_guest_of_one_node_has_the_key_again_on_another(
+async def test_a_guest_of_one_node_has_the_same_key_on_another(
     given: dict[str, str], serve: ServerFactory, postgres: str
 ) -> None:
     environment = {"HUBBUB_DATABASE_URL": postgres} | given

@@ -39,7 +39,7 @@ def port_of(url: str) -> int:
     return port
 
 
-async def test_a_lock_in_the_database_makes_a_send_unavailable_and_the_connection_lives(
+async def test_a_send_is_unavailable_while_the_database_is_locked_and_the_connection_stays_open(
     serve: ServerFactory, postgres: str
 ) -> None:
     server = serve(environment=QUICK | {"HUBBUB_DATABASE_URL": postgres})
@@ -58,7 +58,7 @@ async def test_a_lock_in_the_database_makes_a_send_unavailable_and_the_connectio
 
 
 @pytest.mark.slow(7)
-async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_says_what_hung(
+async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_names_what_hung(
     serve: ServerFactory, postgres: str
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
@@ -85,7 +85,7 @@ async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_says
 
 
 @pytest.mark.slow(7)
-async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_lets_it_end(
+async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_the_server_ends(
     uvicorn: UvicornFactory, postgres: str
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
@@ -187,7 +187,7 @@ async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_ap
     assert "app.py:14 hang" in server.log
 
 
-async def test_a_second_signal_ends_a_server_that_hangs_at_once(hanging_app: WebServer) -> None:
+async def test_a_second_signal_ends_a_hanging_server_at_once(hanging_app: WebServer) -> None:
     hanging_app.environment["HUBBUB_DRAIN_TIMEOUT"] = "600"
     with hanging_app as server:
         async with person(server, "alice") as alice:
@@ -226,7 +226,7 @@ async def test_sigterm_ends_a_server_with_a_thread_that_never_returns(hanging_ap
     "file",
     ["hubbub-data/hubbub.db", "hubbub-data/hubbub.db-wal", "hubbub-data/secret", "hubbub-data/lock", "hubbub.toml"],
 )
-def test_a_fifo_in_the_place_of_a_file_ends_the_start_with_one_sentence(tmp_path: Path, file: str) -> None:
+def test_a_fifo_in_place_of_a_file_ends_the_start_with_one_sentence(tmp_path: Path, file: str) -> None:
     (tmp_path / "hubbub-data").mkdir()
     os.mkfifo(tmp_path / file)
 
@@ -239,7 +239,7 @@ def test_a_fifo_in_the_place_of_a_file_ends_the_start_with_one_sentence(tmp_path
     assert "Traceback" not in log
 
 
-def test_looking_after_a_database_that_is_a_fifo_ends_with_one_sentence(tmp_path: Path) -> None:
+def test_db_commands_on_a_fifo_end_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "hubbub-data").mkdir()
     os.mkfifo(tmp_path / "hubbub-data/hubbub.db")
     os.mkfifo(tmp_path / "backup.db")

@@ -195,7 +195,7 @@ WRONG_FRAMES = {
 
 
 @pytest.mark.parametrize("name", WRONG_FRAMES)
-async def test_a_wrong_frame_is_closed_with_its_code_at_once_and_without_memory(server: WebServer, name: str) -> None:
+async def test_a_wrong_frame_is_closed_with_its_code_at_once_in_little_memory(server: WebServer, name: str) -> None:
     data, code = WRONG_FRAMES[name]
     async with attacker(server) as mallory:
         before = memory(server)
@@ -217,7 +217,7 @@ async def test_endless_fragments_are_closed_with_1009_in_little_memory(server: W
         assert memory(server) - before < 10 * MEGABYTE
 
 
-async def test_endless_empty_fragments_are_closed_too(server: WebServer) -> None:
+async def test_endless_empty_fragments_are_closed(server: WebServer) -> None:
     async with attacker(server) as mallory:
         mallory.send(TEXT, b"", fin=False)
         for _ in range(5000):
@@ -241,7 +241,7 @@ async def test_a_compression_bomb_is_closed_with_1009_in_little_memory(server: W
 # Too much of it.
 
 
-async def test_who_sends_too_fast_is_told_and_then_closed_with_1008(server: WebServer) -> None:
+async def test_a_client_that_sends_too_fast_is_told_and_then_closed_with_1008(server: WebServer) -> None:
     async with person(server) as mallory:
         try:
             for number in range(3000):
@@ -258,7 +258,7 @@ async def test_who_sends_too_fast_is_told_and_then_closed_with_1008(server: WebS
     assert errors[0]["id"].isdigit()
 
 
-async def test_who_sends_wrong_frames_too_fast_is_closed_as_well(server: WebServer) -> None:
+async def test_a_client_that_sends_wrong_frames_too_fast_is_closed_too(server: WebServer) -> None:
     async with person(server) as mallory:
         try:
             for _ in range(3000):
@@ -307,7 +307,7 @@ async def test_a_flood_costs_the_server_little_time_and_memory(patient: WebServe
 
 
 @pytest.mark.parametrize("name", ["a reserved opcode", "text that is no UTF-8", "a length of one tebibyte"])
-async def test_nothing_is_looked_at_after_a_violation(server: WebServer, name: str) -> None:
+async def test_nothing_is_parsed_after_a_violation(server: WebServer, name: str) -> None:
     data, code = WRONG_FRAMES[name]
     async with attacker(server, compress=True) as mallory:
         before = processor_time(server)
@@ -317,7 +317,7 @@ async def test_nothing_is_looked_at_after_a_violation(server: WebServer, name: s
         assert processor_time(server) - before < 1.0
 
 
-async def test_what_came_while_the_server_was_frozen_is_all_answered(strict: WebServer) -> None:
+async def test_every_command_that_came_while_the_server_was_frozen_is_answered(strict: WebServer) -> None:
     async with person(strict, "alice") as alice:
         await alice.join("ice")
         strict.signal(signal.SIGSTOP)
@@ -332,7 +332,7 @@ async def test_what_came_while_the_server_was_frozen_is_all_answered(strict: Web
         assert not alice.of_type("error")
 
 
-async def test_who_sends_one_command_at_a_time_and_waits_as_told_stays(strict: WebServer) -> None:
+async def test_a_client_that_sends_one_command_at_a_time_and_waits_as_told_is_not_closed(strict: WebServer) -> None:
     async with person(strict) as alice:
         refused = 0
         while refused < 15:
@@ -342,7 +342,7 @@ async def test_who_sends_one_command_at_a_time_and_waits_as_told_stays(strict: W
                 await asyncio.sleep(answer["retry_after"] / 1000)
 
 
-async def test_who_asks_for_large_pages_again_and_again_is_not_read_until_they_are_paid(strict: WebServer) -> None:
+async def test_a_client_that_asks_for_many_large_pages_is_not_read_from_until_they_are_paid(strict: WebServer) -> None:
     async with person(strict, "alice") as alice:
         await alice.join("large")
         for _ in range(8):
@@ -373,7 +373,7 @@ async def test_a_ping_flood_without_reading_is_cut_in_little_memory(server: WebS
         assert memory(server) - before < 10 * MEGABYTE
 
 
-async def test_a_ping_flood_against_no_limit_of_commands_is_paused_in_little_memory(generous: WebServer) -> None:
+async def test_a_ping_flood_without_a_limit_on_commands_is_paused_in_little_memory(generous: WebServer) -> None:
     async with attacker(generous) as mallory, person(generous, "alice") as alice:
         before = memory(generous)
         ping = peer.Frame(peer.Opcode.PING, b"p" * 125).serialize(mask=True) * 500
@@ -389,7 +389,7 @@ async def test_a_ping_flood_against_no_limit_of_commands_is_paused_in_little_mem
         assert memory(generous) - before < 10 * MEGABYTE
 
 
-async def test_commands_without_reading_their_answers_are_held_back_in_little_memory(generous: WebServer) -> None:
+async def test_commands_whose_answers_are_not_read_are_held_back_in_little_memory(generous: WebServer) -> None:
     async with attacker(generous) as mallory, person(generous, "alice") as alice:
         before = memory(generous)
         frame = json.dumps({"type": "ping", "id": "i" * 64}).encode()
@@ -408,7 +408,7 @@ async def test_commands_without_reading_their_answers_are_held_back_in_little_me
 
 # Some thousand messages are said while it sleeps, 4 MB and more: to keep them for it would show without a database.
 @pytest.mark.parametrize(("name", "megabytes"), [("generous", 20), ("forgetful", 2)])
-async def test_a_client_that_stops_reading_is_gone_soon_and_the_others_notice_nothing(
+async def test_a_client_that_stops_reading_is_dropped_soon_and_the_others_notice_nothing(
     request: pytest.FixtureRequest, name: str, megabytes: int
 ) -> None:
     server: WebServer = request.getfixturevalue(name)
@@ -433,7 +433,7 @@ async def test_a_client_that_stops_reading_is_gone_soon_and_the_others_notice_no
         assert "bytes not read" in server.log
 
 
-async def test_a_client_that_was_left_behind_and_reads_again_is_told_what_it_missed(generous: WebServer) -> None:
+async def test_a_congested_client_that_reads_again_gets_what_it_missed(generous: WebServer) -> None:
     async with person(generous, "alice") as alice, attacker(generous, "/ws?username=slow") as slow:
         await alice.join("tide")
         slow.send(TEXT, b'{"type": "join", "room": "tide"}')
@@ -456,7 +456,7 @@ async def test_a_client_that_was_left_behind_and_reads_again_is_told_what_it_mis
     assert synced, "it was never left behind"
 
 
-async def test_a_thousand_sockets_of_one_address_are_refused_and_the_first_ones_live(server: WebServer) -> None:
+async def test_a_thousand_sockets_of_one_address_are_refused_and_the_first_ones_stay_open(server: WebServer) -> None:
     async with AsyncExitStack() as stack:
         refusals: list[Refused] = []
         first = await stack.enter_async_context(person(server))
@@ -515,7 +515,7 @@ commands = st.fixed_dictionaries({"type": st.sampled_from(TYPES) | junk}, option
 @given(st.lists(commands, min_size=1, max_size=12))
 # Making a failing case small would take a server's deadline for each attempt.
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-def test_random_commands_are_each_answered_and_the_connection_lives(
+def test_each_random_command_is_answered_and_the_connection_stays_open(
     generous: WebServer, frames: list[dict[str, object]]
 ) -> None:
     asyncio.run(converse(generous, frames))

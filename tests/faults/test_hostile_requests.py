@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     ],
     ids=["headers", "one header", "target", "trailers"],
 )
-async def test_a_head_without_end_is_cut_off_in_little_memory(server: WebServer, begin: bytes, more: bytes) -> None:
+async def test_an_endless_head_is_cut_off_in_little_memory(server: WebServer, begin: bytes, more: bytes) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     before = memory(server)
     writer.write(begin)
@@ -54,7 +54,7 @@ async def test_a_head_without_end_is_cut_off_in_little_memory(server: WebServer,
     assert memory(server) - before < 10 * MEGABYTE
 
 
-async def test_a_body_in_small_chunks_is_not_taken_for_a_head(server: WebServer) -> None:
+async def test_a_body_in_small_chunks_is_not_counted_as_a_head(server: WebServer) -> None:
     body = b'{"title": "t", "message": "' + b"m" * 3000 + b'"}'
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -68,7 +68,7 @@ async def test_a_body_in_small_chunks_is_not_taken_for_a_head(server: WebServer)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_who_hangs_up_in_mid_body_leaves_no_traceback(server: WebServer) -> None:
+async def test_a_client_that_hangs_up_in_the_middle_of_a_body_leaves_no_traceback(server: WebServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(POST + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(DEADLINE):
@@ -84,7 +84,7 @@ async def test_who_hangs_up_in_mid_body_leaves_no_traceback(server: WebServer) -
     server.check_log()
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_server_does_not_wait_for_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.05)
 
     async def receive() -> Message:
@@ -111,7 +111,7 @@ async def test_a_packet_that_inflates_a_thousandfold_takes_little_memory(server:
         assert memory(server) - before < 10 * MEGABYTE
 
 
-async def test_many_large_rooms_at_once_for_one_who_does_not_read_take_little_memory(server: WebServer) -> None:
+async def test_joining_many_large_rooms_without_reading_takes_little_memory(server: WebServer) -> None:
     rooms = [f"large-{number}" for number in range(100)]
     for room in rooms:
         async with person(server, "alice", path=f"/ws/chat/{room}") as alice:

@@ -89,9 +89,7 @@ async def first_line(reader: asyncio.StreamReader) -> bytes:
     ],
     ids=["small answers", "pages", "notifications"],
 )
-async def test_requests_without_end_whose_answers_nobody_reads_take_little_memory(
-    hasty: WebServer, flood: bytes
-) -> None:
+async def test_endless_requests_whose_answers_nobody_reads_take_little_memory(hasty: WebServer, flood: bytes) -> None:
     await ask(hasty, flood)
     before = memory(hasty)
     async with link(hasty) as (_, writer):
@@ -116,7 +114,7 @@ async def test_a_huge_body_for_a_notification_is_refused_before_it_is_read(hasty
     assert (await ask(hasty, head % 10**12)).startswith(b"HTTP/1.1 413 ")
 
 
-async def test_chunks_without_end_for_a_notification_are_refused_and_the_answer_arrives(hasty: WebServer) -> None:
+async def test_endless_chunks_for_a_notification_are_refused_and_the_answer_arrives(hasty: WebServer) -> None:
     head = b"POST /notify/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
 
@@ -126,7 +124,7 @@ async def test_chunks_without_end_for_a_notification_are_refused_and_the_answer_
 # Sockets of an address.
 
 
-async def test_plain_sockets_of_an_address_count_as_its_websockets_do(few: WebServer) -> None:
+async def test_plain_sockets_of_an_address_count_like_its_websockets(few: WebServer) -> None:
     async with person(few, "alice"), AsyncExitStack() as stack:
         for _ in range(4):
             reader, writer = await stack.enter_async_context(link(few))
@@ -150,7 +148,7 @@ async def test_plain_sockets_of_an_address_count_as_its_websockets_do(few: WebSe
         assert (await ask(few)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_whoever_comes_again_and_again_over_the_limit_is_not_even_told(few: WebServer) -> None:
+async def test_an_address_that_keeps_exceeding_the_limit_gets_no_answer(few: WebServer) -> None:
     async with AsyncExitStack() as stack:
         readers = [(await stack.enter_async_context(link(few)))[0] for _ in range(40)]
 
@@ -204,7 +202,9 @@ HALF = b"POST /notify/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n
 
 
 @pytest.mark.parametrize("begin", [b"", b"GET / HT", ALIVE, HALF], ids=["nothing", "half a head", "one GET", "no body"])
-async def test_who_holds_all_files_takes_none_from_those_who_are_served(tmp_path: Path, begin: bytes) -> None:
+async def test_a_client_that_holds_all_files_takes_none_from_clients_that_are_served(
+    tmp_path: Path, begin: bytes
+) -> None:
     with server_with(tmp_path, files=128, connections_per_address="0", head_timeout="2") as server:
         async with person(server, "alice") as alice, AsyncExitStack() as stack:
             await alice.join("room1")

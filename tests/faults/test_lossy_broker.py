@@ -64,7 +64,7 @@ def texts(sync: dict[str, object]) -> list[object]:
     return [message["text"] for message in messages]
 
 
-async def test_what_is_lost_is_fetched_when_the_next_publication_shows_it(town: Town) -> None:
+async def test_a_lost_publication_is_fetched_when_the_next_one_comes(town: Town) -> None:
     await town.say("one")
     await town.bob.expect("message", text="one")
 
@@ -82,7 +82,7 @@ async def test_what_is_lost_is_fetched_when_the_next_publication_shows_it(town: 
     assert [event for event in town.bob.seen if event.get("text") == "four"] == []
 
 
-async def test_what_is_lost_last_is_fetched_when_the_room_s_position_is_repeated(town: Town) -> None:
+async def test_a_lost_last_publication_is_fetched_when_the_rooms_position_is_repeated(town: Town) -> None:
     town.lose(lambda publication: not publication.is_head)
     await town.say("one", "two")
 
@@ -103,7 +103,7 @@ async def test_while_the_broker_is_away_the_store_is_asked(town: Town, monkeypat
     assert texts(first) + texts(second) == ["one", "two"]
 
 
-async def test_what_is_too_much_to_fetch_makes_everybody_begin_anew(
+async def test_a_gap_that_is_too_large_to_fetch_makes_everybody_start_over(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await town.say("one")
@@ -124,7 +124,7 @@ async def test_what_is_too_much_to_fetch_makes_everybody_begin_anew(
     await town.bob.expect("message", text="six")
 
 
-async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
+async def test_a_repeated_position_sends_no_event(town: Town) -> None:
     town.bob.seen.clear()
     await town.say("one")
     for _ in range(3):
@@ -135,7 +135,7 @@ async def test_nobody_hears_of_a_mere_position(town: Town) -> None:
     assert [event["type"] for event in town.bob.seen] == ["message"]
 
 
-async def test_what_no_codec_can_say_is_stored_and_holds_up_nobody(town: Town) -> None:
+async def test_an_event_that_no_codec_can_encode_is_stored_and_delays_nobody(town: Town) -> None:
     with suppress(HubbubError):
         await town.node.feature(MessagesFeature).messages.send(ALICE, "hall", "poison", data={"n": 2**70})
     await town.say("on we go")
@@ -143,7 +143,7 @@ async def test_what_no_codec_can_say_is_stored_and_holds_up_nobody(town: Town) -
     await town.bob.expect("message", text="on we go")
 
 
-async def test_rooms_that_could_not_be_asked_for_are_asked_for_again(
+async def test_rooms_whose_positions_could_not_be_read_are_asked_for_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = [Unavailable("the database is away")] * 2

@@ -74,7 +74,7 @@ async def test_after_the_database_was_emptied_nothing_is_acked(server: WebServer
         assert ready(server) == (503, "database")
 
 
-async def test_it_is_noticed_where_nobody_writes(server: WebServer, data: Path) -> None:
+async def test_removed_files_are_noticed_although_nobody_writes(server: WebServer, data: Path) -> None:
     for name in FILES:
         (data / name).unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ async def test_it_is_noticed_where_nobody_writes(server: WebServer, data: Path) 
         assert (answer["type"], answer["code"]) == ("error", "unavailable")
 
 
-async def test_when_the_files_are_back_it_goes_on(server: WebServer, data: Path, copied: Path) -> None:
+async def test_the_server_continues_when_the_files_are_back(server: WebServer, data: Path, copied: Path) -> None:
     async with person(server, "alice") as alice:
         await alice.join("hall")
         await say(alice, "kept")
@@ -98,7 +98,7 @@ async def test_when_the_files_are_back_it_goes_on(server: WebServer, data: Path,
         assert (await say(alice, "kept, too"))["type"] == "ack"
 
 
-async def test_a_server_whose_files_were_replaced_leaves_the_new_ones_alone(
+async def test_a_server_whose_files_were_replaced_does_not_touch_the_new_ones(
     server: WebServer, data: Path, copied: Path
 ) -> None:
     async with person(server, "alice") as alice:

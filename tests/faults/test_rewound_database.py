@@ -9,7 +9,7 @@ from hubbub.settings import Settings
 from hubbub.testing import serving
 
 
-async def test_who_is_connected_when_a_new_epoch_begins_comes_back_and_begins_anew(
+async def test_connected_clients_reconnect_and_start_over_when_a_new_epoch_begins(
     postgres: str, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path, database_url=postgres)

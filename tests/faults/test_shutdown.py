@@ -86,7 +86,7 @@ async def talk(somebody: Person, acked: set[str], under_way: asyncio.Event) -> N
 
 
 @pytest.mark.slow(9)
-async def test_two_thousand_are_sent_away_in_stages_and_no_acked_message_is_lost(serve: ServerFactory) -> None:
+async def test_two_thousand_connections_are_closed_in_stages_and_no_acked_message_is_lost(serve: ServerFactory) -> None:
     raise_file_limit()
     server = serve(
         environment={

@@ -41,7 +41,7 @@ FRAMES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("subprotocol", ["hubbub.v1.json", "hubbub.v1.msgpack"])
-async def test_each_field_of_each_command_refuses_it_and_postgresql_never_sees_it(
+async def test_each_field_of_each_command_refuses_u0000_before_postgresql_sees_it(
     serve: ServerFactory, postgres: str, subprotocol: str
 ) -> None:
     server = serve(environment={"HUBBUB_DATABASE_URL": postgres, "HUBBUB_BURST": "1000"})
@@ -60,7 +60,7 @@ async def test_each_field_of_each_command_refuses_it_and_postgresql_never_sees_i
         assert said["type"] == "ack"
 
 
-async def test_addresses_and_rest_refuse_it_too(serve: ServerFactory, postgres: str) -> None:
+async def test_addresses_and_rest_refuse_u0000_too(serve: ServerFactory, postgres: str) -> None:
     server = serve(environment={"HUBBUB_DATABASE_URL": postgres})
     nul = quote(NUL)
     for path in (f"/ws/chat/general?username=bob&rev=1&epoch={nul}", f"/ws/chat/{nul}", f"/ws?username={nul}"):
@@ -80,7 +80,7 @@ async def test_addresses_and_rest_refuse_it_too(serve: ServerFactory, postgres: 
             assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-async def test_halves_of_surrogate_pairs_are_refused_where_an_application_sends_them() -> None:
+async def test_an_application_cannot_send_half_of_a_surrogate_pair() -> None:
     app = FastAPI()
     hub = Hubbub(guests="on", settings=Settings())
     app.include_router(hub.router)
@@ -93,5 +93,5 @@ async def test_halves_of_surrogate_pairs_are_refused_where_an_application_sends_
                 await room.send("hello", data={"a": text})
 
 
-def test_a_user_whose_name_cannot_be_stored_goes_by_the_key() -> None:
+def test_a_user_whose_name_cannot_be_stored_is_shown_by_the_key() -> None:
     assert as_user(User("alice", NUL)) == as_user(User("alice", HALF)) == User("alice", "alice")

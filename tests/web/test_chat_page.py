@@ -31,7 +31,7 @@ async def test_two_people_choose_names_and_talk(enter: Enter) -> None:
     await expect(bob.get_by_role("log").get_by_text("Hello Bob!")).to_have_count(1)
 
 
-async def test_they_see_who_is_here_and_who_comes_and_goes(enter: Enter, room: str) -> None:
+async def test_people_see_who_is_here_and_who_joins_and_leaves(enter: Enter, room: str) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     people = alice.get_by_role("complementary", name="People")
 
@@ -43,7 +43,7 @@ async def test_they_see_who_is_here_and_who_comes_and_goes(enter: Enter, room: s
     await expect(people).to_contain_text("1 online")
 
 
-async def test_they_see_who_types(enter: Enter) -> None:
+async def test_people_see_who_is_typing(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     # Who has not joined yet can tell nobody.
     await expect(bob.get_by_role("complementary", name="People")).to_contain_text("alice")
@@ -55,7 +55,7 @@ async def test_they_see_who_types(enter: Enter) -> None:
     await expect(alice.get_by_text("bob is typing")).to_be_hidden()
 
 
-async def test_what_is_said_in_another_room_is_counted(enter: Enter) -> None:
+async def test_messages_in_another_room_are_counted(enter: Enter) -> None:
     alice, bob = await enter("alice", room="kitchen"), await enter("bob", room="general")
     await expect(alice.get_by_role("button", name="general", exact=True)).to_be_visible()
 
@@ -101,7 +101,7 @@ async def test_two_tabs_of_one_browser_can_be_two_people(enter: Enter) -> None:
     await expect(alice.get_by_role("log")).to_contain_text("bobby joined")
 
 
-async def test_a_long_name_leaves_everything_in_sight(enter: Enter) -> None:
+async def test_a_long_name_hides_nothing(enter: Enter) -> None:
     alice = await enter("alice-with-a-name-that-is-longer-than-the-list-of-rooms-is-wide")
 
     for name in ("Join", "Use another name"):
@@ -141,7 +141,7 @@ async def test_markup_scripts_and_bidi_overrides_are_only_text(enter: Enter) -> 
     assert not dialogs
 
 
-async def test_a_web_address_is_a_link_that_gives_nothing_away(enter: Enter) -> None:
+async def test_a_web_address_is_a_link_without_a_referrer(enter: Enter) -> None:
     alice = await enter("alice")
 
     await say(alice, "see https://example.com/a?b=1.")
@@ -168,7 +168,7 @@ async def test_on_a_phone_rooms_and_people_are_in_drawers(enter: Enter) -> None:
     assert await alice.evaluate("document.documentElement.scrollWidth <= visualViewport.width")
 
 
-async def test_it_is_light_or_dark_as_the_device_or_its_reader_wants(enter: Enter) -> None:
+async def test_the_page_is_light_or_dark_as_the_device_or_the_reader_wants(enter: Enter) -> None:
     alice = await enter("alice", color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = await alice.evaluate(ground)
@@ -182,7 +182,7 @@ async def test_it_is_light_or_dark_as_the_device_or_its_reader_wants(enter: Ente
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_axe_finds_nothing_to_complain_of(enter: Enter, color_scheme: str, screenshots: Path) -> None:
+async def test_axe_finds_no_violation(enter: Enter, color_scheme: str, screenshots: Path) -> None:
     alice = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce")
     bob = await enter("bob")
     await say(alice, "Have you seen https://example.com?")

@@ -21,7 +21,7 @@ async def choose(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ADA", "admin", "bell\u202eboy"], ids=ascii)
-async def test_a_name_that_is_refused_leads_back_to_its_field(
+async def test_a_refused_name_leads_back_to_its_field(
     enter: Enter, server: WebServer, new_page: PageFactory, name: str
 ) -> None:
     async with person(server, "Ada"):
@@ -72,7 +72,7 @@ async def gateway(serve: ServerFactory) -> AsyncIterator[Gateway]:
 
 
 @pytest.mark.parametrize("answer", [BAD_GATEWAY, LOG_IN_FIRST], ids=["502", "401"])
-async def test_what_a_proxy_answers_makes_nobody_another_guest(
+async def test_a_proxys_answers_make_nobody_another_guest(
     gateway: Gateway, new_page: PageFactory, answer: bytes
 ) -> None:
     page = await new_page()
@@ -100,7 +100,7 @@ async def test_what_a_proxy_answers_makes_nobody_another_guest(
     assert not [line for line in gateway.requests if "secret" in line or secret in line]
 
 
-async def test_a_server_with_new_keys_gets_what_waits_from_a_new_guest(
+async def test_a_server_with_new_keys_gets_the_waiting_messages_from_a_new_guest(
     serve: ServerFactory, new_page: PageFactory
 ) -> None:
     server = serve()

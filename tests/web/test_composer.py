@@ -13,7 +13,7 @@ on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", 
 
 
 @on_each_device
-async def test_a_draft_of_each_room_outlives_a_reload(enter: Enter, room: str, device: dict[str, Any]) -> None:
+async def test_the_draft_of_each_room_survives_a_reload(enter: Enter, room: str, device: dict[str, Any]) -> None:
     hall = f"{room}-hall"
     alice = await enter("alice", **device)
     field = alice.get_by_label("Message in")
@@ -33,7 +33,7 @@ async def test_a_draft_of_each_room_outlives_a_reload(enter: Enter, room: str, d
     await expect(field).to_have_value("")
 
 
-async def test_an_edit_is_no_draft(enter: Enter) -> None:
+async def test_an_edit_is_not_stored_as_a_draft(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "said")
     await expect(message(alice, "said")).to_be_visible()
@@ -48,7 +48,7 @@ async def test_an_edit_is_no_draft(enter: Enter) -> None:
     await expect(field).to_have_value("")
 
 
-async def test_people_talk_on_where_the_device_has_no_room_for_drafts(enter: Enter) -> None:
+async def test_people_can_talk_if_the_device_has_no_space_for_drafts(enter: Enter) -> None:
     alice = await enter("alice")
     await expect_live(alice)
     # Fills what the browser grants a page, to the last letter.

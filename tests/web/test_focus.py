@@ -48,7 +48,7 @@ async def test_escape_leads_from_a_dialog_back_to_its_button(enter: Enter) -> No
 
 
 @on_each_device
-async def test_what_opened_a_dialog_and_went_leaves_the_focus_to_its_message(
+async def test_when_the_button_that_opened_a_dialog_is_gone_its_message_has_the_focus(
     enter: Enter, device: dict[str, Any]
 ) -> None:
     alice = await enter("alice", **device)
@@ -78,7 +78,7 @@ async def test_a_deleted_message_keeps_the_focus(enter: Enter, device: dict[str,
     await expect(message(alice, "This message was deleted.")).to_be_focused()
 
 
-async def test_a_discarded_message_leaves_the_focus_to_its_neighbour(enter: Enter) -> None:
+async def test_the_neighbour_of_a_discarded_message_gets_the_focus(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "fine")
     await say(alice, "a control character: \u0007")
@@ -90,7 +90,7 @@ async def test_a_discarded_message_leaves_the_focus_to_its_neighbour(enter: Ente
     await expect(message(alice, "fine")).to_be_focused()
 
 
-async def test_a_room_that_is_left_leaves_the_focus_to_its_neighbour(enter: Enter, room: str) -> None:
+async def test_the_neighbour_of_a_left_room_gets_the_focus(enter: Enter, room: str) -> None:
     alice = await enter("alice")
     for name in ("hall", "kitchen"):
         await alice.get_by_label("Join or create a room").fill(name)
@@ -102,7 +102,7 @@ async def test_a_room_that_is_left_leaves_the_focus_to_its_neighbour(enter: Ente
     await expect(alice.get_by_role("button", name="kitchen", exact=True)).to_be_focused()
 
 
-async def test_a_notice_that_is_dismissed_or_leaves_gives_the_focus_away(enter: Enter) -> None:
+async def test_a_notice_that_disappears_passes_the_focus_on(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "words")
     await act(alice, "words", "React")
@@ -115,7 +115,7 @@ async def test_a_notice_that_is_dismissed_or_leaves_gives_the_focus_away(enter: 
     await expect_somewhere(alice)
 
 
-async def test_who_stops_an_edit_or_an_answer_goes_on_writing(enter: Enter) -> None:
+async def test_cancelling_an_edit_or_a_reply_returns_the_focus_to_the_composer(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "words")
     for action, stop in (("Edit", "Stop editing"), ("Reply", "Do not reply")):
@@ -126,7 +126,7 @@ async def test_who_stops_an_edit_or_an_answer_goes_on_writing(enter: Enter) -> N
         await expect(alice.get_by_label("Message in")).to_be_focused()
 
 
-async def test_the_way_to_the_latest_message_ends_in_the_log(enter: Enter) -> None:
+async def test_the_button_to_the_latest_message_moves_the_focus_to_the_log(enter: Enter) -> None:
     alice = await enter("alice")
     await expect_live(alice)
     await say(alice, "\n".join("many lines" for _ in range(100)))
@@ -138,7 +138,7 @@ async def test_the_way_to_the_latest_message_ends_in_the_log(enter: Enter) -> No
     await expect(alice.get_by_role("log")).to_be_focused()
 
 
-async def test_who_presses_where_nothing_is_gets_no_focus(enter: Enter) -> None:
+async def test_after_a_click_on_nothing_no_element_has_the_focus(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "words")
     await act(alice, "words", "Reply")

@@ -40,7 +40,7 @@ async def history(server: WebServer, room: str) -> list[str]:
     return [row["text"] for row in page["messages"]]
 
 
-async def test_what_was_said_offline_arrives_in_its_order(serve: ServerFactory, new_page: PageFactory) -> None:
+async def test_messages_written_offline_arrive_in_order(serve: ServerFactory, new_page: PageFactory) -> None:
     server = serve(environment=STRICT)
     page = await new_page()
     said = {room: [offline(room, number) for number in range(35)] for room in ("attic", "cellar", "hall", "yard")}
@@ -57,7 +57,7 @@ async def test_what_was_said_offline_arrives_in_its_order(serve: ServerFactory, 
 
 
 @pytest.mark.slow(10)
-async def test_what_is_typed_fast_arrives_in_its_order(serve: ServerFactory, new_page: PageFactory) -> None:
+async def test_messages_written_fast_arrive_in_order(serve: ServerFactory, new_page: PageFactory) -> None:
     server = serve(environment=STRICT | {"HUBBUB_RATE": "20", "HUBBUB_BURST": "20"})
     page = await new_page()
     await page.goto(f"{server.url}/#hall")
@@ -87,7 +87,7 @@ async def test_more_rooms_than_fit_into_one_join_are_all_joined(serve: ServerFac
         assert await history(server, room) == [f"hello {room}"]
 
 
-async def test_one_room_more_than_allowed_is_refused_and_the_others_live(
+async def test_one_room_more_than_allowed_is_refused_and_the_others_work(
     serve: ServerFactory, new_page: PageFactory
 ) -> None:
     server = serve(environment={"HUBBUB_ROOMS_PER_CONNECTION": "3"})
@@ -101,7 +101,9 @@ async def test_one_room_more_than_allowed_is_refused_and_the_others_live(
     await everything_is_sent(page)
 
 
-async def test_a_page_that_was_cut_off_for_its_haste_comes_back(serve: ServerFactory, new_page: PageFactory) -> None:
+async def test_a_page_that_was_closed_for_being_too_fast_reconnects(
+    serve: ServerFactory, new_page: PageFactory
+) -> None:
     server = serve()
     page = await new_page()
     sockets: list[WebSocketRoute] = []

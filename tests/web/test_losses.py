@@ -43,7 +43,7 @@ async def test_the_page_reconnects_at_once_when_the_network_is_back(enter: Enter
     await expect_live(alice)
 
 
-async def test_the_page_notices_a_server_that_went_silent(serve: ServerFactory, new_page: PageFactory) -> None:
+async def test_the_page_notices_a_silent_server(serve: ServerFactory, new_page: PageFactory) -> None:
     server = serve(environment={"HUBBUB_HEARTBEAT": "0.5"})
     alice = await new_page()
     await alice.goto(server.url)
@@ -60,9 +60,7 @@ async def test_the_page_notices_a_server_that_went_silent(serve: ServerFactory, 
     await expect(alice.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
 
 
-async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_once(
-    enter: Enter, server: WebServer
-) -> None:
+async def test_a_message_sent_while_the_server_dies_is_stored_exactly_once(enter: Enter, server: WebServer) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "before")
     await expect(message(bob, "before")).to_be_visible()
@@ -85,7 +83,7 @@ async def test_a_message_that_is_sent_while_the_server_dies_is_there_exactly_onc
     await expect(message(bob, "during")).to_have_count(5)
 
 
-async def test_a_reload_does_not_lose_what_waits_to_be_sent(enter: Enter, server: WebServer) -> None:
+async def test_a_reload_loses_no_message_that_waits_to_be_sent(enter: Enter, server: WebServer) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await expect_live(alice)
     url = alice.url

@@ -33,7 +33,7 @@ async def test_a_message_is_read_with_author_text_and_time(enter: Enter) -> None
         await expect(message(alice, text)).to_have_accessible_name(re.compile(name))
 
 
-async def test_a_changed_message_is_read_as_it_is_now(enter: Enter) -> None:
+async def test_a_changed_message_is_read_in_its_current_state(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "first words")
     await act(alice, "first words", "Edit")
@@ -64,7 +64,9 @@ def overlap(one: FloatRect, other: FloatRect) -> bool:
 
 @on_each_device
 @pytest.mark.parametrize("text", ["ok", LONG], ids=["short", "long"])
-async def test_the_buttons_cover_no_word_of_ones_own_messages(enter: Enter, device: dict[str, Any], text: str) -> None:
+async def test_the_buttons_cover_no_word_of_the_readers_own_messages(
+    enter: Enter, device: dict[str, Any], text: str
+) -> None:
     alice = await enter("alice", **device)
     texts = [f"{text} {number}." for number in range(3)]
     for one in texts:

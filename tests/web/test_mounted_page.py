@@ -23,7 +23,7 @@ async def page(new_page: PageFactory) -> Page:
     return await new_page()
 
 
-async def test_who_is_logged_in_is_not_asked_for_a_name(server: WebServer, page: Page) -> None:
+async def test_a_user_who_is_logged_in_is_not_asked_for_a_name(server: WebServer, page: Page) -> None:
     await page.goto(f"{server.url}/login")
     await page.goto(f"{server.url}/chat")
 
@@ -35,14 +35,14 @@ async def test_who_is_logged_in_is_not_asked_for_a_name(server: WebServer, page:
     await expect(page.get_by_role("log").get_by_text("Hello from a prefix")).to_be_visible()
 
 
-async def test_who_is_not_logged_in_is_told_so(server: WebServer, page: Page) -> None:
+async def test_a_user_who_is_not_logged_in_is_told_so(server: WebServer, page: Page) -> None:
     await page.goto(f"{server.url}/chat/")
 
     await expect(page.get_by_role("alert")).to_contain_text("Log in first")
     await expect(page.get_by_label("Your name")).to_be_hidden()
 
 
-async def test_who_is_refused_by_the_applications_login_is_told_its_reason(server: WebServer, page: Page) -> None:
+async def test_a_user_whom_the_applications_login_refuses_is_told_its_reason(server: WebServer, page: Page) -> None:
     await page.context.add_cookies([{"name": "who", "value": "nobody", "url": server.url}])
     await page.goto(f"{server.url}/chat/")
 

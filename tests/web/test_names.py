@@ -33,7 +33,7 @@ async def take_for_one_user(page: Page, one: str, other: str) -> None:
 
 
 @on_each_device
-async def test_two_messages_of_one_user_under_one_key_both_show(
+async def test_two_messages_of_one_user_under_one_key_are_both_shown(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter("alice", **device)
@@ -50,7 +50,9 @@ async def test_two_messages_of_one_user_under_one_key_both_show(
         await alice.reload()
 
 
-async def test_they_both_show_where_nothing_is_stored(serve: ServerFactory, new_page: PageFactory) -> None:
+async def test_two_messages_under_one_key_are_both_shown_where_nothing_is_stored(
+    serve: ServerFactory, new_page: PageFactory
+) -> None:
     server = serve(environment={"HUBBUB_DATABASE_URL": "none"})
     alice = await new_page()
     await alice.goto(server.url)
@@ -87,7 +89,9 @@ async def test_namesakes_are_shown_with_their_keys(
         await expect(alice.get_by_role("listitem").filter(has_text="Sam Bell")).to_contain_text(f"@{sam.key}")
 
 
-async def test_a_name_that_only_one_person_has_stands_alone(enter: Enter, server: WebServer, room: str) -> None:
+async def test_a_name_that_only_one_person_has_is_shown_without_a_key(
+    enter: Enter, server: WebServer, room: str
+) -> None:
     alice = await enter("alice")
     async with person(server, "Sam Bell", path=f"/ws/chat/{room}") as sam:
         await sam.ask({"type": "message", "room": room, "text": "Only me."})

@@ -22,7 +22,7 @@ async def expect_room(page: Page, room: str) -> None:
     await expect(page).to_have_url(f"{page.url.partition('#')[0]}#{room}")
 
 
-async def test_back_leads_to_the_room_before_and_forward_to_the_next(enter: Enter, room: str) -> None:
+async def test_back_leads_to_the_previous_room_and_forward_to_the_next(enter: Enter, room: str) -> None:
     alice = await enter("alice")
     await join(alice, "kitchen", "hall")
     await alice.get_by_role("button", name=room, exact=True).click()
@@ -36,7 +36,7 @@ async def test_back_leads_to_the_room_before_and_forward_to_the_next(enter: Ente
         await expect_room(alice, after)
 
 
-async def test_a_room_that_is_chosen_again_is_no_step_of_its_own(enter: Enter, room: str) -> None:
+async def test_choosing_the_same_room_again_adds_no_step(enter: Enter, room: str) -> None:
     alice = await enter("alice")
     await join(alice, "kitchen")
     for _ in range(3):
@@ -75,7 +75,7 @@ async def test_on_a_phone_back_leads_from_a_room_to_the_list(enter: Enter, room:
     await expect_room(alice, "kitchen")
 
 
-async def test_on_a_phone_the_list_is_one_step_however_it_was_opened(enter: Enter, room: str) -> None:
+async def test_on_a_phone_the_list_is_always_one_step(enter: Enter, room: str) -> None:
     alice = await enter("alice", **PHONE)
     rooms = alice.get_by_role("navigation", name="My rooms")
     length = await alice.evaluate("history.length")
@@ -91,7 +91,7 @@ async def test_on_a_phone_the_list_is_one_step_however_it_was_opened(enter: Ente
     await expect(rooms).to_be_visible()
 
 
-async def test_the_room_that_is_looked_at_is_in_sight_among_many(enter: Enter, room: str) -> None:
+async def test_the_shown_room_is_visible_in_a_long_list(enter: Enter, room: str) -> None:
     alice = await enter("alice", viewport={"width": 1280, "height": 400})
     await join(alice, *(f"{room}-{number}" for number in range(12)))
     marked = alice.get_by_role("navigation", name="My rooms").locator("[aria-current]")
@@ -118,7 +118,7 @@ async def test_a_reload_adds_no_step(enter: Enter, room: str) -> None:
 
 
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
-async def test_an_address_that_is_no_rooms_says_so(enter: Enter, room: str, device: dict[str, object]) -> None:
+async def test_the_page_says_when_an_address_is_not_a_room(enter: Enter, room: str, device: dict[str, object]) -> None:
     alice = await enter("alice", **device)
 
     await alice.evaluate("location.hash = '#not a room'")
@@ -138,7 +138,7 @@ async def test_an_address_that_is_no_rooms_says_so(enter: Enter, room: str, devi
     await expect_room(alice, room)
 
 
-async def test_who_begins_at_a_wrong_address_is_told_so(server: WebServer, enter: Enter) -> None:
+async def test_a_page_that_is_opened_at_a_wrong_address_says_so(server: WebServer, enter: Enter) -> None:
     alice = await enter("alice")
     tab = await alice.context.new_page()
     await tab.goto(f"{server.url}/#caf%C3%A9")
@@ -150,9 +150,7 @@ async def test_who_begins_at_a_wrong_address_is_told_so(server: WebServer, enter
     await join(tab, "cafe")
 
 
-async def test_an_address_that_the_server_does_not_know_leads_to_the_chat(
-    server: WebServer, new_page: PageFactory
-) -> None:
+async def test_an_unknown_address_leads_to_the_chat(server: WebServer, new_page: PageFactory) -> None:
     page = await new_page()
     answer = await page.goto(f"{server.url}/kitchen")
 
@@ -165,7 +163,7 @@ async def test_an_address_that_the_server_does_not_know_leads_to_the_chat(
     await expect_room(page, "kitchen")
 
 
-async def test_a_program_is_told_the_same_as_json(server: WebServer, new_page: PageFactory) -> None:
+async def test_a_program_gets_the_same_answer_as_json(server: WebServer, new_page: PageFactory) -> None:
     page = await new_page()
     answer = await page.request.get(f"{server.url}/kitchen", headers={"Accept": "application/json"})
 

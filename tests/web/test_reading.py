@@ -34,7 +34,7 @@ async def expect_at_end(page: Page, text: str) -> None:
 
 
 @on_each_device
-async def test_an_answer_is_in_sight_while_the_composer_has_four_lines(
+async def test_a_new_message_is_visible_while_the_composer_has_four_lines(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter_full_room(enter, server, room, device)
@@ -60,7 +60,7 @@ async def test_an_answer_is_in_sight_while_the_composer_has_four_lines(
 
 
 @on_each_device
-async def test_the_end_stays_in_sight_when_the_window_or_a_keyboard_takes_room(
+async def test_the_end_stays_visible_when_the_window_or_a_keyboard_takes_space(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter_full_room(enter, server, room, device)
@@ -73,7 +73,7 @@ async def test_the_end_stays_in_sight_when_the_window_or_a_keyboard_takes_room(
 
 
 @on_each_device
-async def test_the_end_stays_in_sight_when_something_is_pinned_or_the_letters_grow(
+async def test_the_end_stays_visible_when_something_is_pinned_or_the_font_grows(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter_full_room(enter, server, room, device)
@@ -88,7 +88,7 @@ async def test_the_end_stays_in_sight_when_something_is_pinned_or_the_letters_gr
 
 
 @pytest.mark.parametrize("way", ["wheel", "key"])
-async def test_who_scrolls_up_by_themselves_is_left_there(enter: Enter, server: WebServer, room: str, way: str) -> None:
+async def test_a_reader_who_scrolls_up_stays_there(enter: Enter, server: WebServer, room: str, way: str) -> None:
     alice = await enter_full_room(enter, server, room, {})
     await alice.get_by_label("Message in").fill("one\ntwo\nthree\nfour")
     if way == "wheel":

@@ -32,7 +32,7 @@ async def enter_library(host: WebServer, page: Page) -> None:
 
 
 @on_each_device
-async def test_a_room_that_one_may_only_read_says_so_once_and_beside_the_words(
+async def test_a_read_only_room_says_so_once_beside_the_composer(
     host: WebServer, new_page: PageFactory, device: dict[str, Any]
 ) -> None:
     alice = await new_page(**device)
@@ -56,7 +56,7 @@ async def test_a_room_that_one_may_only_read_says_so_once_and_beside_the_words(
 
 
 @on_each_device
-async def test_what_is_no_emoji_is_refused_in_a_sentence(enter: Enter, device: dict[str, Any]) -> None:
+async def test_the_refusal_of_a_text_that_is_no_emoji_is_a_sentence(enter: Enter, device: dict[str, Any]) -> None:
     alice = await enter("alice", **device)
     await say(alice, "How about this?")
     await (tap if device else act)(alice, "How about this?", "React")
@@ -66,7 +66,7 @@ async def test_what_is_no_emoji_is_refused_in_a_sentence(enter: Enter, device: d
     await expect(alice.locator(".notice")).to_have_text("That is not one emoji.")
 
 
-async def test_a_text_that_cannot_be_sent_is_refused_in_a_sentence(enter: Enter) -> None:
+async def test_the_refusal_of_a_text_is_a_sentence(enter: Enter) -> None:
     alice = await enter("alice")
     await say(alice, "a control character: \u0007")
 
@@ -76,7 +76,7 @@ async def test_a_text_that_cannot_be_sent_is_refused_in_a_sentence(enter: Enter)
 
 
 @pytest.mark.parametrize("text", [" \n ", "\u200b\u2060", "\u2800\u3164"])
-async def test_what_shows_nothing_is_not_sent(enter: Enter, text: str) -> None:
+async def test_a_blank_message_is_not_sent(enter: Enter, text: str) -> None:
     alice = await enter("alice")
     await expect_live(alice)
     await alice.get_by_label("Message in").fill(text)
@@ -86,7 +86,7 @@ async def test_what_shows_nothing_is_not_sent(enter: Enter, text: str) -> None:
     await expect(alice.get_by_role("article")).to_have_count(0)
 
 
-async def test_an_empty_message_of_long_ago_says_that_it_is_empty(enter: Enter, server: WebServer, room: str) -> None:
+async def test_an_old_empty_message_says_that_it_is_empty(enter: Enter, server: WebServer, room: str) -> None:
     alice = await enter("alice")
 
     def empty(socket: WebSocketRoute) -> None:

@@ -31,7 +31,7 @@ async def top_of(page: Page, text: str) -> float:
     return box["y"]
 
 
-async def test_what_the_server_refuses_can_be_tried_again_or_discarded(enter: Enter) -> None:
+async def test_a_refused_message_can_be_tried_again_or_discarded(enter: Enter) -> None:
     alice = await enter("alice")
     await expect_live(alice)
 
@@ -49,7 +49,7 @@ async def test_what_the_server_refuses_can_be_tried_again_or_discarded(enter: En
     await expect(message(alice, "control character")).to_have_count(0)
 
 
-async def test_who_was_away_sees_what_was_said_and_changed(enter: Enter) -> None:
+async def test_a_reader_who_was_away_sees_new_and_changed_messages(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "will be edited")
     await say(alice, "will be deleted")
@@ -94,7 +94,7 @@ async def test_the_last_message_is_edited_with_the_up_arrow(enter: Enter) -> Non
     await expect(message(bob, "Hello")).to_contain_text("edited")
 
 
-async def test_reactions_are_counted_and_say_whose_they_are(enter: Enter) -> None:
+async def test_reactions_show_their_number_and_their_users(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "It works!")
 
@@ -115,7 +115,7 @@ async def test_reactions_are_counted_and_say_whose_they_are(enter: Enter) -> Non
     await expect(bob.get_by_role("button", name="\N{PARTY POPPER} 1, by alice")).to_have_text("\N{PARTY POPPER}1")
 
 
-async def test_a_reply_quotes_what_it_answers_and_leads_there(enter: Enter, server: WebServer, room: str) -> None:
+async def test_a_reply_quotes_its_message_and_leads_to_it(enter: Enter, server: WebServer, room: str) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "Which colour?")
 
@@ -154,9 +154,7 @@ async def test_pinned_messages_stand_above_the_conversation(enter: Enter) -> Non
     await expect(bob.get_by_title("To the pinned message")).to_have_count(0)
 
 
-async def test_what_was_pinned_long_ago_is_still_shown_after_a_reload(
-    enter: Enter, server: WebServer, room: str
-) -> None:
+async def test_an_old_pinned_message_is_still_shown_after_a_reload(enter: Enter, server: WebServer, room: str) -> None:
     async with person(server, "dave", path=f"/ws/chat/{room}") as dave:
         await dave.ask({"type": "message", "room": room, "text": "The rules: be kind."})
         await dave.ask({"type": "pin", "room": room, "seq": 1})
@@ -177,7 +175,9 @@ async def test_what_was_pinned_long_ago_is_still_shown_after_a_reload(
         await expect(pinned).to_have_count(0)
 
 
-async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server: WebServer, room: str) -> None:
+async def test_older_pages_load_without_moving_the_lines_that_are_read(
+    enter: Enter, server: WebServer, room: str
+) -> None:
     await fill(server, room, 300)
     alice = await enter("alice")
     await expect(message(alice, "line 300.")).to_be_in_viewport()
@@ -209,7 +209,7 @@ async def test_older_pages_come_without_moving_what_is_read(enter: Enter, server
     await expect(message(alice, "line 300.")).to_have_count(1)
 
 
-async def test_who_scrolls_up_in_the_instant_that_something_is_said_is_not_brought_back(
+async def test_a_reader_who_scrolls_up_just_as_a_message_comes_is_not_moved_back(
     enter: Enter, server: WebServer, room: str
 ) -> None:
     await fill(server, room, 60)
@@ -236,9 +236,7 @@ async def test_who_scrolls_up_in_the_instant_that_something_is_said_is_not_broug
     await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
 
 
-async def test_what_is_said_does_not_move_somebody_who_reads_further_up(
-    enter: Enter, server: WebServer, room: str
-) -> None:
+async def test_a_new_message_does_not_move_a_reader_further_up(enter: Enter, server: WebServer, room: str) -> None:
     await fill(server, room, 60)
     alice, bob = await enter("alice"), await enter("bob")
     await expect(message(alice, "line 60.")).to_be_in_viewport()
@@ -298,7 +296,7 @@ async def test_a_long_pinned_message_fits_a_phone(enter: Enter) -> None:
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_axe_finds_nothing_to_complain_of_in_a_lively_room(enter: Enter, color_scheme: str) -> None:
+async def test_axe_finds_no_violation_in_a_busy_room(enter: Enter, color_scheme: str) -> None:
     alice, bob = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce"), await enter("bob")
     await say(alice, "Which colour?")
     await act(bob, "Which colour?", "Reply")
