@@ -34,11 +34,13 @@ from hubbub import (
     run,
 )
 from hubbub.dispatch.registry import Registration
-from hubbub.features.feature import Change, Job
+from hubbub.features.feature import Change
+from hubbub.features.jobs import LeasedJob
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
+from hubbub.store.leases import Lease
 from hubbub.store.statement import Statement
 from hubbub.wire.keys import Key, Text, fold
 from hubbub.wire.messages import ChangedEvent
@@ -190,7 +192,6 @@ def put_vote(transaction: Transaction, ballot: Ballot) -> PollChanged | Exceptio
 
 
 def close_due(transaction: Transaction, moments: Sequence[int]) -> list[list[PollChanged]]:
-    """Of several nodes, one closes each poll: the rows are locked."""
     closed = []
     for row in transaction.rows(DUE, now=max(moments)):
         transaction.run(CLOSE, id=row[0])
@@ -221,8 +222,8 @@ class Polls(Feature):
     def events(self) -> Iterable[type[Event]]:
         return (PollOpened, PollChanged)
 
-    def jobs(self) -> Iterable[Job]:
-        yield Job(0.5, self.close_those_that_are_over)
+    def jobs(self) -> Iterable[LeasedJob]:
+        yield LeasedJob("polls", 0.5, self.close_those_that_are_over)
 
     def routes(self, router: APIRouter, hub: Any) -> None:
         @router.get("/polls/{room}")
@@ -272,11 +273,11 @@ class Polls(Feature):
         ballot = Ballot(fold(room.key), command.poll, fold(connection.user.key), command.choice)
         self.tell(await self.database.write(put_votes, ballot))
 
-    async def close_those_that_are_over(self) -> None:
+    async def close_those_that_are_over(self, lease: Lease) -> None:
         now = round(1000 * time.time())
         # On a quiet server this read is free; a write transaction is not.
         if await self.database.read(lambda transaction: transaction.rows(IS_DUE, now=now), besides_deferred=True):
-            for poll in await self.database.write(close_due, now):
+            for poll in await self.database.write(lease.guard(close_due), now):
                 self.tell(poll)
 
     def tell(self, poll: PollChanged) -> None:

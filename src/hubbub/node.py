@@ -23,12 +23,14 @@ from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recovering, prefix_of
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Features, Services
+from hubbub.features.jobs import Job, LeasedJob
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
+from hubbub.store.leases import Leases
 from hubbub.wire.base import timestamp
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.connection import Draining, PingEvent
@@ -94,6 +96,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._drain: asyncio.Task[None] | None = None
         self._started: list[Feature] = []
+        self._leases: Leases | None = None
 
     @property
     def is_started(self) -> bool:
@@ -188,11 +191,18 @@ class Node:
                 self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.deadlines.check)
             ),
             *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
-            *(
-                self._loop.create_task(self._every(job.seconds, job.do))
-                for feature in self.features
-                for job in feature.jobs()
-            ),
+            *self._start_jobs(self._loop),
+        ]
+
+    def _start_jobs(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
+        jobs = [job for feature in self.features for job in feature.jobs()]
+        leased = [job for job in jobs if isinstance(job, LeasedJob)]
+        shared = self.database if self.services.is_shared else None
+        self._leases = Leases(shared, self.id, [job.name for job in leased])
+        return [
+            loop.create_task(self._leases.keep()),
+            *(loop.create_task(job.run(self._leases)) for job in leased),
+            *(loop.create_task(self._every(job.seconds, job.do)) for job in jobs if isinstance(job, Job)),
         ]
 
     async def drain(self, timeout: float | None = None) -> None:
@@ -237,6 +247,8 @@ class Node:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        if self._leases is not None:
+            self._leases.give_back()
         await self._stop_features()
         self.sequencer.stop()
         await self.broker.stop()

@@ -1,23 +1,11 @@
 """The machine's clock jumps, as it does after a sleep, a dead battery or a wrong time server."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests.conftest import ServerFactory
 from tests.people import person
-from tests.servers import MissingError
-
-
-@pytest.fixture
-def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
-    """The library under which a program sees another time than there is."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-    if library is None:
-        missing(MissingError("libfaketime is not installed: apt install faketime"))
-    return library
 
 
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])

@@ -11,7 +11,7 @@ NO_SECRET: dict[str, str] = {}
 
 @pytest.mark.parametrize("given", [NO_SECRET, {"HUBBUB_SECRET": SECRET}], ids=["kept in the database", "given"])
 async def test_a_guest_of_one_node_has_the_same_key_on_another(
-    given: dict[str, str], serve: ServerFactory, postgres: str
+    given: dict[str, str], postgres: str, serve: ServerFactory
 ) -> None:
     environment = {"HUBBUB_DATABASE_URL": postgres} | given
     one, two = (serve("--data-dir", name, environment=environment) for name in ("one", "two"))
@@ -25,7 +25,7 @@ async def test_a_guest_of_one_node_has_the_same_key_on_another(
         assert stranger.key != "alice"
 
 
-async def test_a_node_whose_secret_differs_says_so_and_does_not_start(serve: ServerFactory, postgres: str) -> None:
+async def test_a_node_whose_secret_differs_says_so_and_does_not_start(postgres: str, serve: ServerFactory) -> None:
     environment = {"HUBBUB_DATABASE_URL": postgres}
     serve("--data-dir", "one", environment=environment | {"HUBBUB_SECRET": SECRET})
 

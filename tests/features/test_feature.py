@@ -16,7 +16,7 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
-from hubbub.features.feature import Job
+from hubbub.features.jobs import Job
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.socket_routes import add_socket, check_key
 from hubbub.node import Node

@@ -18,6 +18,7 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recover
 from hubbub.dispatch.registry import Registration
+from hubbub.features.jobs import Job, LeasedJob
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -32,14 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("hubbub")
 
 F = TypeVar("F", bound="Feature")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is done again and again on each node, `seconds` apart. One that raises is logged, and goes on."""
-
-    seconds: float
-    do: Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class Feature:
     def routes(self, router: APIRouter, hub: Any) -> None:
         """Add its HTTP routes. `hub` is the `Hubbub` that they are for."""
 
-    def jobs(self) -> Iterable[Job]:
+    def jobs(self) -> Iterable[Job | LeasedJob]:
         """What it does again and again. Asked for when it has started."""
         return ()
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
-from hubbub.features.feature import Change, ChannelKind, Feature, Job, Services
+from hubbub.features.feature import Change, ChannelKind, Feature, Services
+from hubbub.features.jobs import Job
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.messages.commands import MessageCommands
 from hubbub.features.messages.heads import Heads

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import ClaimKey, KeyOwners
 from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
-from hubbub.features.feature import Feature, Job, Services
+from hubbub.features.feature import Feature, Services
+from hubbub.features.jobs import Job
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import User
 

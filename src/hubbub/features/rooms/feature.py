@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration
-from hubbub.features.feature import Feature, Job, Services
+from hubbub.features.feature import Feature, Services
+from hubbub.features.jobs import Job
 from hubbub.features.rooms.commands import RoomCommands
 from hubbub.features.rooms.rooms import Room, Rooms
 

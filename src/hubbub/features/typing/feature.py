@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration, Unasked
-from hubbub.features.feature import Feature, Job, Services
+from hubbub.features.feature import Feature, Services
+from hubbub.features.jobs import Job
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.features.typing.typing_indicators import TypingIndicators

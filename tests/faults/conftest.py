@@ -1,0 +1,16 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.servers import MissingError
+
+
+@pytest.fixture
+def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
+    """The library under which a program sees another time than there is."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        missing(MissingError("libfaketime is not installed: apt install faketime"))
+    return library
