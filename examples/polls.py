@@ -6,6 +6,8 @@
 Everybody in the room gets `poll_changed` after each vote, and when the poll ends. `GET /polls/general` lists the polls.
 A poll may be `about` a message of the room, named by its `seq`. If that message is deleted, so is the poll, in
 the same transaction: whatever happens to the server, not one of the two without the other.
+
+Settings: `HUBBUB_POLLS_PER_ROOM`, or `per_room` in the table `[polls]` of `hubbub.toml`; see `PollSettings`.
 """
 
 import json
@@ -17,7 +19,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from hubbub import (
     Action,
@@ -45,6 +47,10 @@ from hubbub.store.statement import Statement
 from hubbub.wire.keys import Key, Text, fold
 from hubbub.wire.messages import ChangedEvent
 from hubbub.wire.publication import Publication
+
+
+class PollSettings(BaseModel):
+    per_room: int = Field(20, ge=1, description="Open polls in one room.")
 
 
 class OpenPoll(Command):
@@ -127,6 +133,11 @@ DUE = Statement(
 IS_DUE = Statement(
     "SELECT id FROM polls WHERE is_open = 1 AND ends <= :now LIMIT 1", columns=("id",), besides_deferred=True
 )
+COUNT_OPEN = Statement(
+    "SELECT count(*) AS number FROM polls WHERE room = :room AND is_open = 1",
+    columns=("number",),
+    besides_deferred=True,
+)
 CLOSE = Statement("UPDATE polls SET is_open = 0 WHERE id = :id", besides_deferred=True)
 PUT_VOTE = Statement(
     """
@@ -166,12 +177,18 @@ class Ballot:
     choice: int
 
 
-def add_polls(transaction: Transaction, polls: Sequence[dict[str, Any]]) -> list[PollChanged]:
-    for poll in polls:
-        transaction.run(ADD, **poll)
-    return [
-        as_event(transaction, (poll["id"], poll["room"], poll["question"], poll["choices"], True)) for poll in polls
-    ]
+def add_polls(
+    transaction: Transaction, polls: Sequence[dict[str, Any]], *, per_room: int
+) -> list[PollChanged | Exception]:
+    return [add_poll(transaction, poll, per_room) for poll in polls]
+
+
+def add_poll(transaction: Transaction, poll: dict[str, Any], per_room: int) -> PollChanged | Exception:
+    (is_open,) = transaction.rows(COUNT_OPEN, room=poll["room"])[0]
+    if is_open >= per_room:
+        return Conflict(f"the room has {per_room} open polls already")
+    transaction.run(ADD, **poll)
+    return as_event(transaction, (poll["id"], poll["room"], poll["question"], poll["choices"], True))
 
 
 def put_votes(transaction: Transaction, ballots: Sequence[Ballot]) -> list[PollChanged | Exception]:
@@ -214,6 +231,8 @@ def as_event(transaction: Transaction, row: Sequence[Any]) -> PollChanged:
 class Polls(Feature):
     name = "polls"
     scripts = TABLES
+    settings_model = PollSettings
+    settings: PollSettings
 
     def commands(self) -> Iterable[Registration]:
         yield Registration(OpenPoll, self.open_poll, asks=Action.SEND, place=self.room_of)
@@ -249,6 +268,8 @@ class Polls(Feature):
         if self.services.database is None:
             raise ConfigurationError("polls are stored: give Hubbub(data_dir=…) or a database")
 
+        self.add_polls = partial(add_polls, per_room=self.settings.per_room)
+
     @property
     def database(self) -> Database:
         assert self.services.database is not None
@@ -266,7 +287,7 @@ class Polls(Feature):
             "ends": round(1000 * (time.time() + command.seconds)),
             "about": command.about,
         }
-        self.tell(await self.database.write(add_polls, poll))
+        self.tell(await self.database.write(self.add_polls, poll))
         return PollOpened(poll=poll["id"])
 
     async def vote(self, connection: Connection, command: Vote, room: Room) -> None:

@@ -3,10 +3,24 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, Field
 
-from hubbub.app.settings_sources import load_settings
+from hubbub.app.arguments import check_features
+from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.errors import ConfigurationError
+from hubbub.features.feature import Feature
 from hubbub.settings import Settings
+
+
+class PollSettings(BaseModel):
+    per_room: int = Field(20, ge=1)
+    closing_words: list[str] = []
+
+
+class Polls(Feature):
+    name = "polls"
+    settings_model = PollSettings
+    settings: PollSettings
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +133,96 @@ def test_a_warning_for_an_unknown_variable_names_a_similar_setting(
     load_settings()
 
     assert caplog.messages[0].endswith(hint)
+
+
+def settings_of_polls() -> PollSettings:
+    polls = Polls()
+    load_settings_of(polls)
+    return polls.settings
+
+
+def test_a_features_setting_comes_from_the_environment_then_its_table_then_its_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings_of_polls().per_room == 20
+    (tmp_path / "hubbub.toml").write_text('port = 1\n[polls]\nper_room = 7\nclosing_words = ["bye"]\n')
+    assert settings_of_polls().per_room == 7
+    monkeypatch.setenv("HUBBUB_POLLS_PER_ROOM", "8")
+    monkeypatch.setenv("PER_ROOM", "9")
+
+    assert settings_of_polls() == PollSettings(per_room=8, closing_words=["bye"])
+    assert load_settings([Polls()]).port == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "told"),
+    [
+        ("", ("HUBBUB_POLLS_PER_ROOM", "0"), r"^polls\.per_room: "),
+        ("", ("HUBBUB_POLLS_CLOSING_WORDS", "bye"), "^HUBBUB_POLLS_CLOSING_WORDS must be JSON"),
+        ("[polls]\nper_romo = 1", None, r"^polls\.per_romo: the feature has no such setting"),
+        ("polls = 7", None, r"^polls: this must be a table: \[polls\]"),
+    ],
+)
+def test_a_wrong_setting_of_a_feature_is_named(
+    file: str, variable: tuple[str, str] | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hubbub.toml").write_text(file)
+    if variable is not None:
+        monkeypatch.setenv(*variable)
+
+    with pytest.raises(ConfigurationError, match=told):
+        settings_of_polls()
+
+
+def test_a_table_of_no_feature_is_an_error_where_the_features_are_known(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text("[poll]\nper_room = 7\n")
+
+    with pytest.raises(ConfigurationError, match="poll: there is no such setting"):
+        load_settings([Polls()])
+    load_settings(None)
+
+
+def test_a_features_variable_with_a_slip_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HUBBUB_POLLS_PER_ROOM", "1")
+    monkeypatch.setenv("HUBBUB_POLLS_PER_ROMO", "1")
+
+    load_settings([Polls()])
+
+    assert caplog.messages == ["HUBBUB_POLLS_PER_ROMO is no setting; is HUBBUB_POLLS_PER_ROOM meant?"]
+
+
+class RoomSettings(BaseModel):
+    default: str = "hall"
+
+
+class Room(Feature):
+    name = "room"
+    settings_model = RoomSettings
+
+
+class Shouting(Polls):
+    name = "Polls!"
+
+
+class Demands(BaseModel):
+    needed: int
+
+
+class Demanding(Feature):
+    name = "polls"
+    settings_model = Demands
+
+
+@pytest.mark.parametrize(
+    ("feature", "told"),
+    [
+        (Room(), "'room_default'"),
+        (Shouting(), "'Polls!'"),
+        (Demanding(), "'needed' of 'polls' needs a default"),
+    ],
+)
+def test_settings_of_a_feature_that_cannot_work_are_told_when_the_hub_is_made(feature: Feature, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        check_features([feature])

@@ -2,21 +2,23 @@
 
 Each may be given as an environment variable (`HUBBUB_` and the name in capitals), in a TOML file (`hubbub.toml` in
 the working directory, or what `HUBBUB_CONFIG` names), or, for the most used ones, as an option of `hubbub serve`.
-What comes first wins: option, environment, file, default. Durations are in seconds, sizes in bytes.
+What comes first wins: option, environment, file, default. Durations are in seconds, sizes in bytes. A feature of an
+application has its own ones: a model of its own, read from variables and a table with the feature's name.
 """
 
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from hubbub.origins import check_allowed_host, check_allowed_origin
@@ -117,5 +119,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = Path(os.environ.get("HUBBUB_CONFIG", DEFAULT_FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        # Tables are the settings of features.
+        ours = {name: value for name, value in read_file().items() if not isinstance(value, dict)}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=ours)
+
+
+def read_file() -> dict[str, Any]:
+    """What the file of settings says; nothing where there is none. Raises OSError, and ValueError if it is no TOML."""
+    file = Path(os.environ.get("HUBBUB_CONFIG", DEFAULT_FILE))
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}

@@ -91,6 +91,17 @@ async def test_a_poll_about_a_message_is_deleted_with_it(start: Start) -> None:
         await alice.expect("error", id="13", code="not_found")
 
 
+async def test_a_room_has_only_as_many_open_polls_as_the_setting_says(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBBUB_POLLS_PER_ROOM", "1")
+    server = await start(app)
+    async with server.connect("/ws/chat/hall?username=alice") as alice:
+        await open_poll(alice)
+        await alice.send({**LUNCH, "id": "2"})
+        await alice.expect("error", id="2", code="conflict")
+
+
 async def test_a_vote_needs_the_room_and_an_existing_choice(start: Start) -> None:
     server = await start(app)
     async with (

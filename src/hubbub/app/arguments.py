@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from inspect import iscoroutine, iscoroutinefunction, signature
 from pathlib import Path
@@ -12,6 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends
 
+from hubbub.app.settings_sources import variables_of
 from hubbub.errors import ConfigurationError
 from hubbub.features.feature import Feature
 from hubbub.settings import NO_DIRECTORY, Settings
@@ -121,13 +123,30 @@ def check_features(features: Any) -> None:
         if not isinstance(feature, Feature):
             raise ConfigurationError(f"features: {_described(feature)} is no hubbub.Feature object")
     kinds = [type(feature) for feature in features]
-    names = [feature.name for feature in features if feature.scripts]
+    names = [feature.name for feature in features if feature.scripts or feature.settings_model]
     for kind in kinds:
         if kinds.count(kind) > 1:
             raise ConfigurationError(f"features: {kind.__name__} is given twice")
     for name in names:
         if not name or names.count(name) > 1:
-            raise ConfigurationError(f"features: one with tables needs a name of its own, not {name!r}")
+            raise ConfigurationError(f"features: one with tables or settings needs a name of its own, not {name!r}")
+    for feature in features:
+        _check_settings_of(feature)
+
+
+def _check_settings_of(feature: Feature) -> None:
+    if feature.settings_model is None:
+        return
+    if not re.fullmatch("[a-z][a-z0-9_]*", feature.name):
+        raise ConfigurationError(
+            f"features: a name for settings has a-z, 0-9 and _ only, which {feature.name!r} has not"
+        )
+    for name in (feature.name, *map(str.lower, variables_of(feature))):
+        if name in Settings.model_fields:
+            raise ConfigurationError(f"features: the server itself has the setting {name!r}")
+    for name, field in feature.settings_model.model_fields.items():
+        if field.is_required():
+            raise ConfigurationError(f"features: the setting {name!r} of {feature.name!r} needs a default")
 
 
 def check_flag(name: str, value: Any) -> None:

@@ -26,7 +26,7 @@ from hubbub.app.arguments import (
     check_settings,
 )
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
-from hubbub.app.settings_sources import load_settings
+from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.app.wiring import choose_broker, choose_engine
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
@@ -309,7 +309,9 @@ class Hubbub:
         """
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
-        settings = self._given_settings or load_settings()
+        settings = self._given_settings or load_settings(self.features)
+        for feature in self.features:
+            load_settings_of(feature)
         if settings.data_dir is None:
             settings = settings.model_copy(update={"data_dir": self._data_dir})
         check_rooms(settings)

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pydantic import BaseModel
+
 from hubbub.accounts.policies import Policy
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
@@ -92,7 +94,12 @@ class Feature:
     services: Services
 
     name = ""
-    """Names the feature where its tables are versioned. Needed with `scripts`; never change it."""
+    """Names the feature where its tables are versioned, and in its settings. Needed with `scripts`; never change it."""
+    settings_model: type[BaseModel] | None = None
+    """Its own settings: a pydantic model whose fields have defaults. With the name `polls`, the field `per_room` is
+    read from `HUBBUB_POLLS_PER_ROOM`, or from the table `[polls]` of `hubbub.toml`. Needs `name`."""
+    settings: Any
+    """What was read, an object of `settings_model`. It is there before `open`; annotate it with that class."""
     scripts: Sequence[str] = ()
     """SQL for its own tables, one statement each, for SQLite and PostgreSQL alike. Each runs once in a database, in
     order, before `start`. To change a table, add a script at the end; never edit or remove one that was released. A

@@ -157,7 +157,7 @@ def run(
     `ConfigurationError` if the address can't be had or a hub can't start as configured, `SystemExit` if the application
     does not start for another reason, or if something had to be left behind when it stopped.
     """
-    settings = settings or load_settings()
+    settings = settings or load_settings(None)
     _configure_log(settings.log_level)
     raise_file_limit()
     gc.set_threshold(GARBAGE_AFTER)

@@ -150,7 +150,7 @@ async def serving(
     Raises RuntimeError if the application does not start.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    settings = settings or load_settings()
+    settings = settings or load_settings(None)
     if plain:
         heartbeat = settings.heartbeat
         config = uvicorn.Config(
