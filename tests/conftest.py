@@ -1,4 +1,4 @@
-"""Fixtures that start what a test needs, and the account of what did not run."""
+"""Fixtures that start what a test needs, and the report of what did not run."""
 
 import os
 import signal
@@ -23,11 +23,11 @@ from tests.servers import (
 )
 
 DISABLED_FEATURES = [
-    # Each new window would load the popup of its address bar, in a process that costs as much as the page's own.
+    # Otherwise each new window loads the popup of its address bar, in a process as large as the page's own.
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxFullPopup",
-    # What Playwright disables, and would no longer when it is told others.
+    # The features that Playwright disables by default; this option replaces its list.
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
     "AvoidUnnecessaryBeforeUnloadCheckSync",
@@ -51,7 +51,7 @@ BROWSER_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Each window would keep a process ready for a page that no test opens.
+    # Otherwise each window keeps a process ready for a page that no test opens.
     "--renderer-process-limit=1",
     f"--disable-features={','.join(DISABLED_FEATURES)}",
 ]
@@ -81,21 +81,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # A run that is told to end still ends what it started, as with Ctrl-C.
+    # After SIGTERM a run still ends what it started, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    # Tests wait for servers, browsers and deadlines. Many more would make some of them wait too long.
+    # Tests wait for servers, browsers and deadlines. With many more workers some of them would wait too long.
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The quick ones first, so that a plain mistake shows at once.
+    """The quick tests first, so that a plain mistake shows at once.
 
-    Where several processes share them, the one that gets the quick ones has them first anyway, and no long one may be
-    left for the end, when the others have nothing to do any more.
+    A worker process starts with the long tests: a long one at the end would keep only one worker busy.
     """
     items.sort(key=seconds, reverse=hasattr(config, "workerinput"))
 
@@ -149,7 +148,7 @@ def missing(pytestconfig: pytest.Config) -> Callable[[MissingError], NoReturn]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[ServerFactory]:
-    """Starts `hubbub serve` with the given options; afterwards it must stop when told, with no traceback in its log."""
+    """Starts `hubbub serve` with the given options; after the test it must stop, without a traceback in its log."""
     with ExitStack() as stack:
 
         def start(*options: str, environment: dict[str, str] | None = None) -> WebServer:
@@ -174,7 +173,7 @@ def uvicorn(tmp_path: Path) -> Iterator[UvicornFactory]:
 
 
 def start_and_watch(server: WebServer, stack: ExitStack) -> WebServer:
-    # Printed while the test is torn down, so pytest shows the log of a failed test, and of no other.
+    # Printed during teardown, so pytest shows the log only if the test failed.
     stack.callback(lambda: print(server.log))
     stack.callback(server.check_log)
     stack.enter_context(server)
@@ -185,7 +184,7 @@ def start_and_watch(server: WebServer, stack: ExitStack) -> WebServer:
 def redis_server(
     tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
 ) -> Iterator[Redis]:
-    """A redis-server for all tests. A test that ends or halts it makes its own: `Redis(tmp_path)`."""
+    """A redis-server for all tests. A test that stops it starts its own: `Redis(tmp_path)`."""
     try:
         server = Redis(tmp_path_factory.mktemp("redis"))
     except MissingError as error:
@@ -235,7 +234,7 @@ async def browser(missing: Callable[[MissingError], NoReturn]) -> AsyncIterator[
 
 @pytest.fixture
 async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
-    """Opens pages that share nothing, as those of different people: `await new_page(color_scheme="dark")`.
+    """Opens pages that share nothing, like those of different people: `await new_page(color_scheme="dark")`.
 
     The options are those of Playwright's `Browser.new_context`. An uncaught error in a page, or a violation of its
     content security policy, fails the test.
@@ -246,7 +245,7 @@ async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
         troubles.append(f"uncaught: {error}")
 
     def note_violation(message: ConsoleMessage) -> None:
-        # A page that loses its server logs errors too, and rightly.
+        # A page that loses its server rightly logs errors too.
         if "Content Security Policy" in message.text:
             troubles.append(message.text)
 
@@ -268,7 +267,7 @@ async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where tests put pictures of the page, for people to look at."""
+    """The folder for screenshots, for people to look at."""
     folder = REPOSITORY / ".cache/screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

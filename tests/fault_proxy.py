@@ -1,7 +1,7 @@
 """A TCP proxy that fails as networks and frozen machines do: it cuts, holds, delays, swallows and refuses.
 
-It works in threads of its own, so it can stand before a server that is tried from the event loop, from other threads or
-from another process. Whatever speaks TCP may stand behind it.
+It runs in its own threads, so the test may use it from the event loop, from other threads or from another process. Any
+TCP server can be behind it.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ CHUNK = 64 * 1024
 class FaultProxy:
     """Listens on a free port of 127.0.0.1 and passes bytes on to `port`.
 
-    `on_request` is given all bytes that a client sends, before they are passed on. If it returns true, the line is cut
-    as soon as the server has answered them: it did what it was asked, and the client never hears of it.
+    `on_request` gets all bytes that a client sends, before they are passed on. If it returns true, the link is cut
+    as soon as the server has answered: the server has done the work, and the client does not know it.
     """
 
     def __init__(self, port: int, *, on_request: Callable[[bytes], bool] = lambda _: False) -> None:
         self.server_port = port
         self.delay = 0.0
-        """Seconds by which each chunk is late, in both directions."""
+        """Seconds by which each chunk is delayed, in both directions."""
         self.accepted = 0
         """Connections, so far."""
         self.cuts = 0
@@ -44,21 +44,21 @@ class FaultProxy:
         return port
 
     def before(self, url: str) -> str:
-        """The address of the same database, by way of this proxy and without encryption."""
+        """The address of the same database through this proxy, without encryption."""
         parts = urlsplit(url)
         place = parts.netloc.replace(f":{parts.port}", f":{self.port}")
         return urlunsplit(parts._replace(netloc=place, query="sslmode=disable"))
 
     def freeze(self) -> None:
-        """Nothing passes any more, and new connections are accepted and not answered: so does a frozen machine. What is
-        sent meanwhile arrives after `thaw`."""
+        """Nothing passes any more, and new connections are accepted but not answered, as by a frozen machine. Data that
+        is sent now arrives after `thaw`."""
         self._passes.clear()
 
     def thaw(self) -> None:
         self._passes.set()
 
     def swallow(self, *, on: bool = True) -> None:
-        """What is sent disappears, as behind a broken router."""
+        """Data that is sent disappears, as behind a broken router."""
         self._swallows = on
 
     def refuse(self, *, on: bool = True) -> None:

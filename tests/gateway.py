@@ -1,6 +1,6 @@
 """A proxy in front of the server, as people run one: it can answer instead of a server that is away.
 
-Nothing here waits for a time.
+Nothing here waits for a fixed time.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ LOG_IN_FIRST = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\nConnection: 
 
 
 class Gateway:
-    """Passes connections on to a server on loopback, and notes the first line of each request that begins one."""
+    """Passes connections on to a server on loopback, and records the first line of the request that begins each."""
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.answer_to_websockets: bytes | None = None
-        """Instead of the server's, to opening handshakes."""
+        """The answer to opening handshakes, instead of the server's."""
         self.requests: list[str] = []
         self._refused = asyncio.Event()
 
@@ -30,7 +30,7 @@ class Gateway:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
-        """Break all connections, without a word to either side."""
+        """Break all connections without a close frame."""
         for task in self._tasks:
             task.cancel()
 

@@ -1,6 +1,6 @@
 """People who chat with a real server, through the client of `websockets`.
 
-Nothing here waits for a time: a person waits for an event, and a deadline bounds the wait.
+Nothing here waits for a fixed time: a person waits for an event, and a deadline limits the wait.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ DEADLINE = 20.0
 
 
 class Person:
-    """Somebody at a connection. What comes while they wait for something else is kept in `seen`."""
+    """A person with a connection. Events that come while they wait for another one are kept in `seen`."""
 
     def __init__(self, link: ClientConnection) -> None:
         self.link = link
@@ -47,7 +47,7 @@ class Person:
         await self.link.send(payload if self._codec.binary else payload.decode())
 
     async def type(self, line: str) -> None:
-        """What somebody at `wscat` does."""
+        """Send a text, as people do with `wscat`."""
         await self.link.send(line)
 
     async def next(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Person:
         return event
 
     async def expect(self, type: str, **fields: Any) -> dict[str, Any]:
-        """The next event of this type with these fields; others before it are passed over."""
+        """The next event of this type with these fields; others before it are skipped."""
         wanted = {"type": type, **fields}
         try:
             async with asyncio.timeout(DEADLINE):
@@ -71,12 +71,12 @@ class Person:
             raise AssertionError(f"no {wanted} among {self.seen[-10:]}") from None
 
     async def hear(self, number: int) -> list[str]:
-        """The texts of all messages so far, once there are as many."""
+        """The texts of all messages so far. Waits until there are this many."""
         await self.gather("message", number)
         return self.texts
 
     async def gather(self, type: str, number: int) -> list[dict[str, Any]]:
-        """All events of a type so far, once there are as many."""
+        """All events of a type so far. Waits until there are this many."""
         while len(found := self.of_type(type)) < number:
             await self.next()
         return found
@@ -97,12 +97,12 @@ class Person:
 
     async def catch_up(self) -> None:
         """Returns when everything that was delivered before is in `seen`."""
-        # An answer may overtake the events of its own turn of the server's loop, but not those of an earlier one.
+        # An answer may come before the events of the same turn of the server's loop, not before those of earlier turns.
         await self.ask({"type": "ping"})
         await self.ask({"type": "ping"})
 
     async def ended(self) -> tuple[int, str]:
-        """Read to the end; the close code and reason that came, 1006 if none did."""
+        """Read to the end. Returns the close code and reason, 1006 if none came."""
         try:
             while True:
                 await self.next()
@@ -110,7 +110,7 @@ class Person:
             return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
 
     def vanish(self) -> None:
-        """Break the link without a word, as a train in a tunnel does."""
+        """Break the link without a close frame, as a train in a tunnel does."""
         self.link.transport.abort()
 
     async def __aenter__(self) -> Self:
@@ -136,7 +136,7 @@ async def person(
     compression: str | None = None,
     **query: str,
 ) -> AsyncIterator[Person]:
-    """Somebody who has been welcomed. `offering` are further subprotocols. Raises `Refused`."""
+    """A person after the welcome. `offering` are additional subprotocols. Raises `Refused`."""
     if username is not None:
         query = {"username": username, **query}
     headers = dict(headers or {})
@@ -164,7 +164,7 @@ async def person(
 
 
 def encoded(secret: str) -> str:
-    """A guest's secret as it stands in a subprotocol or a header."""
+    """A guest's secret as it is sent in a subprotocol or a header."""
     return base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
 
 

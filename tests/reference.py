@@ -1,6 +1,6 @@
-"""The parts of docs/ that are made from the code. `python -m tests.reference` writes them anew.
+"""The parts of docs/ that are generated from the code. `python -m tests.reference` generates them again.
 
-A part stands between `<!-- made: name -->` and `<!-- end -->`; what is around it is written by hand.
+A part is between `<!-- made: name -->` and `<!-- end -->`; the text around it is written by hand.
 """
 
 import json
@@ -42,7 +42,7 @@ class Schema:
             yield name, self._definitions[reference.rpartition("/")[2]]
 
     def objects(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What stands in fields."""
+        """The objects in fields."""
         frames = [definition for union in ("Command", "Event") for _, definition in self.frames(union)]
         for name, definition in self._definitions.items():
             if "properties" in definition and definition not in frames:
@@ -131,7 +131,7 @@ def _signature(definition: dict[str, Any], *, without: set[str] | frozenset[str]
 
 
 def _as_sent(definition: dict[str, Any]) -> dict[str, Any]:
-    """An event leaves out what has no value; what has a default is always there."""
+    """An event leaves out a field without a value; a field with a default is always sent."""
     properties = definition["properties"]
     with_defaults = [name for name, field in properties.items() if "default" in field]
     return definition | {"required": [*definition["required"], *with_defaults]}
@@ -167,7 +167,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def renewed(text: str) -> str:
-    """A page with all its parts made anew. Raises KeyError for a part that nothing makes."""
+    """A page with all its parts generated again. Raises KeyError for an unknown part."""
     return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text)
 
 

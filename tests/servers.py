@@ -1,6 +1,6 @@
-"""Real processes for the tests: started on a free port, awaited until they answer, ended by their id.
+"""Real processes for the tests: started on a free port, ready when they answer, ended by their process id.
 
-Nothing here waits for a time: a process is ready when it answers, and a deadline only bounds the wait.
+Nothing here waits for a fixed time: a process is ready when it answers, and a deadline only limits the wait.
 """
 
 import os
@@ -32,7 +32,7 @@ POLL_INTERVAL = 0.02
 
 
 class MissingError(Exception):
-    """Something that a test needs isn't on this machine; the message says what and how to get it."""
+    """Something that a test needs is not on this machine. The message says what it is and how to get it."""
 
 
 def free_port() -> int:
@@ -79,7 +79,7 @@ class Process(ABC):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def start(self) -> Self:
-        """Returns when the program answers; raises AssertionError with its log if it ends first or is too slow."""
+        """Returns when the program answers. Raises AssertionError with its log if it ends first or is too slow."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -137,7 +137,7 @@ class Process(ABC):
 
 
 class WebServer(Process):
-    """Something that answers HTTP, by default on a free port of the loopback."""
+    """A server that answers HTTP, by default on a free port of the loopback."""
 
     def __init__(
         self,
@@ -165,8 +165,8 @@ class WebServer(Process):
         if not accepts_connections(self.port):
             return False
         try:
-            # Any answer below 500 is one: a host app under test may have no such path.
-            # Without certificates, which take longer to read than a server takes to answer.
+            # Any answer below 500 counts: a host app under test may not have this path.
+            # Without certificates: reading them takes longer than the server takes to answer.
             return httpx.get(self.url + self.ready_path, timeout=5, verify=False).status_code < 500
         except httpx.TransportError:
             return False
@@ -195,7 +195,7 @@ def uvicorn_server(
 
 
 class Redis(Process):
-    """A redis-server that keeps nothing."""
+    """A redis-server that stores nothing on disk."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -273,7 +273,7 @@ class Postgres(Process):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def stop(self, timeout: float = STOP_DEADLINE) -> int:
-        # SIGTERM would wait for every client to leave.
+        # SIGTERM would wait until every client has disconnected.
         if self.running:
             self.signal(signal.SIGINT)
         return super().stop(timeout)
@@ -292,7 +292,7 @@ def find_program(*names: str, package: str) -> str:
 
 
 def find_postgres_programs() -> Path:
-    """The folder with initdb and postgres; Debian keeps it off the PATH."""
+    """The folder with initdb and postgres; on Debian it is not on the PATH."""
     if initdb := shutil.which("initdb"):
         return Path(initdb).resolve().parent
     installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")

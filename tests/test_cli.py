@@ -1,4 +1,4 @@
-"""The commands that print and end; `hubbub serve` is tried in tests/serving/test_server.py."""
+"""The commands that print and exit; `hubbub serve` is tested in tests/serving/test_server.py."""
 
 import json
 from importlib.metadata import version

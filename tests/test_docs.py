@@ -70,18 +70,18 @@ def all_blocks(language: str) -> list[Any]:
 
 
 def code_in(text: str) -> str:
-    """All that is set as code."""
+    """All text that is marked as code."""
     spans = re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
     return "\n".join([*spans, *(content for _, content in _BLOCK.findall(text))])
 
 
 def anchors(page: Path) -> set[str]:
-    """What a heading is linked by: in lower case, without punctuation, dashes for spaces."""
+    """The anchors of the headings: in lower case, without punctuation, dashes for spaces."""
     text = _BLOCK.sub("", page.read_text())
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(text)}
 
 
-# What is made from the code.
+# Parts that are generated from the code.
 
 
 @pytest.mark.parametrize("page", reference.PAGES, ids=name)
@@ -125,7 +125,7 @@ async def test_the_first_conversation_goes_as_shown(tmp_path: Path) -> None:
 
 
 async def test_the_tour_can_be_pasted_line_by_line_and_repeated(tmp_path: Path) -> None:
-    """Each time to a room of its own, and by whoever has no secret of the first time."""
+    """Each time in a room of its own, and by a guest without the secret of the first time."""
     app = FastAPI()
     app.include_router(Hubbub(guests="on", settings=DEFAULTS.model_copy(update={"data_dir": tmp_path})).router)
     readme = (REPOSITORY / "README.md").read_text()
@@ -175,7 +175,7 @@ async def test_the_tours_lines_for_curl_are_answered(tmp_path: Path) -> None:
 
 
 def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """An ack and its event come in either order, and some values are never the same."""
+    """An ack and its event may come in either order, and some values differ each time."""
     varying = {"secret", "connection", "node", "epoch", "ts", "edited"}
     same = [{field: None if field in varying else value for field, value in frame.items()} for frame in frames]
     return sorted(same, key=lambda frame: str(frame["type"]))
@@ -248,7 +248,7 @@ CALLED = {
     "server": TestServer,
     "client": TestClient,
 }
-"""What the library's page calls things."""
+"""The names that the library's page uses."""
 
 
 @pytest.mark.parametrize("called", CALLED)
@@ -408,7 +408,7 @@ async def test_the_headers_of_a_trusted_proxy_count_as_documented() -> None:
     believing = Settings.model_validate({"trusted_proxies": ["127.0.0.1"]})
 
     async with serving(app, settings=believing) as server:
-        # What the page of operations lets nginx send, with TLS ended there.
+        # The headers that nginx sends with the configuration in docs/operations.md, which ends TLS.
         origin = {"origin": server.url.replace("http:", "https:"), "x-forwarded-proto": "https"}
         async with (
             server.connect("/ws", headers=origin | {"x-forwarded-for": "192.0.2.1"}),

@@ -1,4 +1,4 @@
-"""What works without the extras, and what names them. A Python of its own finds none of their modules."""
+"""What works without the extras, and which errors name them. A separate Python hides all modules of the extras."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HIDDEN = ["uvicorn", "uvloop", "httptools", "typer", "rich", "sqlalchemy", "alembic", "psycopg"]
-"""What the extras bring."""
+"""The modules of the extras."""
 
 MOUNTED = """
 from fastapi import FastAPI

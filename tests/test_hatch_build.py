@@ -1,4 +1,4 @@
-"""The build hook: when it builds, with which Node.js, and what it says when it can't."""
+"""The build hook: when it builds, with which Node.js, and its errors."""
 
 import shutil
 import subprocess
@@ -42,7 +42,7 @@ def test_a_page_whose_sources_did_not_change_is_not_built_again(
 def test_a_change_of_a_source_builds_the_page_again(checkout: Path, source: str) -> None:
     write(checkout / source, "changed")
 
-    # It gets as far as the packages, which this checkout does not have.
+    # The build begins, and fails at the packages, which this checkout does not have.
     with pytest.raises(hatch_build.WebClientError, match=r"package-lock\.json is missing"):
         hatch_build.build(checkout)
 

@@ -1,4 +1,4 @@
-"""The rule of imports: an upper layer may know a lower one, never the reverse, and neighbours don't know each other."""
+"""The rule of imports: an upper layer may import a lower one, never the reverse, and never a neighbour."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ CLIENT_MAY_KNOW = {"hubbub.wire", "hubbub.errors"}
 
 
 def test_no_layer_imports_one_above_or_beside_it() -> None:
-    # In a process of its own: import-linter configures logging, and so silences every logger that is there already.
+    # In a separate process: import-linter configures logging, which silences every existing logger.
     command = [str(Path(sys.executable).with_name("lint-imports")), "--cache-dir", ".cache/import-linter"]
     linted = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""How much is too much, told by a clock that the test moves."""
+"""The limits, with a clock that the test sets."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Origins and host names as text: which are the same place, and which values of the settings can never match."""
+"""Origins and host names as text: which ones are the same, and which values of the settings can never match."""
 
 import pytest
 

@@ -14,7 +14,7 @@ LOCKS = sorted((REPOSITORY / "requirements").glob("*.txt"))
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
 SCRIPTS = [path for path in sorted((REPOSITORY / "scripts").rglob("*")) if path.is_file()] + [REPOSITORY / ".ci/run"]
 
-# Written in two halves, so that this file is no finding of its own.
+# Written in two halves, so that this file does not name a registry.
 REGISTRIES = [f"{name}.{domain}" for name, domain in [("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")]]
 
 

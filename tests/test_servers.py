@@ -1,4 +1,4 @@
-"""The fixtures start real processes: each is tried once with what it is for."""
+"""The fixtures start real processes: each one is tested once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a setting comes from, and what is said of one that is wrong."""
+"""Where a setting comes from, and the errors for wrong ones."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class Polls(Feature):
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of the machine's own."""
+    """Hides the settings of this machine."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HUBBUB_CONFIG", raising=False)
     for name in Settings.model_fields:

@@ -1,4 +1,4 @@
-"""What applications test with: waiting that ends and says what it saw, and fixtures in a project of somebody else's."""
+"""`hubbub.testing`: waiting ends and says what came, and the fixtures work in another project."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""For what a test can only look at again and again."""
+"""Waiting for a condition that a test can only check repeatedly."""
 
 import asyncio
 import inspect
@@ -9,7 +9,7 @@ INTERVAL = 0.01
 
 
 async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, deadline: float = DEADLINE) -> None:
-    """Returns once it holds. Raises TimeoutError if that takes longer than the deadline."""
+    """Returns when the condition holds. Raises TimeoutError after the deadline."""
     async with asyncio.timeout(deadline):
         while not await _settled(holds()):  # noqa: ASYNC110 - logs and routes raise no event
             await asyncio.sleep(INTERVAL)

@@ -1,4 +1,4 @@
-"""Sends back whatever comes, for Autobahn's fuzzing client: once by the hub on the socket, once by an ASGI endpoint.
+"""Sends back whatever comes, for Autobahn's fuzzing client: once by the hub, once by an ASGI endpoint.
 
 `python -m tests.autobahn.echo_app` serves it on Hubbub's own protocol classes.
 """

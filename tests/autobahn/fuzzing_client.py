@@ -1,4 +1,4 @@
-"""Runs Autobahn's fuzzing client, the WebSocket world's conformance suite, against a server.
+"""Runs Autobahn's fuzzing client, the conformance suite for WebSockets, against a server.
 
 It was never ported from Python 2.7, so it is installed beside the checkout's own environment, in .cache/, and run by
 whichever Python 2.7 the machine has.
@@ -36,7 +36,7 @@ class Verdict:
     behavior: str
     """Whether the frames were right, in Autobahn's words."""
     closing: str
-    """Whether the connection was closed rightly."""
+    """Whether the connection was closed correctly."""
 
     @property
     def accepted(self) -> bool:
@@ -44,7 +44,7 @@ class Verdict:
 
 
 def find_python_2() -> Path:
-    """Raises MissingError where there is none that runs and has pip."""
+    """Raises MissingError if there is none that runs and has pip."""
     for candidate in python_2_candidates():
         try:
             subprocess.run(
@@ -69,13 +69,13 @@ def python_2_candidates() -> Iterator[Path]:
 
 
 def install(python: Path) -> Path:
-    """Gives the folder with the packages; raises MissingError where they can't be had."""
+    """Gives the folder with the packages; raises MissingError if they are not available."""
     fingerprint = hashlib.sha256(f"{python.resolve()}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()[:16]
     packages = REPOSITORY / ".cache/autobahn" / fingerprint
     if packages.exists():
         return packages
     packages.parent.mkdir(parents=True, exist_ok=True)
-    # Complete before it is where it is looked for: another test may want it at the same time.
+    # Made elsewhere and moved when complete: another test may need it at the same time.
     with tempfile.TemporaryDirectory(dir=packages.parent) as folder:
         installed = Path(folder) / "packages"
         result = subprocess.run(

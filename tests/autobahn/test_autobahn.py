@@ -39,7 +39,7 @@ def test_no_case_fails(
     try:
         python = fuzzing_client.find_python_2()
     except MissingError as error:
-        # The one part that need not be there: no current system packages a Python 2.7.
+        # This is the only optional part: no current system packages Python 2.7.
         pytest.skip(str(error))
     try:
         packages = fuzzing_client.install(python)

@@ -1,4 +1,4 @@
-"""The bench runs, counts rightly and writes where it should. What it measures is nobody's test."""
+"""The bench runs, counts correctly and writes into the right place. No test depends on the values that it measures."""
 
 import math
 import os
@@ -33,14 +33,14 @@ A_DELIVERY = b'\x81\x7e{"type":"message","text":"%s"}' % messages.text(7, 1234).
 class Tutorial(ConnectionManager):
     """On the interpreter that runs the tests."""
 
-    # It does not bear an attack, and would take minutes to come back from five of them.
+    # It does not survive an attack: five of them would take minutes.
     scenarios = ConnectionManager.scenarios - {"attack"}
 
     def __init__(self) -> None:
         super().__init__(Path(sys.executable))
 
     def version(self) -> str:
-        # To tell the peers' versions, it would install them.
+        # The original would install the peers to find their versions.
         return "that of the tests"
 
 
@@ -51,7 +51,7 @@ def tutorial() -> ConnectionManager:
 
 @pytest.fixture(autouse=True)
 def every_core() -> Iterator[None]:
-    """The bench keeps itself to one core; the tests after it, and what they start, need not."""
+    """The bench pins itself to one core: undo this for the tests after it, and for the programs that they start."""
     before = os.sched_getaffinity(0)
     yield
     os.sched_setaffinity(0, before)
@@ -74,7 +74,7 @@ class HubbubWithALittleUnderAttack(HubbubUnderAttack):
 
 
 SYSTEMS: Sequence[type[System]] = (Tutorial, HubbubCounted, HubbubWithALittle, HubbubWithALittleUnderAttack)
-"""They need nothing but this project's own Python, and know every scenario between them."""
+"""They need only this project's own Python, and together they cover every scenario."""
 
 
 @pytest.mark.parametrize(

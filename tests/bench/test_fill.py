@@ -1,4 +1,4 @@
-"""The database that the bench fills is one that a server would have written, and looks like people's."""
+"""The database that the bench fills is like one that a server has written, with messages like those of people."""
 
 import asyncio
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""How long the chaos lasts, and which: the same seed makes the same decisions."""
+"""The options of the chaos: how long it lasts, and its seed. The same seed makes the same decisions."""
 
 import random
 
@@ -12,11 +12,11 @@ UNLIMITED = {
     "HUBBUB_CONNECTIONS_PER_ADDRESS": "0",
     "PYTHONPATH": str(REPOSITORY),
 }
-"""People in chaos are many, fast, and at one address. The server is also found where the tests are."""
+"""Settings for many fast people at one address. The path is for the server that defers everything."""
 
 
 def start_again(server: WebServer, chance: random.Random) -> None:
-    """After a kill: as it was, or deferring whatever may be deferred."""
+    """Restart after a kill: as before, or as a server that defers every row that it may."""
     program = chance.choice(["hubbub.cli", "tests.chaos.deferring"])
     server.command = [*server.command[:2], program, *server.command[3:]]
     server.start()
@@ -26,12 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hubbub")
     group.addoption("--chaos-seconds", type=float, default=60.0, help="How long the server is killed and cut off.")
     group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
-    group.addoption("--kills", type=int, default=20, help="How often the server is killed in mid-send.")
+    group.addoption("--kills", type=int, default=20, help="How often the server is killed while it stores messages.")
 
 
 @pytest.fixture
 def chaos_seconds(pytestconfig: pytest.Config) -> float:
-    # Where this file is not among the first that pytest reads, it could not add its options.
+    # pytest ignores the options of a conftest.py that it reads too late.
     return float(pytestconfig.getoption("--chaos-seconds", 60.0))
 
 

@@ -1,4 +1,4 @@
-"""`hubbub`, but SQLite's writer defers whatever may be deferred: what else only many rooms at once bring about."""
+"""`hubbub`, but SQLite's writer always defers rows; otherwise only commits for many rooms do."""
 
 from hubbub import cli
 from hubbub.store import sqlite

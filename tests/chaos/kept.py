@@ -1,4 +1,4 @@
-"""What the database kept, read by another program than the server, when the server has stopped."""
+"""What the database holds, read by another program after the server has stopped."""
 
 import json
 import sqlite3
@@ -23,7 +23,7 @@ REACTIONS = """
 
 @dataclass(frozen=True)
 class Row:
-    """A message as it is in the end, in the database or in somebody's view."""
+    """The final state of a message, in the database or in a client's view."""
 
     seq: int
     rev: int

@@ -1,4 +1,4 @@
-"""People who chat while the server dies under them and the network cuts them off, and who remember what they did."""
+"""People who chat while the server is killed and the network cuts them off. They remember what they did."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ HANDS = 2
 """How many things one person does at a time."""
 EMOJI = ("👍", "🎉", "👀", "🔥", "🐙", "🌈")
 PAUSE = 0.02
-"""Seconds between two deeds of one hand, at most: people who never rest would only measure the machine."""
+"""The longest pause of one hand, in seconds. Without pauses the test would only measure the machine."""
 
 
 @dataclass(frozen=True)
@@ -32,32 +32,32 @@ class Said:
 
 @dataclass
 class Memory:
-    """What everybody has done, as the acks say."""
+    """What everybody has done, according to the acks."""
 
     said: dict[str, Said] = field(default_factory=dict)
     """By the message's key."""
     texts: dict[str, str] = field(default_factory=dict)
-    """By the message's key: the text of its latest edit. Empty where it was deleted."""
+    """By the message's key: the text of its latest edit. Empty if it was deleted."""
     edited: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     reactions: dict[tuple[str, int, str, str], bool] = field(default_factory=dict)
     """By room, seq, emoji and user."""
     changes: Counter[str] = field(default_factory=Counter)
-    """By room: how many changes were acked, each of which takes one rev."""
+    """By room: how many changes were acked. Each takes one rev."""
     unclear: Counter[str] = field(default_factory=Counter)
-    """By room: reactions to what was deleted meanwhile. They may have been done before, and the ack lost."""
+    """By room: reactions to messages that were then deleted. They may have been done before that, with the ack lost."""
     deeds: Counter[str] = field(default_factory=Counter)
 
 
 class Chatter:
-    """Somebody who says, edits, deletes and reacts in all rooms until told to stop, and finishes what they began."""
+    """Sends, edits, deletes and reacts in all rooms until told to stop, and then finishes what was begun."""
 
     def __init__(self, client: Client, name: str, memory: Memory, *, seed: str) -> None:
         self.client = client
         self.name = name
         self.memory = memory
         self.heard: list[tuple[str, int]] = []
-        """Room and seq of each message that was handed out."""
+        """Room and seq of each message that the client gave."""
         self.begun_anew = 0
         self.rooms: dict[str, Room] = {}
         self._seed = seed
@@ -69,7 +69,7 @@ class Chatter:
             self.rooms[room] = await self.client.join(room, kept=1_000_000)
 
     async def chat(self) -> None:
-        """Returns when all that was begun has been answered."""
+        """Returns when everything that was begun has been answered."""
         async with asyncio.TaskGroup() as hands:
             for number in range(HANDS):
                 hands.create_task(_Hand(self, f"{self._seed}/{number}", EMOJI[number::HANDS]).work(self._stop))
@@ -103,7 +103,7 @@ class Chatter:
 
 
 class _Hand:
-    """Does one thing after the other, and touches only its own messages and emoji: so what must come of it is known."""
+    """Does one thing after the other, and changes only its own messages and emoji. So the result is known."""
 
     def __init__(self, chatter: Chatter, seed: str, emoji: tuple[str, ...]) -> None:
         self._chatter = chatter
@@ -159,7 +159,7 @@ class _Hand:
     async def _react(self, room: Room) -> None:
         if not room.view.seq:
             return
-        # The latest ones most: they are the ones that change while somebody is away.
+        # Mostly the latest ones: so messages change while somebody is away.
         seq = max(1, room.view.seq - int(self._random.expovariate(0.2)))
         reaction = (room.key, seq, self._random.choice(self._emoji), self._chatter.name)
         on = not self._memory.reactions.get(reaction, False)

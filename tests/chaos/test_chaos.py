@@ -1,4 +1,4 @@
-"""The server is killed at random and connections are cut at random bytes; in the end everything agrees exactly.
+"""The server is killed at random and connections are cut at random bytes. At the end everything must agree exactly.
 
 `pytest tests/chaos/test_chaos.py` takes about a minute; `--chaos-seconds 3600` an hour. The seed is printed, and
 `--chaos-seed` makes the same decisions again.
@@ -26,12 +26,12 @@ from tests.servers import WebServer
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
 ROOMS = ["hall", "kitchen", "garden"]
 SETTLING = 60.0
-"""Seconds for everybody to come back and catch up when the chaos is over."""
+"""Seconds in which everybody must reconnect and catch up after the chaos."""
 
 
 @dataclass
 class Report:
-    """What happened, and what of it went wrong."""
+    """What happened, and what went wrong."""
 
     seed: int
     seconds: float
@@ -63,7 +63,7 @@ async def kill_again_and_again(server: WebServer, stop_at: float, chance: random
 
 
 async def cut_again_and_again(proxies: list[Proxy], stop_at: float, chance: random.Random) -> None:
-    """Break one person's connections at a moment, besides the proxies' own cuts after so many bytes."""
+    """Break one person's connections at a random moment. The proxies also cut them after a number of bytes."""
     while (rest := stop_at - time.monotonic()) > 0:
         await asyncio.sleep(min(rest, chance.expovariate(1.0)))
         chance.choice(proxies).cut()
@@ -76,17 +76,17 @@ def allowances(chance: random.Random) -> Callable[[], int | None]:
 
 
 def check_room(kept: KeptRoom, room: str, memory: Memory) -> tuple[int, int]:
-    """Compare what was acked with what was kept. Returns how many messages are lost, and how many doubled."""
+    """Compare the acks with the database. Returns how many messages are lost, and how many are duplicated."""
     acked = {said.seq: said for said in memory.said.values() if said.room == room}
     keys = {row.key for row in kept.rows}
     lost = sum(said.key not in keys for said in acked.values())
-    # Everything is acked in the end, so a message without an ack is one that was stored twice.
+    # At the end everything is acked, so a message without an ack was stored twice.
     doubled = sum(row.seq not in acked for row in kept.rows)
 
     assert [row.seq for row in kept.rows] == list(range(1, kept.seq + 1))
     assert len({row.rev for row in kept.rows}) == len(kept.rows)
     assert max(row.rev for row in kept.rows) <= kept.rev
-    # Each change took one rev and no rev is without its change. What the ends of lost connections hide is counted.
+    # Each change took one rev, and each rev has a change. Changes whose acks were lost are counted too.
     assert 0 <= kept.rev - memory.changes[room] <= memory.unclear[room]
 
     reactions_to: dict[int, set[tuple[int, str, str]]] = {}
@@ -111,7 +111,7 @@ def check_room(kept: KeptRoom, room: str, memory: Memory) -> tuple[int, int]:
 
 
 def check_heard(chatter: Chatter, kept: dict[str, KeptRoom]) -> None:
-    """Who never had to begin anew was given each message, once."""
+    """A client that never had to start over gave each message once."""
     times = Counter(chatter.heard)
     assert max(times.values()) == 1
     if not chatter.begun_anew:

@@ -1,4 +1,4 @@
-"""A connection is cut after each byte in turn: whoever comes back has the same view as one who was never cut."""
+"""A connection is cut after each byte in turn: after reconnecting, the view is the same as one that was never cut."""
 
 from collections.abc import Callable
 from itertools import count
@@ -48,7 +48,7 @@ TURNS = 40
 
 
 async def talk(bobs_hall: Room, hall: Room) -> list[int]:
-    """Both speak in turn, and change what they said. Returns the messages' seqs as the acks told them."""
+    """Both send in turn, and change their messages. Returns the seqs from the acks."""
     seqs = []
     for turn in range(TURNS):
         mine = await hall.send(f"alice {turn}")

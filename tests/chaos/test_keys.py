@@ -1,4 +1,4 @@
-"""The same key again is the same message: after a lost ack, from another connection, at the same instant."""
+"""The same key again is the same message: after a lost ack, from another connection, at the same moment."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The server is killed with -9 in mid-send, again and again: what was acked is there once, and there are no gaps.
+"""The server is killed with -9 while it stores messages, many times: each acked message is stored once, without gaps.
 
 `--kills 200` on demand.
 """
@@ -17,7 +17,7 @@ from tests.servers import WebServer
 
 SENDERS = 4
 ACKS_BETWEEN_KILLS = 30
-"""At most. The kill comes at once after the last one, when others are in flight."""
+"""The most acks in one round. The kill comes right after the last one, while others are in flight."""
 
 
 class Flood:
@@ -41,7 +41,7 @@ class Flood:
                 self._enough.set()
 
     async def more(self, number: int) -> None:
-        """Returns when so many more have been acked."""
+        """Returns when this many more have been acked."""
         self._wanted = len(self.acks) + number
         self._enough.clear()
         await self._enough.wait()

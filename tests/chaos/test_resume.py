@@ -1,4 +1,4 @@
-"""Somebody comes back with a position that this database cannot continue: they are told so, never given a hole."""
+"""A client comes back with a position that this database cannot continue: it is told so, and never has a gap."""
 
 import asyncio
 import subprocess
@@ -44,7 +44,7 @@ def database(server: WebServer, *words: str) -> subprocess.CompletedProcess[str]
 
 
 async def say(server: WebServer, room: str, number: int) -> dict[str, Any]:
-    """So many messages, said by somebody else. Returns the last one's ack."""
+    """Send this many messages as another person. Returns the last one's ack."""
     async with Client(address(server), username="bob") as bob:
         hall = await bob.join(room)
         acks = await asyncio.gather(*(hall.send(f"message {each}") for each in range(number)))
@@ -125,9 +125,9 @@ async def test_a_position_from_before_a_restore_is_not_recovered(serve: ServerFa
     await asyncio.to_thread(server.start)
 
     async with person(server, "alice") as alice:
-        # Rev 5 has not come again yet; then it has, and is another change than the one that alice knows.
+        # First rev 5 does not exist again yet; then it does, but as another change than the one that alice knows.
         assert (await come_back(alice, "hall", 5, epoch))["recovered"] is False
-        # Up to the backup it is the same room, also when it has changed since.
+        # Up to the backup the room is the same, also if it has changed since.
         assert (await come_back(alice, "hall", 3, epoch))["recovered"] is True
         await say(server, "hall", 2)
         for rev, recovered in ((3, True), (4, False), (5, False)):

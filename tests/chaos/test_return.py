@@ -1,4 +1,4 @@
-"""Everybody comes back at once: all are recovered, and the database is asked no more often than for a few."""
+"""Everybody comes back at once: all are recovered, with no more queries than for a few."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ MISSED = 100
 
 
 def counting_server(folder: Path) -> WebServer:
-    """`hubbub serve`, with an account of its queries."""
+    """`hubbub serve`, which counts its queries."""
     port = free_port()
     command = [sys.executable, "-m", "bench.count_queries", "serve", "--port", str(port)]
     environment = UNLIMITED | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
@@ -29,7 +29,7 @@ def counting_server(folder: Path) -> WebServer:
 
 
 async def is_back(client: Client, room: Room, rev: int) -> bool:
-    """When the view is at `rev`: whether it got there without beginning anew."""
+    """Waits until the view is at `rev`. Returns whether it got there without starting over."""
     joined: list[bool] = []
     while (room.view.rev or 0) < rev:
         event = await anext(client)

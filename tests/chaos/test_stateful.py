@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, a client's view equals the log, or the client was told to begin anew.
+"""Events in any order: a client's view equals the log, or the client was told to start over.
 
 The server runs in the test's own event loop, so that a change can be put exactly between two reads of a recovery.
 """
@@ -40,7 +40,7 @@ ROOM = "hall"
 BOB = User("bob", "Bob")
 DEADLINE = 20.0
 PAGE = 250
-"""Rows that the server reads at a time while it brings somebody up to date."""
+"""Rows that the server reads at a time during a recovery."""
 
 places = st.floats(0, 1)
 """Where in the room: 0 is its first message, 1 its latest."""
@@ -49,7 +49,7 @@ Change = tuple[str, float]
 
 
 class TownMachine(RuleBasedStateMachine):
-    """Alice has a client, Bob is the server's neighbour, and the network between Alice and the server is ours."""
+    """Alice has a client, Bob calls the server directly, and the test controls the network between her and it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,11 +62,11 @@ class TownMachine(RuleBasedStateMachine):
         self.copies: list[Path] = []
         self.count = 0
         self.said = 0
-        """The seq of the latest message that was said, as far as Alice may not know it yet."""
+        """The seq of the latest message that Alice may not know yet."""
         self.between: deque[Change] = deque()
-        """What is to happen after each of the server's next reads."""
+        """What the test does after each of the server's next reads."""
         self.heard: list[int] = []
-        """The messages that were handed out since the last time that Alice began anew."""
+        """The messages that her client gave since she last had to start over."""
         self.begun_at = 0
         self.news = asyncio.Event()
 
@@ -181,12 +181,12 @@ class TownMachine(RuleBasedStateMachine):
 
     @rule()
     def a_message_and_its_edit_are_not_delivered(self) -> None:
-        """As where a broker drops publications: the next one that arrives shows the gap."""
+        """As if a broker drops publications: the next one that arrives shows the gap."""
         self.run(self._lose_publications())
 
     @rule()
     def the_last_that_was_said_is_not_delivered(self) -> None:
-        """Nothing comes after it that would show the gap: the server repeats where the room stands."""
+        """No later publication shows the gap, so the server repeats the room's position."""
         self.run(self._lose_publications(next_one_arrives=False))
 
     @rule()
@@ -279,7 +279,7 @@ class TownMachine(RuleBasedStateMachine):
         if next_one_arrives:
             await self._change("say", 1)
         else:
-            # It does so each second; this is no time to wait for it.
+            # The server does this each second; the test does not wait for it.
             await self.node.feature(MessagesFeature).heads.tick()
 
     async def _restart(self, meanwhile: Callable[[], object]) -> None:
@@ -291,9 +291,9 @@ class TownMachine(RuleBasedStateMachine):
             self.proxy.accept()
 
     async def _settle(self) -> None:
-        """Returns when Alice has been given all that there is, by whatever way."""
+        """Returns when Alice has received everything, in whatever way."""
         self.between.clear()
-        # She has joined on this connection, then: a rev of another epoch's may be the same number.
+        # First wait until she has joined on this connection: a rev of another epoch may be the same number.
         await self.hall.history(limit=1)
         head = (await self._log().head(ROOM)).rev
         while (self.hall.view.rev or 0) < head or self._is_to_hear_more():
@@ -301,7 +301,7 @@ class TownMachine(RuleBasedStateMachine):
             await self.news.wait()
 
     def _is_to_hear_more(self) -> bool:
-        """What is trimmed while it is on its way to Alice exists for nobody; all else that was said must reach her."""
+        """A message that is trimmed on its way to Alice exists for nobody. Every other message must reach her."""
         said = set(range(self.begun_at + 1, self.hall.view.seq + 1))
         unheard = said.difference(self.heard)
         return not said.issuperset(self.heard) or any(seq > self.hall.view.floor for seq in unheard)
@@ -321,7 +321,7 @@ class TownMachine(RuleBasedStateMachine):
 
 
 async def refused(doing: Awaitable[object]) -> None:
-    """Do it, or let it be refused: there may be nothing left to do it to."""
+    """Do it, or accept a refusal: the message may be gone."""
     with suppress(RequestError):
         await doing
 

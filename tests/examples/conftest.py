@@ -1,4 +1,4 @@
-"""Every example is served twice: by Hubbub's protocol classes, and by uvicorn's own as any ASGI server would."""
+"""Every example is served twice: by Hubbub's protocol classes, and by uvicorn's own, as by any other ASGI server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

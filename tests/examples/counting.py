@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def code_lines(file: Path) -> int:
-    """Lines that are not blank, no comment and no part of a docstring."""
+    """Lines that are not blank, not a comment and not part of a docstring."""
     source = file.read_text()
     documentation: set[int] = set()
     for node in ast.walk(ast.parse(source)):

@@ -1,4 +1,4 @@
-"""Broadcast: everybody hears everybody, and how many they are."""
+"""Broadcast: everybody gets every message, and the number of people."""
 
 from examples.broadcast import app
 from tests.examples.conftest import Start

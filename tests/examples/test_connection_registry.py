@@ -1,4 +1,4 @@
-"""The registry: one connection per user, and it is the newest."""
+"""The registry: each user has one connection, the newest one."""
 
 from examples.connection_registry import app
 from tests.examples.conftest import Start

@@ -1,4 +1,4 @@
-"""Cookie or token: either lets its owner in, and the address's parameters arrive beside it."""
+"""Cookie or token: either one admits its owner, and the parameters of the address arrive too."""
 
 import pytest
 from websockets.exceptions import InvalidStatus

@@ -1,4 +1,4 @@
-"""Echo: text, JSON and binary, each as what it was."""
+"""Echo: text, JSON and bytes come back unchanged."""
 
 from examples.echo import app
 from tests.examples.conftest import Start

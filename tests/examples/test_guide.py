@@ -1,4 +1,4 @@
-"""The guide from the tutorial's ConnectionManager: each step's program does what the guide says that it does."""
+"""The guide from the tutorial's ConnectionManager: each step's program does what the guide says."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ AS_ALICE, AS_BOB = {"Cookie": "session=s3cret"}, {"Cookie": "session=s4cret"}
 
 
 def program(title: str) -> dict[str, Any]:
-    """What the program under a heading defines."""
+    """The names that the program under a heading defines."""
     section = GUIDE.split(f"\n## {title}\n")[1].split("\n## ")[0]
     [source] = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     module = ModuleType("step")

@@ -1,4 +1,4 @@
-"""The host app: its log-in counts for the chat, and its buyers hear of their own orders only."""
+"""The host app: its login counts for the chat, and buyers get only notifications of their own orders."""
 
 import httpx
 import pytest

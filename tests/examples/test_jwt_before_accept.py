@@ -1,4 +1,4 @@
-"""JWT before accept: who has no good token is not upgraded, and is told so."""
+"""JWT before accept: a client without a valid token is refused before the upgrade."""
 
 from datetime import UTC, datetime, timedelta
 

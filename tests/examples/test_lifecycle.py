@@ -1,4 +1,4 @@
-"""Life-cycle: each step is in the log with the client's id, and each end has its code."""
+"""Life-cycle: the log has each step with the client's id, and each end with its code."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The chat inside an application with users of its own: they are known there by the application's login."""
+"""The chat inside an application with users of its own: the chat uses the application's login."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Notification topics: who follows is told, at the level that the publisher gave."""
+"""Notification topics: followers are notified, with the level that the publisher chose."""
 
 import httpx
 import pytest
@@ -24,7 +24,7 @@ async def test_a_notification_by_http_reaches_the_followers(start: Start, level:
         for client in (alice, bob):
             await client.expect("notification", topic="alerts.disk", title="Disk is full", level=level)
 
-        # Deliveries are in order, so the first notification that carol gets is all that she was sent.
+        # Deliveries are in order, so carol's first notification is also her only one.
         await publisher.post("/deploy/v2")
         await carol.expect("notification", title="v2 is live", level="success")
         assert not [event for event in carol.seen if event["type"] == "notification"]

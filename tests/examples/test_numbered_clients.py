@@ -1,4 +1,4 @@
-"""Numbered clients: a personal answer beside the broadcast, and a word when somebody leaves."""
+"""Numbered clients: a personal answer, a broadcast, and a line when somebody leaves."""
 
 import re
 

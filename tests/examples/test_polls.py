@@ -1,4 +1,4 @@
-"""Polls: a feature of an application's own, stored, on both databases."""
+"""Polls: an application's own feature, stored in both databases."""
 
 from pathlib import Path
 from typing import Any

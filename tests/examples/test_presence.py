@@ -1,4 +1,4 @@
-"""Presence: the list comes once, and each change of it by itself."""
+"""Presence: the list comes once, and each change comes as an event."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Rate limit: the eleventh message of a minute is refused with the time to come back; nobody else notices."""
+"""Rate limit: the eleventh message of a minute is refused with the time to wait; nobody else notices."""
 
 from examples.rate_limit import app
 from tests.examples.conftest import Start

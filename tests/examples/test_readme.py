@@ -1,4 +1,4 @@
-"""The examples' README names every example, and counts its lines as they are."""
+"""The examples' README names every example, and has the right numbers of lines."""
 
 import re
 

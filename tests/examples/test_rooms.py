@@ -1,4 +1,4 @@
-"""Rooms: what is said stays in its room, and nothing stays of a room that everybody has left."""
+"""Rooms: messages reach only their own room, and an empty room is gone."""
 
 import httpx
 import pytest
@@ -27,7 +27,7 @@ async def test_a_message_reaches_only_its_own_room(start: Start) -> None:
             await client.expect("joined")
         await alice.send("dinner is ready")
         await bob.expect("message", room="kitchen", text="dinner is ready")
-        # Deliveries are in order, so what carol hears first is all that she was sent.
+        # Deliveries are in order, so carol's first message is also her only one.
         await carol.send("the roses bloom")
         await carol.expect("message", text="the roses bloom")
 

@@ -1,4 +1,4 @@
-"""The examples as a reader runs them: each file a program, and stopped as any program is."""
+"""The examples as a reader runs them: each file is a program, and stops like any program."""
 
 import asyncio
 import sys
@@ -45,7 +45,7 @@ def test_each_of_the_sixteen_ends_as_a_program_does(name: str) -> None:
     assert (EXAMPLES / f"{name}.py").read_text().endswith(PROGRAM)
 
 
-# One with the hub's routes and one with its own only; starting all sixteen would tell no more and take half a minute.
+# One with the hub's routes and one with its own only; starting all sixteen would take half a minute and show no more.
 @pytest.mark.parametrize("name", ["echo", "host_app"])
 def test_such_a_program_serves_and_stops_when_told(name: str, tmp_path: Path) -> None:
     with program(EXAMPLES / f"{name}.py", tmp_path) as server:

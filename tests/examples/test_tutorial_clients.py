@@ -1,7 +1,7 @@
-"""What the clients of tutorials do, tried on both kinds of server: what the guide's table says of each is true.
+"""What clients of tutorials do, tried on both kinds of server: the guide's table is true.
 
-The clients here are our own, and do what the pages, scripts and test functions of FastAPI's documentation, of Django
-Channels' and of their many descendants do: the same addresses, frames and expectations.
+The clients are our own. They do what pages, scripts and test functions from the documentation of FastAPI and Django
+Channels do, and what similar chats do: the same addresses, frames and expectations.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from tests.examples.test_guide import GUIDE, program
 from tests.servers import hubbub_server
 
 TRIED: dict[str, set[str]] = {}
-"""The table's rows, by what their first cell says, and the tests that try them."""
+"""The first cell of each row of the table, and the tests that try it."""
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def tries(*rows: str) -> Callable[[Test], Test]:
-    """The rows of the table that a test holds true."""
+    """Marks a test with the rows of the table that it checks."""
 
     def note(test: Test) -> Test:
         for row in rows:
@@ -63,7 +63,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
 
 @pytest.fixture
 async def mounted() -> AsyncIterator[TestServer]:
-    """An application that has the whole router, and lets guests in."""
+    """An application that includes the router, and admits guests."""
     hub = Hubbub(guests="on")
     app = FastAPI()
     app.include_router(hub.router)
@@ -89,7 +89,7 @@ async def refusal(server: TestServer, path: str, **headers: str) -> tuple[int, s
 
 
 def theirs(address: str, shown: str = "event.data") -> str:
-    """A page as tutorials have it: a form, a list, and a socket between them."""
+    """A page like those of tutorials: a form, a list and a socket."""
     return f"""<!doctype html>
 <form><input aria-label="Message"><button>Send</button></form>
 <ul></ul>
@@ -112,7 +112,7 @@ MESSAGES_ONLY = """((said) => said.type === "message" && `${said.name}: ${said.t
 
 
 async def show(page: Page, origin: str, html: str) -> None:
-    """Open a page of this origin, in the place of an answer that has no content security policy."""
+    """Open a page of this origin, without a content security policy."""
     await page.goto(f"{origin}/openapi.json")
     await page.set_content(html)
 

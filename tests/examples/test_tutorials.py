@@ -1,4 +1,4 @@
-"""The tutorials' servers do what the examples do, or the lines counted beside each other would say nothing."""
+"""The tutorials' servers do what the examples do; otherwise the comparison of lines would say nothing."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The username chat: lines with names and times, and SYSTEM's about who comes and goes."""
+"""The username chat: lines with names and times, and SYSTEM lines when somebody joins or leaves."""
 
 from datetime import UTC, datetime, timedelta
 

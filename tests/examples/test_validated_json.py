@@ -1,4 +1,4 @@
-"""Validated JSON: what is wrong is named, and the connection goes on."""
+"""Validated JSON: errors name the wrong field, and the connection stays open."""
 
 from typing import Any
 

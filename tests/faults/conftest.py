@@ -9,7 +9,7 @@ from tests.servers import MissingError
 
 @pytest.fixture
 def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
-    """The library under which a program sees another time than there is."""
+    """The library that gives a program a false time."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         missing(MissingError("libfaketime is not installed: apt install faketime"))

@@ -19,7 +19,7 @@ async def test_a_jump_of_the_clock_changes_no_order_and_closes_no_connection(
             "LD_PRELOAD": str(faketime),
             "FAKETIME_TIMESTAMP_FILE": str(moment),
             "FAKETIME_NO_CACHE": "1",
-            # A jump is one of the wall clock; the monotonic one goes on as it did.
+            # Only the wall clock jumps; the monotonic clock continues.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "HUBBUB_HEARTBEAT": "0.5",
         }
@@ -31,7 +31,7 @@ async def test_a_jump_of_the_clock_changes_no_order_and_closes_no_connection(
         before = await alice.say("room1", "before")
         moment.write_text(jump)
         after = await alice.say("room1", "after")
-        # Two heartbeats later everybody is still here: nobody's time has run out.
+        # Two heartbeats later everybody is still connected: no deadline has passed.
         await bob.gather("ping", 3)
         moment.write_text("+0")
         back = await alice.say("room1", "back again")

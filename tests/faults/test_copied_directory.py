@@ -1,4 +1,4 @@
-"""A data directory is put back as a copy, under a real server and its clients: nobody goes on with what is lost."""
+"""A copy of the data directory is restored under a real server with clients: nobody continues from lost changes."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ async def test_a_restored_copy_of_the_data_directory_is_noticed(serve: ServerFac
         shutil.rmtree(data)
         copy.rename(data)
         await asyncio.to_thread(server.start)
-        # His own client begins again by itself, and the numbers are reached once more.
+        # His own client starts over by itself, and the numbers are reached again.
         last = [await hall.send(f"new {number}") for number in range(10)][-1]
         while hall.view.rev != last.rev:
             await anext(bob)

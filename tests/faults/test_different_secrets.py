@@ -1,4 +1,4 @@
-"""Nodes that share a database believe each other's guests, or do not start."""
+"""Nodes that share a database accept each other's guests, or do not start."""
 
 import pytest
 

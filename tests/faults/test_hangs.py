@@ -1,4 +1,4 @@
-"""Parts that hang instead of failing, under a real server: it answers in time, and it ends in time when told to."""
+"""Parts of a real server hang instead of failing: the server answers in time, and stops in time."""
 
 import asyncio
 import os
@@ -22,9 +22,9 @@ from tests.waiting import eventually
 DATABASE_TIMEOUT = 2.0
 DRAIN = 1.0
 GRACE = 1.0 + 10.0
-"""`close_timeout`, and what a stop may take besides."""
+"""`close_timeout`, and the additional time for a stop."""
 SLACK = 10.0
-"""A busy machine takes a few seconds more; what hangs, hangs for ever."""
+"""A few seconds more for a busy machine. A part that hangs would take for ever."""
 
 QUICK = {
     "HUBBUB_DATABASE_TIMEOUT": str(DATABASE_TIMEOUT),
@@ -123,7 +123,7 @@ async def test_sigterm_ends_a_start_that_waits_for_a_frozen_postgresql(tmp_path:
 
 
 def starting_server(folder: Path, environment: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
-    """One that need not ever answer."""
+    """A server that may never answer."""
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             command or [sys.executable, "-m", "hubbub.cli", "serve", "--port", "0"],

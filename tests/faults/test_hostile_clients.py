@@ -1,4 +1,4 @@
-"""One slow or hostile client costs nobody else anything, and memory stays bounded, whoever it is."""
+"""A slow or hostile client does not harm the others, and memory stays bounded."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def generous(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Without limits on commands: what is tried is the transport."""
+    """Without limits on commands, to test the transport."""
     environment = {**server.environment, "HUBBUB_RATE": "100000", "HUBBUB_BURST": "100000"}
     with hubbub_server(tmp_path_factory.mktemp("generous"), environment=environment) as generous:
         yield generous
@@ -56,7 +56,7 @@ def generous(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def forgetful(generous: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Without a database as well, whose cache grows by each message: what else is kept shows."""
+    """Also without a database, because its cache grows with each message and hides other growth."""
     environment = {**generous.environment, "HUBBUB_DATABASE_URL": "none"}
     with hubbub_server(tmp_path_factory.mktemp("forgetful"), environment=environment) as forgetful:
         yield forgetful
@@ -65,7 +65,7 @@ def forgetful(generous: WebServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def strict(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """With low limits, so that reaching them takes little."""
+    """With low limits, which are reached quickly."""
     limits = {"HUBBUB_RATE": "5", "HUBBUB_BURST": "5", "HUBBUB_VIOLATIONS": "5"}
     environment = {**server.environment, **limits}
     with hubbub_server(tmp_path_factory.mktemp("strict"), environment=environment) as strict:
@@ -75,7 +75,7 @@ def strict(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def patient(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """It waits long for the answer to its close frame, so that what it still reads shows."""
+    """Waits long for the answer to its close frame, so that the test sees what it still reads."""
     environment = {**server.environment, "HUBBUB_CLOSE_TIMEOUT": "20", "HUBBUB_DRAIN_TIMEOUT": "1"}
     with hubbub_server(tmp_path_factory.mktemp("patient"), environment=environment) as patient:
         yield patient
@@ -83,19 +83,19 @@ def patient(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def processor_time(server: WebServer) -> float:
-    """The seconds that a server's process has worked. Unlike a latency it does not depend on who else is working."""
+    """The CPU seconds of a server's process. Unlike a latency, they do not depend on other load."""
     user, system = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(server: WebServer) -> int:
-    """The resident bytes of a server's process."""
+    """The resident memory of a server's process, in bytes."""
     pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE")
 
 
 class Attacker:
-    """A client that sends what it likes, and reads only when it likes."""
+    """A client that sends anything, and reads only when the test says so."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, compress: bool) -> None:
         self._reader, self._writer = reader, writer
@@ -141,7 +141,7 @@ class Attacker:
                 return
 
     async def close_code(self, *, within: float = DEADLINE) -> int | None:
-        """Read to the end of the link. The code of the close frame, None if there was none."""
+        """Read until the link ends. Returns the code of the close frame, None if there was none."""
         code = None
         async for frame in self._frames(within):
             if frame.opcode == peer.Opcode.CLOSE:
@@ -166,7 +166,7 @@ class Attacker:
 @asynccontextmanager
 async def attacker(server: WebServer, path: str = "/ws", *, compress: bool = False) -> AsyncIterator[Attacker]:
     sock = socket.socket()
-    # The kernel would take half a megabyte for somebody who reads nothing, and how much exactly is its own affair.
+    # Otherwise the kernel buffers about half a megabyte for a client that reads nothing.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024)
     sock.connect(("127.0.0.1", server.port))
     reader, writer = await asyncio.open_connection(sock=sock)
@@ -406,7 +406,7 @@ async def test_commands_whose_answers_are_not_read_are_held_back_in_little_memor
         assert memory(generous) - before < 10 * MEGABYTE
 
 
-# Some thousand messages are said while it sleeps, 4 MB and more: to keep them for it would show without a database.
+# While it sleeps, others send some thousand messages, 4 MB and more. A server that kept them for it would grow.
 @pytest.mark.parametrize(("name", "megabytes"), [("generous", 20), ("forgetful", 2)])
 async def test_a_client_that_stops_reading_is_dropped_soon_and_the_others_notice_nothing(
     request: pytest.FixtureRequest, name: str, megabytes: int
@@ -439,7 +439,7 @@ async def test_a_congested_client_that_reads_again_gets_what_it_missed(generous:
         slow.send(TEXT, b'{"type": "join", "room": "tide"}')
         await slow.event("joined")
 
-        # More than the kernel and the server's high-water mark hold for it.
+        # More than the kernel's buffer and the server's high-water mark.
         for number in range(150):
             await alice.send({"type": "message", "id": str(number), "room": "tide", "text": f"{number} {'x' * 3900}"})
         await alice.gather("ack", 150)
@@ -513,7 +513,7 @@ commands = st.fixed_dictionaries({"type": st.sampled_from(TYPES) | junk}, option
 
 
 @given(st.lists(commands, min_size=1, max_size=12))
-# Making a failing case small would take a server's deadline for each attempt.
+# Shrinking a failing case would wait for a server's deadline at each attempt.
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_each_random_command_is_answered_and_the_connection_stays_open(
     generous: WebServer, frames: list[dict[str, object]]
@@ -535,7 +535,7 @@ async def converse(server: WebServer, frames: list[dict[str, object]]) -> None:
     assert "Traceback" not in server.log
 
 
-# Words that mean something to somebody else.
+# Texts that have a meaning in other programs.
 
 STRANGE = [
     "<script>alert(1)</script>",

@@ -1,4 +1,4 @@
-"""Requests and commands that are small to send and large to serve: memory stays bounded, and no traceback is left."""
+"""Requests and commands that are cheap to send and costly to serve: memory stays bounded, without a traceback."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ async def test_a_client_that_hangs_up_in_the_middle_of_a_body_leaves_no_tracebac
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(POST + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(DEADLINE):
-        # The server has come to where it waits for the body.
+        # Now the server waits for the body.
         await reader.readuntil(b"100 Continue\r\n\r\n")
     writer.write(b'{"title":')
     await writer.drain()

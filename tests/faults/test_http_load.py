@@ -1,4 +1,4 @@
-"""Plain HTTP sockets cost nobody else anything: neither those that send without reading, nor those that do nothing."""
+"""Plain HTTP sockets do not harm others: neither those that send without reading, nor idle ones."""
 
 import asyncio
 import socket
@@ -35,7 +35,7 @@ def server_with(folder: Path, files: int = 0, **environment: str) -> Iterator[We
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Does not wait for long, and has no limit by address."""
+    """A server with short deadlines, and without a limit per address."""
     with hubbub_server(
         tmp_path_factory.mktemp("hasty"), environment={**HASTY, "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"}
     ) as server:
@@ -45,7 +45,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Lets an address have five sockets."""
+    """A server that allows five sockets per address."""
     with server_with(tmp_path_factory.mktemp("few"), connections_per_address="5", linger="0.2") as server:
         yield server
 
@@ -100,7 +100,7 @@ async def test_endless_requests_whose_answers_nobody_reads_take_little_memory(ha
                 writer.write(flood)
                 await writer.drain()
 
-        # The server takes no more until it is read from, and ends the link in the end.
+        # The server reads no more until its answers are read, and finally ends the link.
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(send(20), DEADLINE)
 
@@ -138,7 +138,7 @@ async def test_plain_sockets_of_an_address_count_like_its_websockets(few: WebSer
         assert (refused.value.status, refused.value.body["code"]) == (429, "rate_limited")
         assert "Retry-After" in refused.value.headers
 
-    # Those who left make room, WebSockets too.
+    # Sockets that close make room, WebSockets too.
     async with asyncio.timeout(DEADLINE):
         while not (await ask(few)).startswith(b"HTTP/1.1 200 "):
             pass
@@ -174,7 +174,7 @@ async def test_only_a_trusted_proxy_says_whose_socket_it_is(tmp_path: Path) -> N
         async with AsyncExitStack() as stack:
             for number in range(4):
                 await stack.enter_async_context(person(server, headers=forwarded(f"192.0.2.{number}")))
-            # What the client wrote itself stands on the left. The hop on the right is a proxy of ours.
+            # The left part is what the client itself wrote. The right part is our own proxy.
             for claimed in ("1.1.1.1", "2.2.2.2"):
                 await stack.enter_async_context(person(server, headers=forwarded(f"{claimed}, 198.51.100.1, 10.0.0.1")))
             for claimed in ("3.3.3.3", "10.0.0.1"):
@@ -189,7 +189,7 @@ async def test_only_a_trusted_proxy_says_whose_socket_it_is(tmp_path: Path) -> N
             with pytest.raises(Refused):
                 await stack.enter_async_context(person(server, headers=forwarded("2001:db8:0:0:1::1")))
             await stack.enter_async_context(person(server, headers=forwarded("2001:db8:0:1::1")))
-            # Plain requests too, each by its own head.
+            # Plain requests too, each with its own head.
             async with httpx.AsyncClient(base_url=server.url, verify=False) as proxy:
                 assert (await proxy.get("/health/live", headers=forwarded("198.51.100.7"))).status_code == 200
                 assert (await proxy.get("/health/live", headers=forwarded("198.51.100.1"))).status_code == 429
@@ -220,7 +220,7 @@ async def test_a_client_that_holds_all_files_takes_none_from_clients_that_are_se
 
 
 async def until_served(server: WebServer, path: str) -> httpx.Response:
-    """Some may be refused while the server is full, but not for ever."""
+    """Retries: the server may refuse some while it is full, but not for ever."""
     async with asyncio.timeout(DEADLINE):
         while True:
             try:

@@ -1,4 +1,4 @@
-"""A broker that loses publications, or is away: everybody still gets everything, without asking for it."""
+"""A broker loses publications, or is away: everybody still gets everything, without asking."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -22,7 +22,7 @@ ALICE = User("alice", "Alice")
 
 
 class Town:
-    """A server whose broker is ours, with Bob in the hall. He knows no rule for clients: he only reads."""
+    """A server with the test's broker, and Bob in the hall. Bob follows no rules for clients: he only reads."""
 
     def __init__(self, node: Node, bob: TestClient) -> None:
         self.node = node

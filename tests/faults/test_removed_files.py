@@ -1,4 +1,4 @@
-"""The database's files are removed, moved or replaced under a running server: nothing is acked that is not kept."""
+"""The database's files are removed, moved or replaced under a running server: nothing is acked that is not stored."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A PostgreSQL that took over may have lost the latest changes: those who are connected must hear of it, too."""
+"""After a failover PostgreSQL may have lost the latest changes: connected clients must be told, too."""
 
 from pathlib import Path
 

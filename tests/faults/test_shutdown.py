@@ -26,7 +26,7 @@ MASKED_CLOSE = b"\x88\x82\x00\x00\x00\x00\x03\xf4"
 
 
 class Listener(asyncio.Protocol):
-    """One of the crowd, as small as can be: it reads all, and answers a close frame."""
+    """One of the crowd, as small as possible: it reads everything, and answers a close frame."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -71,7 +71,7 @@ async def gather_crowd(server: WebServer) -> list[Listener]:
 
 
 async def talk(somebody: Person, acked: set[str], under_way: asyncio.Event) -> None:
-    """Say one thing after the other until the connection ends, and note what was acknowledged."""
+    """Send one message after the other until the connection ends, and note the acks."""
     number = 0
     try:
         while True:

@@ -1,4 +1,4 @@
-"""U+0000, which PostgreSQL cannot store: refused by the name of its field, wherever a client can put it."""
+"""U+0000, which PostgreSQL cannot store: it is refused with the name of its field, wherever a client can send it."""
 
 from typing import Any
 from urllib.parse import quote
@@ -55,7 +55,7 @@ async def test_each_field_of_each_command_refuses_u0000_before_postgresql_sees_i
             assert (error["code"], frame["type"]) == ("invalid", error["command"])
             assert field in error["errors"][0]["loc"], error
 
-        # What only looks like it is kept as written.
+        # A text that only looks like it is stored as sent.
         said = await alice.ask({"type": "message", "room": "general", "text": r"\u0000", "data": {"regex": r"\u0000"}})
         assert said["type"] == "ack"
 

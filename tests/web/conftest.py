@@ -13,7 +13,7 @@ from tests.web.pages import Enter
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """One for all who let it live: each test is in rooms of its own. A room is filled faster than people may talk."""
+    """One server for all tests that do not kill it. Each test has its own rooms. High limits fill rooms fast."""
     environment = {"HUBBUB_RATE": "2000", "HUBBUB_BURST": "2000"}
     with hubbub_server(tmp_path_factory.mktemp("server"), environment=environment) as server:
         yield server
@@ -27,13 +27,13 @@ def room(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def secrets() -> dict[tuple[str, str], str]:
-    """What a browser keeps, by server and name: a name that has said something is that guest's for ever."""
+    """What each browser stores, by server and name: a name that has sent a message belongs to that guest for ever."""
     return {}
 
 
 @pytest.fixture
 def enter(server: WebServer, new_page: PageFactory, room: str, secrets: dict[tuple[str, str], str]) -> Enter:
-    """Opens the page as the person of that name, the same one in each test of a server."""
+    """Opens the page as the person with that name, the same person in each test of a server."""
 
     async def open_as(name: str, *, room: str = room, **options: object) -> Page:
         page = await new_page(**options)

@@ -1,4 +1,4 @@
-"""An application with a login of its own, and the chat under a prefix."""
+"""An application with its own login, and the chat under a prefix."""
 
 from fastapi import FastAPI, HTTPException, Response
 from starlette.requests import HTTPConnection

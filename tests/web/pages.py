@@ -1,4 +1,4 @@
-"""What people do on the page, and on which devices."""
+"""What people do on the page, and their devices."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,18 +23,18 @@ async def expect_live(page: Page) -> None:
 
 
 async def everything_is_sent(page: Page) -> None:
-    """What waits to be sent is on record in the browser until the server has it."""
+    """Waits until the browser stores no message that is not sent."""
     await page.wait_for_function("() => !Object.keys(localStorage).some(name => name.includes('unsent:'))")
 
 
 async def come_back(page: Page) -> None:
-    """The page does not wait for its next attempt when the browser says that there is a network."""
+    """Reconnects at once: the browser tells the page that there is a network."""
     await page.evaluate("window.dispatchEvent(new Event('online'))")
     await expect_live(page)
 
 
 def message(page: Page, text: str) -> Locator:
-    """Messages that say this; not those that only quote it."""
+    """Messages with this text, without those that only quote it."""
     words = page.locator(".body > :not(button)", has_text=text)
     return page.get_by_role("log").locator(".message", has=words)
 
@@ -46,8 +46,8 @@ async def act(page: Page, text: str, action: str) -> None:
 
 
 async def tap(page: Page, text: str, action: str) -> None:
-    """The same with a finger, on a phone."""
-    # A phone has no mouse, but entering left one on the page.
+    """The same by touch, on a phone."""
+    # A phone has no mouse, but entering has left a pointer on the page.
     await page.mouse.move(0, 0)
     await message(page, text).tap()
     await message(page, text).get_by_role("button", name=action, exact=True).tap()

@@ -45,7 +45,7 @@ async def test_people_see_who_is_here_and_who_joins_and_leaves(enter: Enter, roo
 
 async def test_people_see_who_is_typing(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
-    # Who has not joined yet can tell nobody.
+    # A client that has not joined yet cannot send that it is typing.
     await expect(bob.get_by_role("complementary", name="People")).to_contain_text("alice")
 
     await bob.get_by_label("Message in").press_sequentially("Hm")
@@ -106,7 +106,7 @@ async def test_a_long_name_hides_nothing(enter: Enter) -> None:
 
     for name in ("Join", "Use another name"):
         await expect(alice.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
-    # Nothing lies over it.
+    # Nothing covers it.
     await alice.get_by_role("button", name="Use another name").click(trial=True)
 
 
@@ -115,7 +115,7 @@ async def test_a_room_of_more_than_a_hundred_shows_how_many(enter: Enter, server
     async with AsyncExitStack() as crowd:
         for number in range(120):
             url = f"{server.ws_url}/ws/chat/{room}?username=member{number}"
-            # Nobody reads these; with a full queue their close would wait for somebody who does.
+            # Nobody reads from these; with a full queue, closing them would wait for a reader.
             await crowd.enter_async_context(connect(url, max_queue=None))
         await expect(alice.get_by_role("complementary", name="People")).to_contain_text("121 online")
         await expect(alice.get_by_role("log")).not_to_contain_text("member119 joined")

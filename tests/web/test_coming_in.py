@@ -1,4 +1,4 @@
-"""How a guest gets in and comes back: by a name that is free, and with a secret that no proxy can take away."""
+"""How a guest gets in and comes back: with a free name, and with a secret that the page does not lose."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def test_a_name_that_was_taken_while_the_server_was_away_is_asked_for_agai
     await page.goto(server.url)
     await choose(page, "Grace")
     await expect_live(page)
-    # A device that was cleaned knows no secret any more; the tab still knows its name.
+    # The storage was cleared, so the secret is gone; the tab still knows the name.
     await page.evaluate("localStorage.clear()")
     await page.goto("about:blank")
     server.kill()

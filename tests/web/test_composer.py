@@ -1,4 +1,4 @@
-"""Writing: what is begun is kept, and the keyboard of a phone stays while one talks."""
+"""Writing: drafts are kept, and a phone's keyboard stays open."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ async def test_an_edit_is_not_stored_as_a_draft(enter: Enter) -> None:
 async def test_people_can_talk_if_the_device_has_no_space_for_drafts(enter: Enter) -> None:
     alice = await enter("alice")
     await expect_live(alice)
-    # Fills what the browser grants a page, to the last letter.
+    # Fills the page's storage completely.
     await alice.evaluate(
         """() => {
             let ballast = '';
@@ -77,7 +77,7 @@ async def test_sending_by_touch_keeps_a_phones_keyboard(enter: Enter) -> None:
     for text in ("first", "second"):
         await field.tap()
         await alice.keyboard.type(text)
-        # A keyboard goes when its field loses the focus, even for an instant.
+        # A phone closes its keyboard when the field loses the focus, even for a moment.
         await field.evaluate("field => { window.lost = 0; field.onblur = () => (window.lost += 1); }")
         await alice.get_by_role("button", name="Send").tap()
         await expect(message(alice, text)).to_be_visible()

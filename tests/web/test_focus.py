@@ -1,4 +1,4 @@
-"""Where the focus goes: never to the body, where no key does anything."""
+"""Where the focus goes: never to the body, where keys do nothing."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", 
 
 
 async def walk_to(page: Page, text: str, action: str) -> Locator:
-    """To one of a message's buttons, by keyboard."""
+    """Go to one of a message's buttons by keyboard."""
     await page.get_by_role("log").focus()
     for _ in range(10):
         await page.keyboard.press("ArrowUp")
@@ -39,7 +39,7 @@ async def test_escape_leads_from_a_dialog_back_to_its_button(enter: Enter) -> No
         button = await walk_to(alice, "words", action)
         await alice.keyboard.press("Enter")
         await expect(alice.get_by_role("dialog")).to_be_visible()
-        # A mouse that moves meanwhile takes the buttons away.
+        # A mouse that moves now would hide the buttons.
         await alice.mouse.move(5, 5)
         await alice.keyboard.press("Escape")
 

@@ -1,4 +1,4 @@
-"""The page keeps within the server's limits, whatever its person does, and comes back when it did not."""
+"""The page keeps within the server's limits, whatever the user does, and reconnects after it did not."""
 
 import json
 from typing import Any
@@ -14,11 +14,11 @@ from tests.web.pages import come_back, everything_is_sent, expect_live, say
 pytestmark = pytest.mark.anyio
 
 STRICT = {"HUBBUB_RATE": "60", "HUBBUB_BURST": "60", "HUBBUB_VIOLATIONS": "1"}
-"""Who is too fast twice is cut off."""
+"""A client that is too fast twice is closed."""
 
 
 async def remembering(page: Page, server: WebServer, **entries: Any) -> None:
-    """The page as somebody who was here before on this device."""
+    """The page as a user who was here before on this device."""
     await page.goto(server.url)
     stored = {f"hubbub / {name}": json.dumps(value) for name, value in entries.items()}
     await page.evaluate("stored => Object.assign(localStorage, stored)", stored)

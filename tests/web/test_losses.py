@@ -1,4 +1,4 @@
-"""The page comes back when its server was gone; what people said meanwhile is not lost, and is never there twice."""
+"""The page reconnects after its server was gone; messages written in between are neither lost nor duplicated."""
 
 import signal
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def server(serve: ServerFactory) -> WebServer:
-    """One of the test's own, to do with as it likes."""
+    """A server of the test's own, which it may kill."""
     return serve()
 
 
@@ -65,7 +65,7 @@ async def test_a_message_sent_while_the_server_dies_is_stored_exactly_once(enter
     await say(alice, "before")
     await expect(message(bob, "before")).to_be_visible()
 
-    # The last ones meet a server that is dying or dead.
+    # The last messages are sent to a server that is dying or dead.
     for number in range(5):
         await say(alice, f"during {number}.")
         if number == 2:
@@ -93,7 +93,7 @@ async def test_a_reload_loses_no_message_that_waits_to_be_sent(enter: Enter, ser
     await say(alice, "one.")
     await say(alice, "two.")
     await expect(message(alice, "two.")).to_contain_text("Waiting for the connection")
-    # A page that could be reloaded without its server would need a service worker; another tab is the same to it.
+    # A reload without the server would need a service worker; another tab has the same effect.
     await alice.goto("about:blank")
     server.start()
     await alice.goto(url)

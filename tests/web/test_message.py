@@ -1,4 +1,4 @@
-"""One message: how it is read out, and what its buttons leave in sight."""
+"""One message: how a screen reader reads it, and what its buttons cover."""
 
 import re
 from typing import Any
@@ -111,7 +111,7 @@ async def test_the_buttons_stay_with_their_message_when_the_lines_move_under_the
 
     await say(bob, "A message that moves the others up.")
     await expect(message(alice, "moves the others")).to_be_visible()
-    # A browser tells within a few frames what has come to lie under a mouse that rests.
+    # A browser needs a few frames to report which element is under a resting mouse.
     await alice.evaluate(
         "async () => { for (let left = 20; left; left -= 1) await new Promise(requestAnimationFrame); }"
     )

@@ -1,4 +1,4 @@
-"""The page inside somebody else's application: under a prefix, behind that application's own login."""
+"""The page inside another application: under a prefix, with that application's login."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Whose message is whose: on the page each is a line of its own, and namesakes are told apart."""
+"""Each message is a line of its own, and people with the same name can be distinguished."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ async def say_under_one_key(room: str, *speakers: Person) -> None:
 
 
 async def take_for_one_user(page: Page, one: str, other: str) -> None:
-    """The page hears of both under one key, as from a server that let two people have it."""
+    """The page receives two people under one key, as from a server that allowed this."""
 
     def pass_on(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
@@ -37,7 +37,7 @@ async def test_two_messages_of_one_user_under_one_key_are_both_shown(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter("alice", **device)
-    # Whoever speaks first under a name keeps its key: these are this test's own.
+    # The first one who speaks under a name keeps its key, so this test has its own names.
     names = f"bob-in-{room}", f"robert-in-{room}"
     await take_for_one_user(alice, *names)
     await alice.reload()
@@ -74,7 +74,7 @@ async def test_namesakes_are_shown_with_their_keys(
     alice = await enter("alice", **device)
     keys = []
     for number in range(2):
-        # The name is free again when its first bearer has gone; the key is not.
+        # The name is free again when its first user has gone; the key is not.
         async with person(server, "Sam Bell", path=f"/ws/chat/{room}") as sam:
             await sam.ask({"type": "message", "room": room, "text": f"Sam here {number}."})
             keys.append(sam.key)

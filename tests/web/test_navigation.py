@@ -1,4 +1,4 @@
-"""Back, Forward and addresses: they lead where people expect, and say so where they lead nowhere."""
+"""Back, Forward and addresses lead where people expect, and the page says when an address is wrong."""
 
 import pytest
 from playwright.async_api import Page, expect

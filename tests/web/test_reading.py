@@ -1,4 +1,4 @@
-"""Who reads the end of a conversation stays there, until they scroll away themselves."""
+"""A reader at the end of a conversation stays there until they scroll away."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ async def test_a_new_message_is_visible_while_the_composer_has_four_lines(
         for number in range(3):
             await bob.ask({"type": "message", "room": room, "text": f"answer {number}."})
             await expect_at_end(alice, f"answer {number}.")
-    # It grows no more after some lines, and each further key must not count as scrolling either.
+    # The composer stops growing after some lines, and further keys must not count as scrolling.
     for _ in range(20):
         await alice.keyboard.press("Shift+Enter")
         await alice.keyboard.type("more")

@@ -1,4 +1,4 @@
-"""What the server refuses, and how the page says so: in sentences, where they belong, and once."""
+"""How the page shows refusals of the server: as sentences, in the right place, and once."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Everybody may read in the room `library`, and nobody write."""
+    """Everybody may read in the room `library`, and nobody may write."""
     with uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app") as server:
         yield server
         server.check_log()
@@ -43,7 +43,7 @@ async def test_a_read_only_room_says_so_once_beside_the_composer(
 
     await field.press_sequentially("May I")
     await expect(alice.get_by_text("You can read here.")).to_be_visible()
-    # Each stop and start tells of typing again, if anything does.
+    # Each pause in typing would send `typing` again, if the page sends it at all.
     for word in ("say", "a", "word"):
         await field.clear()
         await field.press_sequentially(word)

@@ -1,4 +1,4 @@
-"""Rooms that keep their messages, in a real browser: all of them can be read again, answered and changed."""
+"""Rooms that store their messages, in a real browser: messages can be read again, answered and changed."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def fill(server: WebServer, room: str, count: int) -> None:
-    """Somebody has said much here before: `line 1.` and so on."""
+    """A room in which somebody has sent many messages: `line 1.` and so on."""
     async with person(server, "carol", path=f"/ws/chat/{room}") as carol:
         for first in range(1, count + 1, 50):
             numbers = range(first, min(first + 50, count + 1))
@@ -181,7 +181,7 @@ async def test_older_pages_load_without_moving_the_lines_that_are_read(
     await fill(server, room, 300)
     alice = await enter("alice")
     await expect(message(alice, "line 300.")).to_be_in_viewport()
-    # The page before the first comes by itself, since the first is short; the next one only if asked for.
+    # The second page loads by itself, because the first one is short; the third one only when the reader asks.
     await expect(message(alice, "line 201.")).to_have_count(1)
     await expect(message(alice, "line 151.")).to_have_count(0)
 
@@ -214,7 +214,7 @@ async def test_a_reader_who_scrolls_up_just_as_a_message_comes_is_not_moved_back
 ) -> None:
     await fill(server, room, 60)
     alice, bob = await enter("alice"), await enter("bob")
-    # The browser tells of a scroll only with its next frame; what is said comes before that.
+    # The browser reports a scroll only in its next frame; the message comes before that.
     await alice.add_init_script(
         """window.WebSocket = class extends WebSocket {
             constructor(...options) {
@@ -276,7 +276,7 @@ async def test_a_message_can_be_acted_on_by_touch(enter: Enter) -> None:
     alice, bob = await enter("alice", **PHONE), await enter("bob")
     await say(bob, "touch me")
 
-    # A phone has no mouse, but entering left one on the page.
+    # A phone has no mouse, but entering has left a pointer on the page.
     await alice.mouse.move(0, 0)
     await message(alice, "touch me").tap()
     await alice.get_by_role("button", name="React").tap()

@@ -1,4 +1,4 @@
-"""The examples' servers as tutorials write them, in plain FastAPI, for examples/README.md to count lines beside.
+"""The examples' servers as tutorials write them, in plain FastAPI: examples/README.md compares the numbers of lines.
 
-Each does what its example's text says, as briefly as a tutorial would; none has a page.
+Each does what its example does, as briefly as a tutorial would. None has a page.
 """

@@ -1,4 +1,4 @@
-"""Cookie or token beside path and query parameters, in plain FastAPI: after FastAPI's own documentation."""
+"""Cookie or token, with path and query parameters, in plain FastAPI: after FastAPI's own documentation."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A host app with its log-in, a chat and notifications, in plain FastAPI."""
+"""A host app with its login, a chat and notifications, in plain FastAPI."""
 
 import secrets
 from collections import defaultdict
