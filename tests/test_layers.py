@@ -50,7 +50,10 @@ def test_a_node_names_no_feature_and_no_concrete_broker_or_engine() -> None:
     graph = grimp.build_graph("hubbub", cache_dir=None)
     imported = graph.find_modules_directly_imported_by("hubbub.node")
 
-    assert {module for module in imported if is_part_of(module, "hubbub.features")} == {"hubbub.features.feature"}
+    assert {module for module in imported if is_part_of(module, "hubbub.features")} == {
+        "hubbub.features.feature",
+        "hubbub.features.jobs",
+    }
     assert {module for module in imported if is_part_of(module, "hubbub.broker")} == {"hubbub.broker.base"}
     assert {module for module in imported if is_part_of(module, "hubbub.accounts")} == {"hubbub.accounts.policies"}
     assert not imported & {"hubbub.store.engines", "hubbub.store.sqlite", "hubbub.store.postgres"}
