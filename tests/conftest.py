@@ -56,7 +56,15 @@ BROWSER_OPTIONS = [
     f"--disable-features={','.join(DISABLED_FEATURES)}",
 ]
 
-SECONDS_OF_FIXTURE = {"chat": 0.1, "postgres": 0.2, "redis": 0.2, "serve": 1.0, "uvicorn": 1.0, "browser": 3.0}
+SECONDS_OF_FIXTURE = {
+    "chat": 0.1,
+    "postgres": 0.2,
+    "redis": 0.2,
+    "three_redis": 0.3,
+    "serve": 1.0,
+    "uvicorn": 1.0,
+    "browser": 3.0,
+}
 
 
 class ServerFactory(Protocol):
@@ -198,6 +206,25 @@ def redis(redis_server: Redis) -> Redis:
     """The shared redis-server, empty."""
     redis_server.empty()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def three_redis_servers(
+    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
+) -> Iterator[list[Redis]]:
+    with ExitStack() as stack:
+        try:
+            yield [stack.enter_context(Redis(tmp_path_factory.mktemp("redis"))) for _ in range(3)]
+        except MissingError as error:
+            missing(error)
+
+
+@pytest.fixture
+def three_redis(three_redis_servers: list[Redis]) -> list[Redis]:
+    """Three shared redis-servers, empty."""
+    for server in three_redis_servers:
+        server.empty()
+    return three_redis_servers
 
 
 @pytest.fixture(scope="session")

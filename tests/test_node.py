@@ -130,7 +130,7 @@ async def test_a_stopped_node_can_start_again() -> None:
     node = Node(Settings(), broker=MemoryBroker())
     for _ in range(2):
         await node.start()
-        assert node.broker.is_healthy()
+        assert node.broker.problem is None
         assert not node.is_draining
         await node.stop()
         assert not node.is_started

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.gaps import Gaps
 from hubbub.delivery.heartbeat import BEATS
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recovering, prefix_of
@@ -73,6 +74,7 @@ class Node:
         )
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
+        self.gaps = Gaps(heads=self._heads, heard=self.sequencer.receive, followed=self.sequencer.followed)
         self.services = Services(
             settings=settings,
             policy=self.policy,
@@ -158,6 +160,17 @@ class Node:
             return []
         return await kind.fetch(channel, position)
 
+    async def _heads(self, channels: Sequence[str]) -> list[Publication]:
+        by_prefix: dict[str, list[str]] = {}
+        for channel in channels:
+            by_prefix.setdefault(prefix_of(channel), []).append(channel)
+        heads: list[Publication] = []
+        for prefix, some in by_prefix.items():
+            kind = self._kinds.get(prefix)
+            if kind is not None and kind.heads is not None:
+                heads += await kind.heads(some)
+        return heads
+
     async def start(self) -> None:
         """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened; then nothing of it is held."""
         try:
@@ -181,7 +194,8 @@ class Node:
         self._drain = None
         self.fanout.start(self._loop)
         self.sequencer.start(self._loop)
-        await self.broker.start(self.sequencer.receive)
+        cluster = self.services.cluster_id or "nothing-stored"
+        await self.broker.start(self.sequencer.receive, self.gaps.missed, cluster=cluster)
         fanout = self.fanout
         self._tasks = [
             self._loop.create_task(
@@ -191,6 +205,7 @@ class Node:
                 self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.deadlines.check)
             ),
             *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
+            *([self._loop.create_task(self._every(TICK, self.gaps.sweep))] if self.services.is_shared else []),
             *self._start_jobs(self._loop),
         ]
 
@@ -250,6 +265,7 @@ class Node:
         if self._leases is not None:
             self._leases.give_back()
         await self._stop_features()
+        self.gaps.stop()
         self.sequencer.stop()
         await self.broker.stop()
         has_stopped = self.database is None or await self.database.stop()

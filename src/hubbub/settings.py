@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         None,
         description="`postgresql://…`, or `none` to store nothing; by default SQLite in `data_dir`, if there is one.",
     )
+    broker_url: SecretStr | None = Field(
+        None,
+        description="`redis://…`: through it nodes hear each other; several with commas. By default there is one node.",
+    )
+    broker_namespace: str = Field(
+        "hubbub",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="Begins all names in Redis: two clusters on one server need two of them, or two database numbers.",
+    )
     relay_rooms: list[str] = Field(
         [], description="Keys of rooms that store no messages; one that ends in `*` stands for all that begin so."
     )
@@ -106,6 +115,9 @@ class Settings(BaseSettings):
     drain_timeout: float = Field(20.0, ge=0, description="For all connections to be closed when the server stops.")
     database_timeout: float = Field(
         10.0, ge=1, description="For the database to answer; whoever waits longer is told `unavailable`."
+    )
+    broker_timeout: float = Field(
+        3.0, gt=0, description="For the broker to answer; then the connection is made again, and rooms are checked."
     )
     hook_timeout: float = Field(10.0, gt=0, description="For a hook of the application to end.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")

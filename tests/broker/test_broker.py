@@ -1,64 +1,67 @@
 """What every broker promises, whatever carries its publications. One suite for all of them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
-from hubbub.wire.codecs import JSON_CODEC
+from hubbub.wire.codecs import CODECS
 from hubbub.wire.publication import Publication
+from tests.broker.inbox import ROOM, Inbox, redis_broker, said
+from tests.servers import Redis
 
-ROOM = "room:lobby"
-DEADLINE = 10.0
-
-BROKERS: dict[str, Callable[[], Broker]] = {"memory": MemoryBroker}
-
-
-class Inbox:
-    """What one node's broker delivered."""
-
-    def __init__(self) -> None:
-        self._delivered: list[Publication] = []
-        self._news = asyncio.Event()
-
-    def deliver(self, publication: Publication) -> None:
-        self._delivered.append(publication)
-        self._news.set()
-
-    async def until(self, text: str) -> list[str]:
-        """The texts delivered so far, once the one that is waited for is among them."""
-        async with asyncio.timeout(DEADLINE):
-            while text not in self.texts:
-                self._news.clear()
-                await self._news.wait()
-        return self.texts
-
-    @property
-    def texts(self) -> list[str]:
-        return [JSON_CODEC.decode(publication.payload(JSON_CODEC))["text"] for publication in self._delivered]
-
-    @property
-    def publications(self) -> list[Publication]:
-        return self._delivered
+MakeBroker = Callable[[], Broker]
+CLUSTER = "ours"
 
 
-def said(text: str, *, channel: str = ROOM, position: int | None = None, ephemeral: bool = False) -> Publication:
-    return Publication(channel, {"type": "said", "text": text}, position=position, ephemeral=ephemeral)
+@pytest.fixture(params=["redis", "three redis"])
+def for_many(request: pytest.FixtureRequest) -> MakeBroker:
+    """Makes brokers that carry publications between nodes."""
+    servers: list[Redis] = (
+        [request.getfixturevalue("redis")] if request.param == "redis" else request.getfixturevalue("three_redis")
+    )
+    return lambda: redis_broker(*servers)
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=["memory", "redis", "three redis"])
 def broker(request: pytest.FixtureRequest) -> Broker:
-    return BROKERS[request.param]()
+    match request.param:
+        case "memory":
+            return MemoryBroker()
+        case "redis":
+            return redis_broker(request.getfixturevalue("redis"))
+        case _:
+            return redis_broker(*request.getfixturevalue("three_redis"))
 
 
 @pytest.fixture
 async def inbox(broker: Broker) -> AsyncIterator[Inbox]:
     inbox = Inbox()
-    await broker.start(inbox.deliver)
+    await broker.start(inbox.deliver, inbox.missed, cluster=CLUSTER)
     yield inbox
     await broker.stop()
+
+
+class Node:
+    """A broker and what it has delivered."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.inbox = Inbox()
+
+    async def start(self) -> None:
+        await self.broker.start(self.inbox.deliver, self.inbox.missed, cluster=CLUSTER)
+
+
+@pytest.fixture
+async def nodes(for_many: MakeBroker) -> AsyncIterator[tuple[Node, Node]]:
+    one, two = Node(for_many()), Node(for_many())
+    await one.start()
+    await two.start()
+    yield one, two
+    await one.broker.stop()
+    await two.broker.stop()
 
 
 async def test_what_is_published_after_the_confirmation_is_delivered_in_order(broker: Broker, inbox: Inbox) -> None:
@@ -129,7 +132,7 @@ async def test_subscribing_again_delivers_again_and_once(broker: Broker, inbox: 
 async def test_unsubscribing_from_what_was_never_followed_is_no_error(broker: Broker, inbox: Inbox) -> None:
     await broker.unsubscribe("room:never")
 
-    assert broker.is_healthy()
+    assert broker.problem is None
 
 
 async def test_a_stopped_broker_delivers_nothing_and_publishing_to_it_is_no_error(broker: Broker, inbox: Inbox) -> None:
@@ -138,18 +141,111 @@ async def test_a_stopped_broker_delivers_nothing_and_publishing_to_it_is_no_erro
 
     broker.publish(said("too late"))
 
-    assert not broker.is_healthy()
+    assert broker.problem is not None
     assert inbox.texts == []
 
 
 async def test_a_broker_that_starts_again_follows_nothing_yet(broker: Broker, inbox: Inbox) -> None:
     await broker.subscribe(ROOM)
     await broker.stop()
-    await broker.start(inbox.deliver)
+    await broker.start(inbox.deliver, inbox.missed, cluster=CLUSTER)
     await broker.subscribe("room:other")
 
     broker.publish(said("forgotten"))
     broker.publish(said("here", channel="room:other"))
 
     assert await inbox.until("here") == ["here"]
-    assert broker.is_healthy()
+    assert broker.problem is None
+
+
+async def test_while_all_is_well_nothing_is_missed(broker: Broker, inbox: Inbox) -> None:
+    await broker.subscribe(ROOM)
+    broker.publish(said("here"))
+    await inbox.until("here")
+    await broker.unsubscribe(ROOM)
+
+    assert inbox.missing == []
+
+
+async def test_a_subscriber_of_the_publisher_s_node_is_served_in_the_same_turn(broker: Broker, inbox: Inbox) -> None:
+    await broker.subscribe(ROOM)
+
+    broker.publish(said("at once"))
+
+    assert inbox.texts == ["at once"]
+
+
+async def test_a_publication_reaches_every_node_once_its_own_too(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    for node in nodes:
+        for room in range(30):
+            await node.broker.subscribe(f"room:{room}")
+
+    for room in range(30):
+        one.broker.publish(said(f"one {room}", channel=f"room:{room}"))
+        two.broker.publish(said(f"two {room}", channel=f"room:{room}"))
+    # What ends each channel comes after whatever echo there was.
+    for room in range(30):
+        one.broker.publish(said(f"end {room}", channel=f"room:{room}"))
+    for node in nodes:
+        for room in range(30):
+            await node.inbox.until(f"end {room}")
+            await node.inbox.until(f"two {room}")
+
+    expected = sorted(f"{who} {room}" for who in ("one", "two", "end") for room in range(30))
+    assert sorted(one.inbox.texts) == expected
+    assert sorted(two.inbox.texts) == expected
+
+
+async def test_a_channel_s_publications_reach_the_other_node_in_order(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    await two.broker.subscribe(ROOM)
+
+    for number in range(1000):
+        one.broker.publish(said(str(number)))
+
+    assert await two.inbox.until("999") == [str(number) for number in range(1000)]
+
+
+async def test_a_publication_reaches_another_node_as_the_very_bytes_of_each_codec(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    await two.broker.subscribe(ROOM)
+    sent = [
+        Publication(ROOM, {"text": "Grüße 👋" * 1000, "data": {"n": [1.5, None, True]}}, position=7),
+        Publication(ROOM, {"text": "several at once"}, position=9, since=7),
+        Publication(ROOM, {"text": "typing"}, ephemeral=True),
+        Publication.head(ROOM, 2**40),
+        said("end"),
+    ]
+
+    for publication in sent:
+        one.broker.publish(publication)
+    await two.inbox.until("end")
+
+    for publication, received in zip(sent, two.inbox.publications, strict=True):
+        for name in ("channel", "position", "since", "ephemeral", "is_head"):
+            assert getattr(received, name) == getattr(publication, name)
+        if not publication.is_head:
+            for codec in CODECS:
+                assert received.payload(codec) == publication.payload(codec)
+
+
+async def test_what_was_published_before_the_stop_reaches_the_others(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    await two.broker.subscribe(ROOM)
+
+    for number in range(1000):
+        one.broker.publish(said(str(number)))
+    await one.broker.stop()
+
+    assert len(await two.inbox.until("999")) == 1000
+
+
+async def test_what_no_codec_can_say_holds_up_nobody(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    await two.broker.subscribe(ROOM)
+
+    one.broker.publish(Publication(ROOM, {"text": 2**70}))
+    one.broker.publish(said("on we go"))
+
+    assert await two.inbox.until("on we go") == ["on we go"]

@@ -23,6 +23,7 @@ from hubbub.errors import RequestError
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_check import check_rooms
+from hubbub.features.rooms.rooms import channel_of
 from hubbub.node import Node
 from hubbub.serving.app import create_app
 from hubbub.settings import Settings
@@ -279,8 +280,8 @@ class TownMachine(RuleBasedStateMachine):
         if next_one_arrives:
             await self._change("say", 1)
         else:
-            # The server does this each second; the test does not wait for it.
-            await self.node.feature(MessagesFeature).heads.tick()
+            # A broker that loses something says so.
+            self.node.gaps.missed([channel_of(ROOM)])
 
     async def _restart(self, meanwhile: Callable[[], object]) -> None:
         self.proxy.refuse()

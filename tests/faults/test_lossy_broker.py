@@ -19,6 +19,7 @@ from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 
 ALICE = User("alice", "Alice")
+HALL = "room:hall"
 
 
 class Town:
@@ -82,25 +83,35 @@ async def test_a_lost_publication_is_fetched_when_the_next_one_comes(town: Town)
     assert [event for event in town.bob.seen if event.get("text") == "four"] == []
 
 
-async def test_a_lost_last_publication_is_fetched_when_the_rooms_position_is_repeated(town: Town) -> None:
-    town.lose(lambda publication: not publication.is_head)
+async def test_a_lost_last_publication_is_fetched_when_the_broker_tells_of_a_gap(town: Town) -> None:
+    town.lose(lambda publication: True)
     await town.say("one", "two")
 
+    town.node.gaps.missed([HALL])
     sync = await town.bob.expect("sync")
 
     assert texts(sync) == ["one", "two"]
     assert (sync["since"], sync["rev"]) == (0, 2)
 
 
-async def test_while_the_broker_is_away_the_store_is_asked(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(town.broker, "is_healthy", lambda: False)
+async def test_a_sweep_finds_what_nobody_has_published(town: Town) -> None:
     town.lose(lambda publication: True)
     await town.say("one")
-    first = await town.bob.expect("sync")
-    await town.say("two")
-    second = await town.bob.expect("sync")
 
-    assert texts(first) + texts(second) == ["one", "two"]
+    town.node.gaps.sweep()
+
+    assert texts(await town.bob.expect("sync")) == ["one"]
+
+
+async def test_a_repeated_send_tells_of_a_first_one_that_nobody_heard_of(town: Town) -> None:
+    messages = town.node.feature(MessagesFeature).messages
+    town.lose(lambda publication: True)
+    await messages.send(ALICE, "hall", "one", key="k")
+    town.lose_nothing()
+
+    await messages.send(ALICE, "hall", "one", key="k")
+
+    assert texts(await town.bob.expect("sync")) == ["one"]
 
 
 async def test_a_gap_that_is_too_large_to_fetch_makes_everybody_start_over(
@@ -124,11 +135,10 @@ async def test_a_gap_that_is_too_large_to_fetch_makes_everybody_start_over(
     await town.bob.expect("message", text="six")
 
 
-async def test_a_repeated_position_sends_no_event(town: Town) -> None:
+async def test_a_position_alone_sends_no_event(town: Town) -> None:
     town.bob.seen.clear()
     await town.say("one")
-    for _ in range(3):
-        await town.node.feature(MessagesFeature).heads.tick()
+    town.node.gaps.missed([HALL])
     await town.say("two")
     await town.bob.expect("message", text="two")
 
@@ -155,13 +165,9 @@ async def test_rooms_whose_positions_could_not_be_read_are_asked_for_again(
         return await heads(log, rooms)
 
     monkeypatch.setattr(RoomLog, "heads", heads_later)
-    monkeypatch.setattr(town.broker, "is_healthy", lambda: False)
     town.lose(lambda publication: True)
     await town.say("one")
-    await town.node.feature(MessagesFeature).heads.tick()
-    monkeypatch.setattr(town.broker, "is_healthy", lambda: True)
-
-    for _ in range(2):
-        await town.node.feature(MessagesFeature).heads.tick()
+    town.node.gaps.missed([HALL])
 
     assert texts(await town.bob.expect("sync")) == ["one"]
+    assert away == []

@@ -289,7 +289,7 @@ class Hubbub:
             return "starting"
         if self._node.is_draining:
             return "draining"
-        if not self._node.broker.is_healthy():
+        if self._node.broker.problem is not None:
             return "broker"
         if self._node.database is not None and self._node.database.problem:
             return "database"

@@ -32,5 +32,14 @@ def choose_engine(settings: Settings) -> Engine | None:
 
 
 def choose_broker(settings: Settings) -> Broker:
-    """What carries publications between nodes. There is one node today, so it is the one in memory."""
-    return MemoryBroker()
+    """The broker for `broker_url`; without one, that of a single node.
+
+    Raises `ConfigurationError` for an address that cannot be one, or if what the broker needs is not installed.
+    """
+    if settings.broker_url is None:
+        return MemoryBroker()
+    from hubbub.broker.redis import RedisBroker
+    from hubbub.broker.redis_address import parse_addresses
+
+    addresses = parse_addresses(settings.broker_url.get_secret_value())
+    return RedisBroker(addresses, namespace=settings.broker_namespace, timeout=settings.broker_timeout)

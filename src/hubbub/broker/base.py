@@ -1,36 +1,47 @@
 """The broker port: how a publication reaches every node that follows its channel.
 
 A broker is a hint, never the truth: it may lose a publication or die, and what must not be lost is recovered from the
-store. So `publish` never fails and never waits.
+store. So `publish` never fails and never waits, and a broker says where it may have lost something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from hubbub.wire.publication import Publication
 
 Deliver = Callable[[Publication], None]
+Missed = Callable[[Iterable[str]], None]
 
 
 class Broker(Protocol):
-    """Six verbs. A broker belongs to one event loop, between `start` and `stop`."""
+    """Five verbs and a state. A broker belongs to one event loop, between `start` and `stop`."""
 
-    async def start(self, deliver: Deliver) -> None:
-        """Begin to hand publications of subscribed channels to `deliver`, in the order of each channel."""
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
+        """Begin to hand publications of subscribed channels to `deliver`, in the order of each channel.
+
+        `missed` is called with subscribed channels of which publications may not have come until now: once after each
+        gap, and about once a second while it lasts. `cluster` names the nodes' common database. A part of the broker
+        that cannot be reached yet is waited for in the background.
+
+        Raises `ConfigurationError` if a person must change something, as when nodes of another cluster are there.
+        """
 
     async def stop(self) -> None:
         """Publish what is pending, and let go of everything."""
 
     def publish(self, publication: Publication) -> None:
-        """Hand a publication to every node that is subscribed to its channel, this one included."""
+        """Hand a publication to every node that is subscribed to its channel, this one included, and at once."""
 
     async def subscribe(self, channel: str) -> None:
-        """Follow a channel. Returns when confirmed: nothing published after that is missed while the broker lives."""
+        """Follow a channel. Returns when confirmed: nothing published after that is missed without a word to `missed`.
+        If the broker is away it returns as well, soon, and the channel is missed until it is back."""
 
     async def unsubscribe(self, channel: str) -> None:
         """Stop following a channel."""
 
-    def is_healthy(self) -> bool:
-        """Whether other nodes hear this one at the moment."""
+    @property
+    def problem(self) -> str | None:
+        """Which part of it other nodes cannot be heard through now, and why, in words without a password; None if all
+        is well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubbub.broker.base import Deliver
+from hubbub.broker.base import Deliver, Missed
 from hubbub.wire.publication import Publication
 
 
@@ -13,7 +13,7 @@ class MemoryBroker:
         self._deliver: Deliver | None = None
         self._channels: set[str] = set()
 
-    async def start(self, deliver: Deliver) -> None:
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
         self._deliver = deliver
 
     async def stop(self) -> None:
@@ -30,5 +30,6 @@ class MemoryBroker:
     async def unsubscribe(self, channel: str) -> None:
         self._channels.discard(channel)
 
-    def is_healthy(self) -> bool:
-        return self._deliver is not None
+    @property
+    def problem(self) -> str | None:
+        return None if self._deliver is not None else "it is not started"

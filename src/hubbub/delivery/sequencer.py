@@ -78,6 +78,10 @@ class Sequencer:
         if line is not None and line.timer is not None:
             line.timer.cancel()
 
+    def followed(self) -> list[str]:
+        """The channels of which a position is known."""
+        return [channel for channel, line in self._lines.items() if line.position is not None]
+
     def brought_to(self, channel: str, position: int) -> None:
         """Somebody here was given all up to a position by other means, and expects what comes after it."""
         line = self._lines.get(channel)

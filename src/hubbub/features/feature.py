@@ -41,12 +41,14 @@ F = TypeVar("F", bound="Feature")
 class ChannelKind:
     """The channels whose names begin with `prefix`, as `room:`.
 
+    `heads(channels)` reads where some of them stand, as heads (`Publication.head`), with one question for all of them;
     `fetch(channel, position)` reads what everybody who follows a channel has missed after a position; None where
     publications have no positions, so that nothing can be seen to be missing. `recover` sends what one connection has
     missed that took too little, None where that is gone.
     """
 
     prefix: str
+    heads: Callable[[Sequence[str]], Awaitable[list[Publication]]] | None = None
     fetch: Callable[[str, int], Awaitable[list[Publication]]] | None = None
     recover: Recover | None = None
 

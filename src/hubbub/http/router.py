@@ -21,6 +21,8 @@ from hubbub.http.unknown_addresses import UnknownAddresses
 class Health(BaseModel):
     status: str
     """`ok`, or one word for what is wrong."""
+    detail: str | None = None
+    """More about it, where there is more."""
 
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
@@ -75,7 +77,10 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
         """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, or the
         database's files were removed."""
         problem = hub.problem()
-        return JSONResponse({"status": problem or "ok"}, 503 if problem else 200)
+        body = {"status": problem or "ok"}
+        if problem == "broker":
+            body["detail"] = hub.node.broker.problem or ""
+        return JSONResponse(body, 503 if problem else 200)
 
     @router.get("/schema.json", include_in_schema=False)
     async def schema() -> Response:

@@ -44,6 +44,21 @@ class Publication:
         head.is_head = True
         return head
 
+    @classmethod
+    def encoded(
+        cls,
+        channel: str,
+        payloads: dict[str, bytes],
+        *,
+        position: int | None = None,
+        since: int | None = None,
+        ephemeral: bool = False,
+    ) -> Self:
+        """One whose event is encoded already: `payloads` has the bytes for the name of every codec."""
+        publication = cls(channel, {}, position=position, since=since, ephemeral=ephemeral)
+        publication._payloads = payloads
+        return publication
+
     def payload(self, codec: Codec) -> bytes:
         """The event in a codec, without any framing."""
         payload = self._payloads.get(codec.name)

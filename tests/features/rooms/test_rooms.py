@@ -45,7 +45,7 @@ class House:
         )
 
     async def open(self) -> "House":
-        await self.broker.start(self.fanout.deliver)
+        await self.broker.start(self.fanout.deliver, lambda _: None, cluster="ours")
         return self
 
     def visitor(self, name: str, tab: int = 1) -> Person:

@@ -28,7 +28,7 @@ class Desk:
         self.typing = TypingIndicators(broker=self.broker, policy=allow_everybody, clock=lambda: self.now)
 
     async def open(self) -> "Desk":
-        await self.broker.start(self._note)
+        await self.broker.start(self._note, lambda _: None, cluster="ours")
         await self.broker.subscribe(self.room.channel)
         return self
 

@@ -13,7 +13,7 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
 from hubbub.features.messages.log import LATEST, Recovery, RoomLog
-from hubbub.features.rooms.rooms import Room
+from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.limits import work_of_page
 from hubbub.wire.messages import History, HistoryPage, MessageEvent, Sync
 from hubbub.wire.publication import Publication
@@ -87,6 +87,14 @@ class CatchingUp:
         for event in events:
             connection.reply(event)
         hold.read_up_to(head)
+
+    async def heads(self, channels: Sequence[str]) -> list[Publication]:
+        """Where these rooms stand, of those that are stored and somebody is in. Raises `Unavailable`."""
+        rooms = [room.key for channel in channels if (room := self._room_at(channel)) is not None]
+        stored = [room for room in rooms if self._log_of(room) is not None]
+        log = self._log_of(stored[0]) if stored else None
+        heads = await log.heads(stored) if log is not None else []
+        return [Publication.head(channel_of(head.room), head.rev) for head in heads]
 
     async def fetch(self, channel: str, position: int) -> list[Publication]:
         """What everybody in a room has missed after a position that the broker brought them to, for all of them.

@@ -15,7 +15,6 @@ from hubbub.features.feature import Change, ChannelKind, Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.messages.commands import MessageCommands
-from hubbub.features.messages.heads import Heads
 from hubbub.features.messages.joining import Joining
 from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_changes import Outcome
@@ -51,7 +50,6 @@ class MessagesFeature(Feature):
         self.messages: Messages
         self.catching_up: CatchingUp
         self.joining: Joining
-        self.heads: Heads
         self._log: RoomLog | None
         self._relay_rooms: KeyPatterns
 
@@ -72,13 +70,6 @@ class MessagesFeature(Feature):
             epoch=services.epoch,
         )
         self.joining = Joining(fanout=fanout, rooms=rooms, catching_up=self.catching_up)
-        self.heads = Heads(
-            broker=services.broker,
-            log_of=self.log_of,
-            rooms=rooms,
-            heard=sequencer.receive,
-            clock=time.monotonic,
-        )
         self.people.store_claim = self._store_claim
 
     def log_of(self, room: str) -> RoomLog | None:
@@ -100,12 +91,11 @@ class MessagesFeature(Feature):
         add_routes(router, hub, self)
 
     def jobs(self) -> Iterable[Job]:
-        yield Job(TICK, self.heads.tick)
         if self.services.is_shared:
             yield Job(TICK, self._watch_epoch)
 
     def channels(self) -> Iterable[ChannelKind]:
-        yield ChannelKind(PREFIX, self.catching_up.fetch, self.joining.recover)
+        yield ChannelKind(PREFIX, self.catching_up.heads, self.catching_up.fetch, self.joining.recover)
 
     def check(self, transaction: Transaction) -> list[str]:
         return check_rooms(transaction)
@@ -123,7 +113,6 @@ class MessagesFeature(Feature):
         self.services.database.submit(claim_keys, author_of(account), answered)
 
     def _committed(self, outcome: Outcome) -> None:
-        self.heads.moved(outcome)
         self.messages.publish(outcome)
         if outcome.event is not None and self.services.features.follow_changes:
             self.services.features.committed(Change(outcome.room, outcome.rev, outcome.event))

@@ -149,8 +149,12 @@ class Messages:
 
     def publish(self, outcome: Outcome) -> None:
         """Tell everybody in the room of a change that has become durable."""
+        channel = channel_of(outcome.room)
         if outcome.event is not None:
-            self._broker.publish(Publication(channel_of(outcome.room), outcome.event, position=outcome.rev))
+            self._broker.publish(Publication(channel, outcome.event, position=outcome.rev))
+        else:
+            # It was repeated. It may be that nobody heard of the first, if the node ended that did it.
+            self._broker.publish(Publication.head(channel, outcome.rev))
 
     def _stored(self, room: str) -> RoomLog:
         log = self._log_of(room)

@@ -1,0 +1,62 @@
+"""A publication as bytes between nodes: its position, and its event as each codec has encoded it.
+
+The node that receives it passes the events' bytes on, and decodes none of them.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from hubbub.wire.codecs import CODECS
+from hubbub.wire.publication import Publication
+
+VERSION = 1
+"""Of this format. Nodes drop what has another one, and fetch it from the store as they do with what is lost."""
+SENDER_BYTES = 8
+
+_HEADER = Struct(f">B{SENDER_BYTES}sBqq{len(CODECS)}I")
+_EPHEMERAL, _HEAD, _POSITION, _SINCE = 1, 2, 4, 8
+
+
+def mark_of(sender: bytes) -> bytes:
+    """What every publication of a sender begins with. A sender has `SENDER_BYTES` bytes."""
+    return bytes([VERSION]) + sender
+
+
+def pack(publication: Publication, sender: bytes) -> bytes:
+    """A publication as bytes, without its channel. Raises what a codec raises that cannot encode its event."""
+    payloads = [] if publication.is_head else [publication.payload(codec) for codec in CODECS]
+    position, since = publication.position, publication.since
+    flags = (
+        (_EPHEMERAL if publication.ephemeral else 0)
+        | (_HEAD if publication.is_head else 0)
+        | (_POSITION if position is not None else 0)
+        | (_SINCE if since is not None else 0)
+    )
+    sizes = map(len, payloads) if payloads else (0,) * len(CODECS)
+    return b"".join((_HEADER.pack(VERSION, sender, flags, position or 0, since or 0, *sizes), *payloads))
+
+
+def unpack(channel: str, packed: bytes) -> Publication:
+    """The publication that `pack` made bytes of. Raises ValueError if it did not."""
+    if len(packed) < _HEADER.size:
+        raise ValueError("too short")
+    version, _, flags, position, since, *sizes = _HEADER.unpack_from(packed)
+    if version != VERSION:
+        raise ValueError(f"version {version}")
+    if _HEADER.size + sum(sizes) != len(packed):
+        raise ValueError("not as long as it says")
+    if flags & _HEAD:
+        return Publication.head(channel, position)
+    start = _HEADER.size
+    payloads = {}
+    for codec, size in zip(CODECS, sizes, strict=True):
+        payloads[codec.name] = packed[start : start + size]
+        start += size
+    return Publication.encoded(
+        channel,
+        payloads,
+        position=position if flags & _POSITION else None,
+        since=since if flags & _SINCE else None,
+        ephemeral=bool(flags & _EPHEMERAL),
+    )

@@ -1,0 +1,306 @@
+"""The Redis broker: publications between nodes by Redis's channels, on one server or shared out among several.
+
+Nothing durable lives in Redis. What it loses, the broker tells of as missed; what it could not take from this node, the
+others hear of by the channel's position as soon as it takes something again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from hubbub.broker.base import Deliver, Missed
+from hubbub.broker.envelope import SENDER_BYTES, mark_of, pack, unpack
+from hubbub.broker.redis_address import RedisAddress
+from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
+from hubbub.broker.redis_link import RedisLink
+from hubbub.broker.ring import Ring
+from hubbub.errors import ConfigurationError
+from hubbub.wire.publication import Publication
+
+log = logging.getLogger("hubbub.broker")
+
+TICK = 1.0
+"""Seconds after which channels are told to be missed again, while their server is away."""
+BACKLOG = 16 * 1024 * 1024
+"""Bytes that may wait for one server. What is published beyond is dropped."""
+OWED = 100_000
+"""Channels whose positions are kept for the time when a server is back."""
+CLAIM_LASTS = 60
+"""Seconds for which a server belongs to a cluster whose nodes are gone."""
+
+
+class RedisBroker:
+    """`namespace` keeps apart what several clusters do on one server; a database number does as well. `timeout` is in
+    seconds: for connecting and for each answer. Addresses in the same order everywhere: the place decides which server
+    carries a channel.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[RedisAddress],
+        *,
+        namespace: str = "hubbub",
+        timeout: float = 3.0,
+        backlog: int = BACKLOG,
+    ) -> None:
+        self._servers = [
+            _Server(address, f"{index}/{len(addresses)}", namespace, timeout=timeout, backlog=backlog)
+            for index, address in enumerate(addresses, 1)
+        ]
+        self._ring = Ring(len(addresses))
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
+        sender = secrets.token_bytes(SENDER_BYTES)
+        starting = (server.start(deliver, missed, cluster, sender) for server in self._servers)
+        for failure in await asyncio.gather(*starting, return_exceptions=True):
+            if failure is not None:
+                await self.stop()
+                raise failure
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
+
+    async def stop(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        await asyncio.gather(*(server.stop() for server in self._servers))
+
+    def publish(self, publication: Publication) -> None:
+        self._server_of(publication.channel).publish(publication)
+
+    async def subscribe(self, channel: str) -> None:
+        await self._server_of(channel).subscribe(channel)
+
+    async def unsubscribe(self, channel: str) -> None:
+        self._server_of(channel).unsubscribe(channel)
+
+    @property
+    def problem(self) -> str | None:
+        problems = [problem for server in self._servers if (problem := server.problem)]
+        return "; ".join(problems) or None
+
+    def _server_of(self, channel: str) -> _Server:
+        servers = self._servers
+        return servers[0] if len(servers) == 1 else servers[self._ring.place(channel)]
+
+    async def _tick(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK)
+            ticks += 1
+            for server in self._servers:
+                server.tell_while_away()
+                if ticks % (CLAIM_LASTS // 3) == 0:
+                    server.renew_claim()
+
+
+class _Server:
+    """One of the servers, and the channels that it carries."""
+
+    def __init__(self, address: RedisAddress, place: str, namespace: str, *, timeout: float, backlog: int) -> None:
+        self._place = place
+        self._namespace = namespace
+        self._timeout = timeout
+        self._backlog = backlog
+        # Redis's channels know no database numbers; here they do, as its keys do.
+        self._prefix = f"{namespace}:{address.database}:".encode()
+        self._key = f"{namespace}:cluster"
+        self._link = RedisLink(
+            address, timeout=timeout, greet=self._greet, came=self._came, went=self._tell_all, pushed=self._pushed
+        )
+        self._deliver: Deliver | None = None
+        self._missed: Missed = lambda _: None
+        self._claim = b""
+        self._sender = b""
+        self._mark = b""
+        self._followed: dict[bytes, str] = {}
+        """Channels by their names in Redis."""
+        self._unheard: dict[str, None] = {}
+        """Channels that were subscribed to after a gap, in this turn of the loop."""
+        self._owed: dict[str, int] = {}
+        """The positions of what was published and did not reach the server, by channel."""
+        self._is_dropping = False
+        self._claiming: asyncio.Task[None] | None = None
+
+    async def start(self, deliver: Deliver, missed: Missed, cluster: str, sender: bytes) -> None:
+        self._deliver, self._missed = deliver, missed
+        self._sender, self._mark = sender, mark_of(sender)
+        self._claim = f"{cluster} {self._place}".encode()
+        await self._link.start()
+
+    async def stop(self) -> None:
+        self._deliver = None
+        self._followed.clear()
+        self._owed.clear()
+        if self._claiming is not None:
+            self._claiming.cancel()
+        await self._link.stop()
+
+    @property
+    def problem(self) -> str | None:
+        if self._link.problem is None and self._is_dropping:
+            return f"{self._link.address}: it takes less than is published"
+        return self._link.problem
+
+    # Publishing.
+
+    def publish(self, publication: Publication) -> None:
+        if self._deliver is None:
+            return
+        name = self._name_of(publication.channel)
+        if name in self._followed:
+            self._deliver(publication)
+        if not self._link.is_up or self._link.backlog > self._backlog:
+            self._drop(publication)
+            return
+        try:
+            packed = pack(publication, self._sender)
+        except Exception:
+            log.exception("what was published in channel %r cannot be encoded", publication.channel)
+        else:
+            self._link.send((b"PUBLISH", name, packed), partial(self._published, publication))
+
+    def _published(self, publication: Publication, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            self._owe(publication)
+            if isinstance(reply, ReplyError):
+                self._link.cut(f"it refuses publications: {reply}")
+        elif (self._owed or self._is_dropping) and self._link.backlog < self._backlog // 2:
+            self._pay()
+
+    def _drop(self, publication: Publication) -> None:
+        self._owe(publication)
+        if self._link.is_up and not self._is_dropping:
+            self._is_dropping = True
+            log.warning("%s takes less than is published: the rest is dropped", self._link.address)
+
+    def _owe(self, publication: Publication) -> None:
+        channel, position = publication.channel, publication.position
+        if position is not None and (channel in self._owed or len(self._owed) < OWED):
+            self._owed[channel] = max(position, self._owed.get(channel, position))
+
+    def _pay(self) -> None:
+        """Tell the others how far the channels are of which they were told nothing."""
+        self._is_dropping = False
+        owed, self._owed = self._owed, {}
+        for channel, position in owed.items():
+            head = Publication.head(channel, position)
+            packed = pack(head, self._sender)
+            self._link.send((b"PUBLISH", self._name_of(channel), packed), partial(self._published, head))
+
+    # Following.
+
+    async def subscribe(self, channel: str) -> None:
+        if self._deliver is None:
+            return
+        name = self._name_of(channel)
+        self._followed[name] = channel
+        if not self._link.is_up:
+            return
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._link.send((b"SUBSCRIBE", name), partial(self._subscribed, channel, confirmed))
+        await asyncio.wait({confirmed}, timeout=self._timeout)
+        confirmed.cancel()
+
+    def unsubscribe(self, channel: str) -> None:
+        name = self._name_of(channel)
+        if self._followed.pop(name, None) is not None and self._link.is_up:
+            self._link.send((b"UNSUBSCRIBE", name), lambda _: None)
+
+    def _subscribed(self, channel: str, confirmed: asyncio.Future[None] | None, reply: Any) -> None:
+        if isinstance(reply, ReplyError):
+            self._link.cut(f"it refuses subscriptions: {reply}")
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(None)
+        elif not isinstance(reply, Exception):
+            # Nobody waits: what was published before this was not heard.
+            if not self._unheard:
+                asyncio.get_running_loop().call_soon(self._tell_unheard)
+            self._unheard[channel] = None
+
+    def _pushed(self, push: list[Any]) -> None:
+        if push[0] != b"message":
+            return
+        channel, packed = self._followed.get(push[1]), push[2]
+        if channel is None or packed.startswith(self._mark) or self._deliver is None:
+            return
+        try:
+            self._deliver(unpack(channel, packed))
+        except ValueError as error:
+            log.warning("channel %r brought what no node of this version publishes: %s", channel, error)
+        except Exception:
+            log.exception("what came in channel %r could not be delivered", channel)
+
+    # Gaps.
+
+    def _came(self) -> None:
+        for name, channel in self._followed.items():
+            self._link.send((b"SUBSCRIBE", name), partial(self._subscribed, channel, None))
+        self._pay()
+
+    def _tell_unheard(self) -> None:
+        unheard, self._unheard = self._unheard, {}
+        self._missed([channel for channel in unheard if self._name_of(channel) in self._followed])
+
+    def _tell_all(self) -> None:
+        if self._followed:
+            self._missed(list(self._followed.values()))
+
+    def tell_while_away(self) -> None:
+        if not self._link.is_up:
+            self._tell_all()
+
+    # Whose server it is.
+
+    async def _greet(self, connection: RedisConnection) -> None:
+        """Find out at once whether all will be allowed that is needed later."""
+        probe = self._prefix + b"?"
+        await connection.call(b"PUBLISH", probe, b"")
+        await connection.call(b"SUBSCRIBE", probe)
+        await connection.call(b"UNSUBSCRIBE", probe)
+        await self._claim_server(connection.call)
+
+    async def _claim_server(self, call: Callable[..., Any]) -> None:
+        """Raises `ConfigurationError` if nodes use the server whose database or list of servers is another."""
+        theirs = await call("GETEX", self._key, "EX", CLAIM_LASTS)
+        if theirs is None:
+            try:
+                theirs = await call("SET", self._key, self._claim, "NX", "GET", "EX", CLAIM_LASTS)
+            except ReplyError as error:
+                if not str(error).startswith("OOM"):
+                    raise
+                log.warning("%s has no memory left: which cluster uses it cannot be noted", self._link.address)
+        if theirs is None or theirs == self._claim:
+            return
+        cluster, _, place = theirs.decode(errors="replace").partition(" ")
+        where = f"{self._link.address}, namespace {self._namespace!r}"
+        if cluster != self._claim.decode().partition(" ")[0]:
+            raise ConfigurationError(
+                f"{where}: other nodes there have another database. Nodes of one cluster share one (database_url); "
+                "two clusters need a broker_namespace of their own each. If the others are gone, this is over within "
+                f"{CLAIM_LASTS} s"
+            )
+        raise ConfigurationError(
+            f"{where}: for other nodes it is server {place} of broker_url, here it is {self._place}. All nodes need "
+            f"the same servers in the same order; to change them, stop all nodes, and start them after {CLAIM_LASTS} s"
+        )
+
+    def renew_claim(self) -> None:
+        if self._link.is_up and (self._claiming is None or self._claiming.done()):
+            self._claiming = asyncio.get_running_loop().create_task(self._renew_claim())
+
+    async def _renew_claim(self) -> None:
+        try:
+            await self._claim_server(self._link.call)
+        except RedisAway:
+            return
+        except (ConfigurationError, ReplyError) as error:
+            self._link.cut(str(error))
+
+    def _name_of(self, channel: str) -> bytes:
+        return self._prefix + channel.encode()

@@ -1,0 +1,175 @@
+"""A link to one Redis server: a connection that is made again whenever it is lost, with back-off and jitter.
+
+It knows no channels. Whoever needs Redis makes a link of
+its own, so that nobody's backlog or long script holds up the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hubbub.broker.redis_address import RedisAddress
+from hubbub.broker.redis_connection import Answered, RedisAway, RedisConnection, Word
+from hubbub.broker.redis_greeting import reason_of, say_hello
+from hubbub.errors import ConfigurationError
+
+log = logging.getLogger("hubbub.broker")
+
+PAUSES = (0.05, 3.0)
+"""Seconds before the first and before the later attempts to connect again; each doubles until then, less up to half."""
+
+
+class RedisLink:
+    """A server that is connected to from `start` to `stop`.
+
+    `greet` is awaited on each new connection before it is used; what it raises ends it. `came` is called when the link
+    is up, `went` when it is no longer, `pushed` with each push of the server. `timeout` is in seconds: for connecting,
+    and for any answer.
+    """
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        *,
+        timeout: float,
+        greet: Callable[[RedisConnection], Awaitable[None]] | None = None,
+        came: Callable[[], None] = lambda: None,
+        went: Callable[[], None] = lambda: None,
+        pushed: Callable[[list[Any]], None] = lambda _: None,
+    ) -> None:
+        self.address = address
+        self._timeout = timeout
+        self._greet = greet
+        self._came = came
+        self._went = went
+        self._pushed = pushed
+        self._connection: RedisConnection | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._why = "it is not started"
+
+    def __repr__(self) -> str:
+        return f"<RedisLink {self.address}: {self.problem or 'up'}>"
+
+    @property
+    def is_up(self) -> bool:
+        return self._connection is not None and self._connection.is_open
+
+    @property
+    def problem(self) -> str | None:
+        """Why the server is not used now, with its address and without its password; None if it is."""
+        return None if self.is_up else f"{self.address}: {self._why}"
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._connection.backlog if self._connection is not None else 0
+
+    async def start(self) -> None:
+        """Connect. A server that cannot be reached is tried again in the background.
+
+        Raises `ConfigurationError` if a person must change something.
+        """
+        # Certificates are read once: that blocks for some milliseconds.
+        self._tls = self.address.tls()
+        connection = None
+        try:
+            connection = await self._connect()
+        except RedisAway as error:
+            self._why = str(error)
+            log.warning("%s is away: %s; it is tried again until it is there", self.address, error)
+        self._keeping = asyncio.get_running_loop().create_task(self._keep_up(connection))
+
+    async def stop(self) -> None:
+        """Send what is pending, and disconnect."""
+        if self._connection is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    await self._connection.drained()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+        self._keeping = None
+        self.cut("it is stopped")
+
+    def send(self, command: tuple[Word, ...], answered: Answered) -> None:
+        """Send a command, in one write with all others of this turn. It is answered once, with `RedisAway` if the link
+        is down or goes down before."""
+        if self._connection is None:
+            answered(RedisAway(self._why))
+        else:
+            self._connection.send(command, answered)
+
+    async def call(self, *command: Word) -> Any:
+        """A command's reply. Raises `ReplyError` where the server refuses it, `RedisAway` where no reply comes."""
+        if self._connection is None:
+            raise RedisAway(self._why)
+        return await self._connection.call(*command)
+
+    def cut(self, why: str) -> None:
+        """End the connection; another one follows unless the link is stopped."""
+        if self._connection is not None:
+            self._connection.end(RedisAway(why))
+
+    # Keeping it up.
+
+    async def _keep_up(self, connection: RedisConnection | None) -> None:
+        pause = PAUSES[0]
+        while True:
+            if connection is not None:
+                began = asyncio.get_running_loop().time()
+                await self._use(connection)
+                if asyncio.get_running_loop().time() - began > PAUSES[1]:
+                    pause = PAUSES[0]
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+            pause = min(2 * pause, PAUSES[1])
+            connection = None
+            try:
+                connection = await self._connect()
+            except (RedisAway, ConfigurationError) as error:
+                self._note(str(error).removeprefix(f"{self.address}: "))
+            except Exception:
+                log.exception("%s could not be connected to", self.address)
+
+    async def _use(self, connection: RedisConnection) -> None:
+        log.info("%s is connected", self.address)
+        self._connection = connection
+        try:
+            self._came()
+            why = await connection.lost
+        finally:
+            self._connection = None
+            connection.end(RedisAway("it is stopped"))
+        self._why = str(why)
+        log.warning("%s was lost: %s", self.address, why)
+        self._went()
+
+    def _note(self, why: str) -> None:
+        if why != self._why:
+            self._why = why
+            log.warning("%s is away: %s", self.address, why)
+
+    async def _connect(self) -> RedisConnection:
+        """A connection that has greeted the server. Raises `ConfigurationError`, `RedisAway`."""
+        loop = asyncio.get_running_loop()
+        connection = RedisConnection(pushed=self._pushed, timeout=self._timeout)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await loop.create_connection(lambda: connection, self.address.host, self.address.port, ssl=self._tls)
+                await say_hello(connection, self.address)
+                if self._greet is not None:
+                    await self._greet(connection)
+        except BaseException as error:
+            connection.end(RedisAway("it was not greeted"))
+            if not isinstance(error, Exception):
+                raise
+            has_heard = connection.has_heard
+            raise reason_of(error, self.address, timeout=self._timeout, has_heard=has_heard) from None
+        return connection

@@ -1,0 +1,91 @@
+"""People on two nodes chat as if there were one."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.people import Person, person
+from tests.servers import WebServer
+
+Nodes = tuple[WebServer, WebServer]
+CODECS = ["hubbub.v1.json", "hubbub.v1.msgpack"]
+
+
+@pytest.mark.parametrize("subprotocol", CODECS)
+async def test_what_alice_says_edits_and_deletes_reaches_bob_on_the_other_node(nodes: Nodes, subprotocol: str) -> None:
+    serving, mounted = nodes
+    async with (
+        person(serving, "alice", subprotocol=CODECS[0]) as alice,
+        person(mounted, "bob", subprotocol=subprotocol, compression="deflate") as bob,
+    ):
+        await alice.join("hall")
+        await bob.join("hall")
+
+        ack = await alice.say("hall", "Hello Bob!")
+        said = await bob.expect("message")
+        long = await alice.say("hall", "Grüße 👋 " * 400)
+        said_long = await bob.expect("message")
+        await alice.ask({"type": "edit", "room": "hall", "seq": ack["seq"], "text": "Hello, Bob!"})
+        edited = await bob.expect("changed", rev=3)
+        await bob.ask({"type": "react", "room": "hall", "seq": ack["seq"], "emoji": "👋"})
+        reacted = await alice.expect("changed", rev=4)
+        await alice.ask({"type": "delete", "room": "hall", "seq": ack["seq"]})
+        deleted = await bob.expect("changed", rev=5)
+
+    assert (said["seq"], said["rev"], said["text"]) == (ack["seq"], ack["rev"], "Hello Bob!")
+    assert (said_long["rev"], said_long["text"]) == (long["rev"], "Grüße 👋 " * 400)
+    assert edited["text"] == "Hello, Bob!"
+    assert [reaction["emoji"] for reaction in reacted["reactions"]] == ["👋"]
+    assert deleted["deleted"]
+
+
+async def test_typing_and_notifications_reach_the_other_node(nodes: Nodes) -> None:
+    serving, mounted = nodes
+    async with person(serving, "alice") as alice, person(mounted, "bob") as bob:
+        await alice.join("hall")
+        await bob.join("hall")
+        await bob.ask({"type": "follow", "topic": "orders.*"})
+
+        await alice.send({"type": "typing", "room": "hall"})
+        typing = await bob.expect("typing")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.post(f"{serving.url}/notify/orders.eu", data={"title": "Shipped"})
+        notification = await bob.expect("notification")
+
+    assert typing["user"] == "alice"
+    assert (notification["topic"], notification["title"]) == ("orders.eu", "Shipped")
+
+
+async def test_a_thousand_messages_from_both_nodes_arrive_everywhere_in_one_order(nodes: Nodes) -> None:
+    serving, mounted = nodes
+    async with person(serving, "alice") as alice, person(mounted, "bob", subprotocol=CODECS[1]) as bob:
+        await alice.join("hall")
+        await bob.join("hall")
+
+        for number in range(500):
+            await alice.send({"type": "message", "room": "hall", "text": f"alice {number}"})
+            await bob.send({"type": "message", "room": "hall", "text": f"bob {number}"})
+
+        revs = list(range(1, 1001))
+        assert [message["rev"] for message in await messages(alice, 1000)] == revs
+        assert [message["rev"] for message in await messages(bob, 1000)] == revs
+        assert await messages(alice, 1000) == await messages(bob, 1000)
+
+
+async def messages(person: Person, number: int) -> list[dict[str, Any]]:
+    """What somebody was sent, in its order, once it is so much. A publication that is late on a busy machine is read
+    from the store, and comes as `sync`."""
+    while True:
+        found = []
+        for event in person.seen:
+            found += {"message": [event], "sync": event.get("messages", [])}.get(event["type"], [])
+        if len(found) >= number:
+            return [{name: value for name, value in event.items() if name != "type"} for event in found]
+        await person.next()
+
+
+async def test_both_nodes_are_ready(nodes: Nodes) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for node in nodes:
+            assert (await client.get(f"{node.url}/health/ready")).json() == {"status": "ok"}
