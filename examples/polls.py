@@ -4,8 +4,8 @@
     {"type": "vote", "room": "general", "poll": "…", "choice": 0}
 
 Everybody in the room gets `poll_changed` after each vote, and when the poll ends. `GET /polls/general` lists the polls.
-A poll may be `about` a message of the room, named by its `seq`. If that message is deleted, so is the poll, in
-the same transaction: whatever happens to the server, not one of the two without the other.
+A poll may be `about` a message of the room, named by its `seq`. If the message is deleted, the poll is deleted in the
+same transaction, so that neither is ever deleted without the other.
 
 Settings: `HUBBUB_POLLS_PER_ROOM`, or `per_room` in the table `[polls]` of `hubbub.toml`; see `PollSettings`.
 """

@@ -1,6 +1,6 @@
-"""One server process: wires connections, broker, database and features together, and starts, drains and stops them.
+"""One server process. The node connects the parts with each other, and starts, drains and stops them.
 
-The node takes a broker, a database engine and features, and knows none of them by name. It knows no HTTP.
+It is given a broker, a database engine and features, and knows none of them by name. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ T = TypeVar("T")
 
 TICK = 1.0
 CLOSES_PER_SECOND = 500
-"""While draining. A thousand clients that come back at once cost the next server more than waiting costs this one."""
+"""While draining. A thousand clients that reconnect at once would cost the next server more than this wait costs."""
 
 
 class Node:
-    """Everything that lives as long as the server does. Use it between `start` and `stop`, in one event loop."""
+    """Everything that lives as long as the server. Use it between `start` and `stop`, in one event loop."""
 
     def __init__(
         self,
@@ -114,10 +114,10 @@ class Node:
             raise NotStarted
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have work done in the node's event loop, and wait for it in another thread. Raises what it raises.
+        """Run `work` in the node's event loop, and wait for its result in another thread. Raises what `work` raises.
 
-        Raises `InEventLoop` where it would wait for itself, `NotStarted`, and `Unavailable` if it takes longer than
-        anything that waits for the database may.
+        Raises `InEventLoop` if called in the event loop, `NotStarted`, and `Unavailable` if it takes longer than twice
+        the setting `database_timeout`.
         """
         try:
             running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -156,7 +156,7 @@ class Node:
     async def _fetch(self, channel: str, position: int) -> list[Publication]:
         kind = self._kinds.get(prefix_of(channel))
         if kind is None or kind.fetch is None:
-            log.error("what was missed in channel %r cannot be had: no feature says how to fetch it", channel)
+            log.error("missed events of channel %r cannot be fetched: no feature says how", channel)
             return []
         return await kind.fetch(channel, position)
 
@@ -172,7 +172,7 @@ class Node:
         return heads
 
     async def start(self) -> None:
-        """Raises `ConfigurationError`, `Unavailable` if the database cannot be opened; then nothing of it is held."""
+        """Raises `ConfigurationError`, and `Unavailable` if the database cannot be opened. Then all is closed again."""
         try:
             await self._begin()
         except BaseException:
@@ -221,10 +221,10 @@ class Node:
         ]
 
     async def drain(self, timeout: float | None = None) -> None:
-        """Send everybody away, in stages: say so, then close a few at a time, and drop who is left at the deadline.
+        """Close all connections in stages: announce it, close a few at a time, and drop the rest at the deadline.
 
-        New connections are refused from now on. Returns when the last connection is gone, also for those who ask while
-        it goes on. `timeout` is in seconds.
+        New connections are refused from now on. Returns when the last connection is closed; a second call waits for the
+        same drain. `timeout` is in seconds.
         """
         if self._loop is None:
             return
@@ -254,7 +254,7 @@ class Node:
         await self.fanout.connections.wait_until_empty(1.0)
 
     async def stop(self) -> bool:
-        """Drain, and let go of everything. False if something hangs, and was left behind."""
+        """Drain, and close everything. False if something hangs and was left running."""
         await self.drain()
         for task in self._tasks:
             task.cancel()
@@ -281,7 +281,7 @@ class Node:
                 log.exception("%s could not stop", type(feature).__qualname__)
 
     async def _every(self, seconds: float, *jobs: Callable[[], Awaitable[None] | None]) -> None:
-        """Do the jobs again and again. One that fails is logged and does not end the others."""
+        """Call the jobs every so many seconds. If one fails, that is logged, and the others go on."""
         while True:
             await asyncio.sleep(seconds)
             for job in jobs:
@@ -294,4 +294,4 @@ class Node:
 
 
 NodeSource = Callable[[], Node]
-"""Gives the running node. Commands are registered before there is one. Raises `NotStarted` while there is none."""
+"""Returns the running node. Raises `NotStarted` if there is none."""

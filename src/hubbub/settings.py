@@ -2,8 +2,9 @@
 
 Each may be given as an environment variable (`HUBBUB_` and the name in capitals), in a TOML file (`hubbub.toml` in
 the working directory, or what `HUBBUB_CONFIG` names), or, for the most used ones, as an option of `hubbub serve`.
-What comes first wins: option, environment, file, default. Durations are in seconds, sizes in bytes. A feature of an
-application has its own ones: a model of its own, read from variables and a table with the feature's name.
+The first of these wins: option, environment, file, default. Durations are in seconds, sizes in bytes.
+
+A feature of an application can have its own settings (`Feature.settings_model`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Guests: people with a name and no account.
 
-A guest's key is the name as typed where that is a key and nobody else's, else a made one. A key belongs to the first
-identity that does something durable under it; who has done nothing has it while connected, and for a while after the
-link broke. The `secret` that a guest is given proves, on a later connection, that it is the same identity: it is
-signed, so nothing is stored for guests who said nothing.
+A guest's key is the name as typed, if that is a key and nobody has it; otherwise it is made. A key belongs to the first
+identity that does something durable under it. Until then a guest has the key while connected, and for a while after the
+connection broke. Each guest gets a `secret`, which proves on a later connection that it is the same identity. It is
+signed, so that nothing is stored for guests who say nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Presence:
     identity: str
     connections: int
     was_lingering: bool = False
-    """Whether the key was kept for who vanished, when the latest connection was let in."""
+    """Whether the key was kept for a guest whose connection had broken, when the latest connection was admitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class _Asked:
 
     name: str | None
     shown: str
-    """What it looks like; empty where both key and name are to be made."""
+    """What the name looks like; empty if both key and name will be made."""
     key: str | None
-    """The key that was proven or, from a newcomer, wished for."""
+    """The key that the secret proves, or the one that a newcomer wants."""
     identity: str
     is_proven: bool
 
@@ -79,9 +79,9 @@ class Guests:
         self._displaced = displaced
         self._present: dict[str, _Presence] = {}
         self._names: dict[str, tuple[str, ...]] = {}
-        """The folded keys of those who show this name, by its look."""
+        """The folded keys of the guests with this name, by what the name looks like."""
         self._lingering: dict[str, float] = {}
-        """Until when a key is kept for who vanished; the first to end comes first."""
+        """Until when a key is kept for a guest whose connection broke. The one that ends first comes first."""
 
     async def admit(
         self, username: str | None, secret: str | None = None, *, among_accounts: bool = False
@@ -102,7 +102,7 @@ class Guests:
         return self._enter(asked, key, row)
 
     def leave(self, user: User, *, clean: bool = True) -> None:
-        """One connection of this guest is gone. The name is free after the last one, at once if that closed `clean`."""
+        """One connection of this guest has ended. After the last one the name is free: at once if it closed `clean`."""
         folded = fold(user.key)
         present = self._present.get(folded)
         if present is None or present.identity != user.identity:
@@ -116,18 +116,18 @@ class Guests:
             self._lingering[folded] = self._clock() + self._linger
 
     def withdraw(self, user: User) -> None:
-        """What was let in became no connection of this guest: a name that was kept for who vanished is still kept."""
+        """This guest was admitted, but did not connect. If the name was kept for them before, it is still kept."""
         present = self._present.get(fold(user.key))
         self.leave(user, clean=present is None or not present.was_lingering)
 
     def make_way(self, key: str) -> None:
-        """This key is an account's. A guest who is here under it has to come back, and gets another one."""
+        """This key belongs to an account. A guest who is online under it must reconnect, and gets another key."""
         present = self._present.get(fold(key))
         if present is not None:
             self.has_other_key(present.user)
 
     def has_other_key(self, guest: User) -> None:
-        """The key of this guest is somebody else's, so it has to come back and is told the one that it has now."""
+        """The key of this guest belongs to somebody else. The guest must reconnect, and is told its new key then."""
         present = self._present.get(fold(guest.key))
         if present is not None and present.identity == guest.identity:
             self._forget(fold(guest.key))
@@ -136,7 +136,7 @@ class Guests:
         self._displaced(guest)
 
     def tick(self) -> None:
-        """Free the names of those who did not come back."""
+        """Free the names of guests who did not come back in time."""
         now = self._clock()
         while self._lingering:
             folded, until = next(iter(self._lingering.items()))

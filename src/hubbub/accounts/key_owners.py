@@ -1,9 +1,9 @@
-"""Whose a key is, asked of the database when somebody connects.
+"""Asks the database who owns a key, when somebody connects.
 
-All who ask in one turn of the event loop, and while the last question runs, share one question: two thousand who come
-at once are a few queries. The answers are not kept, since a key that has no owner today may have one tomorrow. What is
-kept is that an account owns its key, which never changes; and, where nobody else writes to the database, which keys
-were ever asked about or owned: any other key has no owner.
+All questions of one turn of the event loop, and those that come while a query runs, share one query: two thousand
+clients that connect at once need a few queries. The answers are not kept, since a key without an owner may get one
+later. Two things are kept. That an account owns its key never changes. And if no other process writes to the database,
+the keys that were asked about or owned are known: any other key has no owner.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hubbub.wire.keys import fold
 T = TypeVar("T")
 
 DEADLINE = 5.0
-"""Seconds that a database has to say whose a key is. Who knocks is told then to come back."""
+"""Seconds in which the database must say who owns a key. After that the client is told to come back later."""
 _ACCOUNTS_KEPT = 50_000
 _KEYS_PER_READ = 5_000
 
@@ -63,7 +63,7 @@ class KeyOwners:
         self._has_seen_all = False
 
     async def see_all(self) -> None:
-        """Learn which keys have owners, from a database to which nobody else writes."""
+        """Learn which keys have owners. Call it if no other process writes to the database."""
         seen, last = self._seen, 0
         with contextlib.suppress(Unavailable):
             while seen is not None and not self._has_seen_all:
@@ -75,7 +75,7 @@ class KeyOwners:
                 self._has_seen_all = len(rows) < _KEYS_PER_READ
 
     def distrust(self) -> None:
-        """Somebody was given a key that was never asked about: ask about each from now on."""
+        """A user was given a key that was never asked about. From now on, ask the database about every key."""
         self._seen = None
 
     async def look_up(self, folded: str, identity: str | None = None) -> Answer:
@@ -134,7 +134,7 @@ class KeyOwners:
             self._flight = asyncio.ensure_future(self._fly())
 
     async def _fly(self) -> None:
-        """One question at a time: a slow database is not asked more often than it answers."""
+        """One query at a time, so that a slow database is not asked more often than it answers."""
         while self._waiting:
             questions = [question for question in self._waiting if not question.answer.done()]
             self._waiting = []

@@ -1,4 +1,4 @@
-"""Who may do what: asked for each command, so that a change of rules holds from the next frame on."""
+"""Who may do what. The policy is asked for each command, so a change of its rules takes effect at the next frame."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Action(StrEnum):
 
 
 Policy = Callable[[User, Action, str], bool]
-"""Who, what and where: True if they may. It is asked in the event loop for each command, so it answers from memory."""
+"""Whether this user may do this action there. It is called in the event loop for each command, so it must not wait."""
 
 
 def allow_everybody(user: User, action: Action, where: str) -> bool:
-    """Everybody who was let in may do everything everywhere, but to what others wrote."""
+    """Everybody who is admitted may do everything everywhere, except to delete the messages of others."""
     return action is not Action.MODERATE
 
 

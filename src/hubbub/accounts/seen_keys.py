@@ -1,4 +1,4 @@
-"""Which keys may have an owner: most newcomers' names are new, and need no question to the database."""
+"""Which keys may have an owner. Most names of newcomers are new, and the database need not be asked about them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ _SLICE = 21
 
 
 class SeenKeys:
-    """A set in 512 KB, however many keys it has seen: it may hold a key to be seen that was not, never the reverse.
+    """A set of 512 KB, for any number of keys. It may mistake a new key for a seen one, but never a seen for a new one.
 
-    It is wrong about 3 % of them after half a million (Bloom, "Space/time trade-offs in hash coding with allowable
-    errors", 1970). The three places of a key are slices of its 64-bit hash.
+    After half a million keys it is wrong about 3 % of the new ones (Bloom, "Space/time trade-offs in hash coding with
+    allowable errors", 1970). The three places of a key are slices of its 64-bit hash.
     """
 
     __slots__ = ("_bits",)
@@ -19,9 +19,9 @@ class SeenKeys:
         self._bits = bytearray((_PLACE + 1) >> 3)
 
     def add(self, key: str) -> bool:
-        """See a key. True if it is certainly a new one."""
+        """Add a key. True if it is certainly new."""
         bits = self._bits
-        # Python's hash of a string differs with each process, so nobody can choose keys that meet.
+        # Python's hash of a string differs in each process, so nobody can choose keys that collide.
         rest = hash(key)
         is_new = False
         for _ in range(3):

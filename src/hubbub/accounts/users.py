@@ -1,8 +1,8 @@
 """The table of users: which identity a key belongs to.
 
-A key has one owner, for ever: the first identity that does something durable under it, or the account that connects
-with it. The database's own constraint says so (`UNIQUE (folded)`), so neither a race nor another node makes a second
-owner. Who comes too late gets a made key instead, and nothing of theirs is lost.
+A key has one owner for ever: the first identity that does something durable under it, or the account that connects
+with it. A constraint of the database (`UNIQUE (folded)`) ensures it, so neither a race nor another node can make a
+second owner. A guest who comes too late gets a made key instead, and loses nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hubbub.store.statement import Statement
 from hubbub.wire.keys import KEY_LENGTH, fold
 
 Address = tuple[str, str]
-"""Who somebody is: their folded key and their identity, which is empty for an account."""
+"""A folded key and an identity, which is empty for an account. No two people have the same address."""
 
 _MADE_KEY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _MADE = 4
@@ -137,11 +137,12 @@ def known_guests(transaction: Transaction, identities: Iterable[str]) -> dict[st
 
 
 def claim(transaction: Transaction, wanted: Mapping[Address, Named]) -> tuple[dict[Address, Person], list[Move]]:
-    """The rows of these people, by their addresses; made now for those who have none, the first ones first.
+    """The rows of these people, by their addresses. People without a row get one now, in this order.
 
-    A guest has the key that its row says, which may be another than it came with. One whose key belongs to somebody
-    else gets a made one. An account always gets its own: a guest's row makes way for it, and is among the moves that
-    are returned. For a writer's transaction. Raises `Unavailable` if others take key after key.
+    A guest has the key in its row, which may differ from the key that it came with. A guest whose key belongs to
+    another identity gets a made key. An account always gets its own key: the guest who had it gets a made one, and is
+    among the returned moves. For a writer's transaction. Raises `Unavailable` if other nodes take the same keys again
+    and again.
     """
     people: dict[Address, Person] = {}
     moves: list[Move] = []

@@ -1,4 +1,4 @@
-"""The library's face: a hub that is mounted into somebody's FastAPI application."""
+"""`Hubbub`: what an application mounts and talks to."""
 
 from __future__ import annotations
 
@@ -63,24 +63,24 @@ EventModel = TypeVar("EventModel", bound=type[Event])
 
 
 class Hubbub:
-    """Rooms, live, inside a FastAPI application.
+    """A hub: live rooms inside a FastAPI application.
 
         hub = Hubbub(authenticate=current_user)
         app.include_router(hub.router, prefix="/chat")
 
-    `authenticate` is a FastAPI dependency of the application's own. It must work for WebSockets too: take a
-    `starlette.requests.HTTPConnection`, cookies, headers or query parameters, not a `Request`. What it returns is the
-    user: a `hubbub.User`, a key (str or int), or anything with `id` and `name`; None for nobody. It may raise
-    `HTTPException`, or `WebSocketException` for a 403. Dependencies with `yield` are closed when the connection has
-    been handed to the hub, not when it ends, so a database session is not held for as long as somebody chats.
+    `authenticate` is the application's own FastAPI dependency. It must work for WebSockets too: take a
+    `starlette.requests.HTTPConnection`, cookies, headers or query parameters, not a `Request`. It returns the user: a
+    `hubbub.User`, a key (str or int), anything with `id` and `name`, or None for nobody. It may raise `HTTPException`,
+    or `WebSocketException` for a 403. Its dependencies with `yield` are closed when the hub has taken the connection,
+    not when the connection ends, so no database session stays open while somebody chats.
 
-    `guests` says whether people without an account get in ("on", "off", or "auto": from this machine itself); by
-    default, nobody does. `policy` says who may do what. `page` says whether the web client is served at the router's
+    `guests` says whether people without an account are admitted: "on", "off", or "auto" for those on this machine. By
+    default they are not. `policy` says who may do what. `page` says whether the web client is served at the router's
     root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
     `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
-    nothing is stored. `features` are the application's own, each a `hubbub.Feature` for this hub alone.
+    nothing is stored. `features` are the application's own: `hubbub.Feature` objects that no other hub has.
 
-    Raises `ConfigurationError` for arguments that cannot work, and where nobody could ever get in.
+    Raises `ConfigurationError` for arguments that cannot work, or with which nobody could ever connect.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Hubbub:
         self._hooks = Hooks()
         self._registry = Registry(channel_of, policy or allow_everybody)
         self.features: list[Feature] = [*built_in(self._hooks), *features]
-        """Those that every hub has, and the application's own."""
+        """The built-in features and the application's own."""
         for registration in _in_the_order_of_the_wire(self.features):
             self._registry.add(registration)
         for feature in self.features:
@@ -128,13 +128,13 @@ class Hubbub:
         self.schema_text = SchemaText(self._registry.commands, self._registry.events)
         self._node: Node | None = None
         self.hangs = False
-        """Whether the last stop left something behind that did not end in time; the log says what."""
+        """Whether something did not end in time at the last stop and still runs; the log says what."""
         self._admissions: Admissions | None = None
         self._door: WebSocketDoor | None = None
         self.connections = Connections(lambda: self.node)
         """All connections to this process."""
         self.rooms = RoomHandles(lambda: self.node)
-        """`hub.rooms("general")` is a room, whether or not somebody is in it; `for room in hub.rooms`: those with."""
+        """`hub.rooms("general")` is a room, even if nobody is in it. `for room in hub.rooms`: those with people."""
 
     @cached_property
     def router(self) -> APIRouter:
@@ -157,7 +157,7 @@ class Hubbub:
 
     @property
     def admissions(self) -> Admissions:
-        """Decides who gets in. Raises `NotStarted` outside the application's lifespan."""
+        """Decides who is admitted. Raises `NotStarted` outside the application's lifespan."""
         if self._admissions is None:
             raise NotStarted
         return self._admissions
@@ -172,7 +172,7 @@ class Hubbub:
         """A topic that people can follow. Raises `Invalid` if `key` is no topic."""
         return TopicHandle(lambda: self.node, key)
 
-    # Addresses of an application's own.
+    # The application's own addresses.
 
     async def serve(
         self,
@@ -182,19 +182,19 @@ class Hubbub:
         room: str | None = None,
         on_message: MessageHandler | None = None,
     ) -> None:
-        """Serve a WebSocket route of the application's own; return from the route after it.
+        """Serve one of the application's own WebSocket routes. Return from the route afterwards.
 
             @app.websocket("/items/{item}/ws")
             async def item_chat(websocket: WebSocket, item: str, user: Annotated[User, Depends(login)]) -> None:
                 await hub.serve(websocket, user, room=f"item:{item}")
 
-        With `room` the connection joins it, through the easy door, from the position that `?rev=&epoch=` name; a room
-        that is no key, or a position that is none, is refused with 400. With `on_message` the socket speaks the
-        application's own protocol: each message goes to this function, as str or bytes. `user` is what `authenticate`
-        could return; None for a guest. The hub accepts the socket or refuses it; one that the route has closed is left
-        alone.
+        With `room`, the connection joins that room, and may send plain text to it (the easy door). It gets what it
+        missed since the position `?rev=&epoch=`. An invalid room or position is refused with 400. With `on_message`,
+        the socket has the application's own protocol: each message goes to this function, as str or bytes. `user` is
+        anything that `authenticate` may return; None for a guest. The hub accepts or refuses the socket. If the route
+        has closed the socket, nothing happens.
 
-        Raises `ConfigurationError` if the route has accepted it.
+        Raises `ConfigurationError` if the route has accepted the socket.
         """
         if not awaits_answer(websocket):
             return
@@ -212,9 +212,11 @@ class Hubbub:
         await self.door.serve(websocket, user, room=room, first=join)
 
     def user_of(self, request: HTTPConnection, account: Any = None) -> User:
-        """Who asks by HTTP, for a feature's route; `account` is what `Depends(hub.authenticate)` gave it.
+        """The user who makes an HTTP request, for a feature's route. `account` is what `Depends(hub.authenticate)`
+        returned.
 
-        Raises `Unauthenticated`, `Forbidden` and `RateLimited`, which are answered with the error's status.
+        Raises `Unauthenticated`, `Forbidden` and `RateLimited`. If the route does not catch them, the answer has their
+        status.
         """
         self.node.require_started()
         user = self.admissions.identify(request, account)
@@ -302,10 +304,10 @@ class Hubbub:
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[dict[str, Hubbub]]:
-        """Runs the hub for as long as the application runs.
+        """Starts the hub with the application, and stops it.
 
-        The router brings it along. An application that serves only addresses of its own takes it directly:
-        `FastAPI(lifespan=hub.lifespan)`. The hub is part of the lifespan's state, where a server finds it to drain.
+        `hub.router` has this lifespan. An application that does not include the router needs
+        `FastAPI(lifespan=hub.lifespan)`. The lifespan's state contains the hub, so that a server can find and drain it.
         """
         if self._node is not None:
             raise ConfigurationError("this hub runs already: include its router in one application, once")
@@ -339,14 +341,14 @@ class Hubbub:
 
 
 def _in_the_order_of_the_wire(features: Sequence[Feature]) -> list[Registration]:
-    """All commands: the schema and the documentation list the built-in ones in an order of their own."""
+    """All commands, the built-in ones in the order of the schema and the documentation."""
     places = {model: place for place, model in enumerate(BUILT_IN)}
     registrations = [registration for feature in features for registration in feature.commands()]
     return sorted(registrations, key=lambda registration: places.get(registration.model, len(places)))
 
 
 def _join_of(websocket: WebSocket, room: str) -> Join:
-    """What joining a room's address means. Raises `Invalid` if the room is no key, or the position none."""
+    """The command that a room's address stands for. Raises `Invalid` if the room is no key or the position is wrong."""
     if not is_key(room):
         raise not_a_key("room", room)
     if b"rev=" not in websocket.scope["query_string"]:

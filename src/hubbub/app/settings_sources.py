@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 def load_settings(features: Iterable[Feature] | None = (), /, **options: object) -> Settings:
-    """The settings from options, environment and file. Raises `ConfigurationError` that names what is wrong.
+    """The settings from options, environment and file. Raises a `ConfigurationError` that names what is wrong.
 
-    What names no setting of the server or of these features is an error in the file, and a warning otherwise; None if
-    it is not known which features there are.
+    A name that is no setting of the server or of these features is an error in the file, and a warning in the
+    environment. Give None for `features` if they are not known: then unknown names are not looked for.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if features is not None:
@@ -42,15 +42,15 @@ def load_settings(features: Iterable[Feature] | None = (), /, **options: object)
 
 
 def variables_of(feature: Feature) -> list[str]:
-    """The variables of a feature's own settings, without the `HUBBUB_` that all begin with."""
+    """The variables of a feature's own settings, without `HUBBUB_` at their beginning."""
     fields = feature.settings_model.model_fields if feature.settings_model is not None else {}
     return [f"{feature.name}_{field}".upper() for field in fields]
 
 
 def load_settings_of(feature: Feature) -> None:
-    """Give a feature its own settings, from `HUBBUB_<NAME>_…` and the file's table with its name.
+    """Read a feature's own settings, from the variables `HUBBUB_<NAME>_…` and from the table with its name.
 
-    Raises `ConfigurationError` that names what is wrong.
+    Raises a `ConfigurationError` that names what is wrong.
     """
     model = feature.settings_model
     if model is None:
@@ -79,7 +79,7 @@ class _FromEnvironmentThenArguments(BaseSettings):
 
 
 def _explaining(read: Callable[[], T], table: str = "") -> T:
-    """What `read` gives. Raises `ConfigurationError` instead of what it raises."""
+    """Calls `read`. Raises a `ConfigurationError` instead of the error that it raises."""
     name_of_file = os.environ.get("HUBBUB_CONFIG")
     file = Path(name_of_file or DEFAULT_FILE)
     if name_of_file and not file.is_file():
@@ -101,7 +101,7 @@ def _explaining(read: Callable[[], T], table: str = "") -> T:
 
 
 def _warn_of_unknown(environment: Mapping[str, str], features: Iterable[Feature]) -> None:
-    """A variable with a slip in its name sets nothing, and nobody would notice."""
+    """Nobody would notice a variable with a mistake in its name."""
     known = [*(name.upper() for name in Settings.model_fields), "CONFIG"]
     for feature in features:
         known += variables_of(feature)

@@ -1,4 +1,4 @@
-"""Which database and which broker a hub's settings ask for: the one place that names concrete ones."""
+"""Chooses the database engine and the broker by the settings. Only this module names concrete ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_engine(settings: Settings) -> Engine | None:
     if url == NO_DATABASE or (url is None and settings.data_dir is None):
         return None
     try:
-        # Imported here: who only relays need not install what a database needs.
+        # Imported here: a server that stores nothing needs none of a database's packages.
         from hubbub.store.engines import engine_at
 
         return engine_at(settings.data_dir, url, timeout=settings.database_timeout)

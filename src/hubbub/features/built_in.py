@@ -1,4 +1,4 @@
-"""The features that every hub has, and which of them know each other."""
+"""The features that every hub has. Only this module knows all of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a feature is: one folder, or one class of an application, that says here what it adds to a hub.
+"""The interface of a feature. A feature is one folder, or one class of an application, that adds something to a hub.
 
-The built-in features (`built_in.py`) use this interface and nothing else, so an application's own can do what they do.
+The built-in features (`built_in.py`) use only this interface, so an application's own feature can do all that they do.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ F = TypeVar("F", bound="Feature")
 
 @dataclass(frozen=True, slots=True)
 class ChannelKind:
-    """The channels whose names begin with `prefix`, as `room:`.
+    """The channels whose names begin with `prefix`, such as `room:`.
 
-    `heads(channels)` reads where some of them stand, as heads (`Publication.head`), with one question for all of them;
-    `fetch(channel, position)` reads what everybody who follows a channel has missed after a position; None where
-    publications have no positions, so that nothing can be seen to be missing. `recover` sends what one connection has
-    missed that took too little, None where that is gone.
+    `heads(channels)` reads the latest positions of some channels, as heads (`Publication.head`), with one query.
+    `fetch(channel, position)` reads the publications of a channel that come after a position: the node has missed them.
+    Both are None if the publications have no positions, since then nobody can tell that one is missing. `recover` sends
+    one connection what it missed while it was congested. It is None if nothing can be sent again.
     """
 
     prefix: str
@@ -55,17 +55,18 @@ class ChannelKind:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody did in a room that is stored: sent, edited, deleted, reacted, pinned, or forgot old messages."""
+    """A change of a stored room: a message was sent, edited, deleted, reacted to or pinned, or the oldest messages were
+    forgotten."""
 
     room: str
     rev: int
     event: MessageEvent | ChangedEvent | RoomEvent
-    """What everybody in the room is told of it."""
+    """The event that everybody in the room gets."""
 
 
 @dataclass(slots=True)
 class Services:
-    """What a node offers to its features."""
+    """What a node gives to its features."""
 
     settings: Settings
     policy: Policy
@@ -73,13 +74,14 @@ class Services:
     broker: Broker
     sequencer: Sequencer
     epoch: str
-    """Names one unbroken life of the rooms' numbers: the node's own, until a feature says what the database's is."""
+    """Names the time in which the rooms' numbers have one meaning (docs/protocol.md). The node makes one; a feature may
+    replace it by the database's."""
     database: Database | None = None
-    """None where nothing is stored."""
+    """None if nothing is stored."""
     cluster_id: str | None = None
-    """Which database it is, from the start on: two databases have two ids (`store/cluster.py`)."""
+    """The database's id, set when the node starts: no two databases have the same one (`store/cluster.py`)."""
     is_shared: bool = False
-    """Whether others than this process write to the database."""
+    """Whether other processes write to the database too."""
     features: Features = field(default_factory=lambda: Features(()))
 
     def feature(self, kind: type[F]) -> F:
@@ -88,40 +90,41 @@ class Services:
 
 
 class Feature:
-    """Override what the feature has; each part is optional.
+    """Override the methods that the feature needs; each is optional.
 
-    A feature is made once for a hub, and lives through any number of starts of it: `open`, `start`, `stop`.
+    A feature object belongs to one hub. The hub may start and stop several times, and each time the feature's `open`,
+    `start` and `stop` are called.
     """
 
     services: Services
 
     name = ""
-    """Names the feature where its tables are versioned, and in its settings. Needed with `scripts`; never change it."""
+    """The feature's name in the database and in its settings. Needed for `scripts`; then never change it."""
     settings_model: type[BaseModel] | None = None
     """Its own settings: a pydantic model whose fields have defaults. With the name `polls`, the field `per_room` is
     read from `HUBBUB_POLLS_PER_ROOM`, or from the table `[polls]` of `hubbub.toml`. Needs `name`."""
     settings: Any
-    """What was read, an object of `settings_model`. It is there before `open`; annotate it with that class."""
+    """The settings that were read, an object of `settings_model`, set before `open`. Annotate it with that class."""
     scripts: Sequence[str] = ()
-    """SQL for its own tables, one statement each, for SQLite and PostgreSQL alike. Each runs once in a database, in
-    order, before `start`. To change a table, add a script at the end; never edit or remove one that was released. A
-    script has the time that any statement has (setting `database_timeout`)."""
+    """SQL for its own tables: each script is one statement that SQLite and PostgreSQL both take. Each runs once in a
+    database, in order, before `start`. To change a table, add a script at the end; never edit or remove one that was
+    released. A script must end within the setting `database_timeout`."""
 
-    # What it adds.
+    # What the feature adds.
 
     def commands(self) -> Iterable[Registration]:
-        """Its commands. They are asked for once, before `open`."""
+        """Its commands. Called once, before `open`."""
         return ()
 
     def events(self) -> Iterable[type[Event]]:
-        """Its own events, for the schema. They are asked for once, before `open`."""
+        """Its own events, for the schema. Called once, before `open`."""
         return ()
 
     def routes(self, router: APIRouter, hub: Any) -> None:
-        """Add its HTTP routes. `hub` is the `Hubbub` that they are for."""
+        """Add its routes, for HTTP and for WebSockets (`http/socket_routes.py`). `hub` is their `Hubbub`."""
 
     def jobs(self) -> Iterable[Job | LeasedJob]:
-        """What it does again and again. Asked for when it has started."""
+        """Its periodic work. Called once after each `start`."""
         return ()
 
     def channels(self) -> Iterable[ChannelKind]:
@@ -129,36 +132,36 @@ class Feature:
         return ()
 
     def check(self, transaction: Transaction) -> list[str]:
-        """For `hubbub db check`: a sentence for each thing that is wrong with its rows."""
+        """For `hubbub db check`: one sentence for each fault in its rows."""
         return []
 
     def welcome(self, room: str | None) -> dict[str, Any]:
-        """Fields of `welcome`, for a connection that comes by a room's address, or by none."""
+        """More fields of `welcome`. `room` is the room in the connection's address, if there is one."""
         return {}
 
     # Its life.
 
     def open(self, services: Services) -> None:
-        """A node is being made. Nothing runs yet; the features before this one are open."""
+        """A node is being made. Nothing runs yet; the features before this one in the hub's list are open."""
         self.services = services
 
     async def start(self) -> None:
         """The database is open. Raises `ConfigurationError` or `Unavailable` if the feature cannot work."""
 
     async def stop(self) -> None:
-        """The connections are gone, the jobs have ended, the database is open still. Also called after a start that
+        """The connections are closed and the jobs have ended; the database is still open. Also called if `start`
         failed."""
 
-    # What happens to connections. These are called in the event loop; what they raise is logged, and stops nobody.
+    # What connections do. These are called in the event loop. If one raises, that is logged, and all others go on.
 
     def come(self, connection: Connection) -> None:
-        """A connection is there, and has its `welcome`; or a socket that speaks an application's own protocol."""
+        """A connection is open and was sent its `welcome`. A socket with an application's own protocol gets none."""
 
     def joined(self, connection: Connection, room: str) -> None:
-        """A connection has joined a room, and has been told what it missed there."""
+        """A connection has joined a room and was sent what it missed there."""
 
     def left(self, connection: Connection, room: str) -> None:
-        """A connection has left a room: by command, or because it has ended."""
+        """A connection has left a room, by the command `leave` or because it ended."""
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
         """A connection has ended; `clean` if it said goodbye."""
@@ -166,32 +169,32 @@ class Feature:
     def key_moved(self) -> None:
         """A user has another key than before, because an account claimed it."""
 
-    # What happens in rooms that are stored.
+    # What happens in stored rooms.
 
     def committing(self, transaction: Transaction, changes: Sequence[Change]) -> None:
-        """Changes are written in this transaction: write what must never disagree with them in it too.
+        """These changes are being stored in this transaction. Write rows here that must always agree with them.
 
-        It is called once for a batch of changes, in the thread of the database's writer, so it may use `transaction`
-        and nothing of the event loop. It may be called again for the same changes, after a rollback: what it does
-        besides the transaction would be done twice. What it raises fails a change, which is then not stored; where
-        there are several, the batch is halved until that change stands alone. A `RequestError` is the sender's answer.
+        It is called once for a batch of changes, in the thread that writes to the database: use `transaction`, and
+        nothing of the event loop. It may be called again for the same changes after a rollback, so anything done
+        outside the transaction would be done twice. If it raises, nothing of the batch is stored; then the batch is
+        halved and tried again, until the change that fails is alone. The sender of that change gets the error.
 
-        All senders wait for it, so it runs a statement for the whole batch, not for each change. SQLite can defer its
-        rows as those of messages: see `Statement`.
+        All senders wait for it: run one statement for the batch, not one for each change. SQLite can defer the rows, as
+        it does for messages: see `Statement`.
         """
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """These changes are durable, and on their way to everybody. Called in the event loop, in the rooms' order.
+        """These changes are durable and were published. Called in the event loop, in the order of the changes.
 
-        A server that is killed between the two does not call it: what must not be missing belongs to `committing`.
-        What it raises is logged.
+        It is not called if the server is killed after the commit: work that must not be lost belongs to `committing`.
+        If it raises, that is logged.
         """
 
 
 class Features:
-    """The features of one hub, in the order in which they open, and what tells them what happens.
+    """The features of one hub, in the order in which they open. Its methods call those of all features.
 
-    A feature that does not override a method is not called, so nobody pays for it.
+    A method costs nothing for the features that do not override it.
     """
 
     def __init__(self, features: Iterable[Feature]) -> None:
@@ -215,7 +218,7 @@ class Features:
         return cast(F, self._of_kind[kind])
 
     def welcome(self, room: str | None) -> dict[str, Any]:
-        """What features add to `welcome`, for a connection that comes by a room's address, or by none."""
+        """The fields that features add to `welcome`. `room` is the room in the connection's address, if any."""
         fields: dict[str, Any] = {}
         for welcome in self._welcome:
             fields |= welcome(room)
@@ -238,21 +241,21 @@ class Features:
 
     @property
     def take_part_in_changes(self) -> bool:
-        """Whether any of them has `committing`."""
+        """Whether a feature has `committing`."""
         return bool(self._committing)
 
     @property
     def follow_changes(self) -> bool:
-        """Whether any of them has `committed`."""
+        """Whether a feature has `committed`."""
         return bool(self._committed)
 
     def committing(self, transaction: Transaction, changes: Sequence[Change]) -> None:
-        """Raises what a feature raises: the changes must fail then."""
+        """Raises what a feature raises; then the transaction must fail."""
         for committing in self._committing:
             committing(transaction, changes)
 
     def committed(self, change: Change) -> None:
-        """What one turn of the event loop tells of is one batch."""
+        """The changes of one turn of the event loop are told as one batch."""
         if not self._changes:
             asyncio.get_running_loop().call_soon(self._tell_of_changes)
         self._changes.append(change)

@@ -20,20 +20,20 @@ from hubbub.http.unknown_addresses import UnknownAddresses
 
 class Health(BaseModel):
     status: str
-    """`ok`, or one word for what is wrong."""
+    """`ok`, or one word for the problem."""
     detail: str | None = None
-    """More about it, where there is more."""
+    """More about the problem, if more is known."""
 
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
-    """All of a hub's routes. Its lifespan starts and stops the hub with the application that includes it."""
+    """All routes of a hub. The router's lifespan starts and stops the hub, together with the application."""
     refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials), Depends(_refuse_requests_too)]
     router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
     add_socket(router, hub, "/ws", hub.serve, is_documented=True)
-    # Routes are tried in this order, and the first feature with routes is that of rooms, to which most clients connect.
+    # Routes are tried in this order. Rooms are the first feature with routes: most clients connect to them.
     for feature in hub.features:
         feature.routes(router, hub)
-    # What follows is read by our own page and by programs.
+    # Pages of other origins need nothing of what follows.
     router.route_class = APIRoute
     _add_operations(router, hub)
     if page:
@@ -43,7 +43,7 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
 
 
 async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
-    """Comes before the application's login, which reads them, and may refuse: then the address is logged as it is."""
+    """Runs around the application's login. The login reads the credentials; if it refuses, they must not be logged."""
     try:
         yield
     finally:
@@ -51,8 +51,8 @@ async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
 
 
 async def _refuse_requests_too(connection: HTTPConnection) -> AsyncIterator[None]:
-    """A login may refuse by `WebSocketException`, as FastAPI's documentation does. Starlette answers it by closing the
-    socket, and to a request, which has none, by a 500."""
+    """A login may raise `WebSocketException`, as FastAPI's documentation shows. For a WebSocket, Starlette then closes
+    the socket. For an HTTP request it would answer 500, so the answer is a 403 here."""
     try:
         yield
     except WebSocketException as error:

@@ -1,4 +1,4 @@
-"""WebSocket addresses. Each is a route for handshakes, and one for `GET`, which says why a handshake is refused."""
+"""WebSocket addresses. Each has two routes: one for handshakes, and one for `GET`, which says why one is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hubbub.http.socket_endpoint import awaits_answer, refuse
 from hubbub.wire.keys import is_key
 
 Serve = Callable[[WebSocket, Any], Awaitable[None]]
-"""Serves a WebSocket; the second argument is what the application's login said, None for nobody."""
+"""Serves a WebSocket. The second argument is what the application's login returned, None for nobody."""
 Check = Callable[[HTTPConnection], None]
 """Raises a `RequestError` if the address cannot be served."""
 
@@ -37,8 +37,8 @@ def add_socket(
     check: Check | None = None,
     is_documented: bool = False,
 ) -> None:
-    """Add a WebSocket address. `check` is asked before the login's user is admitted; `is_documented` has the OpenAPI
-    page show what a `GET` of it answers."""
+    """Add a WebSocket address. `check` is called before the user is admitted. With `is_documented`, the OpenAPI page
+    shows the answers to `GET`."""
     router.add_api_websocket_route(path, _endpoint(hub, serve, check), name=serve.__name__)
 
     @router.get(
@@ -52,8 +52,8 @@ def add_socket(
         include_in_schema=is_documented,
     )
     async def explain(request: Request, account: Any = Depends(hub.authenticate)) -> Response:
-        """A browser cannot read why its WebSocket was refused. The same address, asked by GET, gives the same status
-        and body; 426 if the handshake would be accepted."""
+        """A browser cannot read why its WebSocket was refused. A GET of the same address has the same status and body;
+        426 if the handshake would be accepted."""
         hide_credentials(request)
         if check is not None:
             check(request)
@@ -62,7 +62,7 @@ def add_socket(
 
 
 def _endpoint(hub: Mounted, serve: Serve, check: Check | None) -> Callable[..., Awaitable[None]]:
-    """`serve` as FastAPI calls it. Where nobody logs in it gets no parameter to solve: that is dear at each connect."""
+    """`serve` as FastAPI calls it. Without a login it has no dependency: to solve one costs time at each connect."""
 
     async def serve_if_possible(websocket: WebSocket, account: Any) -> None:
         if not awaits_answer(websocket):

@@ -1,1 +1,1 @@
-"""An application's functions, called when something happens."""
+"""The application's functions that are called when something happens."""

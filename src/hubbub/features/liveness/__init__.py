@@ -1,1 +1,1 @@
-"""Whether the other side is there."""
+"""Whether the other side still answers."""

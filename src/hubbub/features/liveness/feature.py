@@ -1,4 +1,4 @@
-"""What a client may ask to know that the server is there. The server's own pings are sent by `delivery`."""
+"""The feature of liveness: a client's `ping` and `pong`. The server's own pings are sent by `delivery/heartbeat.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people add to a hub: guests and their names, and accounts that own their keys. The rules are in `accounts`."""
+"""The feature of people: guests and their names, and accounts that own their keys. The rules are in `accounts/`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PeopleFeature(Feature):
     def __init__(self) -> None:
         self.guests: Guests
         self.store_claim: ClaimKey | None = None
-        """Stores that an account owns its key. Set by the feature whose rows show keys; needed with a database."""
+        """Stores that an account owns its key. The feature that stores users sets it; needed with a database."""
         self._owners: KeyOwners | None = None
         self._seeing: asyncio.Task[None] | None = None
 
@@ -56,7 +56,7 @@ class PeopleFeature(Feature):
         yield Job(TICK, self.guests.tick)
 
     async def claim_key(self, account: User) -> None:
-        """Somebody with an account connects: the key is theirs. A guest who is here under it gets another one.
+        """An account connects, so the key is its own. A guest who is online under this key gets another one.
 
         Raises as `KeyOwners.claim` does.
         """

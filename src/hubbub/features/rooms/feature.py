@@ -1,4 +1,4 @@
-"""What rooms add to a hub: who is online, and leaving. Joining also reads messages: see `features/messages`."""
+"""The feature of rooms: who is online, and leaving. Joining also reads messages, so it is in `features/messages`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class RoomsFeature(Feature):
         )
 
     def room_of(self, connection: Connection, command: Any) -> Room:
-        """The place of every command that has a `room`: the room, which the connection has joined.
+        """The room that a command names in `room`, for `Registration.place`.
 
-        Raises `Forbidden` if it has not.
+        Raises `Forbidden` if the connection has not joined it.
         """
         return self.rooms.joined_by(connection, command.room)
 

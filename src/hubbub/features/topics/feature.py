@@ -1,4 +1,4 @@
-"""What topics add to a hub."""
+"""The feature of topics: following them, and publishing to them."""
 
 from __future__ import annotations
 

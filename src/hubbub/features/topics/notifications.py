@@ -1,6 +1,6 @@
-"""Notifications: a program publishes to a topic, and everybody who follows it is told.
+"""Notifications: a program publishes to a topic, and everybody who follows the topic gets an event.
 
-Topics have dots (`orders.eu.new`), and a pattern that ends in `.*` follows all below it.
+A topic's name has dots (`orders.eu.new`). A pattern such as `orders.*` follows all topics below `orders`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def channel_of(pattern: str) -> str:
 
 
 def patterns_of(topic: str) -> Iterator[str]:
-    """Everything that can be followed to hear of `topic`: itself, and the patterns above it."""
+    """All that can be followed to get the notifications of `topic`: the topic, and the patterns that cover it."""
     yield topic
     parts = topic.split(".")
     for count in range(len(parts) - 1, 0, -1):
@@ -35,12 +35,12 @@ def patterns_of(topic: str) -> Iterator[str]:
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Whether who follows `pattern` hears all that `other` would bring."""
+    """Whether a follower of `pattern` gets every notification that a follower of `other` gets."""
     return pattern == other or (pattern.endswith(".*") and other.startswith(pattern[:-1]))
 
 
 class Notifications:
-    """Follows and publishes topics. `clock` gives seconds since 1970."""
+    """Follows topics and publishes to them. `clock` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Notifications:
         self._topics_per_connection = topics_per_connection
 
     async def follow(self, connection: Connection, pattern: str) -> None:
-        """Tell this connection what is published to a topic, or below a pattern.
+        """Send this connection what is published to a topic, or to all topics of a pattern.
 
-        Raises `Invalid` if it is neither, `TooLarge` over the number of topics, and `Conflict` if it overlaps with one
-        that is followed already: nothing is delivered twice. The policy has been asked.
+        Raises `Invalid` if it is neither, `TooLarge` if the connection follows too many topics, and `Conflict` if it
+        already follows one that overlaps, since then events would be delivered twice. The caller has asked the policy.
         """
         if not is_topic_pattern(pattern):
             raise Invalid(f"topic: {pattern[:64]!r} is no topic")
@@ -77,7 +77,7 @@ class Notifications:
         await self._fanout.subscribe(connection, channel)
 
     def unfollow(self, connection: Connection, pattern: str) -> None:
-        """The opposite of `follow`; nothing happens if it is not followed."""
+        """The opposite of `follow`. Does nothing if the connection does not follow it."""
         self._fanout.unsubscribe(connection, channel_of(pattern))
 
     def publish(
@@ -90,10 +90,11 @@ class Notifications:
         level: Level = "info",
         data: dict[str, Any] | None = None,
     ) -> int:
-        """Tell everybody who follows `topic`. Returns how many connections of this node that are.
+        """Send a notification to everybody who follows `topic`. Returns how many connections to this node get it.
 
-        `user` is who publishes, None for the application itself, which may always. Raises `Invalid` if `topic` is no
-        topic or the title holds control or direction-changing characters, `Forbidden` if the policy says no.
+        `user` is the publisher, None for the application itself, about which the policy is not asked. Raises `Invalid`
+        if `topic` is no topic or the title holds control or direction-changing characters, and `Forbidden` if the
+        policy says no.
         """
         if not is_key(topic):
             raise Invalid(f"topic: {topic[:64]!r} is no topic")

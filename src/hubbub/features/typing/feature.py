@@ -1,4 +1,4 @@
-"""What typing adds to a hub."""
+"""The feature of typing: who types in which room."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TypingFeature(Feature):
         self.indicators = TypingIndicators(broker=services.broker, policy=services.policy, clock=time.monotonic)
 
     def commands(self) -> Iterable[Registration]:
-        reason = "whoever has begun may end; `TypingIndicators.start` asks about beginning"
+        reason = "everybody may stop typing; `TypingIndicators.start` asks before somebody begins"
         yield Registration(Typing, self.type, asks=Unasked(reason), place=self._rooms.room_of)
 
     def type(self, connection: Connection, command: Typing, room: Room) -> None:
@@ -38,11 +38,11 @@ class TypingFeature(Feature):
             self.indicators.stop(connection.user, room)
 
     def sent(self, user: User, room: Room) -> None:
-        """A message ends its sender's indicator."""
+        """Sending a message ends the indicator."""
         self.indicators.sent(user, room)
 
     def left(self, connection: Connection, room: str) -> None:
-        """So does leaving the room, on the last connection that was in it."""
+        """Leaving the room ends it too, if the user has no other connection there."""
         found = self._rooms.rooms.at(channel_of(room))
         if found is not None and not found.is_here(connection.user):
             self.indicators.stop(connection.user, found)

@@ -1,4 +1,4 @@
-"""Who is typing. An indicator ends when its user says so, sends the message, or has been silent for 6 seconds."""
+"""Who is typing. An indicator ends when its user stops typing, sends the message, or is silent for 6 seconds."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ EXPIRY = 6.0
 """Seconds."""
 
 REPEAT = 3.0
-"""A renewed indicator is published again after this many seconds, for those who came later."""
+"""An indicator that goes on is published again after this many seconds, for people who joined in between."""
 
 SHOWN = 10
-"""No page shows more people typing at a time than this, so no more are published per room."""
+"""People whose typing is published in one room at a time. Clients show no more than that."""
 
 
 class _Indicator:
@@ -41,7 +41,7 @@ class TypingIndicators:
         self._rooms: dict[Room, dict[str, tuple[User, _Indicator]]] = {}
 
     def start(self, user: User, room: Room) -> None:
-        """This user types, or goes on typing. Raises `Forbidden` if the policy says no."""
+        """This user begins to type, or goes on. Raises `Forbidden` if the policy says no."""
         permit(self._policy, user, Action.TYPE, room.key)
         typing = self._rooms.setdefault(room, {})
         entry = typing.get(fold(user.key))
@@ -57,12 +57,12 @@ class TypingIndicators:
             self._publish(user, room, active=True)
 
     def stop(self, user: User, room: Room) -> None:
-        """This user has stopped without sending anything."""
+        """This user has stopped without sending a message."""
         if self._forget(user, room):
             self._publish(user, room, active=False)
 
     def sent(self, user: User, room: Room) -> None:
-        """This user has sent the message; its arrival tells everybody that the typing has ended."""
+        """This user has sent the message. Clients end the indicator when it arrives, so nothing is published."""
         self._forget(user, room)
 
     def tick(self) -> None:
