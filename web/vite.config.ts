@@ -7,7 +7,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const SERVER = 'http://localhost:8000';
 
 export default defineConfig({
-  // The page may live under any prefix of a host app.
+  // The page may be under any prefix of a host app.
   base: './',
   plugins: [svelte()],
   resolve: {

@@ -1,4 +1,4 @@
-// Makes the client's types from the wire's JSON Schema, which is made from the server's models.
+// Generates the client's types from the wire's JSON Schema, which is generated from the server's models.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
@@ -7,13 +7,13 @@ const SCHEMA = new URL('../../conformance/schema.json', import.meta.url);
 export const TYPES = new URL('../../clients/typescript/src/protocol.ts', import.meta.url);
 
 const BANNER = `/**
- * Every frame of the wire protocol. Made from conformance/schema.json by \`npm run types\` in web/;
+ * Every frame of the wire protocol. Generated from conformance/schema.json by \`npm run types\` in web/;
  * edits here are overwritten.
  */`;
 
-/** The schema's root is only the house of the definitions: no frame has its shape. */
+/** The schema's root only holds the definitions: no frame has its shape. */
 const ROOT = /export interface HubbubWireProtocol\w+ \{\s*(\[k: string\]: unknown;\s*)?\}\n/;
-/** The generator repeats each type's name in a comment of its own. */
+/** The generator repeats each type's name in a comment. */
 const ORIGIN_NOTE =
   /( \*\n)? \* This interface was referenced by `\w+`'s JSON-Schema\n \* via the `definition` "\w+"\.\n/g;
 
@@ -53,8 +53,8 @@ function table(name, type, codes, row) {
 }
 
 /**
- * Absent fields are left out of frames, never sent as null, so no type needs to say "or null". Fields that this
- * version doesn't know are ignored, so no type needs to admit them, which would admit misspelt ones too.
+ * A field without a value is left out of a frame, never sent as null, so no type says "or null". Unknown fields are
+ * ignored, so no type allows them: that would allow misspelt ones too.
  */
 function simplified(node) {
   if (Array.isArray(node)) return node.map(simplified);

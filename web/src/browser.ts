@@ -1,4 +1,4 @@
-/** The browser's own socket, fetch and timers, in the shape that the client wants them. */
+/** The browser's socket, fetch and timers, with the interface that the client needs. */
 import { failureOf, type Clock, type ErrorEvent, type Failure, type Network, type Probe } from 'hubbub-client';
 import type { Stores } from './models/storage';
 
@@ -23,7 +23,7 @@ export const stores: Stores = {
   scope: new URL(document.baseURI).pathname,
 };
 
-/** The page may live under any prefix, so the socket's address is relative to it. */
+/** The page may be under any prefix, so the socket's address is relative to the page. */
 export function socketAddress(): URL {
   const address = new URL('ws', document.baseURI);
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -45,7 +45,7 @@ async function probe(address: string, headers: Record<string, string>): Promise<
   };
 }
 
-/** An application's own login answers with what FastAPI makes of an `HTTPException`; a proxy between us, with anything. */
+/** An application's login answers with FastAPI's body of an `HTTPException`. A proxy may answer with anything. */
 async function failureIn(answer: Response): Promise<Failure | null> {
   const body: unknown = await answer.json().catch(() => null);
   if (typeof body !== 'object' || body === null) return null;

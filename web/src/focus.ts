@@ -1,15 +1,16 @@
 /**
- * Keeps the focus on the page. When what has it goes (a deleted message's buttons, a closed dialog), a browser gives it
- * to the body, where no key does anything; here it goes to the nearest place that is left. Knows the DOM, and no chat.
+ * Keeps the focus on the page. When the focused element is removed (a deleted message's buttons, a closed dialog), a
+ * browser moves the focus to the body, where keys do nothing. This module moves it to the nearest remaining place. It
+ * knows the DOM, and no chat.
  */
 
-/** An element that had the focus, then what it stood in, each with its place among its siblings. */
+/** An element that had the focus, then its ancestors, each with its place among its siblings. */
 export type Trail = readonly { element: Element; index: number }[];
 
 const FOCUSABLE = 'a[href], button:enabled, input:enabled, textarea:enabled, [tabindex]';
-/** The search for a neighbour ends at these: what stands elsewhere is no neighbour. */
+/** The search for a neighbour ends at these elements: anything outside is not a neighbour. */
 const PARTS = 'aside, dialog, form, main, [role="log"]';
-/** In this order, where nothing near is left. */
+/** Tried in this order, if nothing near remains. */
 const LAST_RESORTS = ['dialog[open] button', '[role="log"]', 'input', 'button'];
 
 export function trailOf(from: Element | null): Trail {
@@ -21,12 +22,12 @@ export function trailOf(from: Element | null): Trail {
   return trail;
 }
 
-/** Focuses where the trail leads: its first element, or what is nearest to where that was. */
+/** Focuses the trail's first element, or the element nearest to its old place. */
 export function focusNear(trail: Trail): void {
   const left = trail.findIndex(({ element }) => element.isConnected && !element.matches(':disabled'));
   const places = left < 0 ? [] : trail.slice(left);
   const part = places.findIndex(({ element }) => element.matches(PARTS)) + 1 || places.length;
-  /** Where in each of these was what is gone. */
+  /** The old place of the removed element in each of these. */
   const gaps = places.map(({ element }, level) => ({ element, index: trail[left + level - 1]?.index ?? 0 }));
   const near = gaps.flatMap(({ element, index }) => [element, ...beside(element, index)]).filter(canFocus);
   const inside = gaps
@@ -48,7 +49,7 @@ export function keepFocus(): void {
     trail = trailOf(focused);
   });
   document.addEventListener('focusout', ({ relatedTarget }) => {
-    // Somebody pressed where nothing is: that is no loss. A browser may tell of what goes before it is gone.
+    // The user clicked on nothing: the focus is not lost. A browser may report a removal before it happens.
     queueMicrotask(() => {
       if (relatedTarget === null && document.hasFocus() && hasNoFocus() && !isGone()) focused = null;
     });
@@ -64,7 +65,7 @@ function hasNoFocus(): boolean {
   return document.activeElement === null || document.activeElement === document.body;
 }
 
-/** What stands in an element from that place on, then what stands before it, the nearest first. */
+/** An element's children from that place on, then those before it, the nearest first. */
 function beside(element: Element, index: number): Element[] {
   const children = [...element.children];
   return [...children.slice(index), ...children.slice(0, index).reverse()];

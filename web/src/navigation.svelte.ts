@@ -1,6 +1,6 @@
 /**
- * The browser's history: Back leads to the room before, and where the list of rooms is not beside the conversation, from
- * a room to the list. Each entry's address is a room's; what else there is to know stands in the entry's state.
+ * The browser's history: Back leads to the previous room and, if the list of rooms is not beside the conversation, from
+ * a room to the list. Each entry's address is that of a room; everything more is in the entry's state.
  */
 import { fold } from 'hubbub-client';
 import { addressIn } from './models/address';
@@ -16,18 +16,18 @@ export class Navigation {
   #isAtList = $state(false);
   #wrong = $state<string | null>(null);
 
-  /** `follow` shows the room to which the person has gone by Back, Forward or a new address. */
+  /** `follow` shows the room after Back, Forward or a new address. */
   constructor(follow: (room: string) => void) {
     this.#follow = follow;
     this.#look();
   }
 
-  /** The list of rooms is what is looked at, if it is not beside the conversation anyway. */
+  /** The list of rooms is shown, if it is not beside the conversation anyway. */
   get isAtList(): boolean {
     return this.#isAtList;
   }
 
-  /** An address that can't be a room's, and nothing is shown for. */
+  /** An address that cannot be that of a room. */
   get wrong(): string | null {
     return this.#wrong;
   }
@@ -37,13 +37,13 @@ export class Navigation {
     return address.kind === 'room' ? address.key : null;
   }
 
-  /** The browser has gone elsewhere. */
+  /** The browser has gone to another entry. */
   moved(): void {
     this.#look();
     if (this.room !== null) this.#follow(this.room);
   }
 
-  /** Somebody chose a room. */
+  /** The user chose a room. */
   to(key: string): void {
     if (this.#isAtList || !this.#isAt(key)) this.#push({ at: 'room', isOverList: this.#isAtList }, key);
   }
@@ -53,14 +53,14 @@ export class Navigation {
     else this.#push({ at: 'list', isOverList: false }, null);
   }
 
-  /** Nothing was chosen from the list. */
+  /** The user left the list without a choice. */
   leaveList(): void {
     if (this.#isAtList) this.#push({ at: 'room', isOverList: true }, null);
   }
 
   /**
-   * A room is shown that nobody chose: the first one, or the next when its neighbour was left. The list stands below
-   * the first one where it is not beside it.
+   * A room is shown that the user did not choose: the first one, or the neighbour of a room that was left. If the list
+   * is not beside the conversation, it is the entry before the first room.
    */
   shows(key: string, listIsBeside: boolean): void {
     if (this.#wrong !== null) return;
@@ -91,7 +91,7 @@ export class Navigation {
   }
 }
 
-/** None where the entry was made by a link, or by hand. */
+/** Undefined if a link or the user made the entry. */
 function entry(): Entry | null {
   const state = history.state as Partial<Entry> | null;
   return state?.at === 'list' || state?.at === 'room' ? { at: state.at, isOverList: state.isOverList === true } : null;

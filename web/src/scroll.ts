@@ -1,27 +1,27 @@
 /**
- * Holds what one reads where it is while lines come and go above and below, and while the room for them changes. Knows
- * the DOM, and no chat.
+ * Keeps the line that is read in its place while lines are added and removed above and below, and while the view's size
+ * changes. It knows the DOM, and no chat.
  *
- * A browser tells of a scroll without saying whose it was: the reader's, or its own because the layout changed under
- * them (a keyboard that closes, a window that is resized). Only the reader's moves what is held, and it is known by the
- * layout being the same as when the view was last put in its place.
+ * A browser reports a scroll without its cause: the reader, or a change of the layout (a keyboard that closes, a window
+ * that is resized). Only a reader's scroll changes the kept line. It is recognised by the layout, which is the same as
+ * when this module last set the position.
  */
 
-/** So near to an edge counts as at it. */
+/** At most this far from an edge counts as at the edge. */
 const NEAR = 64;
-/** Within so many screens of an edge, what comes next is fetched. */
+/** Within this many screens of an edge, the next page is fetched. */
 const SOON = 1.5;
 
 interface Mark {
   line: string;
-  /** From the view's top edge to the line's lower one: a line gains and loses its name above, not what is below. */
+  /** From the view's top edge to the line's lower edge: a line may gain or lose its name, which is at its top. */
   bottom: number;
 }
 
 export class Scroll {
   readonly #view: HTMLElement;
   #mark: Mark | null = null;
-  /** Where the view stood when the mark was taken, and how it was laid out. */
+  /** The scroll position and the layout when the mark was taken. */
   #top = 0;
   #layout = '';
   isAtEnd = true;
@@ -38,20 +38,20 @@ export class Scroll {
     return this.#below < SOON * this.#view.clientHeight;
   }
 
-  /** The browser tells of a scroll. */
+  /** The browser reports a scroll. */
   scrolled(follows: boolean): void {
     if (this.#isLaidOutAsBefore) this.#moved();
     else this.hold(follows);
   }
 
-  /** The lines are about to change. The browser tells of a scroll with its next frame only, which may be too late. */
+  /** The lines are about to change. The browser reports a scroll only in its next frame, which may be too late. */
   beforeChange(): void {
     if (this.#view.scrollTop !== this.#top && this.#isLaidOutAsBefore) this.#moved();
   }
 
   /**
-   * The lines have changed, or the room for them: whoever was at the end follows it if it is the log's end, and
-   * everybody else goes on reading the same line.
+   * The lines or the view's size have changed. A reader at the end stays at the end, if it is the log's end. Any other
+   * reader stays at the same line.
    */
   hold(follows: boolean): void {
     const isHeld = this.#mark !== null && !(follows && this.isAtEnd);
@@ -68,7 +68,7 @@ export class Scroll {
     this.#moved();
   }
 
-  /** False if there is no such line. */
+  /** Returns false if there is no such line. */
   toLine(id: string): boolean {
     const line = this.#find(id);
     if (line === null) return false;
@@ -77,7 +77,7 @@ export class Scroll {
     return true;
   }
 
-  /** What is in sight now is to be held. */
+  /** Keep the line that is visible now. */
   #moved(): void {
     this.isAtEnd = this.#below < NEAR;
     this.#mark = this.#firstInSight();
@@ -110,7 +110,7 @@ export class Scroll {
     return this.#view.querySelector(`[data-line="${CSS.escape(id)}"]`);
   }
 
-  /** Lines stand one below the other, so a few looks find it. */
+  /** A binary search, because lines are one below the other. */
   #firstInSight(): Mark | null {
     const lines = this.#lines;
     let [low, high] = [0, lines.length];

@@ -7,7 +7,7 @@ import { Room, type RoomEvent } from '../src/models/room.svelte';
 
 interface GoldenTimeline {
   name: string;
-  /** As they arrive; each `welcome` begins a new connection. */
+  /** In the order of arrival; each `welcome` begins a new connection. */
   events: Event[];
   joins: object[];
   position: { rev?: number; epoch: string };
@@ -91,7 +91,7 @@ function marks(message: object): object {
   };
 }
 
-/** In a room that stores nothing, what was read stays above a mark; the room as it is begins below. */
+/** In a room that stores nothing, old messages stay above a mark; the current ones are below it. */
 function sinceMissed(lines: readonly Line[]): readonly Line[] {
   return lines.slice(lines.findLastIndex(({ kind }) => kind === 'missed') + 1);
 }

@@ -49,7 +49,7 @@ it('is forgotten when it is sent', () => {
   expect(device.size).toBe(0);
 });
 
-it('is one of fifty at most, of which the oldest goes', () => {
+it('replaces the oldest of at most fifty', () => {
   for (let room = 1; room <= 60; room += 1) draftOf(`room${room}`).keep('a draft');
   draftOf('room30').keep('a newer draft');
   draftOf('room61').keep('a draft');
@@ -62,7 +62,7 @@ it('is one of fifty at most, of which the oldest goes', () => {
   ]);
 });
 
-it('costs nothing but itself where the storage is full or holds nonsense', () => {
+it('is lost, and nothing more, if the storage is full or holds nonsense', () => {
   draftOf('hall').keep('first');
   isFull = true;
   const composing = new Composing(draftOf('hall'));

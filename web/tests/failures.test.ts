@@ -4,7 +4,7 @@ import { sentenceOf } from '../src/models/failures';
 
 const words = (code: Failure['code'], message: string, field?: string) => sentenceOf({ code, message, field });
 
-it('names what is wrong with what was typed', () => {
+it('says what is wrong with the typed text', () => {
   expect(words('invalid', 'emoji: one emoji is needed', 'emoji')).toBe('That is not one emoji.');
 });
 
@@ -12,7 +12,7 @@ it('never shows a field that nobody typed', () => {
   expect(words('invalid', 'seq: Input should be less', 'seq')).toBe('The server did not understand that.');
 });
 
-it('says of a passing failure that it passes', () => {
+it('says that a temporary failure is temporary', () => {
   expect(words('unavailable', 'nothing can be stored now: disk full')).toContain('Try again');
 });
 

@@ -6,7 +6,7 @@ const other = { user: 'alice-x7k2', name: 'alice' };
 const sam = { user: '41', name: 'Sam' };
 const namesake = { user: '42', name: 'ＳＡＭ' };
 
-it('leaves a name alone that only one person has', () => {
+it('shows a name without a key if only one person has it', () => {
   const names = new Names(() => [alice, sam, sam]);
   expect([names.tagOf(alice), names.inFull(sam)]).toEqual([undefined, 'Sam']);
 });
@@ -16,7 +16,7 @@ it('shows the keys of people whose names look the same', () => {
   expect([names.inFull(sam), names.tagOf(namesake)]).toEqual(['Sam (@41)', '@42']);
 });
 
-it('shows a made key even where its owner is not in sight', () => {
+it('shows a made key even if the owner of the name is not here', () => {
   const names = new Names(() => [other]);
   expect([names.tagOf(other), names.tagOf(alice)]).toEqual(['@alice-x7k2', undefined]);
 });

@@ -4,7 +4,7 @@ import { knock } from '../src/models/reception';
 
 const address = new URL('ws://host/chat/ws');
 
-it('knows the visitor whom the host app knows', async () => {
+it('knows a visitor who is logged in to the host app', async () => {
   const network = new Wires();
   const reception = knock({ address, network, clock: new HandClock() });
   network.last.arrives({ ...welcome, name: 'Alice' });
@@ -12,14 +12,14 @@ it('knows the visitor whom the host app knows', async () => {
   expect(network.last.closedWith).toBe(1000);
 });
 
-it('leaves a guest to choose a name', async () => {
+it('lets a guest choose a name', async () => {
   const network = new Wires();
   const reception = knock({ address, network, clock: new HandClock() });
   network.last.arrives({ ...welcome, guest: true });
   expect(await reception).toEqual({ account: null, refusal: null });
 });
 
-it('says why nobody is let in', async () => {
+it('says why nobody is admitted', async () => {
   const network = new Wires();
   const failure = { code: 'unauthenticated', message: 'log in first' } as const;
   network.probed = () => Promise.resolve({ status: 401, failure, retryAfter: null });

@@ -65,7 +65,7 @@ function page(messages: MessageEvent[], more: boolean): Event {
   return { type: 'history', id: lastId(), room: 'general', rev: 100, users: [], messages, more };
 }
 
-/** Lets what was promised happen. */
+/** Lets pending promises settle. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 const stored = (seq: number, extra: Partial<MessageEvent> = {}): MessageEvent => ({
@@ -100,11 +100,11 @@ const typing = (user: string, active = true): RoomEvent => ({
 });
 
 describe('who is here', () => {
-  it('begins with whom the server names, by name', () => {
+  it('begins with the people whom the server names, sorted by name', () => {
     expect(room.people.list.map(({ name }) => name)).toEqual(['Alice', 'Bob']);
   });
 
-  it('follows comings and goings', () => {
+  it('follows joins and leaves', () => {
     room.apply({ type: 'join', room: 'general', user: 'carol', name: 'Carol', online: 3 });
     room.apply({ type: 'leave', room: 'general', user: 'bob', name: 'Bob', online: 2 });
     expect(room.people.list.map(({ name }) => name)).toEqual(['Alice', 'Carol']);
@@ -114,7 +114,7 @@ describe('who is here', () => {
     ]);
   });
 
-  it('says nothing of my own', () => {
+  it('shows no line for my own joins and leaves', () => {
     room.apply({ type: 'join', room: 'general', user: 'alice', name: 'Alice', online: 2 });
     expect(room.timeline.isEmpty).toBe(true);
   });
@@ -135,7 +135,7 @@ describe('who types', () => {
     expect(room.typists.people).toEqual([]);
   });
 
-  it('is told anew by each sign, and ended by a stop, a message or a departure', () => {
+  it('is renewed by each event, and ended by a stop, a message or a leave', () => {
     room.apply(typing('bob'));
     clock.pass(4_000);
     room.apply(typing('bob'));
@@ -156,7 +156,7 @@ describe('who types', () => {
     expect(room.typists.people).toEqual([]);
   });
 
-  it('hears from me sparingly, and that I stopped', () => {
+  it('sends my own typing sparingly, and its end', () => {
     room.sign.wrote('h');
     room.sign.wrote('he');
     clock.pass(2_500);
@@ -168,7 +168,7 @@ describe('who types', () => {
 });
 
 describe('what I have not seen', () => {
-  it('is counted while I look elsewhere', () => {
+  it('is counted while I look at another room', () => {
     room.apply(said('bob', 'one'));
     room.apply(said('bob', 'for @alice'));
     room.apply(said('alice', 'from my other tab'));
@@ -189,14 +189,14 @@ describe('coming back', () => {
     expect(room.timeline.lines).toMatchObject([{ text: 'before' }, { kind: 'missed' }]);
   });
 
-  it('begins anew where the server could not bring us up to date', () => {
+  it('starts over if the server could not recover the room', () => {
     room.apply({ ...joined, rev: 3 });
     room.apply({ ...said('bob', 'before'), seq: 3, rev: 4 } as RoomEvent);
     room.apply({ ...joined, rev: 4000, messages: [] });
     expect(room.timeline.isEmpty).toBe(true);
   });
 
-  it('adds what was missed where it could', () => {
+  it('adds what was missed if the server could recover it', () => {
     room.apply({ ...joined, rev: 3 });
     const missed = { ...said('bob', 'meanwhile'), seq: 4, rev: 4 } as Extract<RoomEvent, { type: 'message' }>;
     room.apply({ ...joined, rev: 4, since: 3, recovered: true, messages: [missed] });
@@ -207,7 +207,7 @@ describe('coming back', () => {
 describe('what I do', () => {
   beforeEach(() => wires.last.arrives({ ...joined, seq: 100, rev: 100, floor: 0, messages: rows(51, 100) }));
 
-  it('says something, and answers something', async () => {
+  it('sends a message and a reply', async () => {
     room.composing.answer(stored(100) as never);
     room.composing.draft = ' hello ';
     await room.submit();
@@ -219,7 +219,7 @@ describe('what I do', () => {
     expect(room.timeline.lines.at(-1)).toMatchObject({ state: 'sent', seq: 101 });
   });
 
-  it('can be tried again or discarded where the server refuses', async () => {
+  it('can be tried again or discarded after a refusal', async () => {
     room.composing.draft = 'hello';
     await room.submit();
     wires.last.arrives({ type: 'error', id: lastId(), code: 'forbidden', message: 'not here' });
@@ -233,7 +233,7 @@ describe('what I do', () => {
     expect(client.outbox.of('general')).toEqual([]);
   });
 
-  it('edits my last message, and keeps the words until the server has taken them', async () => {
+  it('edits my last message, and keeps the text until the server has stored it', async () => {
     wires.last.arrives(stored(101, { user: 'alice', text: 'helo' }));
     room.composing.draft = 'something else';
     room.editLast();
@@ -262,7 +262,7 @@ describe('what I do', () => {
     expect(room.timeline.hasOlder).toBe(false);
   });
 
-  it('goes to a message that is not here, and counts what comes meanwhile', async () => {
+  it('goes to a message that is not loaded, and counts new messages', async () => {
     const there = room.reading.to(10);
     wires.last.arrives(page(rows(1, 30), true));
     await there;
@@ -288,7 +288,7 @@ describe('pins', () => {
     wires.last.arrives({ ...joined, seq: 3, rev: 3, floor: 0, messages: [stored(3, { pinned: true })] }),
   );
 
-  it('come with the room, and go when they are unpinned or deleted', () => {
+  it('come with the room, and disappear when they are unpinned or deleted', () => {
     expect(room.pins.list).toMatchObject([{ seq: 3, text: 'no 3' }]);
     wires.last.arrives({ ...change, seq: 3, rev: 4, pinned: false });
     expect(room.pins.list).toEqual([]);
@@ -297,7 +297,7 @@ describe('pins', () => {
     expect(room.pins.list).toEqual([]);
   });
 
-  it('are fetched where the message is out of sight', async () => {
+  it('are fetched if the message is not loaded', async () => {
     wires.last.arrives({ ...change, seq: 1, rev: 4, pinned: true });
     expect(ofType('history')).toMatchObject([{ around: 1, limit: 1 }]);
     const row = stored(1, { rev: 4, pinned: true });
@@ -306,7 +306,7 @@ describe('pins', () => {
     expect(room.pins.list.map(({ seq }) => seq)).toEqual([3, 1]);
   });
 
-  it('are asked for once where somebody looks, however old they are', async () => {
+  it('are requested once when the room is shown, however old they are', async () => {
     expect(ofType('history')).toEqual([]);
     room.lookAt();
     expect(ofType('history')).toMatchObject([{ room: 'general', pinned: true }]);
@@ -321,7 +321,7 @@ describe('pins', () => {
     expect(ofType('history')).toHaveLength(2);
   });
 
-  it('are as the events have left them that overtook their page', async () => {
+  it('keep changes by events that came before their page', async () => {
     room.lookAt();
     const asked = lastId();
     wires.last.arrives({ ...change, seq: 1, rev: 4, pinned: false });
@@ -332,7 +332,7 @@ describe('pins', () => {
     expect(room.pins.list.map(({ text }) => text)).toEqual(['no 3', 'changed']);
   });
 
-  it('are not taken back by events that their page has overtaken', async () => {
+  it('are not undone by events that come after a newer page', async () => {
     room.lookAt();
     wires.last.arrives(page([stored(1, { rev: 5, text: 'newer', pinned: true })], false));
     await settled();
@@ -340,7 +340,7 @@ describe('pins', () => {
     expect(room.pins.list).toMatchObject([{ seq: 3 }, { seq: 1, text: 'newer' }]);
   });
 
-  it('are asked for again where the connection went before they came', async () => {
+  it('are requested again if the connection ended before they came', async () => {
     room.lookAt();
     wires.last.breaks();
     await settled();

@@ -22,14 +22,14 @@ function said(text: string, at: number, user = 'bob'): Said {
   };
 }
 
-/** What opens a talk has a star before it, what closes it one behind. */
+/** The first message of a group has a star before it, the last one a star behind it. */
 const shape = (...lines: Line[]) =>
   arrange(lines).map((row) =>
     row.kind === 'message' ? `${row.opens ? '*' : ''}${row.message.text}${row.closes ? '*' : ''}` : row.kind,
   );
 
 describe('arrange', () => {
-  it('gathers what one person says without a pause', () => {
+  it('groups what one person says without a pause', () => {
     const lines = [said('a', NOON), said('b', NOON), said('c', NOON + MINUTE), said('d', NOON + 2 * MINUTE, 'alice')];
     expect(shape(...lines)).toEqual(['day', '*a', 'b', 'c*', '*d*']);
   });
@@ -38,16 +38,16 @@ describe('arrange', () => {
     expect(shape(said('a', NOON), said('b', NOON + 5 * MINUTE))).toEqual(['day', '*a*', '*b*']);
   });
 
-  it('begins each day with its name', () => {
+  it('starts each day with its name', () => {
     expect(shape(said('a', NOON), said('b', NOON + 13 * 60 * MINUTE))).toEqual(['day', '*a*', 'day', '*b*']);
   });
 
-  it('lets others come between', () => {
+  it('starts a new group after a line about joins', () => {
     const moved: Line = { kind: 'moved', id: 'm', at: NOON, came: [{ user: 'carol', name: 'Carol' }], went: [] };
     expect(shape(said('a', NOON), moved, said('b', NOON))).toEqual(['day', '*a*', 'moved', '*b*']);
   });
 
-  it('keeps every message in its row when others come above it', () => {
+  it('keeps every message in its row when others are added above it', () => {
     const [first, second] = [said('a', NOON), said('b', NOON)];
     const ids = (...lines: Said[]) => arrange(lines).map(({ id }) => id);
     expect(ids(first, second)).toEqual(expect.arrayContaining(ids(second).slice(1)));

@@ -55,7 +55,7 @@ function begin(): Session {
   return begun;
 }
 
-/** Lets what was promised happen. */
+/** Lets pending promises settle. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 async function isRefused(status: number, failure: { code: 'unauthenticated' | 'conflict'; field?: string } | null) {
@@ -74,7 +74,7 @@ async function say(text: string): Promise<void> {
 const unsent = () => remembered.outboxOf('alice').load();
 
 describe('a secret', () => {
-  it('travels in no address', () => {
+  it('is sent in no address', () => {
     expect(network.last.address).toBe('ws://host/ws?username=alice');
     expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.dGhlLXNlY3JldA']);
   });
@@ -93,7 +93,7 @@ describe('a secret', () => {
     expect(unsent()[0]?.failure).toBeUndefined();
   });
 
-  it('is forgotten where the server says that it is none of its own, and nothing that waits is lost', async () => {
+  it('is forgotten if the server says that it is not its own, and no waiting message is lost', async () => {
     await say('hello');
     await isRefused(401, { code: 'unauthenticated', field: 'secret' });
     expect(remembered.secretOf('alice')).toBeNull();
@@ -113,14 +113,14 @@ describe('a secret', () => {
     expect(remembered.secretOf('alice')).toBe('another');
   });
 
-  it('that another tab was given meanwhile is used, not forgotten', async () => {
+  it('that another tab got in the meantime is used, not forgotten', async () => {
     remembered.keepSecret('alice', 'the new one');
     await isRefused(401, { code: 'unauthenticated', field: 'secret' });
     expect(remembered.secretOf('alice')).toBe('the new one');
     expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.dGhlIG5ldyBvbmU']);
   });
 
-  it('is presented on a device that remembers nothing as well', () => {
+  it('is sent also on a device that stores nothing', () => {
     network.last.arrives({ ...welcome, guest: true, secret: 'given' });
     remembered.keepSecret('alice', null);
     network.last.breaks();
@@ -130,14 +130,14 @@ describe('a secret', () => {
 });
 
 describe('a name that is taken', () => {
-  it('is not let in, where it never was', async () => {
+  it('is refused if it was never admitted', async () => {
     expect(session.isEntering).toBe(true);
     await isRefused(409, { code: 'conflict' });
     expect(session.isEntering).toBe(false);
     expect(session.refusedEntry).toMatchObject({ code: 'conflict' });
   });
 
-  it('leaves what was read on the screen, where it came back', async () => {
+  it('leaves the conversation on the screen after a reconnect', async () => {
     network.last.arrives({ ...welcome, guest: true, secret: 'given' });
     network.last.breaks();
     session.retry();
@@ -147,7 +147,7 @@ describe('a name that is taken', () => {
   });
 });
 
-it('forgets a room that it can never join, not one that it could not join for the moment', () => {
+it('forgets a room that it can never join, but not one that it cannot join at the moment', () => {
   network.last.arrives({ ...welcome, guest: true, secret: 'given' });
   const refusal = { type: 'error', command: 'join', room: 'general', message: 'no' } as const;
   network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'unavailable' });

@@ -44,19 +44,19 @@ const words = () =>
     }
   });
 
-describe('what is said', () => {
-  it('stands in the order of its arrival where nothing is numbered', () => {
+describe('a message', () => {
+  it('is in the order of arrival in a room without numbers', () => {
     timeline.show(message('one'));
     timeline.show(message('two'));
     expect(words()).toEqual(['one (sent)', 'two (sent)']);
   });
 
-  it('stands in the order of its numbers, however it arrives', () => {
+  it('is in the order of the numbers, in whatever order it arrives', () => {
     for (const seq of [2, 4, 1, 3]) timeline.show(message(`no ${seq}`, { seq, rev: seq }));
     expect(words()).toEqual(['no 1 (sent)', 'no 2 (sent)', 'no 3 (sent)', 'no 4 (sent)']);
   });
 
-  it('stands once, in its latest version', () => {
+  it('is shown once, in its latest version', () => {
     timeline.show(message('first words', { seq: 1, rev: 1 }));
     timeline.show(message('better words', { seq: 1, rev: 3 }));
     timeline.show(message('first words', { seq: 1, rev: 1 }));
@@ -102,13 +102,13 @@ describe('what is said', () => {
   });
 });
 
-describe('what I say', () => {
+describe('my message', () => {
   beforeEach(() => timeline.send(hello));
 
   const mine = (extra: Partial<MessageEvent> = {}) =>
     message('hello', { user: 'alice', name: 'Alice', key: 'key-0001', ...extra });
 
-  it('stands below what others said before the server had it', () => {
+  it('is below messages that others sent before the server had it', () => {
     timeline.show(message('hi'));
     expect(words()).toEqual(['hi (sent)', 'hello (sending)']);
   });
@@ -120,7 +120,7 @@ describe('what I say', () => {
     expect(timeline.lines[0]?.id).toBe(id);
   });
 
-  it('stands once whichever comes first, ack or event', () => {
+  it('is shown once, whichever comes first, ack or event', () => {
     timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
     timeline.show(mine({ seq: 5, rev: 5 }));
     timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
@@ -136,7 +136,7 @@ describe('what I say', () => {
     expect(words()).toEqual([]);
   });
 
-  it('keeps the line that was acked when the room begins again', () => {
+  it('keeps the acked line when the room starts over', () => {
     const id = timeline.lines[0]?.id;
     timeline.confirm(hello, { type: 'ack', seq: 5, rev: 5, ts: TS });
     timeline.startOver([mine({ seq: 5, rev: 5 })], 5);
@@ -170,23 +170,23 @@ describe('a change', () => {
     expect(timeline.lines[0]).toMatchObject({ pinned: true, reactions: [{ emoji: '👍' }] });
   });
 
-  it('reaches what quotes the message', () => {
+  it('reaches the quotes of the message', () => {
     timeline.change({ ...change, rev: 3, text: 'better question', edited: TS });
     expect(timeline.lines[1]).toMatchObject({ quote: { text: 'better question' } });
     timeline.change({ ...change, rev: 4, deleted: TS });
     expect(timeline.lines[1]).toMatchObject({ quote: { text: '', deleted: true } });
   });
 
-  it('takes everything from a deleted message', () => {
+  it('removes everything from a deleted message', () => {
     timeline.change({ ...change, seq: 2, rev: 3, deleted: TS });
     expect(timeline.lines[1]).toMatchObject({ text: '', deleted: true, quote: undefined, replyTo: undefined });
   });
 });
 
-describe('the part of the log that is here', () => {
+describe('the loaded part of the log', () => {
   beforeEach(() => timeline.startOver(stored(101, 150), 150));
 
-  it('goes on with what is said', () => {
+  it('continues with new messages', () => {
     timeline.show(message('no 151', { seq: 151, rev: 151 }));
     expect(timeline.upTo).toBe(151);
     expect(timeline.hasOlder).toBe(true);
@@ -205,13 +205,13 @@ describe('the part of the log that is here', () => {
     expect(seqs()).toEqual(stored(101, 150).map(({ seq }) => seq));
   });
 
-  it('does not show a change of what lies before it', () => {
+  it('does not show a change of an older message', () => {
     timeline.show(message('old, but changed', { seq: 7, rev: 151 }));
     expect(timeline.from).toBe(101);
     expect(seqs()[0]).toBe(101);
   });
 
-  it('lets the newest fall off while somebody reads the oldest, and fetches them again', () => {
+  it('drops the newest lines while the user reads the oldest, and fetches them again', () => {
     timeline.holdsStill = true;
     timeline.startOver(stored(1001, 1100), 1100);
     for (let first = 951; first > 600; first -= 50) timeline.prepend(stored(first, first + 49), true);
@@ -227,14 +227,14 @@ describe('the part of the log that is here', () => {
     expect(timeline.lines).toHaveLength(KEPT);
   });
 
-  it('stops growing under somebody who reads older lines', () => {
+  it('stops growing while the user reads older lines', () => {
     timeline.holdsStill = true;
     for (const event of stored(151, 101 + KEPT)) timeline.show(event);
     expect(seqs()[0]).toBe(101);
     expect(timeline.isBehind).toBe(true);
   });
 
-  it('hides what I say until the end is here', () => {
+  it('hides my messages until the end is loaded', () => {
     timeline.startOver(stored(1, 50), 150);
     timeline.send(hello);
     expect(timeline.lines).toHaveLength(50);
@@ -242,14 +242,14 @@ describe('the part of the log that is here', () => {
     expect(timeline.upTo).toBe(50);
   });
 
-  it('forgets what the room has forgotten', () => {
+  it('drops messages that the room no longer stores', () => {
     timeline.trim(120);
     expect(seqs()[0]).toBe(121);
     expect(timeline.hasOlder).toBe(false);
   });
 });
 
-describe('coming and going', () => {
+describe('joining and leaving', () => {
   it('is one line until somebody speaks', () => {
     timeline.came(bob, AT);
     timeline.came(carol, AT);
@@ -258,13 +258,13 @@ describe('coming and going', () => {
     expect(words()).toEqual(['+bob,carol -', 'hi (sent)', '+ -carol']);
   });
 
-  it('takes two people of one name for two', () => {
+  it('treats two people with the same name as two', () => {
     timeline.came(bob, AT);
     timeline.went({ user: 'bob-x7k2', name: 'Bob' }, AT);
     expect(words()).toEqual(['+bob -bob-x7k2']);
   });
 
-  it('is not worth a word when it cancels out', () => {
+  it('shows no line when it cancels out', () => {
     timeline.went(bob, AT);
     timeline.came(bob, AT);
     expect(words()).toEqual([]);
@@ -272,7 +272,7 @@ describe('coming and going', () => {
 });
 
 describe('starting over', () => {
-  it('keeps nothing of before but what I have not got rid of yet', () => {
+  it('keeps only my unsent messages', () => {
     timeline.show(message('old', { seq: 1, rev: 1 }));
     timeline.send(hello);
     timeline.startOver([message('new', { seq: 900, rev: 2000 })], 900);

@@ -10,7 +10,7 @@ describe('sentences', () => {
     expect(typingWords(['a', 'b', 'c', 'd'])).toBe('Several people are typing');
   });
 
-  it('tell who came and went', () => {
+  it('tell who joined and left', () => {
     expect(movementWords(['Bob', 'Carol'], ['Dan'])).toBe('Bob and Carol joined · Dan left');
     expect(movementWords(['a', 'b', 'c', 'd', 'e'], [])).toBe('a, b, c, and 2 others joined');
   });
@@ -40,7 +40,7 @@ describe('people', () => {
 describe('days', () => {
   const now = new Date(2026, 10, 20, 12).getTime();
 
-  it('are named as briefly as is clear', () => {
+  it('are named as briefly as possible', () => {
     expect(dayOf(new Date(2026, 10, 20, 0).getTime(), now)).toBe('Today');
     expect(dayOf(new Date(2026, 10, 19, 23).getTime(), now)).toBe('Yesterday');
     expect(dayOf(new Date(2026, 10, 16).getTime(), now)).toMatch(/^\p{L}+$/u);

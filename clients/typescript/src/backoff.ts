@@ -1,7 +1,7 @@
 export interface BackoffOptions {
-  /** The first ceiling, in milliseconds. */
+  /** The first limit of a wait, in milliseconds. */
   first?: number;
-  /** No wait is longer than this, in milliseconds. */
+  /** The longest wait, in milliseconds. */
   longest?: number;
   /** A number in [0, 1). */
   random?: () => number;
@@ -9,8 +9,8 @@ export interface BackoffOptions {
 
 /**
  * How long to wait before the next attempt: "full jitter" (Marc Brooker, "Exponential Backoff And
- * Jitter", AWS Architecture Blog), so that thousands of clients which lost one server come back
- * spread over the whole wait, not in waves.
+ * Jitter", AWS Architecture Blog). Thousands of clients that lost one server so reconnect spread over
+ * the whole wait, not in waves.
  */
 export class Backoff {
   readonly #first: number;
@@ -24,7 +24,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The next wait in milliseconds; the ceiling doubles with each call until `reset`. */
+  /** The next wait in milliseconds; the limit doubles with each call until `reset`. */
   next(): number {
     const ceiling = Math.min(this.#longest, this.#first * 2 ** this.#attempts);
     if (ceiling < this.#longest) this.#attempts += 1;

@@ -1,6 +1,6 @@
 /**
- * The protocol's client side: keeps rooms joined across reconnects, keeps each room's events in
- * order without gaps or doubles, and sends what was said until it is stored. It knows no DOM.
+ * The client side of the protocol: keeps rooms joined across reconnects, keeps each room's events in
+ * order without gaps or duplicates, and sends each message until it is stored. It knows no DOM.
  */
 import { Connection, type ConnectionOptions, type State } from './connection.js';
 import { fold } from './keys.js';
@@ -12,15 +12,15 @@ import { Sender } from './sender.js';
 
 export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'secret' | 'network' | 'clock' | 'backoff'> {
   onState: (state: State) => void;
-  /** Events to apply, in each room's order. Answers to commands are not among them. */
+  /** Events to apply, in each room's order, without answers to commands. */
   onEvent: (event: Event) => void;
-  /** Where unsent messages outlive the page; by default they don't. */
+  /** Stores unsent messages when the page closes; by default they are lost. */
   outbox?: OutboxStore;
   onSent?: OutboxOptions['onSent'];
   onFailed?: OutboxOptions['onFailed'];
 }
 
-/** Before, after or around a `seq`, or those that are pinned; with none of them, the latest. */
+/** Before, after or around a `seq`, or the pinned ones; without any of them, the latest. */
 export interface Place {
   before?: number;
   after?: number;
@@ -29,28 +29,28 @@ export interface Place {
   limit?: number;
 }
 
-/** The protocol's: in one `join`. */
+/** The protocol's limit of rooms in one `join`. */
 const ROOMS_PER_JOIN = 100;
-/** Milliseconds until a join is tried again that failed for a passing reason, unless the server says when. */
+/** Milliseconds before a join that failed for a temporary reason is tried again, unless the server says when. */
 const REJOIN_AFTER = 2_000;
-/** Milliseconds that somebody who asked for something is kept waiting because the server says "too fast". */
+/** The longest time that a call waits because the server says "too fast", in milliseconds. */
 const PATIENCE = 10_000;
 
 /** A `join` without all of its answers. */
 interface PendingJoin {
-  /** Folded keys: a second `join` of these would only bring the same rows again. */
+  /** Folded keys: a second `join` of these rooms would only repeat the same rows. */
   rooms: Set<string>;
   answersLeft: number;
 }
 
 export class Client {
   readonly connection: Connection;
-  /** What is said goes through here; all other commands are answered or fail at once. */
+  /** Messages go through here; all other commands are answered or fail at once. */
   readonly outbox: Outbox;
   readonly #options: ClientOptions;
   readonly #sender: Sender;
   readonly #requests: Requests;
-  /** Of each room that should be joined, by its folded key. */
+  /** The position of each room that should be joined, by its folded key. */
   readonly #positions = new Map<string, Position>();
   /** By the command's id. */
   readonly #joins = new Map<string, PendingJoin>();
@@ -87,18 +87,18 @@ export class Client {
     this.outbox.close(room);
     this.#isAnswered(room);
     if (!this.#positions.delete(fold(room))) return;
-    // Without a connection there is nothing to leave, and a room that one is not in need not be left.
+    // Without a connection there is nothing to leave, and neither is there in a room that is not joined.
     this.#insist(() => this.#requests.ask({ type: 'leave', room }, 'ack')).catch(() => {});
   }
 
-  /** Whether the room is joined, or will be as soon as it can be. False after a refusal that will not pass. */
+  /** Whether the room is joined, or will be as soon as possible. False after a permanent refusal. */
   follows(room: string): boolean {
     return this.#positions.has(fold(room));
   }
 
-  // These reject with CommandRefused or ConnectionLost. While the server says "too fast", they wait and ask again.
+  // These reject with CommandRefused or ConnectionLost. While the server says "too fast", they wait and repeat.
 
-  /** A page of the room's log. Its rows may be newer than events that have not come yet: the higher `rev` wins. */
+  /** A page of the room's log. Its rows may be newer than events that are still to come: the higher `rev` wins. */
   history(room: string, place: Place): Promise<HistoryPage> {
     return this.#insist(() => this.#requests.ask({ type: 'history', room, ...place }, 'history'));
   }
@@ -119,12 +119,12 @@ export class Client {
     return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
   }
 
-  /** False, and nothing said, while there is no connection, or no room within the server's limits. */
+  /** Returns false, and sends nothing, without a connection, or when it would exceed the server's limits. */
   typing(room: string, active: boolean): boolean {
     return this.#sender.sendNow({ type: 'typing', room, active });
   }
 
-  /** What is asked for says what is to be, so a repeat changes nothing. */
+  /** The command names the wanted state, so a repeat changes nothing. */
   async #insist<Kind extends Answer>(ask: () => Promise<Kind>): Promise<Kind> {
     const { clock } = this.#options;
     const until = clock.now() + PATIENCE;
@@ -156,7 +156,7 @@ export class Client {
     return [...this.#joins.values()].some(({ rooms }) => rooms.has(fold(room)));
   }
 
-  /** A room is not waited for any more, and the `join` of that id, if it is one, has had one more answer. */
+  /** Stop waiting for a room. If the id is that of a `join`, count one more answer to it. */
   #isAnswered(room: string, id?: string): void {
     for (const { rooms } of this.#joins.values()) rooms.delete(fold(room));
     const join = id === undefined ? undefined : this.#joins.get(id);
@@ -241,7 +241,7 @@ export class Client {
     return verdict === 'apply';
   }
 
-  /** False if nobody waits for this answer. */
+  /** Returns false if nobody waits for this answer. */
   #settle(event: Answer | ErrorEvent): boolean {
     if (event.id !== undefined) this.#sender.answered(event.id);
     return this.#requests.settle(event);

@@ -1,16 +1,16 @@
 /**
  * Keeps one WebSocket to the server alive. It knows when to open, wait and give up; it knows no
- * rooms, no messages and no browser: sockets, time and chance are handed in.
+ * rooms, no messages and no browser: it gets sockets, time and random numbers as arguments.
  */
 import { Backoff } from './backoff.js';
 import { CLOSE_CODES, type Command, type ErrorCode, type Event, type Welcome } from './protocol.js';
 
-/** What the server says where it can't do what was asked, or won't open a connection. */
+/** The server's reason for a refused command or a refused connection. */
 export interface Failure {
-  /** Of the protocol, or an application's own. */
+  /** A code of the protocol, or one of an application. */
   code: ErrorCode | 'closed' | (string & {});
   message: string;
-  /** The one thing that is wrong: a field of a command or, of what a handshake presented, `username` or `secret`. */
+  /** The wrong field: one of a command, or `username` or `secret` of a handshake. */
   field?: string;
 }
 
@@ -18,16 +18,16 @@ export type State =
   | { name: 'idle' }
   | { name: 'connecting' }
   | { name: 'live' }
-  /** `until`: the clock's time of the next attempt. */
+  /** `until`: the time of the next attempt. */
   | { name: 'waiting'; until: number }
   | { name: 'offline' }
-  /** The server won't have us; trying again by itself would be rude. */
+  /** The server refused us permanently: the client does not try again by itself. */
   | { name: 'refused'; failure: Failure }
   | { name: 'closed' };
 
 export type StateName = State['name'];
 
-/** Where each state may go. A step that is not here is a bug, and raises. */
+/** The allowed transitions. Any other one is a bug, and throws. */
 const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   idle: ['connecting', 'offline'],
   connecting: ['live', 'waiting', 'offline', 'refused', 'closed'],
@@ -38,7 +38,7 @@ const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   closed: ['connecting', 'offline'],
 };
 
-/** What to say of a close code after which another attempt would meet the same answer. */
+/** The messages for close codes after which another attempt would get the same answer. */
 const FAILURES: Record<number, Failure> = {
   1000: { code: 'closed', message: 'The server closed the connection.' },
   1002: {
@@ -57,21 +57,21 @@ const FAILURES: Record<number, Failure> = {
   4403: { code: 'forbidden', message: 'You are no longer allowed here.' },
 };
 
-/** RFC 6455 keeps 4000-4999 for applications; this one says "not alive". */
+/** RFC 6455 reserves 4000-4999 for applications; this code means "not alive". */
 const NOT_ALIVE = 4408;
 const GOING_AWAY = 1000;
 const OPENING_DEADLINE = 10_000;
-/** A link that lives shorter than this does not count as mended: a crash loop must not be hammered. */
+/** A shorter connection does not reset the waits, so that a server in a crash loop is not flooded. */
 const SETTLED = 5_000;
-/** The protocol's, for 1008: no shorter than this, and then so many times the usual wait. */
+/** The protocol's wait after 1008: at least this, plus a multiple of the usual wait. */
 const LONGER_BY = 5_000;
 const TIMES_LONGER = 10;
-/** Of all that one can offer, the codec that `JSON` is. The server chooses it, never the one that holds a secret. */
+/** The offered subprotocol that the server selects. It never selects the one that holds a secret. */
 const SUBPROTOCOL = 'hubbub.v1.json';
 
 /**
- * The part of the browser's (and Node's) WebSocket that is used. The handlers are only ever set from
- * here: `never` lets any socket's own event types stand in.
+ * The part of the browser's (and Node's) WebSocket that is used. Only this module sets the handlers, so
+ * `never` accepts the event types of any socket.
  */
 export interface Socket {
   onmessage: ((event: never) => void) | null;
@@ -82,11 +82,11 @@ export interface Socket {
 
 export interface Clock {
   now(): number;
-  /** Calls back once after so many milliseconds, unless the returned function is called first. */
+  /** Calls back once after this many milliseconds, unless the returned function is called first. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 
-/** What a plain GET on the socket's address said. Browsers hide a refused handshake's answer. */
+/** The answer to a plain GET on the socket's address: browsers hide the answer to a refused handshake. */
 export interface Probe {
   status: number;
   failure: Failure | null;
@@ -96,14 +96,14 @@ export interface Probe {
 
 export interface Network {
   open(address: string, subprotocols: string[]): Socket;
-  /** Rejects when the server can't be reached. */
+  /** Rejects when the server cannot be reached. */
   probe(address: string, headers: Record<string, string>): Promise<Probe>;
 }
 
 export interface ConnectionOptions {
-  /** Asked at each attempt, since credentials may have changed. */
+  /** Called at each attempt, because credentials may have changed. */
   address: () => string;
-  /** A guest's secret, if there is one. It is asked for at each attempt as well, and stands in no address. */
+  /** A guest's secret, if there is one. Called at each attempt as well; the secret is never put into an address. */
   secret?: () => string | null;
   network: Network;
   clock: Clock;
@@ -121,9 +121,9 @@ export class Connection {
   #liveSince = 0;
   #heartbeat = 0;
   #lastFrame = 0;
-  /** When a draining server asked us to come back; now, if the network came back during an attempt. */
+  /** When to reconnect: the time of a draining server, or now if the network came back during an attempt. */
   #returnAt: number | null = null;
-  /** With what the last attempt came: whoever asks why it was refused must come with the same. */
+  /** The credentials of the last attempt: the GET that asks why it was refused must send the same. */
   #presented: { address: string; secret: string | null } = { address: '', secret: null };
   #hasBeenLive = false;
 
@@ -136,14 +136,14 @@ export class Connection {
     return this.#state;
   }
 
-  /** Opens now, whatever wait was under way. Does nothing while connecting or live. */
+  /** Opens now, even during a wait. Does nothing while connecting or live. */
   open(): void {
     const { name } = this.#state;
     if (name === 'connecting' || name === 'live') return;
     this.#enter({ name: 'connecting' }, () => this.#dial());
   }
 
-  /** Ends for good, until the next `open`. */
+  /** Closes until the next `open`. */
   close(): void {
     const { name } = this.#state;
     if (name === 'idle' || name === 'closed') return;
@@ -151,7 +151,7 @@ export class Connection {
     this.#enter({ name: 'closed' });
   }
 
-  /** The device has a network again: don't wait for the timer. */
+  /** The device has a network again: do not wait for the timer. */
   networkUp(): void {
     const { name } = this.#state;
     if (name === 'offline' || name === 'waiting') this.open();
@@ -166,7 +166,7 @@ export class Connection {
     this.#enter({ name: 'offline' });
   }
 
-  /** Sends one command. False when there is no live connection; nothing is kept. */
+  /** Sends one command. Returns false, and keeps nothing, when there is no live connection. */
   send(command: Command): boolean {
     if (this.#state.name !== 'live' || this.#socket === null) return false;
     this.#socket.send(JSON.stringify(command));
@@ -204,7 +204,7 @@ export class Connection {
     this.#enter({ name: 'live' }, () => this.#watch());
   }
 
-  /** The server pings each heartbeat, so two of them without a frame mean that it is gone. */
+  /** The server pings at each heartbeat, so two heartbeats without a frame mean that it is gone. */
   #watch(): void {
     const silence = this.#options.clock.now() - this.#lastFrame;
     const left = 2 * this.#heartbeat - silence;
@@ -232,7 +232,7 @@ export class Connection {
     }
   }
 
-  /** The handshake failed, and only a GET can tell a refusal from a server that is down. */
+  /** The handshake failed. Only a GET can distinguish a refusal from a server that is down. */
   async #askWhy(): Promise<void> {
     const asked = this.#state;
     const { address, secret } = this.#presented;
@@ -244,7 +244,7 @@ export class Connection {
     else this.#enter({ name: 'refused', failure });
   }
 
-  /** A stranger's answer, such as a proxy's, counts only where nobody has ever let us in. */
+  /** An answer that is not the server's, such as a proxy's, counts only if the server has never admitted us. */
   #refusalIn({ status, failure }: Probe): Failure | null {
     if (failure !== null || this.#hasBeenLive) return failure;
     return { code: 'forbidden', message: `The server answered ${status}.` };
@@ -257,7 +257,7 @@ export class Connection {
     this.#wait(wait);
   }
 
-  /** A link that the server cut for its limits does not count as mended, however long it lived. */
+  /** A connection that the server closed for its limits does not reset the waits, however long it lasted. */
   #stayAway(): void {
     this.#wait(LONGER_BY + TIMES_LONGER * this.#backoff.next());
   }
@@ -274,7 +274,7 @@ export class Connection {
     const socket = this.#socket;
     this.#socket = null;
     if (socket === null) return;
-    // A socket over a dead network reports its close minutes later; nobody waits for that.
+    // A socket over a dead network reports its close minutes later: do not wait for that.
     socket.onmessage = null;
     socket.onclose = null;
     socket.close(code);
@@ -285,7 +285,7 @@ export class Connection {
     this.#cancelTimer = this.#options.clock.after(milliseconds, callback);
   }
 
-  /** Whoever watches is told last, and may open or close at once. */
+  /** Calls the listener last, because it may open or close at once. */
   #enter(next: State, begin: () => void = () => {}): void {
     if (!TRANSITIONS[this.#state.name].includes(next.name)) {
       throw new Error(`A connection can't go from ${this.#state.name} to ${next.name}.`);
@@ -297,12 +297,12 @@ export class Connection {
   }
 }
 
-/** A client's error that another attempt would repeat, unlike a time-out, "upgrade" and "too many". */
+/** A status that another attempt would get again, unlike a timeout, "upgrade" and "too many". */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && ![408, 425, 426, 429].includes(status);
 }
 
-/** base64url without padding: neither a subprotocol nor a header may hold all that a secret may. */
+/** base64url without padding: a secret may hold characters that subprotocols and headers may not. */
 function encoded(secret: string): string {
   const bytes = String.fromCharCode(...new TextEncoder().encode(secret));
   return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');

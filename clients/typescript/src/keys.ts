@@ -1,4 +1,4 @@
-/** Keys of users and rooms are immutable addresses, unique without regard to case; a message's makes a repeat harmless. */
+/** Keys of users and rooms never change, and are unique without regard to case. A message's key makes a repeat safe. */
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.:@|-]{0,63}$/;
 
 export function isKey(value: string): boolean {
@@ -6,8 +6,8 @@ export function isKey(value: string): boolean {
 }
 
 /**
- * An idempotency key: 64 random bits, after the time, so that the server's index of keys grows at its end only.
- * `crypto.randomUUID` would exist on secure origins only.
+ * An idempotency key: the time, then 64 random bits, so that the server's index of keys grows only at its end.
+ * `crypto.randomUUID` exists only on secure origins.
  */
 export function newKey(now: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
@@ -15,7 +15,7 @@ export function newKey(now: number): string {
   return now.toString(16) + random;
 }
 
-/** The form under which two spellings of one key are the same. */
+/** The form in which all spellings of one key are equal. */
 export function fold(key: string): string {
   return key.toLowerCase();
 }

@@ -1,8 +1,8 @@
 /**
- * What was said here and is not yet known to be in the room's log. Each message keeps its key until the
- * server has answered, through lost connections and, with a store that lasts, through reloads: the same
- * key again gets the first answer, so a repeat is never a double. A room's messages go one after the
- * other, because one that has to wait must not be overtaken.
+ * Messages that are not yet known to be in the room's log. Each message keeps its key until the server
+ * has answered, through lost connections and, with a permanent store, through reloads. The same key
+ * again gets the first answer, so a repeat is never a second message. A room's messages are sent one
+ * after the other, so that no message overtakes one that has to wait.
  */
 import { Backoff } from './backoff.js';
 import type { Clock, Failure } from './connection.js';
@@ -17,15 +17,15 @@ export interface Unsent {
   text: string;
   /** The `seq` of the message that this one answers. */
   replyTo?: number;
-  /** When it was said. No two of one outbox are the same: it is their order as well. */
+  /** When it was written. Different for each message of an outbox, so it is their order too. */
   at: number;
-  /** It went to the server at least once. Without an answer, it may or may not be in the log. */
+  /** It was sent at least once. Without an answer, it may or may not be in the log. */
   tried?: true;
-  /** Why the server refused it. It waits until somebody tries again or discards it. */
+  /** Why the server refused it. It waits until the user tries again or discards it. */
   failure?: Failure;
 }
 
-/** Belongs to one identity: a key is good for its own user only. */
+/** Belongs to one identity: a key counts only for its own user. */
 export interface OutboxStore {
   load(): Unsent[];
   put(message: Unsent): void;
@@ -36,13 +36,13 @@ export interface OutboxOptions {
   store: OutboxStore;
   clock: Clock;
   backoff?: Backoff;
-  /** Rejects with CommandRefused where the server said no; with anything else the message is sent again later. */
+  /** Rejects with CommandRefused if the server refused it; after any other error the message is sent again later. */
   send: (message: Unsent) => Promise<Ack>;
   onSent: (message: Unsent, ack: Ack) => void;
   onFailed: (message: Unsent, failure: Failure) => void;
 }
 
-/** So many messages of one room are kept; whoever says more than that is talking to nobody. */
+/** The largest number of waiting messages for one room. */
 const KEPT = 500;
 
 interface Lane {
@@ -50,7 +50,7 @@ interface Lane {
   isOpen: boolean;
   isSending: boolean;
   cancelWait: (() => void) | null;
-  /** Why the room takes no messages of ours. */
+  /** Why the room does not accept our messages. */
   refusal: Failure | null;
 }
 
@@ -70,12 +70,12 @@ export class Outbox {
     }
   }
 
-  /** A room's messages in their order, the refused ones among them. */
+  /** A room's messages in order, including refused ones. */
   of(room: string): readonly Unsent[] {
     return this.#lane(room).messages;
   }
 
-  /** Undefined if the room's part is full: then nothing was taken. */
+  /** Returns undefined, and takes nothing, if the room's part is full. */
   add(message: Omit<Unsent, 'at' | 'tried' | 'failure'>): Unsent | undefined {
     const lane = this.#lane(message.room);
     if (lane.messages.length >= KEPT) return undefined;
@@ -103,7 +103,7 @@ export class Outbox {
     if (message !== undefined) this.#drop(lane, message);
   }
 
-  /** The room has been joined on this connection: its messages may go. */
+  /** The room has been joined on this connection: its messages may be sent. */
   open(room: string): void {
     const lane = this.#lane(room);
     lane.isOpen = true;
@@ -118,7 +118,7 @@ export class Outbox {
     this.#close(lane);
   }
 
-  /** The room can't be joined: its messages fail with the reason, the present ones and those to come. */
+  /** The room cannot be joined: its present and future messages fail with the reason. */
   refuse(room: string, failure: Failure): void {
     const lane = this.#lane(room);
     this.#close(lane);
@@ -132,8 +132,8 @@ export class Outbox {
   }
 
   /**
-   * Whoever sends from now on is somebody else, for whom no key is a repeat. What never went to the server still goes
-   * by itself; for the rest somebody must decide, since it may be in the log already.
+   * From now on another identity sends, for which a repeated key is a new message. Messages that were never sent are
+   * still sent by themselves. For the others the user must decide, because they may be in the log already.
    */
   changeSender(failure: Failure): void {
     for (const { messages } of this.#lanes.values()) {
@@ -208,7 +208,7 @@ export class Outbox {
   }
 }
 
-/** Remembers nothing: what is unsent is lost with the page. */
+/** Stores nothing: unsent messages are lost with the page. */
 export const forgetful: OutboxStore = {
   load: () => [],
   put: () => {},

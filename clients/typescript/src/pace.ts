@@ -1,9 +1,9 @@
 import type { Limits } from './protocol.js';
 
 /**
- * How fast commands may go, so that a server seldom has to say that they come too fast: the generic cell rate
- * algorithm (ITU-T I.371, annex A) with the server's own rate and half of its burst. The other half is for what the
- * network bunches together. It is told the time, in milliseconds.
+ * How fast commands may be sent, so that the server seldom says that they come too fast: the generic cell rate
+ * algorithm (ITU-T I.371, annex A) with the server's own rate and half of its burst. The other half is for commands
+ * that the network delivers in bunches. The time is an argument, in milliseconds.
  */
 export class Pace {
   #arrival = 0;
@@ -17,7 +17,7 @@ export class Pace {
     this.#slack = Math.max(0, Math.floor(burst / 2) - 1) * this.#interval;
   }
 
-  /** Milliseconds until the next command may go. A clock that was set back holds nobody up for longer. */
+  /** Milliseconds until the next command may be sent. A clock that was set back causes no longer wait. */
   wait(now: number): number {
     return Math.min(this.#interval, Math.max(0, this.#arrival - this.#slack - now));
   }

@@ -1,5 +1,5 @@
 /**
- * Every frame of the wire protocol. Made from conformance/schema.json by `npm run types` in web/;
+ * Every frame of the wire protocol. Generated from conformance/schema.json by `npm run types` in web/;
  * edits here are overwritten.
  */
 

@@ -1,11 +1,11 @@
-/** Commands that wait for their answers, matched by `id`. It knows no connection: sending is handed in. */
+/** Commands that wait for their answers, matched by `id`. It knows no connection: `send` is an argument. */
 import type { Failure } from './connection.js';
 import { type Ack, type Command, ERROR_CODES, type ErrorEvent, type HistoryPage } from './protocol.js';
 
 /** A command's answer was an `error`. */
 export class CommandRefused extends Error {
   readonly failure: Failure;
-  /** Milliseconds, when the server says when to try again. */
+  /** Milliseconds before trying again, if the server says so. */
   readonly retryAfter: number | undefined;
 
   constructor(event: ErrorEvent) {
@@ -23,12 +23,12 @@ export function failureOf({ code, message, errors }: ErrorEvent): Failure {
   return typeof field === 'string' ? { code, message, field } : { code, message };
 }
 
-/** Whether the same may succeed later. A code that the protocol does not know is an application's own refusal. */
+/** Whether the same command may succeed later. A code that is not in the protocol is an application's refusal. */
 export function mayRetry(code: string): boolean {
   return (ERROR_CODES as Partial<Record<string, { mayRetry: boolean }>>)[code]?.mayRetry === true;
 }
 
-/** There was no answer before the connection went; whether the command took effect is unknown. */
+/** The connection ended before the answer; it is unknown whether the command took effect. */
 export class ConnectionLost extends Error {
   constructor() {
     super('The connection was lost before the server answered.');
@@ -65,7 +65,7 @@ export class Requests {
     });
   }
 
-  /** False if nobody waits for this answer. */
+  /** Returns false if nobody waits for this answer. */
   settle(event: Answer | ErrorEvent): boolean {
     const pending = event.id === undefined ? undefined : this.#pending.get(event.id);
     if (pending === undefined || event.id === undefined) return false;
@@ -76,7 +76,7 @@ export class Requests {
     return true;
   }
 
-  /** The connection is gone, and with it every answer. */
+  /** The connection is gone: no answer will come. */
   lose(): void {
     const lost = [...this.#pending.values()];
     this.#pending.clear();

@@ -1,6 +1,6 @@
 /**
- * The way out of a connection: commands wait here, in their order, until the server's limits have room for them. It
- * knows of answers only that they came, and loses what waits with the connection.
+ * The outgoing commands of a connection. They wait here, in order, until the server's limits allow them. It knows only
+ * that an answer came, and drops waiting commands when the connection ends.
  */
 import type { Clock } from './connection.js';
 import { Pace } from './pace.js';
@@ -21,7 +21,7 @@ export class Sender {
     this.#write = write;
   }
 
-  /** The server has said welcome, and what it allows. */
+  /** The welcome has come, with the server's limits. */
   begin(limits: Limits): void {
     this.end();
     this.#limits = limits;
@@ -37,7 +37,7 @@ export class Sender {
     this.#cancelTimer = null;
   }
 
-  /** Sends a command as soon as it may go. False, and nothing kept, while there is no connection. */
+  /** Sends a command as soon as the limits allow. Returns false, and keeps nothing, while there is no connection. */
   send(command: Command): boolean {
     if (this.#limits === null) return false;
     this.#waiting.push(command);
@@ -45,19 +45,19 @@ export class Sender {
     return true;
   }
 
-  /** For what is worth nothing later. False, and nothing kept, unless it may go at once. */
+  /** For commands that are useless later. Returns false, and keeps nothing, unless it can be sent at once. */
   sendNow(command: Command): boolean {
     if (this.#limits === null || this.#waiting.length > 0) return false;
     if (this.#unanswered.size >= this.#limits.unanswered || this.#pace.wait(this.#clock.now()) > 0) return false;
     return this.send(command);
   }
 
-  /** A command with this id has had its last answer. */
+  /** The last answer to the command with this id has come. */
   answered(id: string): void {
     if (this.#unanswered.delete(id)) this.#sendWaiting();
   }
 
-  /** The server says that commands come too fast, and when the next one may come. */
+  /** The server says that commands come too fast, and when the next one may be sent. */
   tooFast(retryAfter?: number): void {
     this.#pace.tooFast(this.#clock.now(), retryAfter);
   }

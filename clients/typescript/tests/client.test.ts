@@ -76,7 +76,7 @@ describe('joining', () => {
     ]);
   });
 
-  it('takes two spellings of a key as one room', () => {
+  it('treats two spellings of a key as one room', () => {
     wires.last.arrives(welcome);
     client.join('General');
     client.join('general');
@@ -102,7 +102,7 @@ describe('joining', () => {
     expect(wires.last.sent).toEqual([]);
   });
 
-  it('tries again where the room cannot be read at the moment', () => {
+  it('tries again when the room cannot be read at the moment', () => {
     wires.last.arrives(welcome);
     client.join('general');
     const later = { code: 'unavailable', message: 'not now', retry_after: 700 } as const;
@@ -135,7 +135,7 @@ describe('joining', () => {
     ]);
   });
 
-  it('gives up a join that makes no sense to the server, and what was to be said in its rooms', () => {
+  it('gives up a join that the server calls invalid, and the messages for its rooms', () => {
     const failed: string[] = [];
     client.connection.close();
     const options = { address: () => 'ws://host/ws', network: wires, clock, onState: () => {} };
@@ -155,7 +155,7 @@ describe('joining', () => {
     expect(joins()).toHaveLength(1);
   });
 
-  it('does not ask again for one room more than the server allows, and says nothing more there', () => {
+  it('does not ask again for one room more than the server allows, and sends nothing there', () => {
     wires.last.arrives(welcome);
     client.join('one-too-many');
     const refusal = { type: 'error', id: 'join-1', command: 'join', room: 'one-too-many', message: 'full' } as const;
@@ -166,7 +166,7 @@ describe('joining', () => {
     expect(events.at(-1)).toMatchObject({ code: 'too_large', room: 'one-too-many' });
   });
 
-  it('drops what still arrives for a room that it left', () => {
+  it('drops events of a room that it has left', () => {
     wires.last.arrives(welcome);
     client.join('general');
     client.leave('general');
@@ -188,7 +188,7 @@ describe('order', () => {
     expect(texts()).toEqual(['one', 'two']);
   });
 
-  it('drops doubles, and joins from its position when there is a gap', () => {
+  it('drops duplicates, and joins from its position when there is a gap', () => {
     wires.last.arrives({ ...joined, rev: 7 });
     wires.last.arrives(message('eight', 8));
     wires.last.arrives(message('eight again', 8));
@@ -223,7 +223,7 @@ describe('catching up', () => {
     expect(texts()).toEqual(['ten']);
   });
 
-  it('joins again where a sync begins too late', () => {
+  it('joins again when a sync begins too late', () => {
     wires.last.arrives({ ...sync, since: 8 });
     expect(events).not.toContainEqual({ ...sync, since: 8 });
     expect(wires.last.sent.at(-1)).toMatchObject({ rooms: [{ room: 'general', rev: 7 }] });
@@ -239,7 +239,7 @@ describe('catching up', () => {
   });
 });
 
-describe('saying', () => {
+describe('sending', () => {
   const hello = { room: 'general', key: 'key-0001', text: 'hello' };
 
   it('waits until the room is joined, and uses the key', () => {
@@ -251,7 +251,7 @@ describe('saying', () => {
     expect(wires.last.sent.at(-1)).toEqual({ type: 'message', ...hello, id: '1' });
   });
 
-  it('says it again under the same key if the connection went before the answer', async () => {
+  it('sends again under the same key if the connection ended before the answer', async () => {
     wires.last.arrives(welcome);
     client.join('general');
     wires.last.arrives({ ...joined, rev: 7 });
@@ -280,7 +280,7 @@ describe('asking', () => {
     expect(await edited).toMatchObject({ rev: 9 });
   });
 
-  it('rejects with the reason, and reports it nowhere else', async () => {
+  it('rejects with the reason, and reports it only there', async () => {
     const answer = client.delete('general', 3);
     wires.last.arrives({ type: 'error', id: '1', code: 'unavailable', message: 'not now', retry_after: 800 });
     const error = await answer.catch((reason: unknown) => reason);
@@ -289,7 +289,7 @@ describe('asking', () => {
     expect(events).toEqual([welcome]);
   });
 
-  it('waits and asks again where it asked too fast', async () => {
+  it('waits and repeats when it was too fast', async () => {
     const answer = client.edit('general', 3, 'better');
     wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'too fast', retry_after: 800 });
     await vi.waitFor(() => {
@@ -300,13 +300,13 @@ describe('asking', () => {
     expect(await answer).toMatchObject({ rev: 9 });
   });
 
-  it('keeps nobody waiting for a minute', async () => {
+  it('rejects instead of waiting for a minute', async () => {
     const answer = client.edit('general', 3, 'better');
     wires.last.arrives({ type: 'error', id: '1', code: 'rate_limited', message: 'later', retry_after: 60_000 });
     await expect(answer).rejects.toMatchObject({ failure: { code: 'rate_limited' } });
   });
 
-  it('rejects when the connection goes before the answer', async () => {
+  it('rejects when the connection ends before the answer', async () => {
     const answer = client.react('general', 3, '👍', true);
     wires.last.breaks();
     await expect(answer).rejects.toBeInstanceOf(ConnectionLost);

@@ -21,7 +21,7 @@ const joined: Joined = {
   recovered: false,
 };
 
-/** These answer a command or belong to the connection; the rest is passed on. */
+/** These events answer a command or belong to the connection; the others are passed on. */
 const KEPT = new Set<Event['type']>(['ack', 'history']);
 
 it.each(frames)('understands the golden event "$name"', ({ frame }) => {

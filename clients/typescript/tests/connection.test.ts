@@ -40,20 +40,20 @@ function goLive(): void {
 }
 
 describe('opening', () => {
-  it('is live once the server says welcome', () => {
+  it('is live after the welcome', () => {
     goLive();
     expect(names()).toEqual(['connecting', 'live']);
     expect(events).toEqual([welcome]);
   });
 
-  it('gives up on a server that accepts but says nothing', () => {
+  it('gives up on a server that accepts but sends nothing', () => {
     connection.open();
     clock.pass(10_000);
     expect(names()).toEqual(['connecting', 'waiting']);
     expect(wires.last.closedWith).toBe(4408);
   });
 
-  it('tells a refusal with the reason that a GET gives', async () => {
+  it('reports a refusal with the reason that a GET gives', async () => {
     const failure = { code: 'conflict', message: 'alice is taken' } as const;
     wires.probed = () => Promise.resolve({ status: 409, failure, retryAfter: null });
     connection.open();
@@ -84,7 +84,7 @@ describe('opening', () => {
     expect(wires.opened).toHaveLength(2);
   });
 
-  it('carries a secret in no address, and asks why with the one that was refused', async () => {
+  it('puts no secret into an address, and asks for the reason with the refused secret', async () => {
     let secret = 'id.mac.Ann|e@home';
     connection = new Connection({
       address: () => 'ws://host/ws',
@@ -104,7 +104,7 @@ describe('opening', () => {
     expect(wires.probes).toEqual([{ address: 'ws://host/ws', headers }]);
   });
 
-  it('does not take a strange answer for the end where it has been let in before', async () => {
+  it('goes on after a foreign answer if it was admitted before', async () => {
     wires.probed = () => Promise.resolve({ status: 404, failure: null, retryAfter: null });
     goLive();
     wires.last.breaks();
@@ -114,7 +114,7 @@ describe('opening', () => {
     expect(names().at(-1)).toBe('waiting');
   });
 
-  it('takes a strange answer for the end where it has never been let in', async () => {
+  it('ends after a foreign answer if it was never admitted', async () => {
     wires.probed = () => Promise.resolve({ status: 404, failure: null, retryAfter: null });
     connection.open();
     wires.last.breaks();
@@ -122,7 +122,7 @@ describe('opening', () => {
     expect(states.at(-1)).toMatchObject({ name: 'refused', failure: { code: 'forbidden' } });
   });
 
-  it('forgets a late reason once it has been closed', async () => {
+  it('ignores a late reason after it was closed', async () => {
     connection.open();
     wires.last.breaks();
     connection.close();
@@ -131,7 +131,7 @@ describe('opening', () => {
   });
 });
 
-describe('losing', () => {
+describe('losing the connection', () => {
   it('reconnects by itself, waiting longer each time', async () => {
     goLive();
     wires.last.breaks();
@@ -148,7 +148,7 @@ describe('losing', () => {
     });
   });
 
-  it('starts over with short waits only after a link that lasted', () => {
+  it('returns to short waits only after a connection that lasted', () => {
     goLive();
     wires.last.breaks();
     clock.pass(250);
@@ -161,7 +161,7 @@ describe('losing', () => {
     });
   });
 
-  it('notices a server that has been silent for two heartbeats', () => {
+  it('notices a server that is silent for two heartbeats', () => {
     goLive();
     const first = wires.last;
     clock.pass(49_999);
@@ -179,7 +179,7 @@ describe('losing', () => {
     expect(names().at(-1)).toBe('live');
   });
 
-  it('comes back when a draining server said', () => {
+  it('reconnects when a draining server said', () => {
     goLive();
     wires.last.arrives({ type: 'draining', reconnect_in: 4_000 });
     clock.pass(1_000);
@@ -199,7 +199,7 @@ describe('losing', () => {
     expect(states.at(-1)).toMatchObject(reconnect ? waiting : refused);
   });
 
-  it('stays away longer each time that it broke the limits, however long it was there', () => {
+  it('waits longer after each 1008, however long the connection lasted', () => {
     const waits = [1, 2, 3].map(() => {
       connection.open();
       wires.last.arrives(welcome);
@@ -219,7 +219,7 @@ describe('losing', () => {
 });
 
 describe('closing', () => {
-  it('is final, even from within a report of a new state', () => {
+  it('is final, even when called by a listener', () => {
     connection = new Connection({
       address: () => 'ws://host/ws',
       network: wires,
@@ -238,7 +238,7 @@ describe('closing', () => {
 });
 
 describe('the device', () => {
-  it('stops trying without a network, and goes at once when it is back', () => {
+  it('stops trying without a network, and connects at once when it is back', () => {
     goLive();
     connection.networkDown();
     clock.pass(60_000);
@@ -248,7 +248,7 @@ describe('the device', () => {
     expect(names()).toEqual(['connecting', 'live', 'offline', 'connecting']);
   });
 
-  it('cuts a wait short when the network comes back', () => {
+  it('ends a wait when the network comes back', () => {
     goLive();
     wires.last.breaks();
     connection.networkUp();

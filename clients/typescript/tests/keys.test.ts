@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 const NOW = Date.UTC(2026, 10, 20);
 
-it('makes keys as the server takes them, each another one', () => {
+it('makes keys that the server accepts, all different', () => {
   const keys = Array.from({ length: 1000 }, () => newKey(NOW));
   expect(new Set(keys).size).toBe(1000);
   for (const key of keys) expect(key).toMatch(/^[!-~]{8,64}$/);

@@ -61,7 +61,7 @@ beforeEach(() => {
 const say = (key: string, room = 'general') => outbox.add({ room, key, text: `text of ${key}` });
 const keys = () => sending.map(({ message }) => message.key);
 
-/** Lets what was promised happen. */
+/** Lets pending promises settle. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 async function ack(): Promise<void> {
@@ -87,7 +87,7 @@ describe('order', () => {
     expect(keys()).toEqual(['a1', 'b1', 'a2']);
   });
 
-  it('is kept while one has to wait', async () => {
+  it('is kept while a message has to wait', async () => {
     outbox.open('general');
     say('a1');
     say('a2');
@@ -100,7 +100,7 @@ describe('order', () => {
     expect(keys()).toEqual(['a1', 'a1', 'a2']);
   });
 
-  it('backs off where the server does not say for how long', async () => {
+  it('backs off if the server does not say for how long', async () => {
     outbox.open('general');
     say('a1');
     await refuse('unavailable');
@@ -114,7 +114,7 @@ describe('order', () => {
 });
 
 describe('a lost connection', () => {
-  it('means the same key again, once the room is joined', async () => {
+  it('causes a repeat under the same key, after the room is joined', async () => {
     outbox.open('general');
     say('a1');
     outbox.closeAll();
@@ -130,7 +130,7 @@ describe('a lost connection', () => {
 });
 
 describe('a refusal', () => {
-  it('holds up nobody else, and waits for somebody to decide', async () => {
+  it('delays no other message, and waits for a decision', async () => {
     outbox.open('general');
     say('a1');
     say('a2');
@@ -147,7 +147,7 @@ describe('a refusal', () => {
 });
 
 describe('a reload', () => {
-  it('finds what was not confirmed, in its order, refused ones refused', async () => {
+  it('finds the unconfirmed messages in order, and the refused ones as refused', async () => {
     say('a1');
     say('a2');
     say('a3');
@@ -164,7 +164,7 @@ describe('a reload', () => {
     expect(keys()).toEqual(['a2']);
   });
 
-  it('finds nothing of what was confirmed', async () => {
+  it('finds no confirmed message', async () => {
     outbox.open('general');
     say('a1');
     await ack();
@@ -172,14 +172,14 @@ describe('a reload', () => {
   });
 });
 
-it('takes no more than it can keep', () => {
+it('takes no more messages than it can keep', () => {
   for (let index = 0; index < 500; index += 1) say(`a${index}`);
   expect(say('one too many')).toBeUndefined();
   expect(say('b1', 'kitchen')).toBeDefined();
   expect(shelf.kept.size).toBe(501);
 });
 
-it('sends as somebody else what was never sent, and lets a person decide about the rest', async () => {
+it('sends never sent messages as the new identity, and lets the user decide about the others', async () => {
   outbox.open('general');
   say('a1');
   say('a2');
@@ -194,7 +194,7 @@ it('sends as somebody else what was never sent, and lets a person decide about t
   expect(keys()).toEqual(['a2']);
 });
 
-it('tells why a room takes no messages, until it is joined after all', () => {
+it('says why a room accepts no messages, until it is joined', () => {
   say('a1');
   outbox.refuse('general', { code: 'forbidden', message: 'not yours' });
   say('a2');

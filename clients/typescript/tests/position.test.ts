@@ -14,7 +14,7 @@ describe('Position', () => {
     expect(position.rev).toBe(5);
   });
 
-  it('skips what it knows', () => {
+  it('skips known changes', () => {
     expect(at(4).see(4)).toBe('skip');
     expect(at(4).see(2)).toBe('skip');
   });
@@ -25,7 +25,7 @@ describe('Position', () => {
     expect(position.rev).toBe(4);
   });
 
-  it('takes everything in rooms that number nothing', () => {
+  it('takes everything in rooms without numbers', () => {
     const position = new Position();
     expect(position.see(undefined)).toBe('apply');
     expect(position.rev).toBeUndefined();

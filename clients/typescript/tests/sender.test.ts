@@ -29,13 +29,13 @@ it('sends half of the burst at once, and the rest at the rate of the server', ()
   expect(sent).toHaveLength(6);
 });
 
-it('keeps to the order in which it was told', () => {
+it('keeps the order of the commands', () => {
   for (const room of 'abcdef') sender.send({ type: 'leave', room });
   clock.pass(1_000);
   expect(sent).toEqual([...'abcdef'].map((room) => ({ type: 'leave', room })));
 });
 
-it('waits for answers where the server takes no more without them', () => {
+it('waits for answers when the server accepts no more commands without them', () => {
   for (const id of ['1', '2', '3', '4', '5']) sender.send({ ...ping, id });
   clock.pass(10_000);
   expect(sent.map(({ id }) => id)).toEqual(['1', '2', '3', '4']);
@@ -43,7 +43,7 @@ it('waits for answers where the server takes no more without them', () => {
   expect(sent.map(({ id }) => id)).toEqual(['1', '2', '3', '4', '5']);
 });
 
-it('says what is worth nothing later at once or never', () => {
+it('sends a command that is useless later at once or never', () => {
   expect(sender.sendNow(typing)).toBe(true);
   for (let index = 0; index < 3; index += 1) sender.send(ping);
   expect(sender.sendNow(typing)).toBe(false);
@@ -52,7 +52,7 @@ it('says what is worth nothing later at once or never', () => {
   expect(sent.filter(({ type }) => type === 'typing')).toHaveLength(1);
 });
 
-it('holds everything back once the server says that it came too fast', () => {
+it('holds everything back when the server says that commands come too fast', () => {
   sender.tooFast(80);
   sender.send(ping);
   clock.pass(79);
@@ -63,7 +63,7 @@ it('holds everything back once the server says that it came too fast', () => {
   expect(sent).toHaveLength(1);
 });
 
-it('keeps nothing for a connection that is gone', () => {
+it('drops waiting commands when the connection is gone', () => {
   for (let index = 0; index < 4; index += 1) sender.send(ping);
   sender.end();
   clock.pass(1_000);
@@ -73,7 +73,7 @@ it('keeps nothing for a connection that is gone', () => {
   expect(sent).toHaveLength(3);
 });
 
-it('is not held up by a clock that was set back', () => {
+it('is not delayed by a clock that was set back', () => {
   const pace = new Pace();
   pace.begin(limits, 1_000_000);
   for (let index = 0; index < 6; index += 1) pace.sent(1_000_000);

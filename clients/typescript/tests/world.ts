@@ -1,4 +1,4 @@
-/** Time and sockets that a test moves by hand, so that no test waits. */
+/** Time and sockets that a test controls, so that no test waits. */
 import type { Clock, Event, Network, Probe, Socket, Welcome } from 'hubbub-client';
 
 export class HandClock implements Clock {

@@ -3,10 +3,10 @@ import { isKey } from 'hubbub-client';
 
 export type Address = { kind: 'none' } | { kind: 'room'; key: string } | { kind: 'wrong'; text: string };
 
-/** What `isKey` asks of a room's name, for those who type one. */
+/** What `isKey` requires of a room's name, for people who type one. */
 export const ROOM_RULE = 'Letters, digits and . _ : - | @ only, beginning with a letter or digit.';
 
-/** As much of a wrong address as is worth repeating. */
+/** The part of a wrong address that the page shows. */
 const SHOWN = 64;
 
 export function addressIn(hash: string): Address {

@@ -1,4 +1,4 @@
-/** Which message one points at, and what one is about to do with it. */
+/** Which message the user points at, and what the user is about to do with it. */
 import type { Stored } from './lines';
 
 export class Chosen {

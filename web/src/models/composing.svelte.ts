@@ -1,4 +1,4 @@
-/** What one is writing in a room: something new, an answer, or other words for an earlier message of one's own. */
+/** What the user is writing in a room: a new message, a reply, or an edit of an earlier message. */
 import type { Stored } from './lines';
 import type { DraftStore } from './storage';
 
@@ -9,7 +9,7 @@ export class Composing {
   #answering = $state.raw<Stored | null>(null);
   #setAside = '';
 
-  /** What is new outlives the page in `kept`; an edit does not. */
+  /** A new message is stored in `kept` when the page closes; an edit is not. */
   constructor(kept?: DraftStore) {
     this.#kept = kept;
     this.#draft = kept?.load() ?? '';
@@ -37,7 +37,7 @@ export class Composing {
     this.#answering = message;
   }
 
-  /** What was being written waits until the edit is over. */
+  /** The draft waits until the edit is over. */
   edit(message: Stored): void {
     if (this.#editing === null) this.#setAside = this.draft;
     this.#editing = message;
@@ -51,7 +51,7 @@ export class Composing {
     this.#setAside = '';
   }
 
-  /** One step back. False if there was nothing to cancel. */
+  /** Cancels one step. Returns false if there was nothing to cancel. */
   cancel(): boolean {
     if (this.#editing !== null) this.cancelEdit();
     else if (this.#answering !== null) this.#answering = null;
@@ -59,7 +59,7 @@ export class Composing {
     return true;
   }
 
-  /** The draft has been said. */
+  /** The draft has been sent. */
   done(): void {
     if (this.#editing !== null) {
       this.cancelEdit();

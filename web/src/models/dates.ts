@@ -14,7 +14,7 @@ export function fullTimeOf(at: number): string {
   return full.format(at);
 }
 
-/** "Today", "Yesterday", "Tuesday", "Tuesday, 3 March", "3 March 2024": as short as is clear. */
+/** "Today", "Yesterday", "Tuesday", "Tuesday, 3 March", "3 March 2024": as short as possible. */
 export function dayOf(at: number, now: number): string {
   const days = Math.round((midnight(now) - midnight(at)) / DAY);
   if (days === 0) return 'Today';

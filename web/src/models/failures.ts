@@ -1,7 +1,7 @@
-/** What a refusal means, in a sentence for the person who meets it. All of them stand here. */
+/** What a refusal means, in a sentence for the user. All these sentences are here. */
 import type { Failure } from 'hubbub-client';
 
-/** A field that is wrong, where its person typed it. */
+/** For a wrong field that the user typed. */
 const OF_FIELDS: Record<string, string> = {
   emoji: 'That is not one emoji.',
   room: 'No room can have that name.',
@@ -16,13 +16,13 @@ const OF_CODES: Partial<Record<Failure['code'], string>> = {
   unknown_type: 'This page and its server do not fit together. Reload the page.',
 };
 
-/** Where it is an application's own rule that was broken, its words say more than ours could. */
+/** For an application's own rule, show the application's message. */
 export function sentenceOf({ code, message, field }: Failure): string {
   if (code === 'invalid' && field !== undefined) return OF_FIELDS[field] ?? 'The server did not understand that.';
   return OF_CODES[code] ?? asSentence(message);
 }
 
-/** The server's messages are clauses, for programs to put after a colon. */
+/** The server's messages are clauses without a capital letter and a full stop. */
 function asSentence(clause: string): string {
   const [first = '', ...rest] = clause.trim();
   const sentence = first.toLocaleUpperCase() + rest.join('');

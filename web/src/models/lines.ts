@@ -1,4 +1,4 @@
-/** What stands in a timeline: one line for each thing said or done, made from the wire's events. */
+/** The lines of a timeline: one for each message or event, made from the wire's events. */
 import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
 import { sentenceOf } from './failures';
 import type { Person } from './names.svelte';
@@ -6,11 +6,11 @@ import { isBlank, type Me } from './text';
 
 export interface Said {
   kind: 'said';
-  /** Stays the same from my own message's first sight to the stored one, so that no line jumps. */
+  /** The same for my unsent message and the stored one, so that no line jumps. */
   id: string;
   seq?: number;
   rev?: number;
-  /** The sender's, under which a repeat is the same message. */
+  /** The sender's key: a repeat under it is the same message. */
   key?: string;
   user: string;
   name: string;
@@ -28,7 +28,7 @@ export interface Said {
   failure?: string;
 }
 
-/** Spoken by the server or the app, not by a person. */
+/** Sent by the server or the app, not by a person. */
 export interface Announced {
   kind: 'announced';
   id: string;
@@ -38,7 +38,7 @@ export interface Announced {
   at: number;
 }
 
-/** Who came and who went, told in one line until somebody speaks. */
+/** Who joined and who left, in one line until somebody speaks. */
 export interface Moved {
   kind: 'moved';
   id: string;
@@ -47,7 +47,7 @@ export interface Moved {
   went: Person[];
 }
 
-/** Messages may be missing here: the room keeps none, and this client was away. */
+/** Messages may be missing here: the room stores none, and this client was away. */
 export interface Missed {
   kind: 'missed';
   id: string;
@@ -56,7 +56,7 @@ export interface Missed {
 
 export type Line = Said | Announced | Moved | Missed;
 
-/** A message that has its place in the room's log, and can be changed, answered and quoted. */
+/** A message with a place in the room's log, which can be changed, answered and quoted. */
 export type Stored = Said & { seq: number };
 
 export function isStored(line: Line): line is Stored {
@@ -67,7 +67,7 @@ export function lineOf(event: MessageEvent, me: Me, newId: () => string): Said |
   const { user, name, text, seq, rev, key, quote } = event;
   const at = Date.parse(event.ts);
   const isMine = user === me.user;
-  // Never its key: two people who went by one name can have used the same.
+  // Never its key: two people with the same name may have used the same key.
   const id = seq === undefined ? newId() : `seq ${seq}`;
   if (event.kind === 'system') return { kind: 'announced', id, seq, rev, text, at };
   return {
@@ -91,7 +91,7 @@ export function lineOf(event: MessageEvent, me: Me, newId: () => string): Said |
   };
 }
 
-/** Keys tell my own unsent messages apart, and nothing else. */
+/** Keys distinguish only my own unsent messages. */
 export function unsentId(key: string): string {
   return `unsent ${key}`;
 }
@@ -130,7 +130,7 @@ export function changedLine(line: Said, { rev, text, edited, deleted, pinned, re
   };
 }
 
-/** The message that this one answers has another text now, or none: what is quoted must not say more than it does. */
+/** The quoted message was edited or deleted: the quote must show its current text. */
 export function requoted(line: Said, quoted: Said): Said {
   if (line.quote === undefined) return line;
   const quote = quoteOf(quoted);
@@ -138,14 +138,14 @@ export function requoted(line: Said, quoted: Said): Said {
   return isSame ? line : { ...line, quote };
 }
 
-/** What there is to read in a message, and whether these are its sender's words. */
+/** The text to show for a message, and whether the sender wrote it. */
 export function shownText({ text, deleted }: Said): { text: string; isTheirs: boolean } {
   if (deleted) return { text: 'This message was deleted.', isTheirs: false };
   if (isBlank(text)) return { text: 'This message is empty.', isTheirs: false };
   return { text, isTheirs: true };
 }
 
-/** What is to be known of a message beside its text. */
+/** Remarks about a message, beside its text. */
 export function marksOf({ edited, pinned, deleted }: Said): string[] {
   return deleted ? [] : [edited ? 'edited' : '', pinned ? 'pinned' : ''].filter((mark) => mark !== '');
 }

@@ -1,4 +1,4 @@
-/** Tells apart people who go by the same name: each of them is shown with their key. */
+/** Distinguishes people with the same name: each of them is shown with their key. */
 import { fold, isKey } from 'hubbub-client';
 import { withoutInvisible } from './text';
 
@@ -15,9 +15,9 @@ export class Names {
     this.#everybody = everybody;
   }
 
-  /** The key, where the name alone could mean somebody else. */
+  /** The key, if the name alone could mean another person. */
   tagOf({ user, name }: Person): string | undefined {
-    // A key belongs to one person for ever, so a name that is its person's key needs no other proof.
+    // A key belongs to one person for ever, so a name that equals its person's key is unique.
     if (fold(user) === fold(name)) return undefined;
     return isMadeFrom(name, user) || this.#shared.has(look(name)) ? `@${user}` : undefined;
   }
@@ -41,12 +41,12 @@ function sharedNames(people: Iterable<Person>): Set<string> {
   return shared;
 }
 
-/** `alice-x7k2` calls herself "alice", but somebody else is. */
+/** `alice-x7k2` has the name "alice", but the key `alice` is another person's. */
 function isMadeFrom(name: string, user: string): boolean {
   return isKey(name) && fold(user).startsWith(`${fold(name)}-`);
 }
 
-/** What two names have in common that look the same, as far as compatibility forms, case and blanks go. */
+/** The common form of names that look the same: without compatibility forms, case and blanks. */
 function look(name: string): string {
   return withoutInvisible(name.normalize('NFKC').toLowerCase()).replace(/\s+/g, ' ').trim();
 }

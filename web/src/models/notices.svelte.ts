@@ -1,4 +1,4 @@
-/** Short words about something that went wrong; they leave by themselves. */
+/** Short messages about something that went wrong; they disappear by themselves. */
 import type { Clock } from 'hubbub-client';
 
 export interface Notice {

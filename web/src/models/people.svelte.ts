@@ -1,4 +1,4 @@
-/** Who is in a room. Large rooms tell only how many, so the count and the list are two things. */
+/** Who is in a room. Large rooms send only a number, so the number and the list are separate. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { OnlineUser } from 'hubbub-client';
 
@@ -14,12 +14,12 @@ export class People {
     return this.#online;
   }
 
-  /** Online, but not among those whom the server named. */
+  /** Online, but not named by the server. */
   get unnamed(): number {
     return Math.max(0, this.#online - this.#byKey.size);
   }
 
-  /** Somebody who has left is known by their key only. */
+  /** Of a person who has left, only the key is known. */
   nameOf(user: string): string {
     return this.#byKey.get(user)?.name ?? user;
   }

@@ -1,4 +1,4 @@
-/** What is pinned in a room, whether or not it is among the lines that are shown. */
+/** The pinned messages of a room, whether they are among the shown lines or not. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { ChangedEvent, HistoryPage, MessageEvent, Place } from 'hubbub-client';
 
@@ -14,7 +14,7 @@ type Change = MessageEvent | ChangedEvent;
 
 export interface PinsOptions {
   history: (place: Place) => Promise<HistoryPage>;
-  /** A message that is here anyway. */
+  /** A message that is among the shown lines. */
   find: (seq: number) => Omit<Pinned, 'rev'> | undefined;
 }
 
@@ -24,9 +24,9 @@ const KEPT = 100;
 export class Pins {
   readonly #options: PinsOptions;
   #bySeq = new SvelteMap<number, Pinned>();
-  /** For each page that is asked for, what has changed since: the page may be older than that. */
+  /** For each requested page, the changes since the request: the page may be older than they are. */
   readonly #awaited = new Set<Change[]>();
-  /** All pins were asked for, and whatever was asked for has come or is on its way. */
+  /** All pins were requested, and have come or will come. */
   #isComplete = false;
 
   readonly list: readonly Pinned[] = $derived([...this.#bySeq.values()].sort((a, b) => b.seq - a.seq));
@@ -41,7 +41,7 @@ export class Pins {
     this.#isComplete = false;
   }
 
-  /** Asks for the pins that lie outside the lines at hand, if they aren't known. */
+  /** Requests the pins outside the shown lines, if they are not known. */
   async complete(): Promise<void> {
     if (this.#isComplete) return;
     this.#isComplete = true;

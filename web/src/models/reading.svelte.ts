@@ -1,6 +1,6 @@
 /**
  * A reader's way through a room's log: back page by page, to a quoted message and around it, and to the end again. It
- * says where to look; scrolling there is the component's business.
+ * says where to look; the component scrolls there.
  */
 import type { HistoryPage, Place } from 'hubbub-client';
 import type { Timeline } from './timeline.svelte';
@@ -18,7 +18,7 @@ export class Reading {
   #goal = $state.raw<Goal | null>(null);
   #unread = $state(0);
   #isAtEnd = $state(true);
-  /** One page at a time; what was asked for before a jump is too late and fits nowhere. */
+  /** One page at a time. A page that was requested before a jump is too late, and is dropped. */
   #isLoading = false;
 
   constructor(timeline: Timeline, history: (place: Place) => Promise<HistoryPage>) {
@@ -30,12 +30,12 @@ export class Reading {
     return this.#goal;
   }
 
-  /** Messages of others that came while the reader looked further up. */
+  /** Messages of others that came while the reader was further up. */
   get unread(): number {
     return this.#unread;
   }
 
-  /** The end of the log is in sight, not just of the lines that are here. */
+  /** The end of the log is visible, not only the end of the loaded lines. */
   get isAtEnd(): boolean {
     return this.#isAtEnd && !this.#timeline.isBehind;
   }
@@ -46,7 +46,7 @@ export class Reading {
     if (this.isAtEnd) this.#unread = 0;
   }
 
-  /** Somebody else said something new. */
+  /** A new message of another person. */
   came(): void {
     if (!this.isAtEnd) this.#unread += 1;
   }
@@ -74,7 +74,7 @@ export class Reading {
     this.#goal = { kind: 'end' };
   }
 
-  /** To one message, with those around it if it isn't here. */
+  /** Goes to one message, and loads those around it if it is not here. */
   async to(seq: number): Promise<void> {
     if (this.#timeline.find(seq) === undefined) this.#startOver(await this.#load({ around: seq, limit: PAGE }));
     if (this.#timeline.find(seq) !== undefined) this.#goal = { kind: 'message', seq };

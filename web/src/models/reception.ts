@@ -1,16 +1,16 @@
-/** How the server receives a visitor who has not said a name yet. */
+/** How the server receives a visitor who has not given a name yet. */
 import { Connection, type ConnectionOptions, type Failure } from 'hubbub-client';
 
 export interface Reception {
   /** The name by which the host app's own login knows the visitor. */
   account: string | null;
-  /** Why nobody gets in this way. */
+  /** Why nobody is admitted in this way. */
   refusal: Failure | null;
 }
 
 export type Door = Pick<ConnectionOptions, 'network' | 'clock'> & { address: URL };
 
-/** Connects without a name, looks who one is there, and goes again. */
+/** Connects without a name to learn who the user is, and closes. */
 export function knock({ address, network, clock }: Door): Promise<Reception> {
   return new Promise((resolve) => {
     const connection = new Connection({
@@ -19,7 +19,7 @@ export function knock({ address, network, clock }: Door): Promise<Reception> {
       clock,
       onState: (state) => {
         if (state.name === 'refused') resolve({ account: null, refusal: state.failure });
-        // Nobody is at home: a guest who has chosen a name meanwhile can wait as well as one who hasn't.
+        // The server does not answer: let the guest choose a name in the meantime.
         if (state.name === 'waiting') connection.close();
         if (state.name === 'closed') resolve({ account: null, refusal: null });
       },

@@ -1,4 +1,4 @@
-/** One room as this tab sees it: puts each event where it belongs, and says what its person does there. */
+/** One room in this tab: applies its events, and sends what the user does there. */
 import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
@@ -21,9 +21,9 @@ export interface RoomOptions {
   client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing'>;
   me: () => Me;
   newKey: () => string;
-  /** Where a draft outlives the page; without it, none does. */
+  /** Stores drafts when the page closes; without it they are lost. */
   draft?: DraftStore;
-  /** Something that was asked for could not be done. */
+  /** Called when a command could not be done. */
   tell: (error: unknown) => void;
 }
 
@@ -38,13 +38,13 @@ export class Room {
   readonly typists: Typists;
   readonly sign: TypingSign;
   name = $state('');
-  /** Messages that came while nobody looked at this room. */
+  /** Messages that came while the user was not looking at this room. */
   unseen = $state(0);
   mentioned = $state(false);
   isJoined = $state(false);
-  /** The room keeps its messages, so they can be answered, changed and found again. */
+  /** The room stores its messages, so they can be answered, changed and found again. */
   keepsMessages = $state(false);
-  /** Others may not be told that one types here. That is so where one may only read, but not there alone. */
+  /** The user may not send `typing` here. This is so in a read-only room, but possible elsewhere too. */
   isReadOnly = $state(false);
   isLookedAt = false;
   readonly #options: RoomOptions;
@@ -76,7 +76,7 @@ export class Room {
 
   // What I do.
 
-  /** Says what is written, or changes what is being edited. */
+  /** Sends the draft, or the edit. */
   async submit(): Promise<void> {
     const { draft, editing, answering } = this.composing;
     const text = draft.trim();
@@ -99,7 +99,7 @@ export class Room {
     await this.#ask(this.reading.toEnd());
   }
 
-  /** The same key again: if the first attempt did arrive, the server answers what it answered then. */
+  /** Under the same key: if the first attempt arrived, the server repeats its answer. */
   retry({ key }: Said): void {
     if (key === undefined) return;
     this.#options.client.outbox.retry(this.key, key);
@@ -148,7 +148,7 @@ export class Room {
     this.timeline.send(message);
   }
 
-  /** Nobody asked for the sign of typing, so only what it says about the room is worth a word, and only once. */
+  /** The user did not ask to send `typing`, so an error is shown only if it is about the room, and only once. */
   typingRefused(code: ErrorEvent['code']): void {
     this.isReadOnly ||= code === 'forbidden';
   }
@@ -207,7 +207,7 @@ export class Room {
     } else if (this.keepsMessages) {
       this.#startOver(messages, event);
     } else if (this.isJoined || !this.timeline.isEmpty) {
-      // A room that stores nothing has nothing to begin again with: what was read stays readable.
+      // A room that stores nothing sends no messages to start over with: keep the old ones readable.
       this.timeline.missed(this.#options.clock.now());
     }
     this.isJoined = true;
@@ -221,7 +221,7 @@ export class Room {
     for (const message of messages) this.pins.follow(message);
   }
 
-  /** Something new, or something old that has changed. */
+  /** A new message, or an old one that has changed. */
   #said(event: MessageEvent): void {
     this.timeline.show(event);
     this.pins.follow(event);
@@ -251,12 +251,12 @@ export class Room {
     return line !== undefined && isStored(line) ? line : undefined;
   }
 
-  /** Only where somebody looks: who comes back to thirty rooms at once would ask too much of the server. */
+  /** Only for the shown room: a user who returns to thirty rooms would send too many requests. */
   #completePins(): void {
     if (this.isLookedAt && this.isJoined && this.keepsMessages) void this.pins.complete();
   }
 
-  /** Whether it was done; if not, its person has been told why. */
+  /** Returns whether it was done. If not, the user has been told why. */
   async #ask(answer: Promise<unknown>): Promise<boolean> {
     try {
       await answer;

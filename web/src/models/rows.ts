@@ -1,4 +1,4 @@
-/** How lines stand on the page: under days, and closer together where one person goes on talking. */
+/** The arrangement of lines: under days, and grouped while one person continues to talk. */
 import type { Announced, Line, Missed, Moved, Said } from './lines';
 
 export interface Day {
@@ -11,18 +11,18 @@ export interface Message {
   kind: 'message';
   id: string;
   message: Said;
-  /** The first that its person says here without a pause: worth a name, a face and a time. */
+  /** The first message of a group: it shows the name, picture and time. */
   opens: boolean;
-  /** The last of these. */
+  /** The last message of a group. */
   closes: boolean;
 }
 
 export type Row = Day | Message | Announced | Moved | Missed;
 
-/** After this much silence, a name and a time are worth repeating. */
+/** After a pause of this length, name and time are shown again. */
 const PAUSE = 5 * 60_000;
 
-/** Each message is a row of its own, whatever it stands beside: so none is built anew when older ones come above it. */
+/** Each message is a row of its own, so that no row is rendered again when older ones come above it. */
 export function arrange(lines: readonly Line[]): Row[] {
   const rows: Row[] = [];
   let day = '';

@@ -1,4 +1,4 @@
-/** Everything that one tab does as one person: the connection, the rooms, what is being looked at. */
+/** Everything that one tab does as one person: the connection, the rooms, the shown room. */
 import { SvelteMap } from 'svelte/reactivity';
 import {
   Client,
@@ -21,7 +21,7 @@ import type { Me } from './text';
 
 export interface SessionOptions {
   name: string;
-  /** The host app's login says who I am; else I am a guest of this name. */
+  /** The host app's login says who the user is. Otherwise the user is a guest with this name. */
   hasAccount: boolean;
   /** The socket's address, without credentials. */
   address: URL;
@@ -44,7 +44,7 @@ export class Session {
   #me = $state.raw<Me>({ user: '', name: '' });
   #isGuest = $state(false);
   #hasEntered = $state(false);
-  /** A device that remembers nothing must not make another guest of each reconnect. */
+  /** On a device that stores nothing, a reconnect must not make another guest. */
   #secret: string | null = null;
   #current = $state.raw<Room | null>(null);
   #textLimit = $state(TEXT_LIMIT);
@@ -77,12 +77,12 @@ export class Session {
     return this.#state.name === 'live';
   }
 
-  /** Asking to be let in for the first time. */
+  /** Connecting for the first time. */
   get isEntering(): boolean {
     return !this.#hasEntered && (this.#state.name === 'idle' || this.#state.name === 'connecting');
   }
 
-  /** Why a guest was never let in. Then there is no conversation to show, and another name may help. */
+  /** Why a guest was never admitted. Then there is no conversation to show, and another name may help. */
   get refusedEntry(): Failure | null {
     if (this.#hasEntered || this.#options.hasAccount || this.#state.name !== 'refused') return null;
     return this.#state.failure;
@@ -112,7 +112,7 @@ export class Session {
     return this.rooms.reduce((sum, room) => sum + room.unseen, 0);
   }
 
-  /** Connects, and opens the rooms that were open last time, and `room` if one is asked for. */
+  /** Connects, and opens the rooms of the last time, and `room` if it is given. */
   start(room: string | null): void {
     const known = this.#options.remembered.roomsOf(this.name);
     for (const key of known.length > 0 ? known : [FIRST_ROOM]) this.#add(key);
@@ -136,14 +136,14 @@ export class Session {
     this.#client.connection.networkDown();
   }
 
-  /** Shows a room, joining it first if need be. */
+  /** Shows a room, and joins it first if needed. */
   lookAt(key: string): void {
     this.#current?.lookAway();
     this.#current = this.#add(key);
     this.#current.lookAt();
   }
 
-  /** What comes while the whole page is out of sight is not seen either. */
+  /** Messages that come while the page is hidden count as unread. */
   pageShown(shown: boolean): void {
     if (shown) this.#current?.lookAt();
     else this.#current?.lookAway();
@@ -165,7 +165,7 @@ export class Session {
     if (state.name === 'refused' && state.failure.field === 'secret') this.#becomeAnother();
   }
 
-  /** A server with new keys knows none of the old secrets: be a new guest of the same name. */
+  /** A server with new keys knows no old secret: become a new guest with the same name. */
   #becomeAnother(): void {
     const { remembered } = this.#options;
     if (this.#secret === null) return;
@@ -174,7 +174,7 @@ export class Session {
     this.#secret = null;
     this.#client.outbox.changeSender({
       code: 'unauthenticated',
-      message: 'The server knows you no more, and this may have been sent already.',
+      message: 'The server does not know you any more, and this may have been sent already.',
     });
     this.#client.connection.open();
   }

@@ -1,6 +1,6 @@
 /**
- * What the page remembers on this device. Who I am belongs to the tab, so that two tabs can be two
- * people; what it takes to come back as somebody is shared by all tabs.
+ * What the page stores on this device. The user's name belongs to the tab, so that two tabs can be two
+ * people. All tabs share the secrets with which a user comes back.
  */
 import { fold, type OutboxStore, type Unsent } from 'hubbub-client';
 
@@ -13,15 +13,15 @@ export interface Stores {
   scope: string;
 }
 
-/** What somebody has begun to write in one room, and not sent. */
+/** An unsent draft in one room. */
 export interface DraftStore {
   load(): string;
   keep(text: string): void;
 }
 
-/** Of one person; whoever begins another forgets the oldest. */
+/** Drafts of one person; a further one replaces the oldest. */
 const DRAFTS = 50;
-/** More than a message may have. What is longer was pasted, and can be again. */
+/** More than a message may have. A longer text was pasted, and can be pasted again. */
 const DRAFT_LENGTH = 10_000;
 
 export class Remembered {
@@ -31,7 +31,7 @@ export class Remembered {
     this.#stores = stores;
   }
 
-  /** The name that this tab goes by. Remembered on the device as well, as the next suggestion. */
+  /** The name of this tab's user. It is also stored on the device, as the next suggestion. */
   get name(): string | null {
     return this.#read(this.#stores.tab, 'name');
   }
@@ -63,8 +63,8 @@ export class Remembered {
   }
 
   /**
-   * Messages that somebody has said and the server has not confirmed. Each is an entry of its own, so that two tabs
-   * of one person don't overwrite each other's.
+   * Messages that the server has not confirmed. Each is an entry of its own, so that two tabs of one person do not
+   * overwrite each other's messages.
    */
   outboxOf(name: string): OutboxStore {
     const prefix = `unsent:${encodeURIComponent(fold(name))}:`;
@@ -122,13 +122,13 @@ export class Remembered {
     return `hubbub ${this.#stores.scope} ${name}`;
   }
 
-  /** A full or forbidden storage costs the memory, not the conversation. */
+  /** If the storage is full or forbidden, nothing is stored, but the conversation goes on. */
   #write(store: Store, name: string, value: string | null): void {
     try {
       if (value === null) store.removeItem(this.#entry(name));
       else store.setItem(this.#entry(name), value);
     } catch (error) {
-      console.warn('Nothing can be remembered on this device:', error);
+      console.warn('Nothing can be stored on this device:', error);
     }
   }
 }
@@ -147,7 +147,7 @@ function draftIn(value: string | null): Draft | null {
   }
 }
 
-/** None, if it was written by another version of the page, or by hand. */
+/** Undefined if another version of the page wrote it, or somebody by hand. */
 function unsentIn(value: string): Unsent[] {
   try {
     const message = JSON.parse(value) as Partial<Unsent>;

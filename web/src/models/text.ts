@@ -1,4 +1,4 @@
-/** Finds links and mentions in what people wrote. The rest stays text, whatever it looks like. */
+/** Finds links and mentions in messages. The rest stays text, whatever it looks like. */
 
 export interface Piece {
   kind: 'text' | 'link' | 'mention';
@@ -11,7 +11,7 @@ export interface Me {
 }
 
 const LINK = /https?:\/\/[^\s<>"'`]+/g;
-/** Punctuation that ends a sentence around a link, not the link. */
+/** Punctuation after a link that belongs to the sentence, not to the link. */
 const TRAILING = /[.,:;!?…]+$/;
 const MENTION = /(?<![\p{L}\p{N}_@])@[\p{L}\p{N}_.:@|-]+/gu;
 
@@ -22,7 +22,7 @@ export function withoutInvisible(text: string): string {
   return text.replace(INVISIBLE, '');
 }
 
-/** There is nothing to read in it, whatever it holds. */
+/** Whether a text shows nothing. */
 export function isBlank(text: string): boolean {
   return withoutInvisible(text).trim() === '';
 }

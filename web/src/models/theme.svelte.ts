@@ -1,4 +1,4 @@
-/** Light, dark, or whatever the device says. */
+/** Light, dark, or the device's choice. */
 import type { Remembered } from './storage';
 
 const CHOICES = ['system', 'light', 'dark'] as const;

@@ -1,7 +1,7 @@
 /**
- * The part of a room's log that its reader has before them: without gaps, and of bounded length, since a page that
- * stays open for a week must not grow for a week. Lines that fall off at one end can be fetched again; who fetches
- * them is not this model's business. Messages are addressed by the room's `seq` where the server numbers them.
+ * The part of a room's log that the reader has loaded: without gaps, and of limited length, because a page that stays
+ * open for a week must not grow for a week. Lines that are dropped at one end can be fetched again; this model does not
+ * fetch them. Messages are addressed by the room's `seq` if the server numbers them.
  */
 import type { Ack, ChangedEvent, MessageEvent, Unsent } from 'hubbub-client';
 import {
@@ -20,17 +20,17 @@ import {
 import type { Person } from './names.svelte';
 import type { Me } from './text';
 
-/** Lines at once, the longest that a browser lays out between two frames without being noticed. */
+/** The largest number of lines: a browser can lay them out between two frames without a visible delay. */
 export const KEPT = 400;
 
 export class Timeline {
-  /** The reader looks at older lines: what they look at must not fall off, so newer ones do. */
+  /** The reader looks at older lines: these must stay, so newer ones are dropped. */
   holdsStill = false;
   readonly #me: () => Me;
   #settled = $state.raw<Line[]>([]);
-  /** Mine, not yet confirmed. They stand last, because the server's order is not known. */
+  /** My unconfirmed messages. They are last, because the server's order is not known yet. */
   #unsent = $state.raw<Said[]>([]);
-  /** Everything from this `seq` on is here, up to the room's end or, where `isBehind`, up to the last line. */
+  /** Everything from this `seq` on is here, up to the room's end or, if `isBehind`, up to the last line. */
   #from = $state(1);
   #floor = $state(0);
   #isBehind = $state(false);
@@ -70,7 +70,7 @@ export class Timeline {
     return line?.kind === 'said' ? line : undefined;
   }
 
-  /** Something was said, or is told again; the higher `rev` wins. */
+  /** A message came, for the first time or again; the higher `rev` wins. */
   show(event: MessageEvent): void {
     this.#put(this.#lineOf(event));
   }
@@ -80,7 +80,7 @@ export class Timeline {
     if (line !== undefined) this.#put(changedLine(line, event));
   }
 
-  /** Other lines than before: those around a place, or the latest if they reach up to the `head`. */
+  /** Replaces the lines: by those around a place, or by the latest if they reach up to the `head`. */
   startOver(messages: readonly MessageEvent[], head: number, floor = this.#floor): void {
     this.#floor = floor;
     this.#from = messages[0]?.seq ?? head + 1;
@@ -88,7 +88,7 @@ export class Timeline {
     this.#isBehind = this.upTo < head;
   }
 
-  /** The page before this one; one that leaves a gap is out of date by now. `more` if it isn't the first. */
+  /** Adds the page before. A page that leaves a gap is outdated. `more` if it is not the first one. */
   prepend(messages: readonly MessageEvent[], more: boolean): void {
     const last = messages.at(-1)?.seq ?? this.#from - 1;
     if (last < this.#from - 1) return;
@@ -100,7 +100,7 @@ export class Timeline {
     this.#isBehind ||= lines.slice(KEPT).some((line) => seqOf(line) !== undefined);
   }
 
-  /** The page after this one; one that leaves a gap is out of date by now. `more` if it doesn't reach the end. */
+  /** Adds the page after. A page that leaves a gap is outdated. `more` if it does not reach the end. */
   append(messages: readonly MessageEvent[], more: boolean): void {
     const next = this.upTo + 1;
     if ((messages[0]?.seq ?? next) > next) return;
@@ -111,7 +111,7 @@ export class Timeline {
     this.#dropOldest();
   }
 
-  /** Messages up to `floor` are gone from the log. */
+  /** Messages up to `floor` are no longer in the log. */
   trim(floor: number): void {
     if (floor <= this.#floor) return;
     this.#floor = floor;
@@ -138,7 +138,7 @@ export class Timeline {
     this.#move({ ...line, came: others, went: wasBrief ? went : [...went, justWho(person)] });
   }
 
-  /** My message, as it is in the outbox: under way, or refused. */
+  /** My message in the outbox: on its way, or refused. */
   send(message: Unsent): void {
     const quoted = message.replyTo === undefined ? undefined : this.find(message.replyTo);
     const line = unsentLine(message, this.#me(), quoted && quoteOf(quoted));
@@ -148,7 +148,7 @@ export class Timeline {
     this.#unsent = known < 0 ? [...this.#unsent, line] : this.#unsent.with(known, line);
   }
 
-  /** The server has it. Its event may be on the way, or be behind us already. */
+  /** The server has stored it. Its event may still come, or have come already. */
   confirm(message: Unsent, { seq, rev, ts }: Ack): void {
     const { id } = unsentLine(message, this.#me());
     const line = this.#unsent.find((other) => other.id === id);
@@ -167,7 +167,7 @@ export class Timeline {
     return id === undefined ? line : { ...line, id };
   }
 
-  /** What is here already, sent or unsent, stays the same line. */
+  /** A message that is here already, sent or unsent, stays the same line. */
   #idOnPage(line: Said | Announced): string | undefined {
     if (line.seq !== undefined) {
       const stored = this.#settled.find((other) => seqOf(other) === line.seq);
@@ -176,7 +176,7 @@ export class Timeline {
     if (line.kind === 'announced' || !line.isMine || line.key === undefined) return undefined;
     const id = unsentId(line.key);
     if (this.#unsent.some((other) => other.id === id)) return id;
-    // Where nothing is numbered, the answer may have come before the message.
+    // In a room without numbers, the answer may have come before the message.
     const isAcked = line.seq === undefined && this.#settled.some((other) => other.id === id);
     return isAcked ? id : undefined;
   }
@@ -191,7 +191,7 @@ export class Timeline {
 
   #put(line: Said | Announced): void {
     this.discard(line.id);
-    // What comes from the store may have left its key behind, but never its number.
+    // A message from the store may have no key, but it always has its number.
     const known = this.#settled.findLastIndex(
       (other) => other.id === line.id || (line.seq !== undefined && seqOf(other) === line.seq),
     );
@@ -269,7 +269,7 @@ function split(messages: readonly MessageEvent[], seq: number): [MessageEvent[],
   return [messages.filter(isBefore), messages.filter((message) => !isBefore(message))];
 }
 
-/** A row of the same `rev` is the same row, and whole where mine was made up from an ack. */
+/** A row with the same `rev` is the same row, and complete where mine was made from an ack. */
 function isAtLeastAsNew(line: Said | Announced, known: Line): boolean {
   const knownRev = 'rev' in known ? known.rev : undefined;
   return line.rev !== undefined && (knownRev === undefined || line.rev >= knownRev);

@@ -1,11 +1,11 @@
-/** Who types, in both directions. Signs of typing may be lost, so each one is forgotten by itself. */
+/** Who is typing, in both directions. `typing` events may be lost, so each one expires by itself. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Clock } from 'hubbub-client';
 import type { Person } from './names.svelte';
 
-/** The protocol's: a sign of typing is good for this long. */
+/** The protocol's time after which `typing` expires. */
 const FORGOTTEN_AFTER = 6_000;
-/** Often enough that a steady typist never seems to pause, although one sign may be lost. */
+/** Often enough that continuous typing shows no pause, even if one event is lost. */
 const REPEATED_AFTER = 2_500;
 
 export class Typists {
@@ -41,13 +41,13 @@ export class Typists {
   }
 }
 
-/** My own typing in one room, told sparingly. */
+/** My own typing in one room, sent sparingly. */
 export class TypingSign {
   readonly #clock: Clock;
   readonly #tell: (active: boolean) => boolean;
   #toldAt: number | null = null;
 
-  /** `tell` is false where nobody can be told yet. */
+  /** `tell` returns false if it cannot be sent yet. */
   constructor(clock: Clock, tell: (active: boolean) => boolean) {
     this.#clock = clock;
     this.#tell = tell;
@@ -63,7 +63,7 @@ export class TypingSign {
     if (this.#tell(true)) this.#toldAt = now;
   }
 
-  /** The message itself tells the others that typing is over. */
+  /** The message itself ends typing for the others. */
   sent(): void {
     this.#toldAt = null;
   }

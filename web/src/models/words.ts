@@ -36,12 +36,12 @@ interface Spoken {
   who: string;
   text: string;
   time: string;
-  /** What is to be known of it besides: "edited", "not sent". */
+  /** Remarks about it: "edited", "not sent". */
   marks: readonly string[];
   answers?: string;
 }
 
-/** A message as it is read out: who says what, and when. */
+/** A message for screen readers: who says what, and when. */
 export function spokenWords({ who, text, time, marks, answers }: Spoken): string {
   const speaker = answers === undefined ? who : `${who}, answering ${answers}`;
   return `${speaker}: ${[text, time, ...marks].join(', ')}`;
