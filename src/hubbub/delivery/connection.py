@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from hubbub.delivery.formats import Format
@@ -22,7 +22,7 @@ from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 
 
-class State(Enum):
+class State(StrEnum):
     OPEN = "open"
     CONGESTED = "congested"
     """It takes less than it is sent. It gets nothing more and is not read from until it has caught its breath."""
@@ -31,7 +31,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Signal(Enum):
+class Signal(StrEnum):
     FILL = "fill"
     """The transport's buffer went over its high-water mark."""
     DRAIN = "drain"

@@ -6,13 +6,13 @@ bytes is the business of `flushing.py` and `hold.py`.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from hubbub.delivery.channel import Channel, Gap, Held
 from hubbub.delivery.connection import Connection
 
 
-class Membership(Enum):
+class Membership(StrEnum):
     ABSENT = "absent"
     LIVE = "live"
     """Each flush writes to it."""
@@ -22,7 +22,7 @@ class Membership(Enum):
     """What is published is kept for it, until it has been sent what was read from the store."""
 
 
-class Signal(Enum):
+class Signal(StrEnum):
     JOIN = "join"
     JOIN_HELD = "join held"
     FILL = "fill"

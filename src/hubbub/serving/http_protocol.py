@@ -110,6 +110,8 @@ class HTTPProtocol(HttpToolsProtocol):
         self._held = b""
         self._held_from = 0
         self._refusal: bytes | None = None
+        self._upgrades: bool | None = None
+        """Whether the request asks for a WebSocket; None until somebody wants to know."""
 
     # A socket comes and goes.
 
@@ -296,6 +298,7 @@ class HTTPProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._headers_complete = False
+        self._upgrades = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # The parser gives trailers too. Nobody may add to the headers that the application decides by.
@@ -407,6 +410,12 @@ class HTTPProtocol(HttpToolsProtocol):
         self._read_on()
 
     # A WebSocket's opening handshake.
+
+    def _should_upgrade(self) -> bool:
+        # It is asked four times for each handshake.
+        if self._upgrades is None:
+            self._upgrades = super()._should_upgrade()
+        return self._upgrades
 
     def _upgrade(self, behind: bytes) -> None:
         if not self._should_upgrade():
