@@ -32,7 +32,8 @@ class FaultProxy:
         self._on_request = on_request
         self._passes = threading.Event()
         self._passes.set()
-        self._swallows = False
+        self._swallows: set[bool] = set()
+        """Whether requests (True) and answers (False) disappear."""
         self._refuses = False
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -58,8 +59,16 @@ class FaultProxy:
         self._passes.set()
 
     def swallow(self, *, on: bool = True) -> None:
-        """Data that is sent disappears, as behind a broken router."""
-        self._swallows = on
+        """What is sent disappears, as behind a broken router."""
+        self._swallows = {True, False} if on else set()
+
+    def swallow_requests(self) -> None:
+        """Only what clients send disappears: the line is broken in one direction."""
+        self._swallows = {True}
+
+    def swallow_answers(self) -> None:
+        """Only what the server sends disappears."""
+        self._swallows = {False}
 
     def refuse(self, *, on: bool = True) -> None:
         """New connections are closed at once."""
@@ -114,7 +123,7 @@ class FaultProxy:
                 self._passes.wait()
                 if self.delay:
                     time.sleep(self.delay)
-                if self._swallows:
+                if is_request in self._swallows:
                     continue
                 if is_request and self._on_request(data):
                     ends_with_answer.set()

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -195,11 +195,11 @@ def uvicorn_server(
 
 
 class Redis(Process):
-    """A redis-server that stores nothing on disk."""
+    """A redis-server that stores nothing on disk. `options` are those of its command line."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
-        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no", *options)
         super().__init__(folder, [find_program("redis-server", package="redis-server"), *options])
 
     @property
@@ -210,13 +210,17 @@ class Redis(Process):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 
-    def empty(self) -> None:
+    def ask(self, *words: str | int) -> Any:
+        """Its answer to a command."""
         with redis.Redis.from_url(self.url) as client:
-            client.flushall()
+            return client.execute_command(*words)
+
+    def empty(self) -> None:
+        self.ask("FLUSHALL")
 
 
 class Postgres(Process):

@@ -54,7 +54,8 @@ class RedisConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._look: asyncio.TimerHandle | None = None
         self._answers = 0
-        self._why: Exception | None = None
+        self.why: Exception | None = None
+        """Why it has ended."""
         self.is_open = False
         self.has_heard = False
         """Whether the server has ever said anything."""
@@ -66,7 +67,7 @@ class RedisConnection(asyncio.Protocol):
     def send(self, command: tuple[Word, ...], answered: Answered) -> None:
         """Send a command with all others of this turn of the loop. Its answer comes once, also if the line is lost."""
         if not self.is_open:
-            answered(self._why or RedisAway("it is not connected"))
+            answered(self.why or RedisAway("it is not connected"))
             return
         if not self._unwritten:
             self._loop.call_soon(self._write)
@@ -99,7 +100,7 @@ class RedisConnection(asyncio.Protocol):
 
     def end(self, why: Exception) -> None:
         """Let go of the connection at once."""
-        self._why = self._why or why
+        self.why = self.why or why
         self.is_open = False
         if self._transport is not None:
             self._transport.abort()
@@ -146,14 +147,14 @@ class RedisConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
-        self._why = self._why or RedisAway(f"the connection was lost: {error}" if error else "it closed the connection")
+        self.why = self.why or RedisAway(f"the connection was lost: {error}" if error else "it closed the connection")
         if self._look is not None:
             self._look.cancel()
         waiting, self._waiting = self._waiting, deque()
         for answered in waiting:
-            answered(self._why)
+            answered(self.why)
         if not self.lost.done():
-            self.lost.set_result(self._why)
+            self.lost.set_result(self.why)
 
     # The deadline of our own.
 

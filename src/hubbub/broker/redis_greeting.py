@@ -5,6 +5,7 @@ A `ConfigurationError` is for the person who starts the server, `RedisAway` for 
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 
@@ -60,17 +61,20 @@ def reason_of(error: Exception, address: RedisAddress, *, timeout: float, has_he
     advice = _advice(error)
     if advice is not None:
         return ConfigurationError(f"{address}: {advice}")
+    hint = (
+        "" if has_heard else " (does it speak TLS? redis:// if not)" if address.is_tls else " (does it want rediss://?)"
+    )
     match error:
         case RedisAway() if not has_heard:
-            return RedisAway(
-                f"{error}, before it said anything" + ("" if address.is_tls else " (does it want rediss://?)")
-            )
+            return RedisAway(f"{error}, before it said anything{hint}")
         case ReplyError():
             return RedisAway(f"it says {str(error).split(' ', 1)[0]}")
         case TimeoutError():
-            return RedisAway(f"it does not answer within {timeout:g} s")
+            return RedisAway(f"it does not answer within {timeout:g} s{hint if address.is_tls else ''}")
         case OSError():
-            return RedisAway(f"it cannot be reached ({error.strerror or error})")
+            # asyncio puts words of its own into `strerror`; the resolver of names has numbers of its own.
+            why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
+            return RedisAway(f"it cannot be reached ({why})")
     return error
 
 

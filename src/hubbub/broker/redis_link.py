@@ -64,7 +64,10 @@ class RedisLink:
     @property
     def problem(self) -> str | None:
         """Why the server is not used now, with its address and without its password; None if it is."""
-        return None if self.is_up else f"{self.address}: {self._why}"
+        if self.is_up:
+            return None
+        why = self._connection.why if self._connection is not None else self._why
+        return f"{self.address}: {why}"
 
     @property
     def backlog(self) -> int:

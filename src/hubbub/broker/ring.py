@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 
 POINTS = 160
@@ -17,9 +19,10 @@ class Ring:
         points = sorted((_hash(f"{server}/{point}"), server) for server in range(number) for point in range(POINTS))
         self._hashes = [hash for hash, _ in points]
         self._servers = [server for _, server in points]
-
-    def place(self, channel: str) -> int:
+        self.place: Callable[[str], int] = lru_cache(maxsize=10_000)(self._place)
         """The server that carries a channel."""
+
+    def _place(self, channel: str) -> int:
         return self._servers[bisect(self._hashes, _hash(channel)) % len(self._servers)]
 
 
