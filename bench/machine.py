@@ -1,4 +1,4 @@
-"""The machine on which the numbers were measured."""
+"""What the numbers were measured on."""
 
 from __future__ import annotations
 

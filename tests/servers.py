@@ -194,6 +194,23 @@ def uvicorn_server(
     return WebServer(folder, [*command, *options], port=port, ready_path="/", environment=environment)
 
 
+class Nginx(WebServer):
+    """nginx, with a configuration for what stands in `http { … }`."""
+
+    def __init__(self, folder: Path, http: str, *, port: int) -> None:
+        program = find_program("nginx", "/usr/sbin/nginx", package="nginx-light")
+        file = folder / "nginx.conf"
+        places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "".join(f"{place}_temp_path {folder}/nginx-{place};\n" for place in places)
+        user = "user root;" if os.getuid() == 0 else ""
+        file.write_text(
+            f"{user} daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr warn;\n"
+            f"events {{ worker_connections 1000; }}\nhttp {{\naccess_log off;\n{paths}{http}}}\n"
+        )
+        command = [program, "-e", "stderr", "-p", str(folder), "-c", str(file)]
+        super().__init__(folder, command, port=port, ready_path="/health/live")
+
+
 class Redis(Process):
     """A redis-server that stores nothing on disk. `options` are those of its command line."""
 

@@ -1,4 +1,4 @@
-"""What the load generator must know of a server: how to start it, how to join, how to send a message."""
+"""What the load generator has to know of a server: how to start it, how to come in, how to say something."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench import websocket
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a client sends in one step of joining, and what must be in the answer before the next step."""
+    """One thing that a client sends while it arrives, and what must be in the answer before it goes on."""
 
     send: bytes
     until: bytes
@@ -27,10 +27,10 @@ class System(ABC):
     """A server under measurement."""
 
     name: ClassVar[str]
-    """The name on the command line."""
+    """As it is given on the command line."""
 
     title: ClassVar[str]
-    """The name in the tables."""
+    """As it is printed."""
 
     scenarios: ClassVar[frozenset[str]] = frozenset({"fanout", "rooms", "idle", "latency"})
 
@@ -38,20 +38,20 @@ class System(ABC):
     """A byte that comes after the text in each delivery, and never within one of our texts."""
 
     ack: ClassVar[bytes | None] = None
-    """What an ack contains, if the sender gets one in addition to the delivery."""
+    """What the answer to a message contains, where the sender gets one beside the delivery."""
 
     decoy: ClassVar[type[System] | None] = None
-    """Attackers attack this server instead, on the same core."""
+    """Attackers turn to this one instead, on the same core."""
 
     small_page: ClassVar[str] = "/"
-    """A path with a short answer that everybody may request."""
+    """A path that any HTTP request may ask for, with a short answer."""
 
     def missing(self) -> str | None:
-        """Why this machine cannot run it, or None."""
+        """Why this machine can't run it, or None."""
         return None
 
     def furnish(self, folder: Path) -> None:  # noqa: B027 - most servers begin with nothing
-        """Prepare the server's working directory before it starts."""
+        """Put what the server is to find there into its working directory, before it starts."""
 
     @abstractmethod
     def command(self, port: int) -> Sequence[str]:
@@ -62,20 +62,20 @@ class System(ABC):
 
     @abstractmethod
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
-        """The steps from a fresh TCP connection to a member of `room`."""
+        """From the fresh TCP connection to a member of `room`."""
 
     @abstractmethod
     def message(self, room: str, text: str, number: int) -> bytes:
-        """The bytes with which a member of `room` sends `text`. `number` is unique in one run."""
+        """The bytes with which a member of `room` says `text`. `number` is unique in one run."""
 
     def hostile_text(self, padding: bytes) -> bytes:
-        """A message with a short text and a large field that the server ignores."""
+        """A message with a short text, and much that the server has no use for."""
         return b'{"text":"x","pad":"%s"}' % padding
 
     def expensive_command(self) -> bytes | None:
-        """The most expensive command of a member, or None."""
+        """What a member sends that costs the server most. None where there is nothing of the kind."""
         return None
 
     @abstractmethod
     def version(self) -> str:
-        """The version of the system, for the printed result."""
+        """Of what was measured, for the printed result."""

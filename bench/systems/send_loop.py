@@ -1,4 +1,4 @@
-"""The limit of one `send()` per delivery: C, without a protocol."""
+"""The wall: C, no protocol, one `send()` per delivery."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def common(
 
 
 @app.command(
-    epilog="Examples:  hubbub serve  |  hubbub serve --port 9000  |  HUBBUB_GUESTS=on hubbub serve --host 0.0.0.0"
+    epilog="Examples:  hubbub serve  |  hubbub serve --port 9000  |  HUBBUB_GUESTS=on hubbub serve --host 0.0.0.0  |  "
+    "HUBBUB_BROKER_URL=redis://localhost HUBBUB_DATABASE_URL=postgresql://localhost/hubbub hubbub serve --workers 4"
 )
 def serve(
     *,
@@ -56,6 +57,9 @@ def serve(
         typer.Option(help="Let people in without an account; auto: from this machine only."),
     ] = None,
     log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, typer.Option(help="What to log.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve; more than one need HUBBUB_BROKER_URL.")
+    ] = None,
     fd: Annotated[
         list[int] | None,
         typer.Option(help="A listening socket, handed over by its file descriptor, instead of an address."),
@@ -65,30 +69,42 @@ def serve(
 
     Every setting can also be given as HUBBUB_… in the environment or in hubbub.toml: see `hubbub settings`.
     """
+    options = {
+        "host": host,
+        "port": port,
+        "data_dir": str(data_dir) if data_dir is not None else None,
+        "guests": guests,
+        "log_level": log_level,
+        "workers": workers,
+    }
     try:
-        settings = load_settings(host=host, port=port, data_dir=data_dir, guests=guests, log_level=log_level)
-        _run(settings, fd or [])
+        settings = load_settings(**options)
+        _run(settings, options, fd or [])
     except ConfigurationError as error:
         _fail(error)
 
 
-def _run(settings: Settings, fd: list[int]) -> None:
+def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
     # Imported here so that `hubbub --help` answers at once.
     from hubbub.serving.app import create_app, for_own_server
-    from hubbub.serving.server import run
 
     settings = for_own_server(settings)
-    application = create_app(settings)
-    hub = application.state.hub
 
     def ready(address: str) -> None:
-        data_dir = hub.node.settings.data_dir
-        typer.echo(f"Hubbub is at {address} (data in {data_dir.resolve()}; Ctrl-C stops it)")
+        assert settings.data_dir is not None
+        several = f"{settings.workers} workers; " if settings.workers > 1 else ""
+        typer.echo(f"Hubbub is at {address} ({several}data in {settings.data_dir.resolve()}; Ctrl-C stops it)")
         for line in _reachability(address, settings):
             typer.echo(line)
         sys.stdout.flush()
 
-    run(application, settings=settings, on_ready=ready, access_log=settings.log_level == "debug", fd=fd)
+    if settings.workers > 1:
+        from hubbub.serving.supervisor import supervise
+
+        raise typer.Exit(supervise(settings, options=options, fd=fd, on_ready=ready))
+    from hubbub.serving.server import run
+
+    run(create_app(settings), settings=settings, on_ready=ready, access_log=settings.log_level == "debug", fd=fd)
 
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:

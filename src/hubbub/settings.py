@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     port: int | None = Field(
         None, ge=0, le=65535, description=f"Port to listen on; by default {DEFAULT_PORT}, or the next one that is free."
     )
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes of `hubbub serve` on one port; more than one need `broker_url`."
+    )
     data_dir: Annotated[Path, BeforeValidator(_check_directory)] | None = Field(
         None, description="Where the server keeps its files; by default `./hubbub-data`, and none for a mounted hub."
     )

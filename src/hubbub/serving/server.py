@@ -26,6 +26,7 @@ from hubbub.errors import ConfigurationError
 from hubbub.serving import systemd
 from hubbub.serving.addresses import addresses_for_others, own_address
 from hubbub.serving.http_protocol import HTTPProtocol
+from hubbub.serving.lifeline import Lifeline
 from hubbub.serving.listening import BACKLOG, inherit, listen
 from hubbub.serving.predecessor import wait_for_predecessor
 from hubbub.serving.sockets import SocketLimits
@@ -46,8 +47,8 @@ messages, none of which is garbage yet."""
 class HubbubServer(uvicorn.Server):
     """uvicorn with a staged stop: no new connections, then the application's hubs drain, then the rest.
 
-    A second signal does not wait. `on_ready` is called once the server answers. `deadline` is told of signals, if there
-    is one: it ends the process where something hangs.
+    A second signal does not wait, unless a supervisor decides that, by the lifeline. `on_ready` is called once the
+    server answers. `deadline` is told of a stop, if there is one: it ends the process where something hangs.
     """
 
     def __init__(
@@ -56,8 +57,12 @@ class HubbubServer(uvicorn.Server):
         *,
         on_ready: Callable[[], None] | None = None,
         deadline: StopDeadline | None = None,
+        lifeline: Lifeline | None = None,
     ) -> None:
         super().__init__(config)
+        self._is_supervised = lifeline is not None
+        if lifeline is not None:
+            lifeline.attach(self)
         self._on_ready = on_ready
         self._deadline = deadline
         self._draining: asyncio.Future[Any] | None = None
@@ -65,14 +70,27 @@ class HubbubServer(uvicorn.Server):
         """Whether something was left behind in the stop, because it did not end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._captured_signals.append(sig)
+        if self.should_exit and not self._is_supervised:
+            self.hasten()
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop in stages. It may be called in a signal's handler and in any thread, and more than once."""
+        if not self.should_exit:
+            if self._deadline is not None:
+                self._deadline.end_within(self._time_to_stop())
+            self.should_exit = True
+
+    def hasten(self) -> None:
+        """Stop without waiting. It may be called where `stop` may."""
         if self._deadline is not None:
-            self._deadline.end_within(AT_ONCE if self.should_exit else self._time_to_stop())
-        if self.should_exit:
-            self.force_exit = True
-            if self._draining is not None:
-                # A signal's handler may run while the loop sleeps.
-                self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
-        super().handle_exit(sig, frame)
+            self._deadline.end_within(AT_ONCE)
+        self.should_exit = self.force_exit = True
+        if self._draining is not None:
+            # A signal's handler may run while the loop sleeps.
+            self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
 
     def _time_to_stop(self) -> float:
         if not self.started:
@@ -158,9 +176,12 @@ def run(
     does not start for another reason, or if something had to be left behind when it stopped.
     """
     settings = settings or load_settings(None)
-    _configure_log(settings.log_level)
-    raise_file_limit()
-    gc.set_threshold(GARBAGE_AFTER)
+    if settings.workers > 1:
+        raise ConfigurationError(
+            "hubbub.run(app) serves in one process, and `workers` is for `hubbub serve`: unset HUBBUB_WORKERS, and "
+            "start the program as often as you need it"
+        )
+    configure_log(settings.log_level)
     if descriptors := fd or systemd.listening_descriptors():
         sockets = inherit(descriptors)
         wait_for_predecessor(settings, settings.drain_timeout + settings.close_timeout + 2 * STOPPING)
@@ -169,15 +190,30 @@ def run(
     host, port = sockets[0].getsockname()[:2]
     host = host if descriptors else settings.host
     announce = on_ready or partial(_announce, addresses_for_others(host, port))
-    started = _Started(app)
-    config = server_config(started, settings, access_log=access_log)
-    deadline = StopDeadline()
 
     def ready() -> None:
         announce(own_address(host, port))
         systemd.notify("READY=1")
 
-    server = HubbubServer(config, on_ready=ready, deadline=deadline)
+    serve_on(app, settings, sockets, on_ready=ready, access_log=access_log)
+
+
+def serve_on(
+    app: Any,
+    settings: Settings,
+    sockets: list[socket.socket],
+    *,
+    on_ready: Callable[[], None],
+    access_log: bool,
+    lifeline: Lifeline | None = None,
+) -> None:
+    """Serve an application on these sockets, as `run` does, until a signal or the lifeline says stop."""
+    raise_file_limit()
+    gc.set_threshold(GARBAGE_AFTER)
+    started = _Started(app)
+    config = server_config(started, settings, access_log=access_log)
+    deadline = StopDeadline()
+    server = HubbubServer(config, on_ready=on_ready, deadline=deadline, lifeline=lifeline)
     # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
     # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)
@@ -200,8 +236,10 @@ def run(
         raise SystemExit(HUNG)
 
 
-def _configure_log(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def configure_log(level: str, process: str = "") -> None:
+    """Log to stderr. `process` says which one it is, where there are several."""
+    which = f" [{process}]" if process else ""
+    logging.basicConfig(level=level.upper(), format=f"%(asctime)s %(levelname)s{which} %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Its debug level shows the headers of handshakes and the contents of frames.
     logging.getLogger("websockets").setLevel(logging.INFO)

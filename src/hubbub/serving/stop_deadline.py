@@ -18,6 +18,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from hubbub.serving.lifeline import THREAD as LIFELINE
+
 log = logging.getLogger("hubbub")
 
 HUNG = 1
@@ -92,7 +94,7 @@ class StopDeadline:
 
 def _threads() -> list[str]:
     frames = sys._current_frames()
-    own = {"hubbub-stop", threading.current_thread().name}
+    own = {"hubbub-stop", LIFELINE, threading.current_thread().name}
     threads = [thread for thread in threading.enumerate() if thread.name not in own and thread.ident in frames]
     return [f"{thread.name} in {_place(frames[thread.ident])}" for thread in threads if thread.ident is not None]
 
