@@ -27,6 +27,7 @@ from hubbub.app.arguments import (
 )
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings, load_settings_of
+from hubbub.app.sibling_processes import warn_of_siblings
 from hubbub.app.wiring import choose_broker, choose_engine
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
@@ -328,6 +329,8 @@ class Hubbub:
         )
         await node.start()
         _say_where_messages_go(engine, settings)
+        if settings.broker_url is None:
+            warn_of_siblings()
         self._node = node
         self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
         self._door = WebSocketDoor(node, self._admissions, self._registry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Self
 
@@ -25,8 +24,6 @@ else:
 
 
 FILE_NAME = "lock"
-LOOK_AGAIN = 0.02
-"""Seconds between two attempts to lock a directory."""
 
 
 class InUseError(ConfigurationError):
@@ -49,12 +46,9 @@ class DirectoryLock:
         self._data_dir = data_dir
         self._descriptor: int | None = None
 
-    def acquire(self, *, patience: float = 0.0) -> None:
-        """Make the directory if there is none, and lock it. While another process holds the lock, it blocks for up to
-        `patience` seconds.
-
-        Raises `ConfigurationError` if the directory cannot be written, `InUseError` if another process has locked it.
-        """
+    def acquire(self) -> None:
+        """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be, `InUseError`
+        if another process has locked it."""
         file = self._data_dir / FILE_NAME
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,16 +59,13 @@ class DirectoryLock:
                 f"{file} cannot be written ({error.strerror or error}): "
                 "choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
-        deadline = time.monotonic() + patience
-        while not try_lock(descriptor):
-            if time.monotonic() < deadline:
-                time.sleep(LOOK_AGAIN)
-                continue
+        if not try_lock(descriptor):
             holder = os.read(descriptor, 32).decode(errors="replace").strip()
             os.close(descriptor)
             raise InUseError(
                 f"another Hubbub{f' (process {holder})' if holder else ''} uses {self._data_dir.absolute()}: "
-                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR"
+                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR; several processes need "
+                "PostgreSQL and a broker"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -82,7 +73,7 @@ class DirectoryLock:
 
     def release(self) -> None:
         if self._descriptor is not None:
-            # The file stays. If it were removed, a process that has it open would lock a file that has no name.
+            # The file stays: whoever waits for it would else lock a file that is no longer there.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
