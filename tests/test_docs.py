@@ -43,7 +43,7 @@ from hubbub.wire.rooms import ROOMS_PER_JOIN, USERS_IN_JOINED, USERS_OF_MANY
 from tests import reference
 from tests.servers import REPOSITORY, find_program
 
-DOCS = REPOSITORY / "docs"
+DOCS, PACKAGE = REPOSITORY / "docs", REPOSITORY / "src" / "hubbub"
 PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *(REPOSITORY / "examples").glob("*.md")])
 DEFAULTS = Settings.model_construct()
 PROTOCOL, LIBRARY = (DOCS / "protocol.md").read_text(), (DOCS / "library.md").read_text()
@@ -435,3 +435,11 @@ def leads_somewhere(page: Path, link: str) -> bool:
     file, _, anchor = link.partition("#")
     target = (page.parent / file).resolve() if file else page
     return target.exists() and (not anchor or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", [DOCS / "architecture.md", REPOSITORY / "CONTRIBUTING.md"], ids=name)
+def test_every_named_file_of_the_package_exists(page: Path) -> None:
+    named = set(re.findall(r"`([a-z][\w/]*/[\w/]*\.py|[\w/]+/)`", page.read_text()))
+
+    assert named
+    assert [path for path in sorted(named) if not any((root / path).exists() for root in (PACKAGE, REPOSITORY))] == []

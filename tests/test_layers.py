@@ -1,7 +1,9 @@
 """The rule of imports: an upper layer may import a lower one, never the reverse, and never a neighbour."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -57,6 +59,20 @@ def test_a_node_names_no_feature_and_no_concrete_broker_or_engine() -> None:
     assert {module for module in imported if is_part_of(module, "hubbub.broker")} == {"hubbub.broker.base"}
     assert {module for module in imported if is_part_of(module, "hubbub.accounts")} == {"hubbub.accounts.policies"}
     assert not imported & {"hubbub.store.engines", "hubbub.store.sqlite", "hubbub.store.postgres"}
+
+
+def test_the_drawing_of_the_house_shows_the_layers_that_are_checked() -> None:
+    drawing = (REPOSITORY / "docs" / "architecture.md").read_text().split("```")[1].strip("\n").splitlines()
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    checked = {one["id"]: [re.findall(r"\w+", layer) for layer in one.get("layers", ())] for one in contracts}
+
+    assert [names_in(line) for line in drawing if not line.startswith(" ")] == checked["layers"]
+    assert [names_in(line) for line in drawing if line.startswith(" ")] == checked["features"]
+
+
+def names_in(line: str) -> list[str]:
+    """The names at the beginning of a line of the drawing; two spaces end them."""
+    return re.split(r"\s\s+", line.strip())[0].split(" · ")
 
 
 def is_part_of(module: str, package: str) -> bool:
