@@ -36,6 +36,7 @@ from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT
 from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.limits import PAGE_BYTES_PER_WORK, SECONDS_PER_WORK, WORK_PER_COMMAND, WORK_PER_PAGE
 from hubbub.testing import TestClient, TestServer, serving
+from hubbub.wire.codecs import CONTAINERS
 from hubbub.wire.data import DATA_BYTES
 from hubbub.wire.keys import NAME_LENGTH, TEXT_LENGTH
 from hubbub.wire.messages import PAGE
@@ -204,6 +205,7 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
         f"forget after {EXPIRY:g} s; repeat the command every {REPEAT:g} s",
         f"up to {TEXT_LENGTH:,} code points",
         f"1 to {NAME_LENGTH} characters",
+        f"| lists and objects in a frame from a client | {CONTAINERS:,},",
         f"at most {DATA_BYTES // 1024} KB as JSON",
         f"all who are online, up to {USERS_IN_JOINED}, and of more the {USERS_OF_MANY} who came first",
         f"more than {RECOVERED_ROWS:,} rows or {RECOVERED_BYTES // 1_000_000} MB",

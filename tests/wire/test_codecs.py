@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubbub.errors import Invalid
-from hubbub.wire.codecs import CODECS, JSON_CODEC, MSGPACK_CODEC, NESTING, Codec, check_plain
+from hubbub.wire.codecs import CODECS, CONTAINERS, JSON_CODEC, MSGPACK_CODEC, NESTING, Codec, check_plain
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 scalars = (
@@ -95,6 +95,17 @@ def test_what_is_no_json_is_invalid(payload: bytes) -> None:
 def test_what_is_no_messagepack_or_could_be_no_json_is_invalid(payload: bytes, complaint: str) -> None:
     with pytest.raises(Invalid, match=complaint):
         MSGPACK_CODEC.decode(payload)
+
+
+@every_codec
+def test_a_frame_with_too_many_lists_and_objects_is_invalid(codec: Codec) -> None:
+    most: dict[str, Any] = {"type": "ping", "x": [[], {}] * ((CONTAINERS - 2) // 2)}
+    too_many = {**most, "y": []}
+
+    assert codec.decode(codec.encode(most)) == most
+    with pytest.raises(Invalid, match="lists and objects"):
+        codec.decode(codec.encode(too_many))
+    assert codec.decode(codec.encode(too_many), containers=None) == too_many
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ class Client:
             await asyncio.gather(writing, return_exceptions=True)
 
     def _receive(self, payload: str | bytes, codec: Codec) -> None:
-        frame = codec.decode(payload)
+        frame = codec.decode(payload, containers=None)
         model = self._models.get(frame.get("type", "")) if isinstance(frame, dict) else None
         if model is None:
             self._session.heard()

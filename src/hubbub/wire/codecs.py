@@ -17,6 +17,9 @@ from hubbub.errors import Invalid
 
 PROTOCOL_VERSION = 1
 NESTING = 64
+CONTAINERS = 4096
+"""Lists and objects in one frame from a client. 64 KB of empty lists would cost the event loop ten times as much as the
+largest text."""
 
 
 class Codec(Protocol):
@@ -27,8 +30,9 @@ class Codec(Protocol):
     binary: bool
     """Whether its frames are binary (RFC 6455 opcode 2) or text (opcode 1)."""
 
-    def decode(self, payload: bytes | str) -> Any:
-        """One frame's payload as a structure. Raises `Invalid` if it is none."""
+    def decode(self, payload: bytes | str, *, containers: int | None = CONTAINERS) -> Any:
+        """One frame's payload as a structure. Raises `Invalid` if it is none, or holds more lists and objects than
+        `containers`."""
 
     def encode(self, structure: Mapping[str, Any]) -> bytes:
         """A structure as one frame's payload."""
@@ -39,11 +43,14 @@ class JSON:
     subprotocol = f"hubbub.v{PROTOCOL_VERSION}.json"
     binary = False
 
-    def decode(self, payload: bytes | str) -> Any:
+    def decode(self, payload: bytes | str, *, containers: int | None = CONTAINERS) -> Any:
         try:
-            return from_json(payload, allow_inf_nan=False, cache_strings="keys")
+            structure = from_json(payload, allow_inf_nan=False, cache_strings="keys")
         except ValueError as error:
             raise Invalid(f"not JSON: {error}") from None
+        if containers is not None and len(payload) > containers:
+            _check_containers(structure, containers)
+        return structure
 
     def encode(self, structure: Mapping[str, Any]) -> bytes:
         return to_json(structure)
@@ -54,16 +61,31 @@ class MessagePack:
     subprotocol = f"hubbub.v{PROTOCOL_VERSION}.msgpack"
     binary = True
 
-    def decode(self, payload: bytes | str) -> Any:
+    def decode(self, payload: bytes | str, *, containers: int | None = CONTAINERS) -> Any:
         try:
             structure = ormsgpack.unpackb(payload if isinstance(payload, bytes) else payload.encode())
         except (ValueError, TypeError) as error:
             raise Invalid(f"not MessagePack: {error}") from None
+        # Each of them takes a byte or more.
+        if containers is not None and len(payload) > containers:
+            _check_containers(structure, containers)
         check_plain(structure)
         return structure
 
     def encode(self, structure: Mapping[str, Any]) -> bytes:
         return ormsgpack.packb(structure)
+
+
+_CONTAINERS = frozenset({list, dict})
+
+
+def _check_containers(structure: Any, most: int) -> None:
+    found = [structure] if type(structure) in _CONTAINERS else []
+    for container in found:
+        items = container.values() if isinstance(container, dict) else container
+        found += [item for item in items if type(item) in _CONTAINERS]
+        if len(found) > most:
+            raise Invalid(f"more than {most} lists and objects")
 
 
 _PLAIN = frozenset({str, int, bool, type(None)})

@@ -15,9 +15,11 @@ DATA_BYTES = 4096
 def _bounded(data: dict[str, Any]) -> dict[str, Any]:
     """Every codec must be able to send on what one of them took: MessagePack has no integer over 64 bits."""
     try:
-        check_plain(data)
-        MSGPACK_CODEC.encode(data)
         encoded = JSON_CODEC.encode(data)
+        # The size comes first: the other checks would take their time with what is too large.
+        if len(encoded) <= DATA_BYTES:
+            check_plain(data)
+            MSGPACK_CODEC.encode(data)
     except (Invalid, ValueError, TypeError) as error:
         raise ValueError(f"cannot be carried by every codec: {error}") from None
     if len(encoded) > DATA_BYTES:
