@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from tests.servers import (
     REPOSITORY,
     MissingError,
+    PgBouncer,
     Postgres,
     Redis,
     WebServer,
@@ -244,6 +245,25 @@ def postgres(postgres_server: Postgres) -> Iterator[str]:
     url = postgres_server.create_database()
     yield url
     postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_server(postgres_server: Postgres, missing: Callable[[MissingError], NoReturn]) -> Iterator[PgBouncer]:
+    try:
+        pooler = PgBouncer(postgres_server.port)
+    except MissingError as error:
+        missing(error)
+    pooler.start()
+    yield pooler
+    pooler.remove()
+
+
+@pytest.fixture
+def pooled(postgres: str, pgbouncer_server: PgBouncer) -> Iterator[str]:
+    """The address of a new, empty PostgreSQL database by way of PgBouncer in transaction mode."""
+    yield pgbouncer_server.before(postgres)
+    # It would keep connections to each of the databases that tests have dropped.
+    pgbouncer_server.ask("RECONNECT")
 
 
 @pytest.fixture(scope="session")

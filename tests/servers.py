@@ -16,7 +16,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import httpx
@@ -243,7 +244,7 @@ class Redis(Process):
 class Postgres(Process):
     """A PostgreSQL cluster of its own. Without fsync: tests end processes, not machines."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         # Not in pytest's folder, which only its owner may enter: PostgreSQL refuses to run as root.
         folder = Path(tempfile.mkdtemp(prefix="hubbub-postgres-"))
         programs = find_postgres_programs()
@@ -255,6 +256,7 @@ class Postgres(Process):
             "fsync": "off",
             "full_page_writes": "off",
             "max_connections": "200",
+            **settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         super().__init__(folder, [str(programs / "postgres"), "-D", str(folder / "data"), *options])
@@ -298,6 +300,65 @@ class Postgres(Process):
         if self.running:
             self.signal(signal.SIGINT)
         return super().stop(timeout)
+
+    def remove(self) -> None:
+        """Ends it and deletes its folder."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+class PgBouncer(Process):
+    """A pooler before a PostgreSQL, in transaction mode: each transaction gets another connection if it can."""
+
+    def __init__(self, postgres_port: int, *, roles: Sequence[str] = ("hubbub",), **settings: str) -> None:
+        program = find_program("pgbouncer", "/usr/sbin/pgbouncer", package="pgbouncer")
+        # Not in pytest's folder: it refuses to run as root, too.
+        folder = Path(tempfile.mkdtemp(prefix="hubbub-pgbouncer-"))
+        self.port = free_port()
+        self._settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": str(self.port),
+            "unix_socket_dir": "",
+            "auth_type": "trust",
+            "auth_file": str(folder / "users.txt"),
+            "admin_users": "hubbub",
+            "pool_mode": "transaction",
+            "default_pool_size": "5",
+            "server_round_robin": "1",
+            "server_login_retry": "0.1",
+            **settings,
+        }
+        (folder / "users.txt").write_text("".join(f'"{role}" ""\n' for role in roles))
+        super().__init__(folder, [program, str(folder / "pgbouncer.ini")])
+        self._lead_to(postgres_port)
+        if os.getuid() == 0:
+            self.user = unprivileged_user()
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, self.user)
+
+    def before(self, url: str) -> str:
+        """The address of the same database, by way of this pooler."""
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{self.port}")))
+
+    def lead_to(self, postgres_port: int) -> None:
+        """Lead to another server from now on. Clients stay connected."""
+        self._lead_to(postgres_port)
+        self.ask("RELOAD")
+        self.ask("RECONNECT")
+
+    def _lead_to(self, postgres_port: int) -> None:
+        settings = "\n".join(f"{name} = {value}" for name, value in self._settings.items())
+        text = f"[databases]\n* = host=127.0.0.1 port={postgres_port}\n[pgbouncer]\n{settings}\n"
+        (self.folder / "pgbouncer.ini").write_text(text)
+
+    def ask(self, command: LiteralString) -> None:
+        """A command of its console, such as PAUSE."""
+        with psycopg.connect(f"postgresql://hubbub@127.0.0.1:{self.port}/pgbouncer", autocommit=True) as console:
+            psycopg.ClientCursor(console).execute(command)
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
 
     def remove(self) -> None:
         """Ends it and deletes its folder."""

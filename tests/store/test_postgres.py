@@ -39,6 +39,13 @@ def port_of(url: str) -> int:
     return port
 
 
+@pytest.fixture(params=["directly", "through PgBouncer"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The address of a new, empty database."""
+    address: str = request.getfixturevalue("postgres" if request.param == "directly" else "pooled")
+    return address
+
+
 @contextmanager
 def own_cluster() -> Iterator[servers.Postgres]:
     cluster = servers.Postgres()
@@ -49,9 +56,7 @@ def own_cluster() -> Iterator[servers.Postgres]:
         cluster.remove()
 
 
-async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
-    postgres: str, open_database: Opener
-) -> None:
+async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(url: str, open_database: Opener) -> None:
     cuts_after_commit = threading.Event()
 
     def cuts(request: bytes) -> bool:
@@ -60,8 +65,8 @@ async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
         cuts_after_commit.clear()
         return True
 
-    with FaultProxy(port_of(postgres), on_request=cuts) as proxy:
-        database = await open_database(Postgres(proxy.before(postgres)))
+    with FaultProxy(port_of(url), on_request=cuts) as proxy:
+        database = await open_database(Postgres(proxy.before(url)))
         log = RoomLog(database)
         await log.send(ALICE, "general", "before")
 
@@ -82,9 +87,9 @@ async def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
 
 
 async def test_a_transaction_that_was_cut_off_before_its_commit_is_done_again(
-    postgres: str, open_database: Opener
+    url: str, postgres: str, open_database: Opener
 ) -> None:
-    database = await open_database(Postgres(postgres))
+    database = await open_database(Postgres(url))
     log = RoomLog(database)
     await log.send(ALICE, "general", "before")
     with psycopg.connect(postgres, autocommit=True) as other:
@@ -157,16 +162,16 @@ async def test_a_database_that_may_have_lost_writes_begins_a_new_epoch(postgres:
     assert not (await after.recover("general", before.rev, before.epoch)).recovered
 
 
-async def test_two_nodes_start_at_once_on_an_empty_database(postgres: str, open_database: Opener) -> None:
-    databases = await asyncio.gather(open_database(Postgres(postgres)), open_database(Postgres(postgres)))
+async def test_two_nodes_start_at_once_on_an_empty_database(url: str, open_database: Opener) -> None:
+    databases = await asyncio.gather(open_database(Postgres(url)), open_database(Postgres(url)))
 
     await databases[0].write(add, "alice")
 
     assert await databases[1].read(users) == ["alice"]
 
 
-async def test_two_nodes_share_rooms_without_gap_double_or_deadlock(postgres: str, open_database: Opener) -> None:
-    logs = [RoomLog(await open_database(Postgres(postgres))) for _ in range(2)]
+async def test_two_nodes_share_rooms_without_gap_double_or_deadlock(url: str, open_database: Opener) -> None:
+    logs = [RoomLog(await open_database(Postgres(url))) for _ in range(2)]
 
     async def send(number: int) -> None:
         author = Author(f"user{number % 7}", "User")
@@ -182,13 +187,11 @@ async def test_two_nodes_share_rooms_without_gap_double_or_deadlock(postgres: st
     heads = await logs[0].heads([f"room{number}" for number in range(5)])
     assert sum(head.seq for head in heads) == 20 * 15
     assert sum(head.rev for head in heads) == 2 * 20 * 15
-    assert check(Postgres(postgres), check_rooms) == []
+    assert check(Postgres(url), check_rooms) == []
 
 
-async def test_the_same_key_at_the_same_instant_on_two_nodes_is_one_message(
-    postgres: str, open_database: Opener
-) -> None:
-    logs = [RoomLog(await open_database(Postgres(postgres))) for _ in range(2)]
+async def test_the_same_key_at_the_same_instant_on_two_nodes_is_one_message(url: str, open_database: Opener) -> None:
+    logs = [RoomLog(await open_database(Postgres(url))) for _ in range(2)]
 
     for turn in range(20):
         both = await asyncio.gather(*(log.send(ALICE, "general", "hi", key=f"key-{turn:05}") for log in logs))

@@ -16,6 +16,8 @@ from hubbub.store.statement import Statement
 
 # PostgreSQL's nodes do this one after the other; the number is arbitrary. SQLite's writer is alone.
 _LOCK_IN_POSTGRES = Statement("SELECT pg_advisory_xact_lock(1752523363)")
+# A role without the right to make tables is refused `CREATE TABLE IF NOT EXISTS` also where the table is there.
+_EXISTS_IN_POSTGRES = Statement("SELECT to_regclass('feature_versions') IS NOT NULL")
 _MAKE = Statement(
     "CREATE TABLE IF NOT EXISTS feature_versions (name TEXT PRIMARY KEY, version INTEGER NOT NULL)",
 )
@@ -53,7 +55,8 @@ async def bring_up_to_date(database: Database, tables: Sequence[Tables]) -> None
 def _bring_up_to_date(transaction: Transaction, requests: Sequence[Sequence[Tables]]) -> list[None]:
     if not transaction.is_alone:
         transaction.rows(_LOCK_IN_POSTGRES)
-    transaction.run(_MAKE)
+    if transaction.is_alone or not transaction.rows(_EXISTS_IN_POSTGRES)[0][0]:
+        transaction.run(_MAKE)
     versions: dict[str, int] = {row[0]: row[1] for row in transaction.rows(_VERSIONS)}
     for tables in (one for request in requests for one in request):
         version = versions.get(tables.name, 0)

@@ -126,12 +126,17 @@ def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: floa
     """
     if postgres_version(url, **options) == HEAD:
         return
+    import psycopg
     from psycopg.errors import LockNotAvailable
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DBAPIError
 
     log.info("the database's schema is brought up to date, once no other server does it")
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), connect_args=dict(options))
+    # SQLAlchemy reads fewer addresses than PostgreSQL's own library: not those that name several servers. Nothing is
+    # prepared, since a pooler may give the next transaction another connection.
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url, prepare_threshold=None, **options)
+    )
     try:
         with engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = {round(MIGRATING * 1000)}"))

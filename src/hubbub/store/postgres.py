@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import secrets
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-
-from pydantic_core import to_json
 
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.store.base import TIMEOUT, Transaction
 from hubbub.store.migrate import migrate_postgres
-from hubbub.store.statement import Statement
 
 try:
     import psycopg
     from psycopg import errors
+    from psycopg.conninfo import conninfo_to_dict
+
+    from hubbub.store.postgres_connection import TIMELINE, Connection, connection_options
 except ImportError:
     raise ConfigurationError("PostgreSQL needs one more package: pip install 'hubbub[postgres]'") from None
 
@@ -38,16 +36,22 @@ SETTLED_BEFORE = 0.8
 """The part of its time after which a change is given up, so that whoever asked hears why before their time is over."""
 SETTLED_WHILE_AWAY = 0.4
 """The same while the database is known to be away: nobody waits for its return then."""
-LOCKED = 0.25
-"""The part of its time that a change waits for one lock."""
-CONNECT_TIMEOUT = 3
 
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+
+
+class _OtherServer(psycopg.OperationalError):
+    """Behind the pooler stands another server than before, or the same one in another life."""
+
+
 _AWAY = (
+    _OtherServer,
     errors.AdminShutdown,
     errors.CrashShutdown,
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
+    # In these words PgBouncer says that its server is gone, or that it has no connection to spare.
+    errors.ProtocolViolation,
     psycopg.InterfaceError,
 )
 _CANNOT = {
@@ -61,132 +65,6 @@ _CANNOT = {
     errors.IoError: "its disk cannot be read or written",
 }
 """What the database may be unable to do, and the words in which a client hears of it. The log has PostgreSQL's own."""
-
-_SESSION = {
-    # A plan that was made while a table was small would go on to read the whole of it for as long as it is kept
-    # (measured: 16 ms instead of 1 for a message); and all that is done here is a few steps along an index.
-    "plan_cache_mode": "force_custom_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-}
-
-# Which life of the data it is: a new timeline begins when a standby takes over or an older state of the cluster is
-# restored, and a dump that is loaded makes the tables anew.
-TIMELINE = """
-    SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':' || 'epochs'::regclass::oid
-    FROM pg_control_system()
-"""
-
-
-class _TooLate(psycopg.OperationalError):
-    """The database did not answer in time."""
-
-
-class _Link(psycopg.Connection[Any]):
-    """A connection that is not waited for beyond its deadline: a server that is frozen answers nothing, and its machine
-    goes on to acknowledge what is sent, so that TCP has nothing to complain of."""
-
-    deadline = math.inf
-    """By `time.monotonic()`."""
-
-    def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **options: Any) -> T:
-        try:
-            return super().wait(self._until_deadline(gen), *arguments, **options)
-        except _TooLate:
-            # What it was asked may still be answered, to somebody who asks something else.
-            self.close()
-            raise
-
-    def _until_deadline(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        # psycopg comes back ten times a second, with nothing, while it waits for the server.
-        ready = None
-        while True:
-            try:
-                wanted = gen.send(ready)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            ready = yield wanted
-            if time.monotonic() > self.deadline:
-                gen.close()
-                raise _TooLate("it does not answer")
-
-
-class _Connection:
-    """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use."""
-
-    is_alone = False
-
-    def __init__(self, url: str, timeout: float, deadline: float) -> None:
-        self.memory: dict[str, Any] = {}
-        self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
-        self.database.deadline = deadline
-        self._compiled: dict[Statement, str] = {}
-        try:
-            self._set_up(timeout)
-        except BaseException:
-            self.close()
-            raise
-
-    def _set_up(self, timeout: float) -> None:
-        # The server's own limits, so that a node which is gone or has given up leaves no lock behind.
-        limits = {
-            "idle_in_transaction_session_timeout": timeout,
-            "statement_timeout": timeout,
-            "lock_timeout": timeout * LOCKED,
-        }
-        settings = _SESSION | {name: f"{round(seconds * 1000)}ms" for name, seconds in limits.items()}
-        for setting, value in settings.items():
-            self.database.execute(f"SET {setting} = '{value}'".encode())
-        # An ack means durable, whatever the server's default is.
-        self.database.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-
-    def set_deadline(self, deadline: float) -> None:
-        """Until when the next statements must have their answers, by `time.monotonic()`."""
-        self.database.deadline = deadline
-
-    @property
-    def is_lost(self) -> bool:
-        return self.database.closed or self.database.broken
-
-    def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
-        return list(self._execute(statement, parameters).fetchall())
-
-    def run(self, statement: Statement, **parameters: Any) -> None:
-        self._execute(statement, parameters)
-
-    def _execute(self, statement: Statement, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
-        sql = self._compiled.get(statement)
-        if sql is None:
-            sql = self._compiled[statement] = statement.for_postgres()
-        for name in statement.tables:
-            parameters[name] = to_json(parameters[name]).decode()
-        return self.database.execute(sql.encode(), parameters)
-
-    def begin(self) -> str:
-        """Begin a transaction. Gives its number, by which its end can be learned later."""
-        cursor = self.database.execute(b"BEGIN; SELECT pg_current_xact_id()::text", prepare=False)
-        cursor.nextset()
-        row = cursor.fetchone()
-        assert row is not None
-        return str(row[0])
-
-    def transaction_status(self, number: str) -> str | None:
-        """`committed` or `aborted`; None while it is not decided."""
-        try:
-            row = self.database.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
-        except errors.InvalidParameterValue:
-            # This server has never come so far: it has lost the transaction.
-            return "aborted"
-        return row[0] if row is not None and row[0] != "in progress" else None
-
-    def close(self) -> None:
-        with contextlib.suppress(psycopg.Error):
-            self.database.close()
 
 
 class _Again(Exception):
@@ -205,7 +83,7 @@ class PostgresWriter:
         self._is_in_trouble = False
         """The log has said so already."""
         self._timeline = ""
-        self._connection: _Connection | None = self._open(time.monotonic() + timeout)
+        self._connection: Connection | None = self._open(time.monotonic() + timeout)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         part = SETTLED_WHILE_AWAY if self._is_away else SETTLED_BEFORE
@@ -235,6 +113,8 @@ class PostgresWriter:
             raise reason from error
         try:
             number = connection.begin()
+            if connection.timeline not in {None, self._timeline}:
+                raise _OtherServer("another server has taken over")
             result = work(connection)
         except BaseException as error:
             self._end(connection, error)
@@ -247,7 +127,7 @@ class PostgresWriter:
                 raise
         return result
 
-    def _end(self, connection: _Connection, error: BaseException) -> None:
+    def _end(self, connection: Connection, error: BaseException) -> None:
         """Put the connection in order after an error that ended the transaction.
 
         Raises `_Again` if it may be repeated, `Unavailable` if the database cannot do it now.
@@ -299,14 +179,14 @@ class PostgresWriter:
             log.warning("the database cannot be written to: %s", _first_line(error))
         self._is_in_trouble = True
 
-    def _connected(self, attempts: _Attempts) -> _Connection:
+    def _connected(self, attempts: _Attempts) -> Connection:
         if self._connection is None:
             self._connection = self._open(attempts.deadline)
         self._connection.set_deadline(attempts.deadline)
         return self._connection
 
-    def _open(self, deadline: float) -> _Connection:
-        connection = _Connection(self._url, self._timeout, deadline)
+    def _open(self, deadline: float) -> Connection:
+        connection = Connection(self._url, self._timeout, deadline)
         try:
             self._timeline = _settle_epoch(connection.database)
         except BaseException:
@@ -336,7 +216,7 @@ class PostgresReader:
         self._url = url
         self._timeout = timeout
         self._is_away = False
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
         deadline = time.monotonic() + self._timeout * SETTLED_BEFORE
@@ -362,11 +242,11 @@ class PostgresReader:
 
     def _read(self, work: Callable[[Transaction], T], deadline: float) -> T:
         if self._connection is None:
-            self._connection = _Connection(self._url, self._timeout, deadline)
+            self._connection = Connection(self._url, self._timeout, deadline)
         connection = self._connection
         connection.set_deadline(deadline)
         try:
-            connection.database.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.begin_to_read()
             result = work(connection)
             connection.database.execute(b"COMMIT")
         except BaseException:
@@ -393,11 +273,19 @@ class Postgres:
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self.url = url.replace("postgres://", "postgresql://", 1)
         self._timeout = timeout
+        try:
+            self._address = conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError:
+            # What is wrong with it may quote the password.
+            raise ConfigurationError("HUBBUB_DATABASE_URL is not an address that PostgreSQL understands") from None
 
     @property
     def place(self) -> str:
-        address = urlsplit(self.url)
-        return f"PostgreSQL at {address.hostname or 'localhost'}:{address.port or 5432}{address.path}"
+        address = self._address
+        hosts = str(address.get("host") or address.get("hostaddr") or "localhost").split(",")
+        ports = str(address.get("port") or "5432").split(",")
+        places = [f"{host}:{ports[min(place, len(ports) - 1)]}" for place, host in enumerate(hosts)]
+        return f"PostgreSQL at {', '.join(places)}/{address.get('dbname', '')}"
 
     def prepare(self) -> None:
         try:
@@ -405,6 +293,11 @@ class Postgres:
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"{error.name} is not installed, which the database needs: pip install 'hubbub[server,postgres]'"
+            ) from None
+        except errors.InsufficientPrivilege as error:
+            raise ConfigurationError(
+                f"the schema has to be brought up to date, which {self._role} may not do ({_first_line(error)}): run "
+                "`hubbub db upgrade` with the address of a role that may, then start the server again"
             ) from None
         except psycopg.OperationalError as error:
             raise ConfigurationError(
@@ -414,26 +307,24 @@ class Postgres:
     def look(self) -> None:
         """A database that is away comes back without anybody's doing here."""
 
+    @property
+    def _role(self) -> str:
+        return f"the role {self._address['user']!r}" if "user" in self._address else "this role"
+
     def open_writer(self) -> PostgresWriter:
-        return PostgresWriter(self.url, timeout=self._timeout)
+        try:
+            return PostgresWriter(self.url, timeout=self._timeout)
+        except errors.InsufficientPrivilege as error:
+            raise ConfigurationError(
+                f"{self._role} may not use the database as a server does ({_first_line(error)}): docs/scaling.md has "
+                "the GRANTs that it needs"
+            ) from None
 
     def open_reader(self) -> PostgresReader:
         return PostgresReader(self.url, timeout=self._timeout)
 
     def release(self) -> None:
         """Nothing is held between connections."""
-
-
-def connection_options(timeout: float) -> dict[str, Any]:
-    """How a connection notices that the other machine is gone, in about `timeout` seconds."""
-    return {
-        "application_name": "hubbub",
-        "connect_timeout": max(2, min(CONNECT_TIMEOUT, round(timeout))),
-        "keepalives_idle": max(1, round(timeout / 2)),
-        "keepalives_interval": max(1, round(timeout / 6)),
-        "keepalives_count": 3,
-        "tcp_user_timeout": round(timeout * 1000),
-    }
 
 
 class _Attempts:
@@ -459,10 +350,10 @@ def _settle_epoch(database: psycopg.Connection[Any]) -> str:
 
     Returns the cluster's timeline.
     """
-    row = database.execute(TIMELINE).fetchone()
-    assert row is not None
-    timeline = str(row[0])
     with database.transaction():
+        row = database.execute(TIMELINE).fetchone()
+        assert row is not None
+        timeline = str(row[0])
         latest = database.execute(
             "SELECT number, timeline FROM epochs ORDER BY number DESC LIMIT 1 FOR UPDATE"
         ).fetchone()

@@ -1,0 +1,189 @@
+"""One connection to PostgreSQL, directly or through a pooler such as PgBouncer.
+
+A pooler gives each transaction another of its own connections to the server. So nothing may be set for the session
+there, and nothing prepared in it: what is needed is set in each transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors
+from pydantic_core import to_json
+
+from hubbub.store.statement import Statement
+
+T = TypeVar("T")
+
+LOCKED = 0.25
+"""The part of its time that a change waits for one lock."""
+CONNECT_TIMEOUT = 3
+
+_SETTINGS = {
+    # A plan that was made while a table was small would go on to read the whole of it for as long as it is kept
+    # (measured: 16 ms instead of 1 for a message); and all that is done here is a few steps along an index.
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+# Which life of the data it is: a new timeline begins when a standby takes over or an older state of the cluster is
+# restored, and a dump that is loaded makes the tables anew.
+TIMELINE = """
+    SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':' || 'epochs'::regclass::oid
+    FROM pg_control_system()
+"""
+
+
+class _TooLate(psycopg.OperationalError):
+    """The database did not answer in time."""
+
+
+class _Link(psycopg.Connection[Any]):
+    """A connection that is not waited for beyond its deadline: a server that is frozen answers nothing, and its machine
+    goes on to acknowledge what is sent, so that TCP has nothing to complain of."""
+
+    deadline = math.inf
+    """By `time.monotonic()`."""
+
+    def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **options: Any) -> T:
+        try:
+            return super().wait(self._until_deadline(gen), *arguments, **options)
+        except _TooLate:
+            # What it was asked may still be answered, to somebody who asks something else.
+            self.close()
+            raise
+
+    def _until_deadline(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        # psycopg comes back ten times a second, with nothing, while it waits for the server.
+        ready = None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            ready = yield wanted
+            if time.monotonic() > self.deadline:
+                gen.close()
+                raise _TooLate("it does not answer")
+
+
+class Connection:
+    """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use."""
+
+    is_alone = False
+
+    def __init__(self, url: str, timeout: float, deadline: float) -> None:
+        self.memory: dict[str, Any] = {}
+        self.timeline: str | None = None
+        """Where a pooler may have changed the server: the one that the latest `begin` has found."""
+        self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
+        self.database.deadline = deadline
+        self._compiled: dict[Statement, str] = {}
+        self._begins_with = ""
+        try:
+            self._set_up(timeout)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, timeout: float) -> None:
+        self._is_pooled = self._asks_a_pooler()
+        if self._is_pooled:
+            self.database.prepare_threshold = None
+            self._begins_with = f"; {_settings(timeout, 'LOCAL')}"
+        else:
+            self.database.execute(_settings(timeout, "SESSION").encode())
+
+    def _asks_a_pooler(self) -> bool:
+        """A pooler names another process than the server's own as the one that requests are cancelled by."""
+        row = self.database.execute("SELECT pg_backend_pid()").fetchone()
+        return row != (self.database.info.backend_pid,)
+
+    def set_deadline(self, deadline: float) -> None:
+        """Until when the next statements must have their answers, by `time.monotonic()`."""
+        self.database.deadline = deadline
+
+    @property
+    def is_lost(self) -> bool:
+        return self.database.closed or self.database.broken
+
+    def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
+        return list(self._execute(statement, parameters).fetchall())
+
+    def run(self, statement: Statement, **parameters: Any) -> None:
+        self._execute(statement, parameters)
+
+    def _execute(self, statement: Statement, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
+        sql = self._compiled.get(statement)
+        if sql is None:
+            sql = self._compiled[statement] = statement.for_postgres()
+        for name in statement.tables:
+            parameters[name] = to_json(parameters[name]).decode()
+        return self.database.execute(sql.encode(), parameters)
+
+    def begin(self) -> str:
+        """Begin a transaction. Gives its number, by which its end can be learned later."""
+        timeline = f"({TIMELINE})" if self._is_pooled else "NULL"
+        sql = f"BEGIN{self._begins_with}; SELECT pg_current_xact_id()::text, {timeline}"
+        cursor = self.database.execute(sql.encode(), prepare=False)
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
+        assert row is not None
+        number, self.timeline = row
+        return str(number)
+
+    def begin_to_read(self) -> None:
+        """Begin a transaction that sees one unmoving state."""
+        self.database.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{self._begins_with}".encode())
+
+    def transaction_status(self, number: str) -> str | None:
+        """`committed` or `aborted`; None while it is not decided."""
+        try:
+            row = self.database.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
+        except errors.InvalidParameterValue:
+            # This server has never come so far: it has lost the transaction.
+            return "aborted"
+        return row[0] if row is not None and row[0] != "in progress" else None
+
+    def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self.database.close()
+
+
+def _settings(timeout: float, scope: str) -> str:
+    """What holds for the session, or for one transaction (`LOCAL`), as SQL."""
+    # The server's own limits, so that a node which is gone or has given up leaves no lock behind.
+    limits = {
+        "idle_in_transaction_session_timeout": timeout,
+        "statement_timeout": timeout,
+        "lock_timeout": timeout * LOCKED,
+    }
+    settings = _SETTINGS | {name: f"{round(seconds * 1000)}ms" for name, seconds in limits.items()}
+    # An ack means durable, whatever the server's default is.
+    durable = (
+        f"SELECT set_config('synchronous_commit', 'on', {'true' if scope == 'LOCAL' else 'false'}) "
+        "WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    return "; ".join([*(f"SET {scope} {name} = '{value}'" for name, value in settings.items()), durable])
+
+
+def connection_options(timeout: float) -> dict[str, Any]:
+    """How a connection notices that the other machine is gone, in about `timeout` seconds."""
+    return {
+        "application_name": "hubbub",
+        "connect_timeout": max(2, min(CONNECT_TIMEOUT, round(timeout))),
+        "keepalives_idle": max(1, round(timeout / 2)),
+        "keepalives_interval": max(1, round(timeout / 6)),
+        "keepalives_count": 3,
+        "tcp_user_timeout": round(timeout * 1000),
+    }
