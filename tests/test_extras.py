@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HIDDEN = ["uvicorn", "uvloop", "httptools", "typer", "rich", "sqlalchemy", "alembic", "psycopg"]
+HIDDEN = ["uvicorn", "uvloop", "httptools", "typer", "rich", "sqlalchemy", "alembic", "psycopg", "hiredis"]
 """The modules of the extras."""
 
 MOUNTED = """
@@ -68,6 +68,12 @@ def test_a_postgresql_address_names_the_extra_that_it_needs(tmp_path: Path) -> N
     code = MOUNTED.replace('data_dir="data"', 'database_url="postgresql://nowhere"')
 
     assert "pip install 'hubbub[postgres]'" in run_without_extras(tmp_path, code).stderr
+
+
+def test_a_redis_address_names_the_extra_that_it_needs(tmp_path: Path) -> None:
+    code = MOUNTED.replace('data_dir="data"', 'broker_url="redis://nowhere"')
+
+    assert "pip install 'hubbub[redis]'" in run_without_extras(tmp_path, code).stderr
 
 
 def test_the_version_is_an_option_too(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """People on two nodes chat as if there were one."""
 
-from typing import Any
-
 import httpx
 import pytest
 
-from tests.people import Person, person
+from tests.cluster.views import messages
+from tests.people import person
 from tests.servers import WebServer
 
 Nodes = tuple[WebServer, WebServer]
@@ -71,18 +70,6 @@ async def test_a_thousand_messages_from_both_nodes_arrive_everywhere_in_one_orde
         assert [message["rev"] for message in await messages(alice, 1000)] == revs
         assert [message["rev"] for message in await messages(bob, 1000)] == revs
         assert await messages(alice, 1000) == await messages(bob, 1000)
-
-
-async def messages(person: Person, number: int) -> list[dict[str, Any]]:
-    """What somebody was sent, in its order, once it is so much. A publication that is late on a busy machine is read
-    from the store, and comes as `sync`."""
-    while True:
-        found = []
-        for event in person.seen:
-            found += {"message": [event], "sync": event.get("messages", [])}.get(event["type"], [])
-        if len(found) >= number:
-            return [{name: value for name, value in event.items() if name != "type"} for event in found]
-        await person.next()
 
 
 async def test_both_nodes_are_ready(nodes: Nodes) -> None:

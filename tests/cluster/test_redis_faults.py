@@ -1,0 +1,168 @@
+"""Two nodes while Redis, or a line to it, fails: sends are acked, everybody gets everything, and the nodes say so."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.conftest import MakeNodes
+from tests.cluster.views import messages
+from tests.fault_proxy import FaultProxy
+from tests.people import person
+from tests.servers import Postgres, Process, Redis, WebServer, free_port
+
+DEADLINE = 30.0
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory, redis: Redis) -> Iterator[Redis]:
+    """A redis-server of this test's own, that it may end."""
+    with Redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+async def readiness(node: WebServer, status: str) -> dict[str, str]:
+    """What a node says of itself, once it is this."""
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(DEADLINE):
+        while (answer := await client.get(f"{node.url}/health/ready")).json()["status"] != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # nobody is told when it changes
+    assert answer.status_code == (200 if status == "ok" else 503)
+    body: dict[str, str] = answer.json()
+    return body
+
+
+async def test_while_redis_is_away_everything_reaches_the_other_node(make_nodes: MakeNodes, own_redis: Redis) -> None:
+    nodes = make_nodes(own_redis.url)
+    async with person(nodes[0], "alice") as alice, person(nodes[1], "bob") as bob:
+        await alice.join("hall")
+        await bob.join("hall")
+        await alice.say("hall", "1")
+
+        own_redis.kill()
+        for number in range(2, 6):
+            assert (await alice.say("hall", str(number)))["type"] == "ack"
+        assert [message["text"] for message in await messages(bob, 5)] == ["1", "2", "3", "4", "5"]
+        for node in nodes:
+            assert (await readiness(node, "broker"))["detail"].startswith(f"redis://127.0.0.1:{own_redis.port}/0: it ")
+
+        own_redis.start()
+        for node in nodes:
+            await readiness(node, "ok")
+        await bob.say("hall", "6")
+        assert [message["rev"] for message in await messages(alice, 6)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("fault", ["freeze", "swallow_requests", "swallow_answers", "cut"])
+async def test_a_fault_on_one_node_s_line_keeps_nothing_from_anybody(
+    make_nodes: MakeNodes, redis: Redis, fault: str
+) -> None:
+    with FaultProxy(redis.port) as proxy:
+        direct, behind = make_nodes(redis.url, f"redis://127.0.0.1:{proxy.port}")
+        async with person(direct, "alice") as alice, person(behind, "bob") as bob:
+            await alice.join("hall")
+            await bob.join("hall")
+
+            getattr(proxy, fault)()
+            for number in range(5):
+                await alice.say("hall", f"alice {number}")
+                await bob.say("hall", f"bob {number}")
+
+            revs = list(range(1, 11))
+            assert [message["rev"] for message in await messages(bob, 10)] == revs
+            assert [message["rev"] for message in await messages(alice, 10)] == revs
+            proxy.thaw()
+            proxy.swallow(on=False)
+            await readiness(behind, "ok")
+
+
+async def test_who_joins_while_redis_hangs_comes_in_and_misses_nothing(make_nodes: MakeNodes, own_redis: Redis) -> None:
+    nodes = make_nodes(own_redis.url)
+    async with person(nodes[0], "alice") as alice, person(nodes[1], "bob") as bob:
+        await alice.join("hall")
+        await alice.say("hall", "before")
+        own_redis.signal(signal.SIGSTOP)
+        try:
+            joined = await bob.join("hall")
+            await alice.say("hall", "while it hangs")
+            assert [message["text"] for message in joined["messages"]] == ["before"]
+            assert [message["text"] for message in await messages(bob, 1)] == ["while it hangs"]
+        finally:
+            own_redis.signal(signal.SIGCONT)
+
+
+async def test_a_message_whose_node_died_before_it_was_published_is_found(make_nodes: MakeNodes, redis: Redis) -> None:
+    with FaultProxy(redis.port) as proxy:
+        direct, behind = make_nodes(redis.url, f"redis://127.0.0.1:{proxy.port}")
+        async with person(direct, "alice") as alice, person(behind, "bob") as bob:
+            await alice.join("hall")
+            await bob.join("hall")
+            proxy.swallow_requests()
+            await bob.say("hall", "my last words")
+            behind.kill()
+
+            assert [message["text"] for message in await messages(alice, 1)] == ["my last words"]
+
+
+async def test_a_node_that_starts_without_redis_is_ready_when_redis_is(
+    make_nodes: MakeNodes, tmp_path_factory: pytest.TempPathFactory, redis: Redis
+) -> None:
+    late = Redis(tmp_path_factory.mktemp("redis"))
+    nodes = make_nodes(late.url)
+    assert "Connection refused" in (await readiness(nodes[0], "broker"))["detail"]
+
+    with late:
+        for node in nodes:
+            await readiness(node, "ok")
+        async with person(nodes[0], "alice") as alice, person(nodes[1], "bob") as bob:
+            await alice.join("hall")
+            await bob.join("hall")
+            await alice.say("hall", "Hello Bob!")
+            assert len(await messages(bob, 1)) == 1
+
+
+class Refused(Process):
+    """A server that must not start."""
+
+    def is_ready(self) -> bool:
+        return not self.running
+
+
+def refused_with(folder: Path, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "hubbub.cli", "serve", "--port", str(free_port())]
+    process = Refused(folder, command, environment=environment)
+    process.start()
+    assert process.wait() != 0
+    assert "Traceback" not in process.log
+    return process.log
+
+
+def test_a_node_of_another_database_does_not_start(
+    make_nodes: MakeNodes, redis: Redis, postgres_server: Postgres, tmp_path: Path
+) -> None:
+    make_nodes(redis.url)
+    other = postgres_server.create_database()
+    try:
+        log = refused_with(tmp_path, {"HUBBUB_DATABASE_URL": other, "HUBBUB_BROKER_URL": redis.url})
+    finally:
+        postgres_server.drop_database(other)
+
+    assert "other nodes there have another database" in log
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("redis://:c4n4ry@127.0.0.1:{port}/9000", "DB index is out of range"),
+        ("postgresql://:c4n4ry@127.0.0.1:{port}", "broker_url: it does not begin with redis://"),
+    ],
+)
+def test_a_redis_that_cannot_be_used_is_told_in_one_line(redis: Redis, tmp_path: Path, address: str, told: str) -> None:
+    url = address.format(port=redis.port)
+    log = refused_with(tmp_path, {"HUBBUB_DATABASE_URL": "none", "HUBBUB_BROKER_URL": url})
+
+    assert told in log
+    assert "c4n4ry" not in log
