@@ -18,14 +18,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from bench import programs
 from bench.errors import BenchError
 from hubbub.features.messages.log_batch import change_rooms
-from hubbub.features.messages.log_changes import Author, Delete, Edit, Pin, React, Request, Send
+from hubbub.features.messages.log_changes import ChangeRequest
 from hubbub.store.base import Writer
 from hubbub.store.migrations import HEAD
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from hubbub.wire.messages import Delete, Edit, Pin, React, SendMessage
 
 ROOMS = 500
 PEOPLE = 1000
@@ -44,9 +47,9 @@ _RECENT = 50
 @dataclass(slots=True)
 class _Room:
     key: str
-    members: Sequence[Author]
+    members: Sequence[User]
     seq: int = 0
-    recent: deque[tuple[int, Author]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    recent: deque[tuple[int, User]] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
 
 def filled(messages: int) -> Path:
@@ -97,7 +100,7 @@ class _Conversation:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        people = [Author(f"person{number}", f"Person {number}") for number in range(1, PEOPLE + 1)]
+        people = [User(f"person{number}", f"Person {number}") for number in range(1, PEOPLE + 1)]
         self._rooms = [
             _Room(f"room{number}", chance.sample(people, max(5, PEOPLE // (2 * number))))
             for number in range(1, ROOMS + 1)
@@ -107,40 +110,43 @@ class _Conversation:
         self._words = _vocabulary(chance, 20_000)
         self._word_weights = _falling(len(self._words))
 
-    def go_on(self, messages: int) -> list[Request]:
+    def go_on(self, messages: int) -> list[ChangeRequest[Any]]:
         """The next so many messages, with the changes that come between them."""
-        requests: list[Request] = []
+        requests: list[ChangeRequest[Any]] = []
         for room in self._chance.choices(self._rooms, cum_weights=self._room_weights, k=messages):
             requests.append(self._message(room))
             if self._chance.random() < CHANGES_PER_MESSAGE:
                 requests.append(self._change(room))
         return requests
 
-    def _message(self, room: _Room) -> Send:
+    def _message(self, room: _Room) -> ChangeRequest[SendMessage]:
         author = self._member(room)
         reply_to = None
         if room.recent and self._chance.random() < _REPLIES:
             reply_to, _ = self._chance.choice(room.recent)
         room.seq += 1
         room.recent.append((room.seq, author))
-        return Send(author, room.key, self._text(), key=f"{self._chance.getrandbits(96):024x}", reply_to=reply_to)
+        key = f"{self._chance.getrandbits(96):024x}"
+        send = SendMessage(room=room.key, text=self._text(), key=key, reply_to=reply_to)
+        return ChangeRequest(author, room.key, send)
 
-    def _change(self, room: _Room) -> Request:
+    def _change(self, room: _Room) -> ChangeRequest[Any]:
         (kind,) = self._chance.choices([*_CHANGES], [*_CHANGES.values()])
         place = self._chance.randrange(len(room.recent))
         seq, author = room.recent[place]
         match kind:
             case "edit":
-                return Edit(author, room.key, seq, self._text())
+                return ChangeRequest(author, room.key, Edit(room=room.key, seq=seq, text=self._text()))
             case "delete":
                 # Nobody answers or changes it from now on.
                 del room.recent[place]
-                return Delete(author, room.key, seq)
+                return ChangeRequest(author, room.key, Delete(room=room.key, seq=seq))
             case "pin":
-                return Pin(author, room.key, seq, on=True)
-        return React(self._member(room), room.key, seq, self._chance.choice(_EMOJI), on=True)
+                return ChangeRequest(author, room.key, Pin(room=room.key, seq=seq))
+        react = React(room=room.key, seq=seq, emoji=self._chance.choice(_EMOJI))
+        return ChangeRequest(self._member(room), room.key, react)
 
-    def _member(self, room: _Room) -> Author:
+    def _member(self, room: _Room) -> User:
         weights = self._member_weights[: len(room.members)]
         return self._chance.choices(room.members, cum_weights=weights)[0]
 

@@ -10,7 +10,7 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
-from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log import RoomLogs
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.sqlite import SQLite
@@ -44,11 +44,11 @@ async def test_a_node_that_is_not_started_says_so() -> None:
 
 
 async def test_a_node_that_cannot_start_releases_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(self: RoomLog, room: str) -> None:
+    async def fail(self: RoomLogs, room: str) -> None:
         raise Unavailable("the disk cannot be read")
 
     with monkeypatch.context() as broken:
-        broken.setattr(RoomLog, "head", fail)
+        broken.setattr(RoomLogs, "head", fail)
         with pytest.raises(Unavailable):
             await Node(Settings(), broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())).start()
 

@@ -15,13 +15,12 @@ from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.signing_key import SigningKeys
 from hubbub.errors import Conflict
-from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_people import claim_keys
-from hubbub.features.messages.messages import author_of
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
+from tests.logbook import Logbook
 
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ class GuestsMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.database = Database(SQLite(Path(self.folder.name) / "data"))
         self.runner.run(self.database.start())
-        self.log = RoomLog(self.database)
+        self.log = Logbook(self.database)
         self.open()
 
     def open(self) -> None:
@@ -72,7 +71,7 @@ class GuestsMachine(RuleBasedStateMachine):
         )
 
     def store_claim(self, user: User, answered: Callable[[Exception | None], None]) -> None:
-        self.database.submit(claim_keys, author_of(user), answered)
+        self.database.submit(claim_keys, user, answered)
 
     def displaced(self, guest: User) -> None:
         for visitor in self.visitors:
@@ -117,7 +116,7 @@ class GuestsMachine(RuleBasedStateMachine):
             return
         visitor = here[place % len(here)]
         assert visitor.user is not None
-        sent = self.run(self.log.send(author_of(visitor.user), ROOM, "hello"))
+        sent = self.run(self.log.send(visitor.user, ROOM, "hello"))
         assert sent.event is not None
         assert sent.event.user == visitor.user.key
         self.writers[sent.seq] = visitor.identity

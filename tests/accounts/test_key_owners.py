@@ -13,14 +13,13 @@ import pytest
 from hubbub.accounts import key_owners
 from hubbub.accounts.key_owners import KeyOwners
 from hubbub.errors import Unavailable
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.features.messages.log_people import claim_keys
 from hubbub.store import group_commit
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite
 from hubbub.wire.identity import User
+from tests.logbook import Logbook
 from tests.store.databases import Opener
 
 
@@ -34,13 +33,13 @@ class CountedDatabase(Database):
 
 def owners_in(database: Database, *, deadline: float = 20.0) -> KeyOwners:
     def claim(user: User, answered: Callable[[Exception | None], None]) -> None:
-        database.submit(claim_keys, Author(user.key, user.name, user.identity), answered)
+        database.submit(claim_keys, User(user.key, user.name, identity=user.identity), answered)
 
     return KeyOwners(database, claim=claim, deadline=deadline)
 
 
 async def test_a_key_is_whose_who_spoke_under_it(database: Database) -> None:
-    await RoomLog(database).send(Author("Alice", "Alice", "first"), "general", "hello")
+    await Logbook(database).send(User("Alice", "Alice", identity="first"), "general", "hello")
 
     owner, of_identity = await owners_in(database).look_up("alice", "first")
     nobody = await owners_in(database).look_up("bob", "second")
@@ -55,7 +54,7 @@ async def test_two_thousand_who_come_at_once_are_a_few_questions(tmp_path: Path)
     database = CountedDatabase(SQLite(tmp_path / "data"))
     await database.start()
     try:
-        await RoomLog(database).send(Author("user7", "user7", "first"), "general", "hello")
+        await Logbook(database).send(User("user7", "user7", identity="first"), "general", "hello")
         owners = owners_in(database)
 
         answers = await asyncio.gather(*(owners.look_up(f"user{number}") for number in range(2000)))
@@ -72,8 +71,8 @@ async def test_a_question_leaves_deferred_rows_where_they_are(
     monkeypatch.setattr(group_commit, "IDLE_AFTER", 3600)
     engine = SQLite(tmp_path / "data")
     database = await open_database(engine)
-    log = RoomLog(database)
-    alice = Author("alice", "Alice", "first")
+    log = Logbook(database)
+    alice = User("alice", "Alice", identity="first")
     await asyncio.gather(*(log.send(alice, f"room{number}", "hello") for number in range(20)))
 
     owner, _ = await owners_in(database).look_up("alice")
@@ -132,7 +131,7 @@ async def test_a_name_that_was_never_seen_needs_no_question(tmp_path: Path, monk
     await database.start()
     try:
         for number in range(7):
-            await RoomLog(database).send(Author(f"user{number}", "", f"identity {number}"), "general", "hello")
+            await Logbook(database).send(User(f"user{number}", "", identity=f"identity {number}"), "general", "hello")
         owners = owners_in(database)
         await owners.see_all()
         reads = database.reads
@@ -144,13 +143,13 @@ async def test_a_name_that_was_never_seen_needs_no_question(tmp_path: Path, monk
         assert [person.identity for person in known if person is not None] == [f"identity {n}" for n in range(7)]
 
         # Who came as a stranger may have spoken since.
-        await RoomLog(database).send(Author("stranger1", "", "another"), "general", "hello")
+        await Logbook(database).send(User("stranger1", "", identity="another"), "general", "hello")
         owner, _ = await owners.look_up("stranger1")
         assert owner is not None
 
         # An account takes a key, and the guest is given one that was never asked about.
         await owners.claim(User("user3", "An account"))
-        moved = (await RoomLog(database).latest("general")).messages[3].user
+        moved = (await Logbook(database).latest("general")).messages[3].user
         owner, _ = await owners.look_up(moved)
         assert owner is not None
         assert owner.identity == "identity 3"

@@ -7,32 +7,32 @@ import pytest
 
 from hubbub.accounts.users import is_made_of, made_key
 from hubbub.errors import Forbidden
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.features.messages.log_people import claim_keys
 from hubbub.store.database import Database
 from hubbub.store.engines import engine_at
 from hubbub.store.statement import Statement
+from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
+from tests.logbook import Logbook
 from tests.store.databases import Opener, run_sql
 
 ROOM = "general"
-FIRST, SECOND = Author("alice", "Alice", "first"), Author("Alice", "Alice", "second")
-ACCOUNT = Author("alice", "Alice Liddell")
+FIRST, SECOND = User("alice", "Alice", identity="first"), User("Alice", "Alice", identity="second")
+ACCOUNT = User("alice", "Alice Liddell")
 USERS = Statement("SELECT folded, identity FROM users ORDER BY id", columns=("folded", "identity"))
 
 
 @pytest.fixture
-def log(database: Database) -> RoomLog:
-    return RoomLog(database)
+def log(database: Database) -> Logbook:
+    return Logbook(database)
 
 
-async def users_of(log: RoomLog) -> list[str]:
+async def users_of(log: Logbook) -> list[str]:
     """Who wrote the room's messages, in their order."""
     return [message.user for message in (await log.latest(ROOM)).messages]
 
 
-async def test_the_first_to_speak_owns_the_key_and_the_next_one_gets_a_made_one(log: RoomLog) -> None:
+async def test_the_first_to_speak_owns_the_key_and_the_next_one_gets_a_made_one(log: Logbook) -> None:
     for author in (FIRST, SECOND, FIRST, SECOND):
         await log.send(author, ROOM, "hello")
 
@@ -46,7 +46,7 @@ async def test_the_first_to_speak_owns_the_key_and_the_next_one_gets_a_made_one(
     assert (await log.edit(SECOND, ROOM, 2, "mine")).event is not None
 
 
-async def test_of_two_who_first_speak_in_one_commit_one_owns_the_key(log: RoomLog) -> None:
+async def test_of_two_who_first_speak_in_one_commit_one_owns_the_key(log: Logbook) -> None:
     await asyncio.gather(*(log.send(author, ROOM, "hello") for author in (FIRST, SECOND)))
 
     first, second = await users_of(log)
@@ -55,7 +55,7 @@ async def test_of_two_who_first_speak_in_one_commit_one_owns_the_key(log: RoomLo
     assert is_made_of(second, "Alice")
 
 
-async def test_the_database_itself_takes_no_second_owner(log: RoomLog, database: Database) -> None:
+async def test_the_database_itself_takes_no_second_owner(log: Logbook, database: Database) -> None:
     await log.send(FIRST, ROOM, "hello")
 
     with pytest.raises(Exception, match=r"(?i)unique"):
@@ -67,12 +67,12 @@ async def test_the_database_itself_takes_no_second_owner(log: RoomLog, database:
 async def test_nodes_that_let_the_same_name_in_at_once_give_it_to_one_of_them(
     postgres_with_schema: str, tmp_path: Path, open_database: Opener
 ) -> None:
-    logs = [RoomLog(await open_database(engine_at(tmp_path, postgres_with_schema))) for _ in range(3)]
+    logs = [Logbook(await open_database(engine_at(tmp_path, postgres_with_schema))) for _ in range(3)]
     names = [f"guest{number}" for number in range(20)]
 
     await asyncio.gather(
         *(
-            log.send(Author(name, name, f"{name} at {node}"), ROOM, "hello")
+            log.send(User(name, name, identity=f"{name} at {node}"), ROOM, "hello")
             for name in names
             for node, log in enumerate(logs)
         )
@@ -85,7 +85,7 @@ async def test_nodes_that_let_the_same_name_in_at_once_give_it_to_one_of_them(
     assert set(names) <= set(users)
 
 
-async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: RoomLog, database: Database) -> None:
+async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Logbook, database: Database) -> None:
     await log.send(FIRST, ROOM, "of the guest", key="key-00000001")
     await log.react(FIRST, ROOM, 1, "👍")
 
@@ -101,7 +101,7 @@ async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Room
     with pytest.raises(Forbidden):
         await log.edit(ACCOUNT, ROOM, 1, "not mine")
     # The guest goes on under its key of now, whichever it came with.
-    assert (await log.send(FIRST, ROOM, "of the guest", key="key-00000001")).is_duplicate
+    assert (await log.send(FIRST, ROOM, "of the guest", key="key-00000001")).event is None
     await log.react(FIRST, ROOM, 1, "👍", on=False)
     (message, _) = (await log.latest(ROOM)).messages
     assert [reaction.users for reaction in message.reactions or []] == [["alice"]]
@@ -110,7 +110,7 @@ async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Room
     assert sent.event.user == guest
 
 
-async def test_an_account_that_speaks_unannounced_gets_its_key_too(log: RoomLog) -> None:
+async def test_an_account_that_speaks_unannounced_gets_its_key_too(log: Logbook) -> None:
     await log.send(FIRST, ROOM, "of the guest")
 
     await asyncio.gather(log.send(SECOND, ROOM, "of another"), log.send(ACCOUNT, ROOM, "of the account"))

@@ -8,12 +8,12 @@ import pytest
 
 from bench import cli, programs
 from bench.fill import fill, filled
-from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.database import Database
 from hubbub.store.operations import check
 from hubbub.store.sqlite import SQLite
 from hubbub.store.statement import Statement
+from tests.logbook import Logbook
 
 MESSAGES = 3000
 COUNTS = Statement(
@@ -57,7 +57,7 @@ def test_the_same_number_gives_the_same_conversation(engine: SQLite, tmp_path: P
         database = Database(SQLite(data_dir))
         await database.start()
         try:
-            page = await RoomLog(database).latest("room1", 200)
+            page = await Logbook(database).latest("room1", 200)
             return [(message.user, message.text, message.ts) for message in page.messages]
         finally:
             await database.stop()

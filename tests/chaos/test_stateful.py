@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hubbub.client import Client
 from hubbub.errors import RequestError
 from hubbub.features.messages.feature import MessagesFeature
-from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log import RoomLogs
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.node import Node
@@ -34,6 +34,7 @@ from hubbub.wire.identity import User
 from hubbub.wire.messages import MessageEvent
 from hubbub.wire.rooms import Joined
 from tests.client.proxy import Proxy
+from tests.logbook import Talk
 
 T = TypeVar("T")
 
@@ -249,21 +250,20 @@ class TownMachine(RuleBasedStateMachine):
         return max(1, round(place * max(self.said, self.hall.view.seq)))
 
     async def _change(self, what: str, place: float) -> None:
-        messages, seq = self.node.feature(MessagesFeature).messages, self._seq(place)
+        talk, seq = self._talk(), self._seq(place)
         self.count += 1
         doings: dict[str, Callable[[], Awaitable[object]]] = {
             "say": lambda: self._bob_says(f"Bob's message {self.count}"),
-            "edit": lambda: messages.edit(BOB, ROOM, seq, f"Bob's edit {self.count}"),
-            "delete": lambda: messages.delete(BOB, ROOM, seq),
-            "react": lambda: messages.react(BOB, ROOM, seq, "👍", on=self.count % 3 > 0),
-            "trim": lambda: self._log().trim(ROOM, seq),
-            "pin": lambda: messages.pin(BOB, ROOM, seq, on=self.count % 3 > 0),
+            "edit": lambda: talk.edit(BOB, ROOM, seq, f"Bob's edit {self.count}"),
+            "delete": lambda: talk.delete(BOB, ROOM, seq),
+            "react": lambda: talk.react(BOB, ROOM, seq, "👍", on=self.count % 3 > 0),
+            "trim": lambda: talk.trim(ROOM, seq),
+            "pin": lambda: talk.pin(BOB, ROOM, seq, on=self.count % 3 > 0),
         }
         await refused(doings[what]())
 
     async def _bob_says(self, text: str) -> int:
-        said = await self.node.feature(MessagesFeature).messages.send(BOB, ROOM, text)
-        assert said.seq is not None
+        said = await self._talk().send(BOB, ROOM, text)
         self.said = max(self.said, said.seq)
         return said.seq
 
@@ -275,7 +275,7 @@ class TownMachine(RuleBasedStateMachine):
         publish = broker.publish
         broker.publish = lambda publication: None  # type: ignore[method-assign]
         seq = await self._bob_says("not delivered")
-        await self.node.feature(MessagesFeature).messages.edit(BOB, ROOM, seq, "not delivered either")
+        await self._talk().edit(BOB, ROOM, seq, "not delivered either")
         broker.publish = publish  # type: ignore[method-assign]
         if next_one_arrives:
             await self._change("say", 1)
@@ -307,10 +307,11 @@ class TownMachine(RuleBasedStateMachine):
         unheard = said.difference(self.heard)
         return not said.issuperset(self.heard) or any(seq > self.hall.view.floor for seq in unheard)
 
-    def _log(self) -> RoomLog:
-        log = self.node.feature(MessagesFeature).log_of(ROOM)
-        assert log is not None
-        return log
+    def _talk(self) -> Talk:
+        return Talk(self.node.feature(MessagesFeature).messages)
+
+    def _log(self) -> RoomLogs:
+        return self.node.feature(MessagesFeature).logs
 
     async def _log_from(self, first: int) -> list[MessageEvent]:
         messages: list[MessageEvent] = []

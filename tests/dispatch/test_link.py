@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from hubbub.delivery.connection import Pause
+from hubbub.delivery.connection import Connection, Pause
 from hubbub.delivery.fanout import NO_LIMIT
+from hubbub.dispatch.answers import Later
 from hubbub.dispatch.link import Link
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.rooms.rooms import channel_of
@@ -17,16 +18,21 @@ from hubbub.wire.frames import Opcode
 from tests.delivery.links import Clock, Person, new_fanout
 
 SETTINGS = Settings(rate=20, burst=60, violations=50)
+PONG = PongEvent(ts="2026-11-20T09:30:00.000Z")
 
 
 class Talker:
     """Somebody whose commands go straight to a link."""
 
-    def __init__(self, *, work: Allowance = NO_LIMIT) -> None:
+    def __init__(self, *, work: Allowance = NO_LIMIT, answer: object = PONG, replies_itself: bool = False) -> None:
         self.clock = Clock(asyncio.get_running_loop())
         registry = Registry(channel_of)
-        answer = PongEvent(ts="2026-11-20T09:30:00.000Z")
-        registry.add(Registration(Ping, lambda connection, command: answer, asks=Unasked("a test's own")))
+
+        def handler(connection: Connection, command: Ping) -> Any:
+            return answer
+
+        asks = Unasked("a test's own")
+        registry.add(Registration(Ping, handler, asks=asks, replies_itself=replies_itself))
         self.person = Person(new_fanout(clock=self.clock, work=work), "alice")
         self.connection = self.person.connection
         self.connection.receiver = self.link = Link(
@@ -41,7 +47,7 @@ class Talker:
     def ping(self) -> dict[str, Any] | None:
         """The answer; None if the connection was closed."""
         self.person.transport.writes.clear()
-        self.link.receive(Opcode.TEXT, b'{"type":"ping"}')
+        self.link.receive(Opcode.TEXT, b'{"type":"ping","id":"1"}')
         events = self.person.events
         return events[0] if events else None
 
@@ -134,3 +140,43 @@ async def test_plain_text_at_a_strict_address_is_told_where_it_is_taken(payload:
     assert error["code"] == "invalid"
     assert error["message"].startswith("not JSON")
     assert ("/ws/chat/" in error["message"]) is hint
+
+
+async def test_an_answer_may_come_later() -> None:
+    later: Later[PongEvent] = Later()
+    alice = Talker(answer=later)
+    assert alice.ping() is None
+
+    later.give(PONG)
+
+    assert [event["type"] for event in alice.person.events] == ["pong"]
+
+
+async def test_an_answer_that_came_at_once_needs_no_turn_of_the_loop() -> None:
+    later: Later[PongEvent] = Later()
+    later.give(PONG)
+    answer = Talker(answer=later).ping()
+
+    assert answer is not None
+    assert answer["type"] == "pong"
+
+
+@pytest.mark.parametrize("as_later", [True, False])
+async def test_a_handler_without_an_answer_is_acked(as_later: bool) -> None:
+    answer: Later[None] | None = None
+    if as_later:
+        answer = Later()
+        answer.give(None)
+
+    assert Talker(answer=answer).ping() == {"type": "ack", "id": "1"}
+
+
+async def test_for_a_handler_that_replies_itself_the_link_says_nothing() -> None:
+    assert Talker(answer=None, replies_itself=True).ping() is None
+
+
+async def test_a_handler_that_returns_no_answer_is_a_fault_of_the_server() -> None:
+    answer = Talker(answer="pong").ping()
+
+    assert answer is not None
+    assert (answer["type"], answer["code"], answer["id"]) == ("error", "internal", "1")

@@ -9,7 +9,7 @@ import pytest
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import HubbubError, Unavailable
 from hubbub.features.messages.feature import MessagesFeature
-from hubbub.features.messages.log import RoomLog
+from hubbub.features.messages.log import RoomLogs
 from hubbub.features.messages.log_pages import Head
 from hubbub.node import Node
 from hubbub.serving.app import create_app
@@ -17,6 +17,7 @@ from hubbub.settings import Settings
 from hubbub.testing import TestClient, serving
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
+from tests.logbook import Talk
 
 ALICE = User("alice", "Alice")
 HALL = "room:hall"
@@ -28,13 +29,14 @@ class Town:
     def __init__(self, node: Node, bob: TestClient) -> None:
         self.node = node
         self.bob = bob
+        self.talk = Talk(node.feature(MessagesFeature).messages)
         assert isinstance(node.broker, MemoryBroker)
         self.broker = node.broker
         self._publish = node.broker.publish
 
     async def say(self, *texts: str) -> None:
         for text in texts:
-            await self.node.feature(MessagesFeature).messages.send(ALICE, "hall", text)
+            await self.talk.send(ALICE, "hall", text)
 
     def lose(self, is_lost: Callable[[Publication], bool]) -> None:
         def publish(publication: Publication) -> None:
@@ -71,7 +73,7 @@ async def test_a_lost_publication_is_fetched_when_the_next_one_comes(town: Town)
 
     town.lose(lambda publication: True)
     await town.say("two", "three")
-    await town.node.feature(MessagesFeature).messages.edit(ALICE, "hall", 2, "two, edited")
+    await town.talk.edit(ALICE, "hall", 2, "two, edited")
     town.lose_nothing()
     await town.say("four")
     sync = await town.bob.expect("sync")
@@ -104,12 +106,11 @@ async def test_a_sweep_finds_what_nobody_has_published(town: Town) -> None:
 
 
 async def test_a_repeated_send_tells_of_a_first_one_that_nobody_heard_of(town: Town) -> None:
-    messages = town.node.feature(MessagesFeature).messages
     town.lose(lambda publication: True)
-    await messages.send(ALICE, "hall", "one", key="k")
+    await town.talk.send(ALICE, "hall", "one", key="k")
     town.lose_nothing()
 
-    await messages.send(ALICE, "hall", "one", key="k")
+    await town.talk.send(ALICE, "hall", "one", key="k")
 
     assert texts(await town.bob.expect("sync")) == ["one"]
 
@@ -120,7 +121,7 @@ async def test_a_gap_that_is_too_large_to_fetch_makes_everybody_start_over(
     await town.say("one")
     await town.bob.expect("message", text="one")
     monkeypatch.setattr(
-        "hubbub.features.messages.log.RoomLog.recover.__kwdefaults__", {"max_rows": 2, "max_bytes": 10**6, "latest": 2}
+        "hubbub.features.messages.log.RoomLogs.recover.__kwdefaults__", {"max_rows": 2, "max_bytes": 10**6, "latest": 2}
     )
 
     town.lose(lambda publication: True)
@@ -147,7 +148,7 @@ async def test_a_position_alone_sends_no_event(town: Town) -> None:
 
 async def test_an_event_that_no_codec_can_encode_is_stored_and_delays_nobody(town: Town) -> None:
     with suppress(HubbubError):
-        await town.node.feature(MessagesFeature).messages.send(ALICE, "hall", "poison", data={"n": 2**70})
+        await town.talk.send(ALICE, "hall", "poison", data={"n": 2**70})
     await town.say("on we go")
 
     await town.bob.expect("message", text="on we go")
@@ -157,14 +158,14 @@ async def test_rooms_whose_positions_could_not_be_read_are_asked_for_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = [Unavailable("the database is away")] * 2
-    heads = RoomLog.heads
+    heads = RoomLogs.heads
 
-    async def heads_later(log: RoomLog, rooms: Sequence[str]) -> list[Head]:
+    async def heads_later(log: RoomLogs, rooms: Sequence[str]) -> list[Head]:
         if away:
             raise away.pop()
         return await heads(log, rooms)
 
-    monkeypatch.setattr(RoomLog, "heads", heads_later)
+    monkeypatch.setattr(RoomLogs, "heads", heads_later)
     town.lose(lambda publication: True)
     await town.say("one")
     town.node.gaps.missed([HALL])

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from hubbub.errors import Forbidden, NotFound
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Change, Feature, Features
 from hubbub.features.messages.feature import MessagesFeature
-from hubbub.features.messages.messages import Messages, Said
+from hubbub.features.messages.log_changes import Changed
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store import sqlite
@@ -21,6 +22,7 @@ from hubbub.store.statement import Statement
 from hubbub.wire.identity import User
 from hubbub.wire.messages import MessageEvent
 from hubbub.wire.rooms import RoomEvent
+from tests.logbook import Talk
 from tests.store.databases import empty_engine
 
 __all__ = ["empty_engine"]
@@ -80,33 +82,33 @@ def notes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-async def messages(empty_engine: Engine, notes: Notes) -> AsyncIterator[Messages]:
+async def talk(empty_engine: Engine, notes: Notes) -> AsyncIterator[Talk]:
     features = [Moody(), *built_in(Hooks()), notes]
     node = Node(Settings(), broker=MemoryBroker(), engine=empty_engine, features=features)
     await node.start()
-    yield node.feature(MessagesFeature).messages
+    yield Talk(node.feature(MessagesFeature).messages)
     await node.stop()
 
 
-async def send_all(messages: Messages, texts: Sequence[str], room: Callable[[int], str]) -> list[Said | BaseException]:
-    sends = [messages.send(ALICE, room(number), text) for number, text in enumerate(texts)]
+async def send_all(talk: Talk, texts: Sequence[str], room: Callable[[int], str]) -> list[Changed[Any] | BaseException]:
+    sends = [talk.send(ALICE, room(number), text) for number, text in enumerate(texts)]
     return await asyncio.gather(*sends, return_exceptions=True)
 
 
-async def test_a_batch_of_changes_is_written_with_what_a_feature_makes_of_it(messages: Messages, notes: Notes) -> None:
-    await send_all(messages, ["hello"] * len(ROOMS), lambda number: ROOMS[number])
+async def test_a_batch_of_changes_is_written_with_what_a_feature_makes_of_it(talk: Talk, notes: Notes) -> None:
+    await send_all(talk, ["hello"] * len(ROOMS), lambda number: ROOMS[number])
 
     assert notes.batches == [len(ROOMS)]
     assert await notes.noted() == [(room, 1, "message") for room in sorted(ROOMS)]
 
 
-async def test_each_kind_of_change_is_seen(messages: Messages, notes: Notes) -> None:
-    await messages.send(ALICE, "hall", "hello")
-    await messages.edit(ALICE, "hall", 1, "hello!")
-    await messages.react(BOB, "hall", 1, "👋", on=True)
-    await messages.pin(BOB, "hall", 1, on=True)
-    await messages.delete(ALICE, "hall", 1)
-    await messages._stored("hall").trim("hall", 1)
+async def test_each_kind_of_change_is_seen(talk: Talk, notes: Notes) -> None:
+    await talk.send(ALICE, "hall", "hello")
+    await talk.edit(ALICE, "hall", 1, "hello!")
+    await talk.react(BOB, "hall", 1, "👋", on=True)
+    await talk.pin(BOB, "hall", 1, on=True)
+    await talk.delete(ALICE, "hall", 1)
+    await talk.trim("hall", 1)
 
     assert await notes.noted() == [
         ("hall", 1, "message"),
@@ -123,11 +125,11 @@ async def test_each_kind_of_change_is_seen(messages: Messages, notes: Notes) -> 
 
 @pytest.mark.parametrize(("text", "told"), [("a secret", Forbidden), ("a bug", ZeroDivisionError)])
 async def test_what_a_feature_raises_fails_that_change_alone(
-    messages: Messages, notes: Notes, text: str, told: type[Exception]
+    talk: Talk, notes: Notes, text: str, told: type[Exception]
 ) -> None:
     texts = ["hello"] * 20
     texts[7] = text
-    said = await send_all(messages, texts, lambda number: "hall")
+    said = await send_all(talk, texts, lambda number: "hall")
 
     assert isinstance(said[7], told)
     assert [one.seq for one in said if not isinstance(one, BaseException)] == list(range(1, 20))
@@ -136,29 +138,29 @@ async def test_what_a_feature_raises_fails_that_change_alone(
     assert sorted(change.rev for changes in notes.told for change in changes) == list(range(1, 20))
 
 
-async def test_a_refused_change_and_a_repeated_one_are_no_changes(messages: Messages, notes: Notes) -> None:
-    await messages.send(ALICE, "hall", "hello", key="k")
+async def test_a_refused_change_and_a_repeated_one_are_no_changes(talk: Talk, notes: Notes) -> None:
+    await talk.send(ALICE, "hall", "hello", key="k")
     notes.batches.clear()
-    await messages.send(ALICE, "hall", "hello", key="k")
+    await talk.send(ALICE, "hall", "hello", key="k")
     with pytest.raises(NotFound):
-        await messages.edit(ALICE, "hall", 5, "hello!")
+        await talk.edit(ALICE, "hall", 5, "hello!")
 
     assert notes.batches == []
     assert len(notes.told) == 1
 
 
-async def test_features_are_told_of_a_batch_once_when_it_is_durable(messages: Messages, notes: Notes) -> None:
-    await send_all(messages, ["hello"] * 20, lambda number: "hall")
+async def test_features_are_told_of_a_batch_once_when_it_is_durable(talk: Talk, notes: Notes) -> None:
+    await send_all(talk, ["hello"] * 20, lambda number: "hall")
     await asyncio.wait_for(notes.was_told.wait(), 10)
 
     assert [[change.rev for change in changes] for changes in notes.told] == [list(range(1, 21))]
 
 
 async def test_a_feature_that_fails_is_logged_and_keeps_nothing_from_the_others(
-    messages: Messages, notes: Notes, caplog: pytest.LogCaptureFixture
+    talk: Talk, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "hubbub"):
-        await messages.send(ALICE, "hall", "hello")
+        await talk.send(ALICE, "hall", "hello")
         await asyncio.wait_for(notes.was_told.wait(), 10)
 
     assert "Moody.committed failed" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI, Header
 
 from hubbub import Action, Draft, Forbidden, Hubbub, MessageEvent, Settings, User
+from hubbub.features.typing.feature import TypingFeature
 from hubbub.testing import TestServer, serving
 
 MESSAGES = "/api/v1/rooms/general/messages"
@@ -153,3 +154,19 @@ async def test_openapi_names_its_fields_and_each_of_its_answers(client: httpx.As
     schema = described["requestBody"]["content"]["application/json"]["schema"]
     assert schema["properties"].keys() == {"text", "key", "reply_to", "data"}
     assert {"201", "400", "401", "403", "404", "409", "413", "429", "503"} <= described["responses"].keys()
+
+
+async def test_a_posted_message_ends_its_sender_s_indicator(
+    host: Host, server: TestServer, client: httpx.AsyncClient
+) -> None:
+    indicators = host.hub.node.feature(TypingFeature).indicators
+    async with server.connect("/ws/chat/general", headers={"X-User": "alice"}) as alice:
+        await alice.expect("joined")
+        await alice.send({"type": "typing", "room": "general", "active": True})
+        await alice.expect("typing", active=True)
+        assert indicators.are_shown
+
+        await client.post(MESSAGES, json={"text": "hello"})
+        await alice.expect("message", text="hello")
+
+        assert not indicators.are_shown

@@ -10,19 +10,21 @@ from pathlib import Path
 import pytest
 
 from hubbub.errors import ConfigurationError, Conflict, Unavailable
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author, Sent
+from hubbub.features.messages.log_changes import Changed
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import deferred, group_commit
 from hubbub.store.base import Transaction, Writer
 from hubbub.store.database import Database
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import ROWS_DEFERRED, SQLite
+from hubbub.wire.identity import User
+from hubbub.wire.messages import MessageEvent
+from tests.logbook import Logbook
 from tests.store.databases import Opener, run_sql
 from tests.store.test_sqlite import run_python
 from tests.waiting import eventually
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 ROOMS = [f"room{number}" for number in range(20)]
 
 
@@ -39,11 +41,13 @@ async def database(engine: SQLite, open_database: Opener, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def log(database: Database) -> RoomLog:
-    return RoomLog(database)
+def log(database: Database) -> Logbook:
+    return Logbook(database)
 
 
-async def say(log: RoomLog, text: str, rooms: Sequence[str] = ROOMS, *, key: str | None = None) -> list[Sent]:
+async def say(
+    log: Logbook, text: str, rooms: Sequence[str] = ROOMS, *, key: str | None = None
+) -> list[Changed[MessageEvent]]:
     """The same in many rooms, in one commit."""
     return await asyncio.gather(*(log.send(ALICE, room, text, key=key) for room in rooms))
 
@@ -71,11 +75,11 @@ def writer_of(database: Database) -> Writer:
     return writer
 
 
-async def texts(log: RoomLog, room: str) -> list[str]:
+async def texts(log: Logbook, room: str) -> list[str]:
     return [message.text for message in (await log.latest(room)).messages]
 
 
-async def test_messages_of_many_rooms_wait_until_somebody_reads(engine: SQLite, log: RoomLog) -> None:
+async def test_messages_of_many_rooms_wait_until_somebody_reads(engine: SQLite, log: Logbook) -> None:
     first, second = await say(log, "one"), await say(log, "two")
     assert waiting(engine) == 2
 
@@ -88,7 +92,7 @@ async def test_messages_of_many_rooms_wait_until_somebody_reads(engine: SQLite, 
     assert {sent.seq for sent in first} == {1}
 
 
-async def test_a_few_messages_are_stored_at_once_unless_others_wait(engine: SQLite, log: RoomLog) -> None:
+async def test_a_few_messages_are_stored_at_once_unless_others_wait(engine: SQLite, log: Logbook) -> None:
     await say(log, "alone", ROOMS[:2])
     assert waiting(engine) == 0
     await say(log, "together")
@@ -99,21 +103,21 @@ async def test_a_few_messages_are_stored_at_once_unless_others_wait(engine: SQLi
     assert await texts(log, "room0") == ["alone", "together", "behind them"]
 
 
-async def test_a_repeat_is_known_while_the_first_one_waits(engine: SQLite, log: RoomLog) -> None:
+async def test_a_repeat_is_known_while_the_first_one_waits(engine: SQLite, log: Logbook) -> None:
     first = await say(log, "one", key="key-00000001")
 
     again = await say(log, "one", key="key-00000001")
 
     assert waiting(engine) == 1
-    assert all(sent.is_duplicate for sent in again)
+    assert all(sent.event is None for sent in again)
     assert [(sent.seq, sent.rev, sent.ts) for sent in again] == [(sent.seq, sent.rev, sent.ts) for sent in first]
     with pytest.raises(Conflict):
         await log.send(ALICE, "room3", "another text", key="key-00000001")
     await log.latest("room3")
-    assert (await log.send(ALICE, "room3", "one", key="key-00000001")).is_duplicate
+    assert (await log.send(ALICE, "room3", "one", key="key-00000001")).event is None
 
 
-async def test_a_transaction_that_fails_forgets_nothing_that_waits(database: Database, log: RoomLog) -> None:
+async def test_a_transaction_that_fails_forgets_nothing_that_waits(database: Database, log: Logbook) -> None:
     def fail(transaction: Transaction, requests: Sequence[None]) -> list[None]:
         raise ZeroDivisionError
 
@@ -121,12 +125,12 @@ async def test_a_transaction_that_fails_forgets_nothing_that_waits(database: Dat
     with pytest.raises(ZeroDivisionError):
         await database.write(fail, None)
 
-    assert all(sent.is_duplicate for sent in await say(log, "one", key="key-00000001"))
+    assert all(sent.event is None for sent in await say(log, "one", key="key-00000001"))
     assert {sent.seq for sent in await say(log, "two")} == {2}
     assert await texts(log, "room3") == ["one", "two"]
 
 
-async def test_who_is_refused_leaves_nothing_to_wait_for(engine: SQLite, database: Database, log: RoomLog) -> None:
+async def test_who_is_refused_leaves_nothing_to_wait_for(engine: SQLite, database: Database, log: Logbook) -> None:
     await say(log, "one")
     assert await texts(log, "room3") == ["one"]
     await database.write(run_sql, "PRAGMA max_page_count=1")
@@ -143,7 +147,7 @@ async def test_who_is_refused_leaves_nothing_to_wait_for(engine: SQLite, databas
 
 
 async def test_readers_take_no_room_from_those_who_speak(engine: SQLite, open_database: Opener) -> None:
-    log = RoomLog(await open_database(engine, queued=len(ROOMS)))
+    log = Logbook(await open_database(engine, queued=len(ROOMS)))
     await say(log, "one")
 
     reads = [asyncio.ensure_future(texts(log, room)) for room in ROOMS]
@@ -154,7 +158,7 @@ async def test_readers_take_no_room_from_those_who_speak(engine: SQLite, open_da
     assert all(found[0] == "one" for found in await asyncio.gather(*reads))
 
 
-async def test_of_what_waited_no_copy_is_left(engine: SQLite, log: RoomLog, tmp_path: Path) -> None:
+async def test_of_what_waited_no_copy_is_left(engine: SQLite, log: Logbook, tmp_path: Path) -> None:
     await say(log, "a-secret-that-was-told")
     killed = as_killed(engine, tmp_path / "killed")
 
@@ -167,7 +171,7 @@ async def test_of_what_waited_no_copy_is_left(engine: SQLite, log: RoomLog, tmp_
     assert killed.path.read_bytes().count(b"a-secret-that-was-told") == len(ROOMS)
 
 
-async def test_what_waits_can_be_answered_changed_and_trimmed(log: RoomLog) -> None:
+async def test_what_waits_can_be_answered_changed_and_trimmed(log: Logbook) -> None:
     await say(log, "one")
     reply = await log.send(ALICE, "room1", "two", reply_to=1)
     await say(log, "three")
@@ -182,7 +186,7 @@ async def test_what_waits_can_be_answered_changed_and_trimmed(log: RoomLog) -> N
     assert await texts(log, "room3") == ["four"]
 
 
-async def test_edits_in_many_rooms_leave_nothing_to_wait_for(engine: SQLite, log: RoomLog) -> None:
+async def test_edits_in_many_rooms_leave_nothing_to_wait_for(engine: SQLite, log: Logbook) -> None:
     await say(log, "one")
     assert await texts(log, "room1") == ["one"]
 
@@ -195,17 +199,17 @@ async def test_edits_in_many_rooms_leave_nothing_to_wait_for(engine: SQLite, log
 
 
 async def test_what_waits_when_the_server_is_killed_is_found(
-    engine: SQLite, log: RoomLog, tmp_path: Path, open_database: Opener
+    engine: SQLite, log: Logbook, tmp_path: Path, open_database: Opener
 ) -> None:
     await say(log, "one")
     await say(log, "two", key="key-00000001")
     assert waiting(engine) == 2
 
     killed = as_killed(engine, tmp_path / "killed")
-    found = RoomLog(await open_database(killed))
+    found = Logbook(await open_database(killed))
 
     assert waiting(killed) == 0
-    assert all(sent.is_duplicate for sent in await say(found, "two", key="key-00000001"))
+    assert all(sent.event is None for sent in await say(found, "two", key="key-00000001"))
     assert all([await texts(found, room) == ["one", "two"] for room in ROOMS])
     assert replace(await found.head("room4"), epoch="") == replace(await log.head("room4"), epoch="")
     assert check(killed, check_rooms) == []
@@ -223,7 +227,7 @@ WHERE rooms.id = head.id\\n    ","head",["id","seq","rev"]]"""
 
 
 async def test_rows_are_found_that_an_older_version_left_with_the_text_of_their_statement(
-    engine: SQLite, log: RoomLog, tmp_path: Path, open_database: Opener
+    engine: SQLite, log: Logbook, tmp_path: Path, open_database: Opener
 ) -> None:
     await say(log, "one")
     killed = as_killed(engine, tmp_path / "killed")
@@ -231,7 +235,7 @@ async def test_rows_are_found_that_an_older_version_left_with_the_text_of_their_
         for name, text in (("add messages", ADD_MESSAGES_AS_TEXT), ("move heads", MOVE_HEADS_AS_TEXT)):
             beside.execute("UPDATE deferred SET statement = ? WHERE statement = ?", (text, name))
 
-    found = RoomLog(await open_database(killed))
+    found = Logbook(await open_database(killed))
 
     assert all([await texts(found, room) == ["one"] for room in ROOMS])
     assert check(killed, check_rooms) == []
@@ -239,7 +243,7 @@ async def test_rows_are_found_that_an_older_version_left_with_the_text_of_their_
 
 @pytest.mark.parametrize("statement", ["vote", ADD_MESSAGES_AS_TEXT.replace("messages", "users")])
 async def test_a_server_that_does_not_know_whose_rows_wait_says_so_and_does_not_start(
-    engine: SQLite, log: RoomLog, tmp_path: Path, statement: str
+    engine: SQLite, log: Logbook, tmp_path: Path, statement: str
 ) -> None:
     await say(log, "one")
     killed = as_killed(engine, tmp_path / "killed")
@@ -256,7 +260,7 @@ async def test_a_server_that_does_not_know_whose_rows_wait_says_so_and_does_not_
 
 
 async def test_it_waits_neither_long_nor_for_many_commits(
-    engine: SQLite, log: RoomLog, monkeypatch: pytest.MonkeyPatch
+    engine: SQLite, log: Logbook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for turn in range(ROWS_DEFERRED // (2 * len(ROOMS)) + 1):
         await say(log, f"{turn}")
@@ -267,7 +271,7 @@ async def test_it_waits_neither_long_nor_for_many_commits(
     await eventually(lambda: waiting(engine) == 0)
 
 
-async def test_a_backup_has_it_in_its_place(engine: SQLite, log: RoomLog, tmp_path: Path) -> None:
+async def test_a_backup_has_it_in_its_place(engine: SQLite, log: Logbook, tmp_path: Path) -> None:
     await say(log, "one")
     assert waiting(engine) == 1
 
@@ -282,7 +286,7 @@ def test_on_a_full_disk_what_waits_is_neither_lost_nor_left_out(tmp_path: Path) 
     program = f"""
         import asyncio, resource
         from pathlib import Path
-        from hubbub.features.messages.log import RoomLog
+        from tests.logbook import Logbook
         from hubbub.errors import Unavailable
         from hubbub.store.database import Database
         from hubbub.store.sqlite import SQLite
@@ -291,7 +295,7 @@ def test_on_a_full_disk_what_waits_is_neither_lost_nor_left_out(tmp_path: Path) 
         async def main():
             database = Database(SQLite(Path({str(tmp_path)!r})))
             await database.start()
-            log = RoomLog(database)
+            log = Logbook(database)
             unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, unlimited[1]))
             said = []

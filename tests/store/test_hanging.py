@@ -11,16 +11,16 @@ import psycopg
 import pytest
 
 from hubbub.errors import ConfigurationError, Unavailable
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.store.base import Transaction
 from hubbub.store.migrate import LOCK_IN_POSTGRES
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
 from tests.fault_proxy import FaultProxy
+from tests.logbook import Logbook
 from tests.store.databases import ADD_USERS, USERS, Opener
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 TIMEOUT = 2.0
 MUCH_LONGER = 15.0
 """A hang that is not noticed lasts for ever; a busy machine takes a few seconds more."""
@@ -153,7 +153,7 @@ def port_of(url: str) -> int:
 
 
 async def test_a_lock_that_somebody_holds_is_unavailable_in_time(postgres: str, open_database: Opener) -> None:
-    log = RoomLog(await open_database(Postgres(postgres, timeout=TIMEOUT), timeout=TIMEOUT))
+    log = Logbook(await open_database(Postgres(postgres, timeout=TIMEOUT), timeout=TIMEOUT))
     await log.send(ALICE, "general", "before")
     with psycopg.connect(postgres) as other:
         other.execute("LOCK TABLE rooms")
@@ -174,7 +174,7 @@ async def test_a_frozen_server_is_unavailable_in_time_and_nothing_is_lost_or_dou
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
         database = await open_database(Postgres(proxy.before(postgres), timeout=TIMEOUT), timeout=TIMEOUT)
-        log = RoomLog(database)
+        log = Logbook(database)
         await log.send(ALICE, "general", "before", key="key-before")
         await log.latest("general")
         proxy.freeze()
@@ -193,7 +193,7 @@ async def test_a_frozen_server_is_unavailable_in_time_and_nothing_is_lost_or_dou
         await database.stop()
 
 
-async def send_until_acked(log: RoomLog, text: str, key: str) -> None:
+async def send_until_acked(log: Logbook, text: str, key: str) -> None:
     async with asyncio.timeout(MUCH_LONGER):
         while True:
             try:
@@ -218,7 +218,7 @@ async def test_a_commit_that_gets_no_answer_is_unknown_at_first_and_there_once(
     heard: list[str] = []
     with FaultProxy(port_of(postgres), on_request=freeze_at_commit) as proxy:
         database = await open_database(Postgres(proxy.before(postgres), timeout=TIMEOUT), timeout=TIMEOUT)
-        log = RoomLog(database, committed=lambda outcome: heard.append(outcome.room))
+        log = Logbook(database, committed=lambda outcome: heard.append(outcome.room))
         await log.send(ALICE, "general", "before")
         freezes.set()
 

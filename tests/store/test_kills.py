@@ -16,7 +16,6 @@ import pytest
 
 from hubbub.accounts.signing_key import make_key_in_file
 from hubbub.features.messages.log_batch import change_rooms
-from hubbub.features.messages.log_changes import Author, Send
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import migrate
 from hubbub.store.directory import InUseError
@@ -24,9 +23,11 @@ from hubbub.store.migrations import HEAD
 from hubbub.store.operations import backup, check
 from hubbub.store.parts import whole_file
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from tests.logbook import send_request
 from tests.store.write_schema import migrated
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 DEADLINE = 60.0
 MESSAGES = 12_000
 """So many that a change of all of them does not fit into SQLite's cache: it writes into the file before it commits."""
@@ -213,7 +214,7 @@ def killed(tmp_path: Path) -> Path:
     with closing(engine.open_writer()) as writer:
 
         def say(text: str) -> None:
-            writer.transact(partial(change_rooms, requests=[Send(ALICE, "hall", text)], clock=time.time))
+            writer.transact(partial(change_rooms, requests=[send_request(ALICE, "hall", text)], clock=time.time))
 
         say("in the backup")
         backup(engine, tmp_path / "backup.db")

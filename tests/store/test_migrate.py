@@ -14,15 +14,15 @@ from sqlalchemy import create_engine
 from hubbub.accounts.users import is_made_of
 from hubbub.errors import ConfigurationError
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log import RoomLog
 from hubbub.features.messages.log_batch import change_rooms
-from hubbub.features.messages.log_changes import Author, Send
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import deferred, migrate
 from hubbub.store.base import Engine
 from hubbub.store.migrations import HEAD, VERSIONS
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from tests.logbook import Logbook, send_request
 from tests.store.databases import Opener
 from tests.store.write_schema import migrated, schema_of
 
@@ -111,7 +111,7 @@ def test_what_a_killed_server_left_undone_is_done_before_an_upgrade(
 ) -> None:
     engine, killed = SQLite(tmp_path / "data"), SQLite(tmp_path / "killed")
     engine.prepare()
-    sends = [Send(Author("alice", "Alice"), f"room{number}", "hello") for number in range(20)]
+    sends = [send_request(User("alice", "Alice"), f"room{number}", "hello") for number in range(20)]
     with closing(engine.open_writer()) as writer:
         writer.transact(lambda transaction: change_rooms(transaction, sends, clock=time.time))
         assert writer.has_deferred
@@ -209,7 +209,7 @@ async def test_who_comes_back_after_an_upgrade_gets_what_changed_before_it(
     make_as_it_was(empty_engine, scripts_up_to("0001", tmp_path), OLD_ROWS)
     assert version_of(empty_engine) == "0001"
 
-    log = RoomLog(await open_database(empty_engine))
+    log = Logbook(await open_database(empty_engine))
     epoch = (await log.head("hall")).epoch
     missed = [(await log.recover("hall", rev, epoch)).messages for rev in range(7)]
 
@@ -222,7 +222,7 @@ async def test_who_comes_back_after_an_upgrade_gets_what_changed_before_it(
         [6],
         [],
     ]
-    assert (await log.send(Author("alice", "Alice"), "hall", "five")).rev == 7
+    assert (await log.send(User("alice", "Alice"), "hall", "five")).rev == 7
     assert version_of(empty_engine) == HEAD
 
 
@@ -253,7 +253,7 @@ async def test_where_several_had_one_key_the_first_one_keeps_it(
     make_as_it_was(empty_engine, scripts_up_to(before, tmp_path), PAIRS)
 
     database = await open_database(empty_engine)
-    log = RoomLog(database)
+    log = Logbook(database)
     hall, den = (await log.latest("hall")).messages, (await log.latest("den")).messages
 
     first, second, third, *bobs = [message.user for message in hall]
@@ -270,7 +270,10 @@ async def test_where_several_had_one_key_the_first_one_keeps_it(
     epoch = (await log.head("hall")).epoch
     assert [message.seq for message in (await log.recover("hall", 5, epoch)).messages] == [2, 3, 4]
     # The identities go on as who they are.
-    sent = [await log.send(Author("dup", "dup", identity), "hall", "hello") for identity in ("first", "second", "new")]
+    sent = [
+        await log.send(User("dup", "dup", identity=identity), "hall", "hello")
+        for identity in ("first", "second", "new")
+    ]
     assert [one.event.user for one in sent if one.event][:2] == [first, second]
     assert sent[2].event is not None
     assert sent[2].event.user not in {first, second, third}
@@ -284,7 +287,7 @@ async def test_rows_that_a_killed_server_deferred_are_told_apart_too(tmp_path: P
     with closing(sqlite3.connect(engine.path)) as beside, beside:
         deferred.put(beside, [(statement, rows), (sql.MOVE_HEADS, [(1, 7, 7)])])
 
-    log = RoomLog(await open_database(engine))
+    log = Logbook(await open_database(engine))
 
     messages = (await log.latest("hall")).messages
     assert [message.text for message in messages[-2:]] == ["deferred", "deferred"]

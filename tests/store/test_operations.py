@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from hubbub.errors import ConfigurationError
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.engines import engine_at
 from hubbub.store.operations import backup, check, restore, upgrade
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from tests.logbook import Logbook
 from tests.store.databases import Opener
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 ROOM = "general"
 
 
@@ -30,7 +30,7 @@ def engine(tmp_path: Path) -> SQLite:
 async def test_a_backup_of_a_running_server_is_one_moment_of_it(
     tmp_path: Path, engine: SQLite, open_database: Opener
 ) -> None:
-    log = RoomLog(await open_database(engine))
+    log = Logbook(await open_database(engine))
     await asyncio.gather(*(log.send(ALICE, ROOM, "x" * 1000) for _ in range(300)))
     backing_up = asyncio.ensure_future(asyncio.to_thread(backup, engine, tmp_path / "backup.db"))
     while not backing_up.done():
@@ -42,7 +42,7 @@ async def test_a_backup_of_a_running_server_is_one_moment_of_it(
 
     assert check(copy, check_rooms) == []
     assert (tmp_path / "backup.db").stat().st_mode & 0o077 == 0
-    restored = RoomLog(await open_database(copy))
+    restored = Logbook(await open_database(copy))
     assert 300 <= (await restored.head(ROOM)).seq <= (await log.head(ROOM)).seq
 
 
@@ -50,7 +50,7 @@ async def test_a_backup_holds_what_is_only_in_the_log_of_a_killed_server(
     tmp_path: Path, engine: SQLite, open_database: Opener
 ) -> None:
     database = await open_database(engine)
-    await RoomLog(database).send(ALICE, ROOM, "hello")
+    await Logbook(database).send(ALICE, ROOM, "hello")
     killed = SQLite(tmp_path / "killed")
     killed.path.parent.mkdir()
     for suffix in ("", "-wal"):
@@ -68,7 +68,7 @@ async def test_after_a_restore_positions_of_the_lost_life_are_known_as_such(
     tmp_path: Path, engine: SQLite, open_database: Opener
 ) -> None:
     database = await open_database(engine)
-    log = RoomLog(database)
+    log = Logbook(database)
     await log.send(ALICE, ROOM, "in the backup")
     await log.send(ALICE, "quiet", "in the backup")
     backup(engine, tmp_path / "backup.db")
@@ -81,7 +81,7 @@ async def test_after_a_restore_positions_of_the_lost_life_are_known_as_such(
     assert replaced is not None
     with closing(sqlite3.connect(replaced)) as old:
         assert old.execute("SELECT count(*) FROM messages").fetchone() == (3,)
-    restored = RoomLog(await open_database(engine))
+    restored = Logbook(await open_database(engine))
     after = await restored.head(ROOM)
     assert (after.seq, after.rev) == (1, 1)
     assert after.epoch != before.epoch
@@ -97,7 +97,7 @@ async def test_after_a_restore_positions_of_the_lost_life_are_known_as_such(
 async def test_restoring_under_a_running_server_is_refused(
     tmp_path: Path, engine: SQLite, open_database: Opener
 ) -> None:
-    log = RoomLog(await open_database(engine))
+    log = Logbook(await open_database(engine))
     await log.send(ALICE, ROOM, "hello")
     backup(engine, tmp_path / "backup.db")
 
@@ -146,7 +146,7 @@ def names(folder: Path) -> list[str]:
 
 async def damage_in_the_middle(engine: SQLite, open_database: Opener) -> None:
     database = await open_database(engine)
-    log = RoomLog(database)
+    log = Logbook(database)
     await asyncio.gather(*(log.send(ALICE, ROOM, "x" * 1000) for _ in range(200)))
     await database.stop()
     with engine.path.open("r+b") as file:

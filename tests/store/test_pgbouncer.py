@@ -7,15 +7,15 @@ import psycopg
 import pytest
 
 from hubbub.errors import Unavailable
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.store.postgres import Postgres
 from hubbub.store.postgres_connection import Connection
+from hubbub.wire.identity import User
 from tests import servers
+from tests.logbook import Logbook
 from tests.servers import PgBouncer
 from tests.store.databases import Opener
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 SETTINGS = ("enable_seqscan", "plan_cache_mode", "statement_timeout", "lock_timeout", "synchronous_commit")
 
 
@@ -38,7 +38,7 @@ async def test_the_settings_hold_in_each_transaction_and_stay_on_no_connection(
 ) -> None:
     with psycopg.connect(pooled, autocommit=True) as foreign:
         before = settings_of(foreign)
-        log = RoomLog(await open_database(Postgres(pooled)))
+        log = Logbook(await open_database(Postgres(pooled)))
         for turn in range(20):
             await log.send(ALICE, "general", f"{turn}")
             await log.latest("general")
@@ -61,7 +61,7 @@ def test_a_pooler_is_noticed_and_a_direct_connection_sets_everything_once(postgr
 
 
 async def test_nothing_is_prepared_on_its_connections(pooled: str, open_database: Opener) -> None:
-    log = RoomLog(await open_database(Postgres(pooled)))
+    log = Logbook(await open_database(Postgres(pooled)))
     for turn in range(20):
         await log.send(ALICE, "general", f"{turn}")
 
@@ -73,7 +73,7 @@ async def test_nothing_is_prepared_on_its_connections(pooled: str, open_database
 async def test_a_pooler_that_ends_is_waited_for_and_nothing_is_lost_or_doubled(
     pooler: PgBouncer, postgres: str, open_database: Opener
 ) -> None:
-    log = RoomLog(await open_database(Postgres(pooler.before(postgres))))
+    log = Logbook(await open_database(Postgres(pooler.before(postgres))))
     sending = [asyncio.create_task(send_many(log, f"user{number}")) for number in range(4)]
     await log.send(ALICE, "general", "before")
     pooler.kill()
@@ -85,8 +85,8 @@ async def test_a_pooler_that_ends_is_waited_for_and_nothing_is_lost_or_doubled(
     assert (await log.head("general")).seq == 4 * 30 + 1
 
 
-async def send_many(log: RoomLog, name: str) -> list[int]:
-    author = Author(name, name)
+async def send_many(log: Logbook, name: str) -> list[int]:
+    author = User(name, name)
     return [(await log.send(author, "general", f"{turn}", key=f"key-{turn:05}")).seq for turn in range(30)]
 
 
@@ -95,7 +95,7 @@ async def test_a_pooler_that_is_paused_is_unavailable_in_time(
 ) -> None:
     engine = Postgres(pooler.before(postgres), timeout=2)
     database = await open_database(engine, timeout=2)
-    log = RoomLog(database)
+    log = Logbook(database)
     await log.send(ALICE, "general", "before")
     await log.latest("general")
     await asyncio.to_thread(pooler.ask, "PAUSE")
@@ -110,7 +110,7 @@ async def test_a_pooler_that_is_paused_is_unavailable_in_time(
     assert [message.text for message in (await log.latest("general")).messages] == ["before", "refused"]
 
 
-async def send_until_acked(log: RoomLog, text: str, key: str) -> None:
+async def send_until_acked(log: Logbook, text: str, key: str) -> None:
     async with asyncio.timeout(20):
         while True:
             try:
@@ -124,6 +124,6 @@ async def send_until_acked(log: RoomLog, text: str, key: str) -> None:
 async def test_one_node_migrates_and_the_others_wait(pooled: str, open_database: Opener) -> None:
     databases = await asyncio.gather(*(open_database(Postgres(pooled)) for _ in range(4)))
 
-    sent = [await RoomLog(database).send(ALICE, "general", "hello") for database in databases]
+    sent = [await Logbook(database).send(ALICE, "general", "hello") for database in databases]
 
     assert [one.seq for one in sent] == [1, 2, 3, 4]

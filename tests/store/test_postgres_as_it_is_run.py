@@ -11,16 +11,16 @@ from psycopg import sql
 
 from hubbub.accounts.signing_key import Secret, load_signing_keys
 from hubbub.errors import ConfigurationError
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author
 from hubbub.store.feature_tables import Tables, bring_up_to_date
 from hubbub.store.operations import upgrade
 from hubbub.store.postgres import Postgres
+from hubbub.wire.identity import User
 from tests import servers
+from tests.logbook import Logbook
 from tests.servers import free_port
 from tests.store.databases import Opener, run_sql
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -72,7 +72,7 @@ async def test_a_server_whose_certificate_is_verified_in_full_is_used(
 ) -> None:
     url = f"{encrypted}?sslmode=verify-full&sslrootcert={certificates.authority}"
 
-    log = RoomLog(await open_database(Postgres(url)))
+    log = Logbook(await open_database(Postgres(url)))
 
     assert (await log.send(ALICE, "general", "hello")).seq == 1
     with psycopg.connect(url) as database:
@@ -137,7 +137,7 @@ async def test_the_role_that_runs_nodes_can_do_all_they_do_and_cannot_make_a_tab
 ) -> None:
     upgrade(Postgres(roles.address(roles.owner)))
     database = await open_database(Postgres(roles.address(roles.server)))
-    log = RoomLog(database)
+    log = Logbook(database)
 
     sent = await log.send(ALICE, "general", "hello")
     await log.edit(ALICE, "general", sent.seq, "hello!")
@@ -194,7 +194,7 @@ async def test_of_several_servers_the_one_that_writes_is_used(
     )
     engine = Postgres(url)
 
-    log = RoomLog(await open_database(engine))
+    log = Logbook(await open_database(engine))
 
     assert (await log.send(ALICE, "general", "hello")).seq == 1
     assert engine.place == f"PostgreSQL at 127.0.0.1:{away}, 127.0.0.1:{postgres_server.port}/{name}"

@@ -170,14 +170,14 @@ def test_what_was_acked_outlives_a_killed_process(tmp_path: Path, rooms: int, ro
     program = f"""
         import asyncio
         from pathlib import Path
-        from hubbub.features.messages.log import RoomLog
-        from hubbub.features.messages.log_changes import Author
+        from tests.logbook import Logbook
+        from hubbub.wire.identity import User
         from hubbub.store.database import Database
         from hubbub.store.sqlite import SQLite
 
         async def send(log, number):
             for turn in range(100_000):
-                author = Author(f"user{{number}}", "User")
+                author = User(f"user{{number}}", "User")
                 sent = await log.send(author, f"room{{number % {rooms}}}", "hello", key=f"{{turn:08}}")
                 if {rooms} == 3:
                     await log.edit(author, sent.room, sent.seq, "hello, again")
@@ -186,7 +186,7 @@ def test_what_was_acked_outlives_a_killed_process(tmp_path: Path, rooms: int, ro
         async def main():
             database = Database(SQLite(Path({str(tmp_path)!r})))
             await database.start()
-            log = RoomLog(database)
+            log = Logbook(database)
             await asyncio.gather(*(send(log, number) for number in range({max(10, rooms)})))
 
         asyncio.run(main())

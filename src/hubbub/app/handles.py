@@ -10,18 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
 from hubbub.delivery.connection import Connection
 from hubbub.errors import Invalid
 from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.messages.log_changes import ChangeRequest
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.features.topics.feature import TopicsFeature
 from hubbub.node import Node, NodeSource
 from hubbub.wire.base import Event
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.identity import OnlineUser
-from hubbub.wire.keys import clean_text, is_key
-from hubbub.wire.messages import MessageEvent
+from hubbub.wire.commands import invalid_fields
+from hubbub.wire.identity import SYSTEM, OnlineUser
+from hubbub.wire.keys import is_key
+from hubbub.wire.messages import MessageEvent, SendMessage
 from hubbub.wire.publication import Publication
 from hubbub.wire.topics import Level
 
@@ -67,16 +71,17 @@ class RoomHandle(_Handle):
     async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """Say something to everybody in the room, as the application (`kind: system`).
 
-        Raises `Invalid` for a text over 4,000 characters or with control characters, `Unavailable` if it could not be
+        Raises `Invalid` for what no client could send (a blank text without data, one over 4,000 characters or with
+        control characters, data that not every client could be sent), and `Unavailable` if it could not be
         stored: then nobody has heard it.
         """
         try:
-            text = clean_text(text)
-        except ValueError as error:
-            raise Invalid(f"text: {error}") from None
-        said = await self._node.feature(MessagesFeature).messages.announce(self.key, text, data=data)
-        assert said.event is not None  # only a repeat has none
-        return said.event
+            command = SendMessage(room=self.key, text=text, data=data)
+        except ValidationError as error:
+            raise invalid_fields(error, tagged=False) from None
+        sent = await self._node.feature(MessagesFeature).messages.change(ChangeRequest(SYSTEM, self.key, command))
+        assert sent.event is not None  # only a repeat has none
+        return sent.event
 
     def send_sync(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """`send`, from a thread."""

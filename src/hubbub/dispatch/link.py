@@ -17,7 +17,8 @@ from typing import Any
 
 from hubbub.accounts.policies import permit
 from hubbub.delivery.connection import Connection, Pause
-from hubbub.dispatch.registry import ANSWERED, Answer, Later, Registration, Registry
+from hubbub.dispatch.answers import Answer, Later
+from hubbub.dispatch.registry import Registration, Registry
 from hubbub.errors import Internal, Invalid, RateLimited, RequestError, UnknownType
 from hubbub.limits import SECONDS_PER_WORK, TokenBucket
 from hubbub.settings import Settings
@@ -165,7 +166,7 @@ class Link:
             return None
         if isinstance(answer, Later):
             if answer.given is not None:
-                self._take(command, *answer.given)
+                self._answer(command, registration, *answer.given)
                 return None
             self._wait(registration)
             answer.then(partial(self._done, command, registration))
@@ -173,7 +174,7 @@ class Link:
         if isawaitable(answer):
             self._wait(registration)
             return self._finish(command, registration, answer)
-        self._answer(command, answer)
+        self._answer(command, registration, answer)
         return None
 
     def _wait(self, registration: Registration) -> None:
@@ -192,7 +193,7 @@ class Link:
 
     def _done(self, command: Command, registration: Registration, answer: Answer | Exception) -> None:
         try:
-            self._take(command, answer)
+            self._answer(command, registration, answer)
         finally:
             self._unanswered -= 1
             if registration.in_order:
@@ -200,30 +201,28 @@ class Link:
             if self._unanswered < self._limits.unanswered:
                 self._connection.resume(Pause.UNANSWERED)
 
-    def _take(self, command: Command, answer: Answer | Exception) -> None:
-        if isinstance(answer, Exception):
-            self._failed(command, answer)
-            return
+    def _answer(self, command: Command, registration: Registration, answer: Answer | Exception) -> None:
         try:
-            self._answer(command, answer)
+            if isinstance(answer, Ack):
+                if command.id is not None:
+                    answer.id = command.id
+                    # Who changes something in a room mostly hears of it there in the same moment.
+                    along = None if answer.room is None else self._registry.channel_of(answer.room)
+                    self._connection.reply(answer, along=along)
+            elif answer is None:
+                if command.id is not None and not registration.replies_itself:
+                    self._connection.reply(Ack(id=command.id))
+            elif isinstance(answer, Reply):
+                answer.id = command.id
+                self._connection.reply(answer)
+            elif isinstance(answer, Exception):
+                self._failed(command, answer)
+            else:
+                raise TypeError(
+                    f"a handler of {command.type!r} must return a Reply or None, not {type(answer).__name__}"
+                )
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(command, error)
-
-    def _answer(self, command: Command, answer: Answer) -> None:
-        if answer is None:
-            if command.id is not None:
-                self._connection.reply(Ack(id=command.id))
-        elif isinstance(answer, Ack):
-            if command.id is not None:
-                answer.id = command.id
-                # Who changes something in a room mostly hears of it there in the same moment.
-                along = None if answer.room is None else self._registry.channel_of(answer.room)
-                self._connection.reply(answer, along=along)
-        elif isinstance(answer, Reply):
-            answer.id = command.id
-            self._connection.reply(answer)
-        elif answer is not ANSWERED:
-            raise TypeError(f"a handler of {command.type!r} must return a Reply or None, not {type(answer).__name__}")
 
     def _failed(self, command: Command, error: Exception) -> None:
         if not isinstance(error, RequestError):

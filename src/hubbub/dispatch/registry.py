@@ -8,41 +8,10 @@ from typing import Any, Protocol
 
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.delivery.connection import Connection
-from hubbub.wire.base import Command, Event
+from hubbub.dispatch.answers import Answer, Later
+from hubbub.wire.base import Command
 from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
-
-
-class Answered:
-    """A handler returns this when it has sent its answers by itself."""
-
-
-ANSWERED = Answered()
-
-Answer = Event | Answered | None
-"""A reply, or None for a plain `ack`."""
-
-
-class Later:
-    """An answer that comes later, without a task and without a turn of the event loop: for the commands that come
-    thousands of times a second. `give` it the answer, or the exception in its place; the first one counts. `then` says
-    to whom, for one that is not `given` yet."""
-
-    __slots__ = ("_taker", "given")
-
-    def __init__(self) -> None:
-        self._taker: Callable[[Answer | Exception], None] | None = None
-        self.given: tuple[Answer | Exception] | None = None
-
-    def give(self, answer: Answer | Exception) -> None:
-        if self.given is not None:
-            return
-        self.given = (answer,)
-        if self._taker is not None:
-            self._taker(answer)
-
-    def then(self, taker: Callable[[Answer | Exception], None]) -> None:
-        self._taker = taker
 
 
 class Place(Protocol):
@@ -59,7 +28,9 @@ class Unasked:
     reason: str
 
 
-Handler = Callable[[Connection, Any], Answer | Later | Awaitable[Answer]]
+Answers = Answer | Later[Any] | Awaitable[Answer]
+"""What a handler may return: `answers.py` says what each of these means."""
+Handler = Callable[[Connection, Any], Answers]
 """Does a command that is about no place. Where a `Registration` has a place, it is the third argument."""
 
 
@@ -72,11 +43,13 @@ class Registration:
     """
 
     model: type[Command]
-    handler: Callable[..., Answer | Later | Awaitable[Answer]]
+    handler: Callable[..., Answers]
     asks: Action | Unasked
     place: Callable[[Connection, Any], Place] | None = None
     in_order: bool = False
     """Whether the connection's later commands wait until this one is done."""
+    replies_itself: bool = False
+    """Whether the handler sends its own events, so that the link sends none."""
     action: Action | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,16 +10,17 @@ import pytest
 
 from hubbub.errors import NotFound, Unavailable
 from hubbub.features.messages import log_sql
-from hubbub.features.messages.log import Recovery, RoomLog
-from hubbub.features.messages.log_changes import Author
+from hubbub.features.messages.log import Recovery
 from hubbub.store import epochs, sqlite
 from hubbub.store.database import Database
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
+from tests.logbook import Logbook
 from tests.store.databases import Opener, open_database
 
 __all__ = ["open_database"]
 
-ALICE = Author("alice", "Alice")
+ALICE = User("alice", "Alice")
 ROOM = "general"
 ROOMS = [f"room{number}" for number in range(20)]
 
@@ -33,9 +34,9 @@ class Town:
         self._database: Database | None = None
 
     @property
-    def log(self) -> RoomLog:
+    def log(self) -> Logbook:
         assert self._database is not None
-        return RoomLog(self._database)
+        return Logbook(self._database)
 
     async def start(self) -> None:
         self._database = await self._open_database(self.engine)

@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hubbub.errors import Conflict, RequestError
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author, Changed, Sent
+from hubbub.features.messages.log_changes import Changed
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store.database import Database
 from hubbub.store.operations import backup, check, restore
 from hubbub.store.sqlite import SQLite
+from hubbub.wire.identity import User
 from hubbub.wire.messages import MessageEvent
+from tests.logbook import Logbook
 
 T = TypeVar("T")
 
 ROOM = "general"
-PEOPLE = [Author("alice", "Alice"), Author("bob", "Bob"), Author("carol", "Carol", "guest")]
+PEOPLE = [User("alice", "Alice"), User("bob", "Bob"), User("carol", "Carol", identity="guest")]
 people = st.sampled_from(PEOPLE)
 seqs = st.integers(1, 12)
 texts = st.sampled_from(["", "hello", "bye", "🎉", "x" * 500])
@@ -62,7 +63,7 @@ class RoomMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.database = Database(self.engine)
         self.runner.run(self.database.start())
-        self.log = RoomLog(self.database)
+        self.log = Logbook(self.database)
 
     def teardown(self) -> None:
         self.runner.run(self.database.stop())
@@ -71,24 +72,24 @@ class RoomMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
     @rule(author=people, text=texts, key=st.sampled_from([None, "key-00000001", "key-00000002"]))
-    def send(self, author: Author, text: str, key: str | None) -> None:
+    def send(self, author: User, text: str, key: str | None) -> None:
         outcome = self.run(self.log.send(author, ROOM, text, key=key))
         for seq, first in self.model.items():
             if key is not None and (first.author, first.key) == (author.key, key):
                 if not first.is_deleted and first.sent != text:
                     assert isinstance(outcome, Conflict)
                 else:
-                    assert isinstance(outcome, Sent)
-                    assert (outcome.seq, outcome.is_duplicate) == (seq, True)
+                    assert isinstance(outcome, Changed)
+                    assert (outcome.seq, outcome.event) == (seq, None)
                 return
         self.seq += 1
         self.rev += 1
-        assert isinstance(outcome, Sent)
+        assert isinstance(outcome, Changed)
         assert (outcome.seq, outcome.rev) == (self.seq, self.rev)
         self.model[self.seq] = Model(author.key, text, key, sent=text)
 
     @rule(author=people, seq=seqs, text=texts)
-    def edit(self, author: Author, seq: int, text: str) -> None:
+    def edit(self, author: User, seq: int, text: str) -> None:
         message = self.model.get(seq)
         allowed = message is not None and not message.is_deleted and message.author == author.key
         outcome = self.run(self.log.edit(author, ROOM, seq, text))
@@ -97,7 +98,7 @@ class RoomMachine(RuleBasedStateMachine):
             message.text = text
 
     @rule(author=people, seq=seqs, of_anybody=st.booleans())
-    def delete(self, author: Author, seq: int, of_anybody: bool) -> None:
+    def delete(self, author: User, seq: int, of_anybody: bool) -> None:
         message = self.model.get(seq)
         allowed = message is not None and (of_anybody or message.author == author.key)
         outcome = self.run(self.log.delete(author, ROOM, seq, of_anybody=of_anybody))
@@ -106,7 +107,7 @@ class RoomMachine(RuleBasedStateMachine):
             self.model[seq] = Model(message.author, "", message.key, is_deleted=True)
 
     @rule(author=people, seq=seqs, emoji=emoji, on=st.booleans())
-    def react(self, author: Author, seq: int, emoji: str, on: bool) -> None:
+    def react(self, author: User, seq: int, emoji: str, on: bool) -> None:
         message = self.model.get(seq)
         allowed = message is not None and not message.is_deleted
         before = message.reactions.get(emoji, []) if message is not None else []
@@ -121,7 +122,7 @@ class RoomMachine(RuleBasedStateMachine):
                 del message.reactions[emoji]
 
     @rule(author=people, seq=seqs, on=st.booleans())
-    def pin(self, author: Author, seq: int, on: bool) -> None:
+    def pin(self, author: User, seq: int, on: bool) -> None:
         message = self.model.get(seq)
         allowed = message is not None and not message.is_deleted
         outcome = self.run(self.log.pin(author, ROOM, seq, on=on))
@@ -196,7 +197,7 @@ class RoomMachine(RuleBasedStateMachine):
         }
         assert shown == self.model
 
-    def agree(self, outcome: Sent | Changed | RequestError, *, allowed: bool, changes: bool) -> None:
+    def agree(self, outcome: Changed[Any] | RequestError, *, allowed: bool, changes: bool) -> None:
         assert allowed == isinstance(outcome, Changed)
         if isinstance(outcome, Changed):
             assert (outcome.event is not None) == changes

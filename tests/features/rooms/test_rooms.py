@@ -10,13 +10,20 @@ import pytest
 from hubbub.accounts.policies import Action, Policy, allow_everybody
 from hubbub.broker.memory import MemoryBroker
 from hubbub.delivery.fanout import Fanout
+from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import Forbidden, TooLarge, Unavailable
+from hubbub.features.feature import Services
 from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
+from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 from tests.delivery.links import Person, turn
 
 LINGER = 10.0
+
+
+async def nothing_to_fetch(channel: str, position: int) -> list[Publication]:
+    return []
 
 
 @dataclass
@@ -35,14 +42,15 @@ class House:
             ping=lambda: Publication("", {"type": "ping"}),
         )
         self.fanout.start(asyncio.get_running_loop())
-        self.rooms = Rooms(
+        services = Services(
+            settings=Settings(linger=LINGER, rooms_per_connection=self.rooms_per_connection),
+            policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,
-            policy=self.policy,
-            clock=lambda: self.now,
-            linger=LINGER,
-            rooms_per_connection=self.rooms_per_connection,
+            sequencer=Sequencer(deliver=self.fanout.deliver, fetch=nothing_to_fetch),
+            epoch="epoch",
         )
+        self.rooms = Rooms(services, clock=lambda: self.now)
 
     async def open(self) -> "House":
         await self.broker.start(self.fanout.deliver, lambda _: None, cluster="ours")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
-from hubbub.features.messages.log import LATEST, Recovery, RoomLog
-from hubbub.features.rooms.rooms import Room, channel_of
+from hubbub.features.feature import Services
+from hubbub.features.messages.log import LATEST, Recovery, RoomLogs
+from hubbub.features.rooms.rooms import Room, Rooms, channel_of
 from hubbub.limits import work_of_page
 from hubbub.wire.messages import History, HistoryPage, MessageEvent, Sync
 from hubbub.wire.publication import Publication
@@ -24,26 +24,15 @@ FRAME_BYTES = 256 * 1024
 
 
 class CatchingUp:
-    """`log_of` gives the log of a room, None if it is not stored; `epoch` names the life of what is not stored.
+    """`rooms` are those that somebody here is in."""
 
-    `room_at` gives the room of a channel, if somebody is in it; `brought_to` is told how far one of its subscribers was
-    brought by what was read here.
-    """
-
-    def __init__(
-        self,
-        *,
-        fanout: Fanout,
-        log_of: Callable[[str], RoomLog | None],
-        room_at: Callable[[str], Room | None],
-        brought_to: Callable[[str, int], None],
-        epoch: str,
-    ) -> None:
-        self._fanout = fanout
-        self._log_of = log_of
-        self._room_at = room_at
-        self._brought_to = brought_to
-        self._epoch = epoch
+    def __init__(self, services: Services, logs: RoomLogs, rooms: Rooms) -> None:
+        self._fanout = services.fanout
+        self._sequencer = services.sequencer
+        self._logs = logs
+        self._rooms = rooms
+        self._epoch = services.epoch
+        """Of the rooms that store nothing: the node's own."""
 
     async def join(
         self,
@@ -59,30 +48,28 @@ class CatchingUp:
 
         Raises `Unavailable` if the store can't be read.
         """
-        log = self._log_of(room.key)
-        if log is None:
+        if not self._logs.stores(room.key):
             await self._take_turn(connection, 0)
             connection.reply(self._joined(room, id=id))
             return
         latest = LATEST if limit is None else limit
         if position.rev is not None and position.epoch is not None:
-            recovery = await log.recover(room.key, position.rev, position.epoch, latest=latest)
+            recovery = await self._logs.recover(room.key, position.rev, position.epoch, latest=latest)
         else:
-            page = await log.latest(room.key, latest)
+            page = await self._logs.latest(room.key, latest)
             recovery = Recovery(False, page.head, 0, page.messages, page.users, page.size)
         await self._take_turn(connection, recovery.size)
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
-        self._brought_to(room.channel, recovery.head.rev)
+        self._sequencer.brought_to(room.channel, recovery.head.rev)
         hold.read_up_to(recovery.head.rev)
 
     async def recover(self, connection: Connection, room: Room, rev: int | None, *, hold: Hold) -> None:
         """Send a held connection what it missed after `rev`. Raises `Unavailable`."""
-        log = self._log_of(room.key)
-        if log is None or rev is None:
+        if rev is None or not self._logs.stores(room.key):
             connection.reply(self._joined(room, id=None))
             return
-        size, head, events = await self._missed(log, room, rev)
+        size, head, events = await self._missed(room, rev)
         await self._take_turn(connection, size)
         for event in events:
             connection.reply(event)
@@ -90,10 +77,9 @@ class CatchingUp:
 
     async def heads(self, channels: Sequence[str]) -> list[Publication]:
         """Where these rooms stand, of those that are stored and somebody is in. Raises `Unavailable`."""
-        rooms = [room.key for channel in channels if (room := self._room_at(channel)) is not None]
-        stored = [room for room in rooms if self._log_of(room) is not None]
-        log = self._log_of(stored[0]) if stored else None
-        heads = await log.heads(stored) if log is not None else []
+        rooms = [room.key for channel in channels if (room := self._rooms.at(channel)) is not None]
+        stored = [room for room in rooms if self._logs.stores(room)]
+        heads = await self._logs.heads(stored) if stored else []
         return [Publication.head(channel_of(head.room), head.rev) for head in heads]
 
     async def fetch(self, channel: str, position: int) -> list[Publication]:
@@ -101,11 +87,10 @@ class CatchingUp:
 
         Raises `Unavailable`.
         """
-        room = self._room_at(channel)
-        log = self._log_of(room.key) if room is not None else None
-        if room is None or log is None:
+        room = self._rooms.at(channel)
+        if room is None or not self._logs.stores(room.key):
             return []
-        size, _, events = await self._missed(log, room, position)
+        size, _, events = await self._missed(room, position)
         await self._fanout.turns.come(size)
         publications = []
         for event in events:
@@ -113,10 +98,10 @@ class CatchingUp:
             position = event.rev or position
         return publications
 
-    async def _missed(self, log: RoomLog, room: Room, rev: int) -> tuple[int, int, list[Joined | Sync]]:
+    async def _missed(self, room: Room, rev: int) -> tuple[int, int, list[Joined | Sync]]:
         """The bytes that were read, the room's head, and what brings somebody there who stands at `rev`."""
-        epoch = (await log.head(room.key)).epoch
-        recovery = await log.recover(room.key, rev, epoch)
+        epoch = (await self._logs.head(room.key)).epoch
+        recovery = await self._logs.recover(room.key, rev, epoch)
         if recovery.recovered:
             syncs = _syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]])
             return recovery.size, recovery.head.rev, list(syncs)
@@ -132,13 +117,12 @@ class CatchingUp:
         A connection that has joined the room must be held from before this until the page is sent, else what changes
         meanwhile would be overwritten by the older page. Raises `Unavailable`.
         """
-        log = self._log_of(command.room)
-        if log is None:
+        if not self._logs.stores(command.room):
             return HistoryPage(room=command.room, rev=0, users=[], messages=[], more=False)
         if command.pinned:
-            page = await log.pinned(command.room, command.limit)
+            page = await self._logs.pinned(command.room, command.limit)
         else:
-            page = await log.history(
+            page = await self._logs.history(
                 command.room, before=command.before, after=command.after, around=command.around, limit=command.limit
             )
         if charge is not None:

@@ -6,7 +6,6 @@ Nothing may look joined that has a hole. `delivery/hold.py` says what happens wh
 from __future__ import annotations
 
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.rooms.rooms import Room, Rooms
@@ -16,8 +15,7 @@ from hubbub.wire.rooms import RoomPosition
 class Joining:
     """How connections come into rooms, and back into them."""
 
-    def __init__(self, *, fanout: Fanout, rooms: Rooms, catching_up: CatchingUp) -> None:
-        self._fanout = fanout
+    def __init__(self, rooms: Rooms, catching_up: CatchingUp) -> None:
         self._rooms = rooms
         self._catching_up = catching_up
 

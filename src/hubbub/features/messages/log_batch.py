@@ -1,8 +1,8 @@
 """One batch of changes to rooms' logs: read what it touches, decide in order, write what changed.
 
 Deciding is plain Python on what was read, so each rule stands once for both engines. A kind of change has its rule, its
-rows and its event in a module of its own: `log_send`, `log_edit`, `log_delete`, `log_react`, `log_pin`. Each runs a
-statement once for all the changes of its kind, whatever the size of the batch. (`log_trim` is an operation by itself.)
+rows and its event in a module of its own: `log_send`, `log_edit`, `log_delete`, `log_react`, `log_pin`, `log_trim`.
+Each runs a statement once for all the changes of its kind, whatever the size of the batch.
 """
 
 from __future__ import annotations
@@ -10,79 +10,78 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from hubbub.accounts.users import Person
 from hubbub.errors import NotFound, RequestError
-from hubbub.features.messages.log_changes import Committing, Delete, Edit, Outcome, Pin, React, Request, Send
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, Committing, Trim
 from hubbub.features.messages.log_delete import Deletes
 from hubbub.features.messages.log_edit import Edits
 from hubbub.features.messages.log_pin import Pins
 from hubbub.features.messages.log_react import Reactions
 from hubbub.features.messages.log_send import Sends
-from hubbub.features.messages.log_touched import Head, Touched
+from hubbub.features.messages.log_touched import Asked, Head, Touched
+from hubbub.features.messages.log_trim import Trims
 from hubbub.store.base import Transaction
+from hubbub.wire.messages import Delete, Edit, Pin, React, SendMessage
 
 
 class Kind(Protocol):
-    """The changes of one kind in a batch. It is made with them, and reads what it needs of its own rows."""
+    """The changes of one kind in a batch. It is made with those who ask for them, and reads its own rows."""
 
-    def decide(self, head: Head, change: Any, /) -> Outcome:
+    def decide(self, head: Head, person: Person, request: ChangeRequest[Any], /) -> Changed[Any]:
         """What comes of one of them, given all before it. Raises a `RequestError`, and then it changed nothing."""
 
     def write(self) -> None:
         """Write what they changed besides rooms' heads and messages' rows."""
 
 
-_KINDS: dict[type[Request], Callable[[Touched, Any], Kind]] = {
+_KINDS: dict[type, Callable[[Touched, Asked[Any]], Kind]] = {
+    SendMessage: Sends,
     Edit: Edits,
     React: Reactions,
     Pin: Pins,
-    # What is deleted goes last, with what the others have written of it.
+    # What is deleted and what is forgotten go last, with what the others have written of it.
     Delete: Deletes,
+    Trim: Trims,
 }
-"""What does the changes of messages, in the order in which they are written."""
+"""Who does which command, in the order in which they write."""
 
 
 def change_rooms(
     transaction: Transaction,
-    requests: Sequence[Request],
+    requests: Sequence[ChangeRequest[Any]],
     *,
     clock: Callable[[], float],
     committing: Committing | None = None,
-) -> list[Outcome | Exception]:
-    """The operation of the rooms' log, for `Database.write`. `clock` gives seconds since 1970; `committing` takes part
-    in the transaction, and may fail it."""
-    said = [request for request in requests if type(request) is Send]
-    of_kind: dict[type[Request], list[Any]] = {}
-    if len(said) < len(requests):
-        for request in requests:
-            of_kind.setdefault(type(request), []).append(request)
-        of_kind.pop(Send, None)
+) -> list[Changed[Any] | Exception]:
+    """The operation of the rooms' logs, for `Database.submit`. `clock` gives seconds since 1970; `committing` takes
+    part in the transaction, and may fail it."""
     touched = Touched(transaction, now=round(clock() * 1000))
-    about = [(send.room, send.reply_to) for send in said if send.reply_to is not None]
-    about += [(change.room, change.seq) for changes in of_kind.values() for change in changes]
-    touched.read(requests, spoken_in={send.room for send in said}, about=about)
-    sends = Sends(touched, said)
-    kinds = {kind: _KINDS[kind](touched, of_kind[kind]) for kind in _KINDS if kind in of_kind}
-    deciding: dict[type[Request], Callable[[Head, Any], Outcome]] = {kind: one.decide for kind, one in kinds.items()}
-    deciding[Send] = sends.decide
+    asked = touched.read(requests)
+    of_kind: dict[type, list[tuple[ChangeRequest[Any], Person]]] = {}
+    for one in asked:
+        of_kind.setdefault(type(one[0].command), []).append(one)
+    kinds = {command: kind(touched, of_kind[command]) for command, kind in _KINDS.items() if command in of_kind}
+    decide = {command: kind.decide for command, kind in kinds.items()}
 
-    outcomes: list[Outcome | Exception] = []
-    for request in requests:
+    outcomes: list[Changed[Any] | Exception] = []
+    for request, person in asked:
         try:
             head = touched.heads.get(request.room)
             if head is None:
                 raise NotFound(f"there is no room {request.room!r}", room=request.room)
-            outcomes.append(deciding[type(request)](head, request))
+            outcomes.append(decide[type(request.command)](head, person, request))
         except RequestError as refusal:
             outcomes.append(refusal)
 
     if touched.has_changed:
-        # The deferrable ones come first: what follows has all of them brought in.
-        sends.write()
+        # The deferrable statements come first: any other one brings their rows into the tables.
+        sends = kinds.pop(SendMessage, None)
+        if sends is not None:
+            sends.write()
         touched.write_heads()
-        if kinds:
-            touched.write_messages()
-        for one in kinds.values():
-            one.write()
+        touched.write_messages()
+        for kind in kinds.values():
+            kind.write()
         if committing is not None:
             committing(transaction, outcomes)
     return outcomes

@@ -5,122 +5,70 @@ They are made for every message, so they are not frozen: that takes Python three
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from hubbub.store.base import Transaction
-from hubbub.wire.keys import fold
+from hubbub.wire.identity import User
 from hubbub.wire.messages import ChangedEvent, MessageEvent
 from hubbub.wire.rooms import RoomEvent
 
 
 @dataclass(slots=True)
-class Author:
-    """Who asks for a change.
+class Trim:
+    """Forget the messages up to `seq`. No client can ask for it."""
 
-    `identity` tells a guest from an earlier guest of the same key; it is empty for those who have an account. Two
-    identities are two people, with no rights on each other's messages.
+    seq: int
+
+
+C = TypeVar("C")
+E = TypeVar("E", bound=MessageEvent | ChangedEvent | RoomEvent)
+
+
+@dataclass(slots=True)
+class ChangeRequest(Generic[C]):
+    """What a user asks for in a room: a command that was validated, or `Trim`.
+
+    It is made once, where the command comes in, and is what the rules, the log and the features are given. `room` is
+    the room's key as it is to be shown if nobody has spoken in it yet; it may be spelled otherwise than the command's.
     """
 
-    key: str
-    name: str
-    identity: str = ""
-    address: tuple[str, str] = field(init=False, repr=False, compare=False)
-    """What is unique about them."""
-
-    def __post_init__(self) -> None:
-        self.address = (fold(self.key), self.identity)
-
-
-@dataclass(slots=True)
-class Send:
-    author: Author
+    user: User
     room: str
-    text: str
-    kind: Literal["text", "system"] = "text"
-    key: str | None = None
-    reply_to: int | None = None
-    data: str | None = None
-    """The application's object as JSON."""
-
-    def digest(self) -> int:
-        """Tells this content from another that comes under the same key; a signed 64-bit number."""
-        content = repr((self.text, self.reply_to, self.data)).encode(errors="surrogatepass")
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
-
-
-@dataclass(slots=True)
-class Edit:
-    author: Author
-    room: str
-    seq: int
-    text: str
-
-
-@dataclass(slots=True)
-class Delete:
-    author: Author
-    room: str
-    seq: int
+    command: C
     of_anybody: bool = False
-    """Whether the author may delete what others wrote."""
+    """Whether the user may delete what others wrote."""
 
 
 @dataclass(slots=True)
-class React:
-    author: Author
-    room: str
-    seq: int
-    emoji: str
-    on: bool
+class Changed(Generic[E]):
+    """A request is done, and durable. Where it changed nothing, there is no event.
 
+    Of a message that is sent, and of one that is sent again under the same key, `seq`, `rev` and `ts` are those of the
+    first time. For a change of a message, `rev` is that of its latest change; for `Trim`, `seq` is the new floor.
+    """
 
-@dataclass(slots=True)
-class Pin:
-    author: Author
-    room: str
-    seq: int
-    on: bool
-
-
-@dataclass(slots=True)
-class Trim:
-    """Forget the messages up to `seq`."""
-
-    room: str
-    seq: int
-
-
-MessageChange = Edit | Delete | React | Pin
-Request = Send | MessageChange
-
-
-@dataclass(slots=True)
-class Sent:
-    """A message is durable. A repeat under the same key gets the numbers of the first time, and no event."""
-
+    request: ChangeRequest[Any]
     room: str
     seq: int
     rev: int
     ts: str
-    event: MessageEvent | None
-
-    @property
-    def is_duplicate(self) -> bool:
-        return self.event is None
+    event: E | None
 
 
 @dataclass(slots=True)
-class Changed:
-    """A change is durable. Where it changed nothing there is no event, and `rev` is that of the latest change."""
+class Relayed:
+    """A message was handed to whoever is in a room that stores nothing."""
 
+    request: ChangeRequest[Any]
     room: str
-    rev: int
-    event: ChangedEvent | RoomEvent | None
+    ts: str
+    event: MessageEvent
+    seq: None = None
+    rev: None = None
 
 
-Outcome = Sent | Changed
-Committing = Callable[[Transaction, Sequence[Outcome | Exception]], None]
+Outcome = Changed[Any] | Relayed
+Committing = Callable[[Transaction, Sequence[Changed[Any] | Exception]], None]
 """Takes part in the transaction of a batch. What it raises fails the batch."""

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from hubbub.accounts.users import Person
 from hubbub.errors import Forbidden
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Changed, Delete
-from hubbub.features.messages.log_touched import Head, Touched
+from hubbub.features.messages.log_changes import Changed, ChangeRequest
+from hubbub.features.messages.log_touched import Asked, Head, Touched
+from hubbub.wire.messages import ChangedEvent, Delete
 
 
 class Deletes:
-    """The deletions of a batch. They are written last: what else the batch did to these messages goes with them."""
+    """The deletions of a batch. They are written after all other changes of messages, which they undo."""
 
-    def __init__(self, touched: Touched, deletes: Sequence[Delete]) -> None:
+    def __init__(self, touched: Touched, asked: Asked[Delete]) -> None:
         self._touched = touched
 
-    def decide(self, head: Head, delete: Delete) -> Changed:
+    def decide(self, head: Head, person: Person, request: ChangeRequest[Delete]) -> Changed[ChangedEvent]:
         touched = self._touched
-        message = touched.message(head, delete, or_deleted=True)
-        if message.user_id != touched.people[delete.author.address].id and not delete.of_anybody:
+        message = touched.message(head, request.command.seq, or_deleted=True)
+        if message.user_id != person.id and not request.of_anybody:
             raise Forbidden("you may not delete what somebody else wrote", room=head.key)
         if message.deleted is not None:
-            return Changed(head.key, message.rev, None)
+            return touched.unchanged(head, message, request)
         message.deleted = touched.now
-        return touched.changed(head, message, delete.author, deleted=touched.ts)
+        return touched.changed(head, message, person, request, deleted=touched.ts)
 
     def write(self) -> None:
         run, buried = self._touched.transaction.run, self._touched.buried()

@@ -12,42 +12,39 @@ from pydantic_core import from_json, to_json
 
 from hubbub.accounts.users import Address, Move, Person, claim
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Author
 from hubbub.store.base import Transaction
+from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 
 REMEMBERED = 50_000
 """Entries in a connection's memory before it begins anew: about 10 MB."""
 
 
-def people_of(transaction: Transaction, authors: Sequence[Author]) -> dict[Address, Person]:
-    """Their rows, by address, under the names that they have now. New people come to be.
+def people_of(transaction: Transaction, users: Sequence[User]) -> list[Person]:
+    """Their rows, in their order, under the names that they have now. Who has none gets one.
 
     Whose key belongs to somebody else by now has another one in its row, and is told so by the caller.
     """
-    wanted = {author.address: author for author in authors}
+    addresses = [(fold(user.key), user.identity) for user in users]
     known = remembered(transaction, "people")
-    people = {address: known[address] for address in wanted if address in known}
-    missing = {address: author for address, author in wanted.items() if address not in people}
+    missing = {address: user for address, user in zip(addresses, users, strict=True) if address not in known}
     if missing:
         claimed, moves = claim(transaction, missing)
         for move in moves:
             _show_new_key(transaction, move, known)
-        people |= claimed
         known |= claimed
-    renamed = []
-    for address, author in wanted.items():
-        person = people[address]
-        if person.name != author.name:
-            person.name = author.name
-            renamed.append((person.id, author.name))
+    people: list[Person] = [known[address] for address in addresses]
+    renamed: dict[int, str] = {}
+    for person, user in zip(people, users, strict=True):
+        if person.name != user.name:
+            person.name = renamed[person.id] = user.name
     if renamed:
-        transaction.run(sql.RENAME_USERS, renamed=sorted(renamed))
+        transaction.run(sql.RENAME_USERS, renamed=sorted(renamed.items()))
     return people
 
 
-def claim_keys(transaction: Transaction, accounts: Sequence[Author]) -> list[None]:
-    """An operation for `Database.write`: an account owns its key from its first connection on."""
+def claim_keys(transaction: Transaction, accounts: Sequence[User]) -> list[None]:
+    """An operation for `Database.submit`: an account owns its key from its first connection on."""
     people_of(transaction, accounts)
     return [None] * len(accounts)
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hubbub.features.messages.log_changes import Changed, Pin
-from hubbub.features.messages.log_touched import Head, Touched
+from hubbub.accounts.users import Person
+from hubbub.features.messages.log_changes import Changed, ChangeRequest
+from hubbub.features.messages.log_touched import Asked, Head, Touched
+from hubbub.wire.messages import ChangedEvent, Pin
 
 
 class Pins:
     """The pins of a batch. They stand in the messages' own rows."""
 
-    def __init__(self, touched: Touched, pins: Sequence[Pin]) -> None:
+    def __init__(self, touched: Touched, asked: Asked[Pin]) -> None:
         self._touched = touched
 
-    def decide(self, head: Head, pin: Pin) -> Changed:
-        message = self._touched.message(head, pin)
+    def decide(self, head: Head, person: Person, request: ChangeRequest[Pin]) -> Changed[ChangedEvent]:
+        touched, pin = self._touched, request.command
+        message = touched.message(head, pin.seq)
         if (message.pinned is not None) == pin.on:
-            return Changed(head.key, message.rev, None)
-        message.pinned = self._touched.now if pin.on else None
-        return self._touched.changed(head, message, pin.author, pinned=pin.on)
+            return touched.unchanged(head, message, request)
+        message.pinned = touched.now if pin.on else None
+        return touched.changed(head, message, person, request, pinned=pin.on)
 
     def write(self) -> None:
-        """There is nothing besides."""
+        """`Touched.write_messages` has written them."""

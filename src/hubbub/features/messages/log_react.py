@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic_core import from_json, to_json
 
+from hubbub.accounts.users import Person
 from hubbub.errors import TooLarge
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Changed, React
-from hubbub.features.messages.log_touched import Head, Touched
-from hubbub.wire.messages import Reaction
+from hubbub.features.messages.log_changes import Changed, ChangeRequest
+from hubbub.features.messages.log_touched import Asked, Head, Touched
+from hubbub.wire.messages import ChangedEvent, React, Reaction
 
 REACTION_USERS = 20
 """How many of those who reacted are named. The count goes on."""
@@ -21,26 +20,25 @@ REACTION_KINDS = 20
 class Reactions:
     """The reactions of a batch: who reacted to what before it, and after it."""
 
-    def __init__(self, touched: Touched, reacts: Sequence[React]) -> None:
+    def __init__(self, touched: Touched, asked: Asked[React]) -> None:
         self._touched = touched
         self._before: set[tuple[int, int, str, int]] = set()
         wanted = {
-            (touched.heads[react.room].id, react.seq, react.emoji, touched.people[react.author.address].id)
-            for react in reacts
-            if react.room in touched.heads
+            (touched.heads[request.room].id, request.command.seq, request.command.emoji, person.id)
+            for request, person in asked
+            if request.room in touched.heads
         }
         if wanted:
             found = touched.transaction.rows(sql.FIND_REACTIONS, wanted=sorted(wanted))
             self._before = {(room_id, seq, emoji, user_id) for room_id, seq, emoji, user_id in found}
         self._after = set(self._before)
 
-    def decide(self, head: Head, react: React) -> Changed:
-        touched = self._touched
-        message = touched.message(head, react)
-        person = touched.people[react.author.address]
+    def decide(self, head: Head, person: Person, request: ChangeRequest[React]) -> Changed[ChangedEvent]:
+        touched, react = self._touched, request.command
+        message = touched.message(head, react.seq)
         reaction = (head.id, message.seq, react.emoji, person.id)
         if (reaction in self._after) == react.on:
-            return Changed(head.key, message.rev, None)
+            return touched.unchanged(head, message, request)
         reactions = [Reaction(**given) for given in from_json(message.reactions or "[]")]
         if react.on:
             _add(reactions, react.emoji, person.key)
@@ -49,7 +47,7 @@ class Reactions:
             _remove(reactions, react.emoji, person.key)
             self._after.discard(reaction)
         message.reactions = to_json(reactions).decode() if reactions else None
-        return touched.changed(head, message, react.author, reactions=reactions)
+        return touched.changed(head, message, person, request, reactions=reactions)
 
     def write(self) -> None:
         run = self._touched.transaction.run

@@ -32,10 +32,10 @@ ADD_ROOMS = Statement(
 
 LOCK_ROOMS = Statement(
     """
-    SELECT id, key, seq, rev FROM rooms
+    SELECT id, key, seq, rev, floor FROM rooms
     WHERE id IN (SELECT id FROM {wanted} AS wanted) ORDER BY id {for_update}
     """,
-    columns=("id", "key", "seq", "rev"),
+    columns=("id", "key", "seq", "rev", "floor"),
     tables={"wanted": {"id": int}},
 )
 
@@ -181,13 +181,8 @@ REMOVE_REACTIONS = Statement(
     tables={"removed": _REACTION},
 )
 
-LOCK_ROOM = Statement(
-    """
-    SELECT id, key, seq, rev, floor,
-        (SELECT max(messages.rev) FROM messages WHERE messages.room_id = rooms.id AND messages.seq <= :seq) AS trimmed
-    FROM rooms WHERE folded = :folded {for_update}
-    """,
-    columns=("id", "key", "seq", "rev", "floor", "trimmed"),
+LATEST_REV_UP_TO = Statement(
+    "SELECT max(rev) AS rev FROM messages WHERE room_id = :room_id AND seq <= :seq", columns=("rev",)
 )
 FORGET_MESSAGES = tuple(
     Statement(f"DELETE FROM {table} WHERE room_id = :room_id AND seq <= :seq")  # noqa: S608 - our own tables
@@ -195,9 +190,8 @@ FORGET_MESSAGES = tuple(
 )
 RAISE_FLOOR = Statement(
     """
-    UPDATE rooms SET rev = :rev, floor = :floor, epoch = (SELECT max(number) FROM epochs),
-        floor_rev = CASE WHEN floor_rev < :trimmed THEN :trimmed ELSE floor_rev END
-    WHERE id = :id
+    UPDATE rooms SET floor = :floor, floor_rev = CASE WHEN floor_rev < :rev THEN :rev ELSE floor_rev END
+    WHERE id = :room_id
     """
 )
 

@@ -7,20 +7,25 @@ the order of the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from hubbub.accounts.users import Address, Person
+from hubbub.accounts.users import Person
 from hubbub.errors import NotFound
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Author, Changed, MessageChange, Request
+from hubbub.features.messages.log_changes import Changed, ChangeRequest
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.features.messages.log_people import people_of, remembered
 from hubbub.store.base import Transaction
 from hubbub.wire.base import timestamp
 from hubbub.wire.keys import fold
-from hubbub.wire.messages import ChangedEvent
+from hubbub.wire.messages import ChangedEvent, SendMessage
+
+C = TypeVar("C")
+
+Asked = Sequence[tuple[ChangeRequest[C], Person]]
+"""Requests, each with the row of the user who asks."""
 
 
 @dataclass(slots=True)
@@ -31,6 +36,7 @@ class Head:
     key: str
     seq: int
     rev: int
+    floor: int
     is_moved: bool = False
     """By this batch."""
 
@@ -59,50 +65,59 @@ class Message:
 
 
 class Touched:
-    """`read` it first, and `write_messages` and `write_heads` last. `now` is in milliseconds since 1970."""
+    """Call `read` first; after the rules, `write_heads` and `write_messages`. `now` is in milliseconds since 1970."""
 
     def __init__(self, transaction: Transaction, *, now: int) -> None:
         self.transaction = transaction
         self.now = now
         self.ts = timestamp(now / 1000)
-        self.people: dict[Address, Person] = {}
         self.heads: dict[str, Head] = {}
         """By the room's key as the requests spell it."""
         self.messages: dict[tuple[int, int], Message] = {}
         self.targets: set[tuple[int, int]] = set()
         """Room and seq of the messages that the requests are about; some may be sent by this very batch."""
 
-    def read(self, requests: Sequence[Request], *, spoken_in: set[str], about: Iterable[tuple[str, int]]) -> None:
-        """Find and lock all that the requests touch. New people come to be, and rooms that are `spoken_in`; `about` are
-        the rooms and seqs of messages."""
-        self.people = people_of(self.transaction, [request.author for request in requests])
+    def read(self, requests: Sequence[ChangeRequest[Any]]) -> list[tuple[ChangeRequest[Any], Person]]:
+        """Find and lock all that the requests touch; rooms that are spoken in are made where they are missing.
+
+        Returns the requests, in their order, with the people who ask.
+        """
+        people = people_of(self.transaction, [request.user for request in requests])
+        spoken_in = {request.room for request in requests if type(request.command) is SendMessage}
         self._lock_rooms({request.room for request in requests}, spoken_in)
-        self.targets = {(self.heads[room].id, seq) for room, seq in about if room in self.heads}
+        about = [
+            (request.room, request.command.reply_to if type(request.command) is SendMessage else request.command.seq)
+            for request in requests
+        ]
+        self.targets = {(self.heads[room].id, seq) for room, seq in about if seq is not None and room in self.heads}
         if self.targets:
             found = [Message(*row) for row in self.transaction.rows(sql.FIND_MESSAGES, wanted=sorted(self.targets))]
             self.messages = {(message.room_id, message.seq): message for message in found}
+        return list(zip(requests, people, strict=True))
 
     # For the rules.
 
-    def message(self, head: Head, change: MessageChange, *, or_deleted: bool = False) -> Message:
-        """The message that a change is about. Raises `NotFound`."""
-        message = self.messages.get((head.id, change.seq))
-        if message is None:
-            raise NotFound(f"there is no message {change.seq} in room {head.key!r}", room=head.key)
+    def message(self, head: Head, seq: int, *, or_deleted: bool = False) -> Message:
+        """The message that a request is about. Raises `NotFound`."""
+        message = self.messages.get((head.id, seq))
+        if message is None or seq <= head.floor:
+            raise NotFound(f"there is no message {seq} in room {head.key!r}", room=head.key)
         if message.deleted is not None and not or_deleted:
-            raise NotFound(f"message {change.seq} was deleted", room=head.key)
+            raise NotFound(f"message {seq} was deleted", room=head.key)
         return message
 
-    def changed(self, head: Head, message: Message, author: Author, **fields: Any) -> Changed:
+    def changed(
+        self, head: Head, message: Message, person: Person, request: ChangeRequest[Any], **fields: Any
+    ) -> Changed[ChangedEvent]:
         """A message was changed: it takes the room's next rev, and these fields go to everybody."""
-        message.rev = head.next_rev()
+        message.rev = rev = head.next_rev()
         message.is_changed = True
-        user = self.people[author.address].key
-        return Changed(
-            head.key,
-            message.rev,
-            ChangedEvent(room=head.key, seq=message.seq, rev=message.rev, user=user, **fields),
-        )
+        event = ChangedEvent(room=head.key, seq=message.seq, rev=rev, user=person.key, **fields)
+        return Changed(request, head.key, message.seq, rev, self.ts, event)
+
+    def unchanged(self, head: Head, message: Message, request: ChangeRequest[Any]) -> Changed[ChangedEvent]:
+        """A message is already as the request wants it."""
+        return Changed(request, head.key, message.seq, message.rev, self.ts, None)
 
     def buried(self) -> list[Message]:
         """The messages that this batch has deleted."""

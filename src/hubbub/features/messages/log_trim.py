@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hubbub.errors import NotFound, RequestError
+from hubbub.accounts.users import Person
+from hubbub.errors import NotFound
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Changed, Committing, Trim
-from hubbub.features.messages.log_epochs import keep_ends
-from hubbub.store.base import Transaction
-from hubbub.wire.keys import fold
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, Trim
+from hubbub.features.messages.log_touched import Asked, Head, Touched
 from hubbub.wire.rooms import RoomEvent
 
 
-def trim_rooms(
-    transaction: Transaction, requests: Sequence[Trim], *, committing: Committing | None = None
-) -> list[Changed | Exception]:
-    """The operation, for `Database.write`. In the order of the rooms' keys: two nodes never wait in a circle."""
-    outcomes: dict[int, Changed | Exception] = {}
-    for place, request in sorted(enumerate(requests), key=lambda pair: fold(pair[1].room)):
-        try:
-            outcomes[place] = _trim(transaction, request)
-        except RequestError as refusal:
-            outcomes[place] = refusal
-    if committing is not None:
-        committing(transaction, list(outcomes.values()))
-    return [outcomes[place] for place in range(len(requests))]
+class Trims:
+    """The trims of a batch. They are written last: what the batch did to these messages goes with them."""
 
+    def __init__(self, touched: Touched, asked: Asked[Trim]) -> None:
+        self._touched = touched
+        self._floors: dict[int, int] = {}
+        """The new floors, by the rooms' ids."""
 
-def _trim(transaction: Transaction, request: Trim) -> Changed:
-    found = transaction.rows(sql.LOCK_ROOM, folded=fold(request.room), seq=request.seq)
-    if not found:
-        raise NotFound(f"there is no room {request.room!r}", room=request.room)
-    id, key, seq, rev, floor, trimmed = found[0]
-    if request.seq <= floor:
-        return Changed(key, rev, None)
-    if request.seq > seq:
-        raise NotFound(f"there is no message {request.seq} in room {key!r} yet", room=key)
-    for statement in sql.FORGET_MESSAGES:
-        transaction.run(statement, room_id=id, seq=request.seq)
-    keep_ends(transaction, [id])
-    # The batches of changes remember where rooms stand.
-    transaction.memory.get("heads", {}).pop(fold(key), None)
-    transaction.run(sql.RAISE_FLOOR, id=id, rev=rev + 1, floor=request.seq, trimmed=trimmed)
-    return Changed(key, rev + 1, RoomEvent(room=key, rev=rev + 1, floor=request.seq))
+    def decide(self, head: Head, person: Person, request: ChangeRequest[Trim]) -> Changed[RoomEvent]:
+        seq, ts = request.command.seq, self._touched.ts
+        if seq <= head.floor:
+            return Changed(request, head.key, head.floor, head.rev, ts, None)
+        if seq > head.seq:
+            raise NotFound(f"there is no message {seq} in room {head.key!r} yet", room=head.key)
+        head.floor = self._floors[head.id] = seq
+        rev = head.next_rev()
+        return Changed(request, head.key, seq, rev, ts, RoomEvent(room=head.key, rev=rev, floor=seq))
+
+    def write(self) -> None:
+        transaction = self._touched.transaction
+        for room_id, floor in sorted(self._floors.items()):
+            ((rev,),) = transaction.rows(sql.LATEST_REV_UP_TO, room_id=room_id, seq=floor)
+            for statement in sql.FORGET_MESSAGES:
+                transaction.run(statement, room_id=room_id, seq=floor)
+            transaction.run(sql.RAISE_FLOOR, room_id=room_id, floor=floor, rev=rev)

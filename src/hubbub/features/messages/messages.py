@@ -1,195 +1,134 @@
-"""Saying something in a room, changing it, and reading what was said.
+"""Saying something in a room, and changing it.
 
-In a room that is stored, a message is durable before its sender is told so, and everybody hears of it from the commit.
-In one that is not, it is handed to whoever is there. Which rooms are stored is the node's decision.
+A command, `POST` and the application itself each make one `ChangeRequest`, and hand it over here. In a room that is
+stored, a message is durable before its sender is told so, and everybody hears of it from the commit. In one that is not
+stored, it is handed to whoever is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from hubbub.accounts.policies import Action, Policy
-from hubbub.broker.base import Broker
+from hubbub.accounts.policies import Action, permit
+from hubbub.delivery.connection import Connection
+from hubbub.dispatch.answers import Later
+from hubbub.dispatch.hooks import Draft, Hooks
 from hubbub.errors import Invalid, NotFound
-from hubbub.features.messages.log import RoomLog
-from hubbub.features.messages.log_changes import Author, Changed, Outcome
+from hubbub.features.feature import Change, Services
+from hubbub.features.messages.log import RoomLogs
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, Outcome, Relayed
+from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.rooms import channel_of
-from hubbub.store.threads import settle
 from hubbub.wire.base import timestamp
-from hubbub.wire.data import check_data
 from hubbub.wire.identity import SYSTEM, User
-from hubbub.wire.keys import is_blank
-from hubbub.wire.messages import MessageEvent
+from hubbub.wire.keys import fold, is_blank
+from hubbub.wire.messages import Delete, Edit, MessageEvent, SendMessage
 from hubbub.wire.publication import Publication
 
 
-class Said(Protocol):
-    """A message is on its way. In a room that is not stored it has no numbers; a repeat of one has no event."""
-
-    room: str
-    ts: str
-    event: MessageEvent | None
-
-    @property
-    def seq(self) -> int | None: ...
-
-    @property
-    def rev(self) -> int | None: ...
-
-
-@dataclass(slots=True)
-class Relayed:
-    """What `Sent` is in a room that stores nothing."""
-
-    room: str
-    ts: str
-    event: MessageEvent | None
-    seq: None = None
-    rev: None = None
-
-
 class Messages:
-    """What is said in rooms. `clock` gives seconds since 1970; `log_of` the log of a room, None if it is not stored.
+    """What is said in rooms. `sent` is called with each user's message, and its room's key, when it is durable.
 
-    Whoever calls it has asked the policy, as the dispatcher does for each command. Only `delete` asks it once more:
-    whether somebody may delete what others wrote.
+    Whoever calls it has asked the policy, as the link does for each command.
     """
 
     def __init__(
         self,
+        services: Services,
+        logs: RoomLogs,
+        people: PeopleFeature,
+        hooks: Hooks,
         *,
-        broker: Broker,
-        policy: Policy,
-        clock: Callable[[], float],
-        log_of: Callable[[str], RoomLog | None],
+        sent: Callable[[User, str], None],
     ) -> None:
-        self._broker = broker
-        self._policy = policy
-        self._clock = clock
-        self._log_of = log_of
+        self._services = services
+        self._logs = logs
+        self._people = people
+        self._hooks = hooks
+        self._sent = sent
+        logs.committed = self._committed
 
-    async def send(
-        self,
-        user: User,
-        room: str,
-        text: str,
-        *,
-        key: str | None = None,
-        reply_to: int | None = None,
-        data: dict[str, Any] | None = None,
-    ) -> Said:
-        """A user says something. A repeat under the same `key` gets the numbers of the first time.
+    def change(self, request: ChangeRequest[Any]) -> Later[Changed[Any]] | Later[Relayed]:
+        """Send a message, or change one: the room's log says what may come of it (`RoomLogs.change`).
 
-        Raises `Conflict` for a key with another content, `NotFound` for a
-        reply to nothing, `Unavailable` if it could not be stored: then it was not sent.
+        Raises what is known at once: `Invalid` for a blank text, `NotFound` where nothing is stored that could be
+        changed, and `Unavailable` if too many wait already.
         """
-        said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
-        answered = partial(settle, said)
-        self.submit(user, room, text, key=key, reply_to=reply_to, data=data, answered=answered)
-        return await said
+        command = request.command
+        if type(command) is SendMessage:
+            if command.data is None and is_blank(command.text):
+                raise _blank("a message must not be blank")
+            if not self._logs.stores(request.room):
+                return self._relay(request)
+        elif not self._logs.stores(request.room):
+            raise NotFound(f"room {request.room!r} stores no messages", room=request.room)
+        elif type(command) is Edit:
+            if is_blank(command.text):
+                raise _blank("a blank text is no message; delete it instead")
+        elif type(command) is Delete:
+            request.of_anybody = self._services.policy(request.user, Action.MODERATE, request.room)
+        return self._logs.change(request)
 
-    def submit(
-        self,
-        user: User,
-        room: str,
-        text: str,
-        *,
-        answered: Callable[[Said | Exception], None],
-        key: str | None = None,
-        reply_to: int | None = None,
-        data: dict[str, Any] | None = None,
-    ) -> None:
-        """`send` without a task: `answered` is called with what `send` would have returned or raised.
+    async def revise_and_send(
+        self, request: ChangeRequest[SendMessage], connection: Connection | None = None
+    ) -> Outcome:
+        """Send a message, once the application's `before_message` hooks have had it. Raises what they refuse it with,
+        `Forbidden`, and as `change` does."""
+        if self._hooks.before_message:
+            command = request.command
+            draft = await self._hooks.revise(Draft(connection, request.room, command.text, command.data, request.user))
+            request.command = command.model_copy(update={"text": draft.text, "data": draft.data})
+        # The hooks may have taken a while, and the rules may have changed.
+        permit(self._services.policy, request.user, Action.SEND, request.room)
+        return await self.change(request)
 
-        Raises what is known at once: `Invalid` for a blank text without data or for data that no client
-        could be sent, and `Unavailable` if too many wait already.
-        """
-        _check_content(text, data)
-        log = self._log_of(room)
-        if log is None:
-            answered(self._relay(user, room, text, key=key, data=data))
-        else:
-            log.submit(author_of(user), room, text, key=key, reply_to=reply_to, data=data, answered=answered)
+    def _relay(self, request: ChangeRequest[SendMessage]) -> Later[Relayed]:
+        user, send, ts = request.user, request.command, timestamp(time.time())
+        event = MessageEvent(
+            room=request.room,
+            user=user.key,
+            name=user.name,
+            kind="system" if user is SYSTEM else "text",
+            text=send.text,
+            ts=ts,
+            key=send.key,
+            data=send.data,
+        )
+        relayed = Relayed(request, request.room, ts, event)
+        self._tell(relayed, event)
+        later: Later[Relayed] = Later()
+        later.give(relayed)
+        return later
 
-    async def announce(self, room: str, text: str, *, data: dict[str, Any] | None = None) -> Said:
-        """The application says something to everybody in a room.
-
-        Raises `Unavailable` if it could not be stored, `Invalid` for a blank text without data or for data that no
-        client could be sent.
-        """
-        _check_content(text, data)
-        log = self._log_of(room)
-        if log is None:
-            return self._relay(SYSTEM, room, text, kind="system", data=data)
-        return await log.send(author_of(SYSTEM), room, text, data=data, kind="system")
-
-    async def edit(self, user: User, room: str, seq: int, text: str) -> Changed:
-        """Give one's own message another text. Raises `Forbidden`, `NotFound`, `Invalid` for a blank text, and
-        `Unavailable`."""
-        if is_blank(text):
-            raise _blank("a blank text is no message; delete it instead")
-        return await self._stored(room).edit(author_of(user), room, seq, text)
-
-    async def delete(self, user: User, room: str, seq: int) -> Changed:
-        """Take a message back: one's own, or with the policy's leave anybody's. Raises as `edit` does."""
-        of_anybody = self._policy(user, Action.MODERATE, room)
-        return await self._stored(room).delete(author_of(user), room, seq, of_anybody=of_anybody)
-
-    async def react(self, user: User, room: str, seq: int, emoji: str, *, on: bool) -> Changed:
-        """Put an emoji under a message, or take it away. Raises as `edit` does, and `TooLarge`."""
-        return await self._stored(room).react(author_of(user), room, seq, emoji, on=on)
-
-    async def pin(self, user: User, room: str, seq: int, *, on: bool) -> Changed:
-        """Pin a message for everybody, or unpin it. Raises as `edit` does."""
-        return await self._stored(room).pin(author_of(user), room, seq, on=on)
-
-    def publish(self, outcome: Outcome) -> None:
-        """Tell everybody in the room of a change that has become durable."""
-        channel = channel_of(outcome.room)
-        if outcome.event is not None:
-            self._broker.publish(Publication(channel, outcome.event, position=outcome.rev))
-        else:
+    def _committed(self, changed: Changed[Any]) -> None:
+        event = changed.event
+        if event is None:
             # It was repeated. It may be that nobody heard of the first, if the node ended that did it.
-            self._broker.publish(Publication.head(channel, outcome.rev))
+            self._services.broker.publish(Publication.head(channel_of(changed.room), changed.rev))
+            return
+        self._tell(changed, event)
+        features = self._services.features
+        if features.follow_changes:
+            features.committed(Change(changed.room, changed.rev, event))
 
-    def _stored(self, room: str) -> RoomLog:
-        log = self._log_of(room)
-        if log is None:
-            raise NotFound(f"room {room!r} stores no messages", room=room)
-        return log
-
-    def _relay(
-        self,
-        user: User,
-        room: str,
-        text: str,
-        *,
-        kind: Any = "text",
-        key: str | None = None,
-        data: dict[str, Any] | None = None,
-    ) -> Said:
-        ts = timestamp(self._clock())
-        event = MessageEvent(room=room, user=user.key, name=user.name, kind=kind, text=text, ts=ts, key=key, data=data)
-        self._broker.publish(Publication(channel_of(room), event))
-        return Relayed(room, ts, event)
-
-
-def _check_content(text: str, data: dict[str, Any] | None) -> None:
-    """An application may send an object of its own without a text; nobody else sends nothing."""
-    if data is not None:
-        check_data(data)
-    elif is_blank(text):
-        raise _blank("a message must not be blank")
+    def _tell(self, outcome: Outcome, event: Any) -> None:
+        """Tell everybody in the room, and those here who want to know."""
+        self._services.broker.publish(Publication(channel_of(outcome.room), event, position=outcome.rev))
+        user = outcome.request.user
+        if user is SYSTEM:
+            return
+        if event.user != user.key and fold(event.user) != fold(user.key):
+            # A guest whose key became somebody else's in the meantime, on another node or by an account, did this under
+            # a made key. It is told that one when it comes back, after the answer to what it did.
+            asyncio.get_running_loop().call_soon(self._people.guests.has_other_key, user)
+        if type(event) is MessageEvent:
+            self._sent(user, outcome.room)
+            if self._hooks.on_message:
+                self._hooks.call(self._hooks.on_message, event)
 
 
 def _blank(message: str) -> Invalid:
     return Invalid(f"text: {message}", errors=[{"loc": ["text"], "msg": message, "type": "blank"}])
-
-
-def author_of(user: User) -> Author:
-    """A user as the log knows them."""
-    return Author(user.key, user.name, user.identity)

@@ -21,6 +21,7 @@ from hubbub.errors import (
     Unauthenticated,
     Unavailable,
 )
+from hubbub.features.messages.log_changes import ChangeRequest
 from hubbub.http.bodies import read_body
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
@@ -117,11 +118,11 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         command = _message(room, await read_body(request))
         admitted = await hub.admissions.admit(request, account)
         try:
-            said = await feature.post(admitted.user, command)
+            sent = await feature.messages.revise_and_send(ChangeRequest(admitted.user, room, command))
         finally:
             hub.admissions.withdraw(admitted)
         posted = Posted(
-            room=said.room, seq=said.seq, rev=said.rev, ts=said.ts, user=admitted.user.key, secret=admitted.secret
+            room=sent.room, seq=sent.seq, rev=sent.rev, ts=sent.ts, user=admitted.user.key, secret=admitted.secret
         )
         return JSONResponse(posted.model_dump(exclude_none=True), 201)
 

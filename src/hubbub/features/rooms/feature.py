@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +24,7 @@ class RoomsFeature(Feature):
 
     def open(self, services: Services) -> None:
         super().open(services)
-        self.rooms = Rooms(
-            fanout=services.fanout,
-            broker=services.broker,
-            policy=services.policy,
-            clock=time.monotonic,
-            linger=services.settings.linger,
-            rooms_per_connection=services.settings.rooms_per_connection,
-        )
+        self.rooms = Rooms(services)
 
     def room_of(self, connection: Connection, command: Any) -> Room:
         """The room that a command names in `room`, for `Registration.place`.

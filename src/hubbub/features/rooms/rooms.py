@@ -8,17 +8,17 @@ they would grow with the square of the room.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from itertools import islice
 
-from hubbub.accounts.policies import Action, Policy, permit
-from hubbub.broker.base import Broker
+from hubbub.accounts.policies import Action, permit
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
+from hubbub.features.feature import Services
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
@@ -109,24 +109,16 @@ class Room:
 
 
 class Rooms:
-    """All rooms that somebody on this node is in. Call `tick` about once a second."""
+    """All rooms that somebody on this node is in. Call `tick` about once a second. `clock` gives seconds that never
+    jump."""
 
-    def __init__(
-        self,
-        *,
-        fanout: Fanout,
-        broker: Broker,
-        policy: Policy,
-        clock: Callable[[], float],
-        linger: float = 10.0,
-        rooms_per_connection: int = 200,
-    ) -> None:
-        self._fanout = fanout
-        self._broker = broker
-        self._policy = policy
+    def __init__(self, services: Services, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fanout = services.fanout
+        self._broker = services.broker
+        self._policy = services.policy
+        self._linger = services.settings.linger
+        self._rooms_per_connection = services.settings.rooms_per_connection
         self._clock = clock
-        self._linger = linger
-        self._rooms_per_connection = rooms_per_connection
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[tuple[Room, str], tuple[float, User]] = {}
         self._recount: dict[Room, None] = {}

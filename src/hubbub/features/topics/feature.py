@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,7 @@ class TopicsFeature(Feature):
 
     def open(self, services: Services) -> None:
         super().open(services)
-        self.notifications = Notifications(
-            fanout=services.fanout, broker=services.broker, policy=services.policy, clock=time.time
-        )
+        self.notifications = Notifications(services)
 
     def commands(self) -> Iterable[Registration]:
         return TopicCommands(self).registrations()

@@ -5,14 +5,14 @@ A topic's name has dots (`orders.eu.new`). A pattern such as `orders.*` follows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from typing import Any
 
-from hubbub.accounts.policies import Action, Policy, permit
-from hubbub.broker.base import Broker
+from hubbub.accounts.policies import Action, permit
 from hubbub.delivery.connection import Connection
-from hubbub.delivery.fanout import Fanout
 from hubbub.errors import Conflict, Invalid, TooLarge
+from hubbub.features.feature import Services
 from hubbub.wire.base import timestamp
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_title, fold, is_key, is_topic_pattern
@@ -20,6 +20,8 @@ from hubbub.wire.publication import Publication
 from hubbub.wire.topics import Level, NotificationEvent
 
 PREFIX = "topic:"
+TOPICS_PER_CONNECTION = 200
+"""What one connection follows, at most."""
 
 
 def channel_of(pattern: str) -> str:
@@ -40,22 +42,12 @@ def covers(pattern: str, other: str) -> bool:
 
 
 class Notifications:
-    """Follows topics and publishes to them. `clock` gives seconds since 1970."""
+    """Follows topics and publishes to them."""
 
-    def __init__(
-        self,
-        *,
-        fanout: Fanout,
-        broker: Broker,
-        policy: Policy,
-        clock: Callable[[], float],
-        topics_per_connection: int = 200,
-    ) -> None:
-        self._fanout = fanout
-        self._broker = broker
-        self._policy = policy
-        self._clock = clock
-        self._topics_per_connection = topics_per_connection
+    def __init__(self, services: Services) -> None:
+        self._fanout = services.fanout
+        self._broker = services.broker
+        self._policy = services.policy
 
     async def follow(self, connection: Connection, pattern: str) -> None:
         """Send this connection what is published to a topic, or to all topics of a pattern.
@@ -69,8 +61,8 @@ class Notifications:
         if channel in connection.channels:
             return
         followed = [name.removeprefix(PREFIX) for name in connection.channels if name.startswith(PREFIX)]
-        if len(followed) >= self._topics_per_connection:
-            raise TooLarge(f"a connection follows at most {self._topics_per_connection} topics")
+        if len(followed) >= TOPICS_PER_CONNECTION:
+            raise TooLarge(f"a connection follows at most {TOPICS_PER_CONNECTION} topics")
         for other in followed:
             if covers(other, fold(pattern)) or covers(fold(pattern), other):
                 raise Conflict(f"topic {pattern!r} overlaps with {other!r}, which is followed; unfollow that first")
@@ -105,7 +97,7 @@ class Notifications:
         except ValueError as error:
             raise Invalid(f"title: {error}") from None
         event = NotificationEvent(
-            topic=topic, title=title, message=message, level=level, data=data, ts=timestamp(self._clock())
+            topic=topic, title=title, message=message, level=level, data=data, ts=timestamp(time.time())
         )
         channels = [channel_of(pattern) for pattern in patterns_of(topic)]
         for channel in channels:

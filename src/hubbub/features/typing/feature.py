@@ -37,9 +37,12 @@ class TypingFeature(Feature):
         else:
             self.indicators.stop(connection.user, room)
 
-    def sent(self, user: User, room: Room) -> None:
+    def sent(self, user: User, room: str) -> None:
         """Sending a message ends the indicator."""
-        self.indicators.sent(user, room)
+        if self.indicators.are_shown:
+            found = self._rooms.rooms.at(channel_of(room))
+            if found is not None:
+                self.indicators.sent(user, found)
 
     def left(self, connection: Connection, room: str) -> None:
         """Leaving the room ends it too, if the user has no other connection there."""

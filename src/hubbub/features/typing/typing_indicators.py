@@ -40,6 +40,11 @@ class TypingIndicators:
         self._expiry = expiry
         self._rooms: dict[Room, dict[str, tuple[User, _Indicator]]] = {}
 
+    @property
+    def are_shown(self) -> bool:
+        """Whether anybody types, in any room."""
+        return bool(self._rooms)
+
     def start(self, user: User, room: Room) -> None:
         """This user begins to type, or goes on. Raises `Forbidden` if the policy says no."""
         permit(self._policy, user, Action.TYPE, room.key)
