@@ -462,6 +462,24 @@ async def test_a_socket_that_the_application_has_closed_is_not_served(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.parametrize("address", ["/ws", "/ws/chat", "/ws/chat/general", "/ws/notify/orders"])
+async def test_a_login_may_close_the_socket_itself(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def login(connection: HTTPConnection) -> str:
+        if isinstance(connection, WebSocket):
+            await connection.close(1008)
+        return "alice"
+
+    hub = Hubbub(authenticate=login)
+    async with serving(host(hub)) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect(address):
+                pass
+        assert len(hub.connections) == 0
+
+    assert refused.value.response.status_code == 403
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def login_of_sockets(session: Annotated[str | None, Cookie()] = None) -> str:
     if session is None:
         raise WebSocketException(1008, "no session")

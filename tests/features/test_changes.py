@@ -95,7 +95,7 @@ async def send_all(talk: Talk, texts: Sequence[str], room: Callable[[int], str])
     return await asyncio.gather(*sends, return_exceptions=True)
 
 
-async def test_a_batch_of_changes_is_written_with_what_a_feature_makes_of_it(talk: Talk, notes: Notes) -> None:
+async def test_a_feature_writes_its_rows_with_the_batch_of_changes(talk: Talk, notes: Notes) -> None:
     await send_all(talk, ["hello"] * len(ROOMS), lambda number: ROOMS[number])
 
     assert notes.batches == [len(ROOMS)]
@@ -124,7 +124,7 @@ async def test_each_kind_of_change_is_seen(talk: Talk, notes: Notes) -> None:
 
 
 @pytest.mark.parametrize(("text", "told"), [("a secret", Forbidden), ("a bug", ZeroDivisionError)])
-async def test_what_a_feature_raises_fails_that_change_alone(
+async def test_an_error_of_a_feature_fails_only_that_change(
     talk: Talk, notes: Notes, text: str, told: type[Exception]
 ) -> None:
     texts = ["hello"] * 20
@@ -138,7 +138,7 @@ async def test_what_a_feature_raises_fails_that_change_alone(
     assert sorted(change.rev for changes in notes.told for change in changes) == list(range(1, 20))
 
 
-async def test_a_refused_change_and_a_repeated_one_are_no_changes(talk: Talk, notes: Notes) -> None:
+async def test_a_refused_or_repeated_message_is_no_change(talk: Talk, notes: Notes) -> None:
     await talk.send(ALICE, "hall", "hello", key="k")
     notes.batches.clear()
     await talk.send(ALICE, "hall", "hello", key="k")
@@ -149,14 +149,14 @@ async def test_a_refused_change_and_a_repeated_one_are_no_changes(talk: Talk, no
     assert len(notes.told) == 1
 
 
-async def test_features_are_told_of_a_batch_once_when_it_is_durable(talk: Talk, notes: Notes) -> None:
+async def test_a_feature_is_told_once_of_each_durable_batch(talk: Talk, notes: Notes) -> None:
     await send_all(talk, ["hello"] * 20, lambda number: "hall")
     await asyncio.wait_for(notes.was_told.wait(), 10)
 
     assert [[change.rev for change in changes] for changes in notes.told] == [list(range(1, 21))]
 
 
-async def test_a_feature_that_fails_is_logged_and_keeps_nothing_from_the_others(
+async def test_a_failing_feature_is_logged_and_the_others_go_on(
     talk: Talk, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "hubbub"):
@@ -166,7 +166,7 @@ async def test_a_feature_that_fails_is_logged_and_keeps_nothing_from_the_others(
     assert "Moody.committed failed" in caplog.text
 
 
-def test_a_hub_without_such_features_asks_nobody() -> None:
+def test_the_built_in_features_do_not_take_part_in_changes() -> None:
     features = Features(built_in(Hooks()))
 
     assert not features.take_part_in_changes

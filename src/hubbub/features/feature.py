@@ -61,7 +61,7 @@ class Change:
     room: str
     rev: int
     event: MessageEvent | ChangedEvent | RoomEvent
-    """The event that everybody in the room gets."""
+    """The event that everybody in the room gets. Do not change it."""
 
 
 @dataclass(slots=True)
@@ -178,6 +178,7 @@ class Feature:
         nothing of the event loop. It may be called again for the same changes after a rollback, so anything done
         outside the transaction would be done twice. If it raises, nothing of the batch is stored; then the batch is
         halved and tried again, until the change that fails is alone. The sender of that change gets the error.
+        Only `Unavailable` is the answer to all senders of the batch at once.
 
         All senders wait for it: run one statement for the batch, not one for each change. SQLite can defer the rows, as
         it does for messages: see `Statement`.
