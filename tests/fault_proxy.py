@@ -74,6 +74,11 @@ class FaultProxy:
         """New connections are closed at once."""
         self._refuses = on
 
+    def lead_to(self, port: int) -> None:
+        """Pass bytes on to another server from now on, as an address that was moved does."""
+        self.server_port = port
+        self.cut()
+
     def cut(self) -> None:
         """Break all connections."""
         for one in list(self._sockets):

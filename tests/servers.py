@@ -244,7 +244,7 @@ class Redis(Process):
 class Postgres(Process):
     """A PostgreSQL cluster of its own. Without fsync: tests end processes, not machines."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, standby_of: Self | None = None, **settings: str) -> None:
         # Not in pytest's folder, which only its owner may enter: PostgreSQL refuses to run as root.
         folder = Path(tempfile.mkdtemp(prefix="hubbub-postgres-"))
         programs = find_postgres_programs()
@@ -263,8 +263,18 @@ class Postgres(Process):
         if os.getuid() == 0:
             self.user = unprivileged_user()
             shutil.chown(folder, self.user)
+        make: list[str | Path] = [programs / "initdb", "-U", "hubbub", "-A", "trust", "-E", "UTF8"]
+        if standby_of is not None:
+            make = [
+                programs / "pg_basebackup",
+                "-d",
+                standby_of.url_of("postgres"),
+                "--write-recovery-conf",
+                "-c",
+                "fast",
+            ]
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "hubbub", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            [*make, "-D", folder / "data", "--no-sync"],
             user=self.user,
             extra_groups=[] if self.user else None,
             cwd=folder,
@@ -282,6 +292,32 @@ class Postgres(Process):
         except psycopg.OperationalError:
             return False
         return True
+
+    def wait_for(self, primary: Self) -> None:
+        """Returns when this standby has all that is in its primary."""
+        with psycopg.connect(primary.url_of("postgres")) as connection:
+            (position,) = connection.execute("SELECT pg_current_wal_flush_lsn()").fetchone() or (None,)
+        deadline = time.monotonic() + START_DEADLINE
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            query = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+            while connection.execute(query, (position,)).fetchone() != (True,):
+                assert time.monotonic() < deadline, "the standby does not follow"
+                time.sleep(POLL_INTERVAL)
+
+    def stop_following(self) -> None:
+        """This standby gets nothing more of what its primary commits."""
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
+            connection.execute("SELECT pg_reload_conf()")
+            deadline = time.monotonic() + START_DEADLINE
+            while connection.execute("SELECT count(*) FROM pg_stat_wal_receiver").fetchone() != (0,):
+                assert time.monotonic() < deadline, "the standby still follows"
+                time.sleep(POLL_INTERVAL)
+
+    def take_over(self) -> None:
+        """This standby becomes a server that writes."""
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
 
     def create_database(self) -> str:
         """Gives the address of a new, empty database."""

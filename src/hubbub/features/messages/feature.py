@@ -11,7 +11,7 @@ from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
 from hubbub.features.feature import Change, ChannelKind, Feature, Services
-from hubbub.features.jobs import Job
+from hubbub.features.jobs import Job, LeasedJob
 from hubbub.features.messages.catching_up import CatchingUp
 from hubbub.features.messages.commands import MessageCommands
 from hubbub.features.messages.joining import Joining
@@ -24,6 +24,7 @@ from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import PREFIX
 from hubbub.store.base import Transaction
+from hubbub.store.leases import Lease
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import User
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hubbub")
 
 TICK = 1.0
+EPOCH_SETTLED_EVERY = 2.0
 
 
 class MessagesFeature(Feature):
@@ -72,9 +74,10 @@ class MessagesFeature(Feature):
 
         add_routes(router, hub, self)
 
-    def jobs(self) -> Iterable[Job]:
+    def jobs(self) -> Iterable[Job | LeasedJob]:
         if self.services.is_shared:
             yield Job(TICK, self._watch_epoch)
+            yield LeasedJob("epoch", EPOCH_SETTLED_EVERY, self._settle_epoch)
 
     def channels(self) -> Iterable[ChannelKind]:
         yield ChannelKind(PREFIX, self.catching_up.heads, self.catching_up.fetch, self.joining.recover)
@@ -105,6 +108,12 @@ class MessagesFeature(Feature):
     async def _stored_epoch(self) -> str:
         return (await self.logs.head(self.services.settings.room_default)).epoch
 
+    async def _settle_epoch(self, lease: Lease) -> None:
+        """Write nothing, so that a database which took over begins its epoch also where nobody says anything."""
+        assert self.services.database is not None
+        with contextlib.suppress(Unavailable):
+            await self.services.database.write(lease.guard(_do_nothing), None)
+
     async def _watch_epoch(self) -> None:
         """A database that took over may have lost the latest changes. The same numbers will stand for others then,
         which live events cannot say: everybody comes back with the old epoch, and is told to begin anew."""
@@ -118,3 +127,7 @@ class MessagesFeature(Feature):
             log.warning("the database has begun a new epoch: %d connections are closed", len(connections))
             for connection in connections:
                 connection.close(CloseCode.SERVICE_RESTART, "the database was rewound")
+
+
+def _do_nothing(transaction: Transaction, requests: Sequence[None]) -> Sequence[None]:
+    return requests
