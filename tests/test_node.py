@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from hubbub import node as node_module
 from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
 from hubbub.features.messages.log import RoomLogs
-from hubbub.node import Node
+from hubbub.node import ONLY_NODE, Node
 from hubbub.settings import Settings
+from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
 from tests.delivery.links import Person, turn
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -153,3 +156,39 @@ async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: py
 
     assert "our own mistake" in caplog.text
     assert task.cancelled()
+
+
+# Several nodes without a broker.
+
+OTHERS = "another server works on the same database"
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "LONGEST_LEASE_OF_THE_DEAD", 0.2)
+    monkeypatch.setattr(node_module, "SAYING_SO_AGAIN", 0.2)
+
+
+async def start_node(url: str, settings: Settings) -> Node:
+    node = Node(settings, broker=MemoryBroker(), engine=Postgres(url), features=built_in(Hooks()))
+    await node.start()
+    return node
+
+
+@pytest.mark.usefixtures("soon")
+async def test_two_nodes_without_a_broker_on_one_database_notice_each_other(
+    postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await start_node(postgres, Settings())
+    await eventually(lambda: has_lease(first))
+    second = await start_node(postgres, Settings())
+    await eventually(lambda: caplog.text.count(OTHERS) >= 2)
+
+    await first.stop()
+    await eventually(lambda: has_lease(second), deadline=20)
+    await second.stop()
+
+
+def has_lease(node: Node) -> bool:
+    assert node._leases is not None
+    return node._leases.held(ONLY_NODE) is not None and not node._leases.is_elsewhere(ONLY_NODE)

@@ -31,6 +31,7 @@ from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
+from hubbub.store.leases import SECONDS as LEASE_SECONDS
 from hubbub.store.leases import Leases
 from hubbub.wire.base import timestamp
 from hubbub.wire.codes import CloseCode
@@ -43,6 +44,11 @@ F = TypeVar("F", bound=Feature)
 T = TypeVar("T")
 
 TICK = 1.0
+ONLY_NODE = "only node"
+"""The lease of a node that has no broker."""
+LONGEST_LEASE_OF_THE_DEAD = 1.5 * LEASE_SECONDS
+"""Seconds after a start in which the lease of a node that was killed before is taken over."""
+SAYING_SO_AGAIN = 60.0
 CLOSES_PER_SECOND = 500
 """While draining. A thousand clients that reconnect at once would cost the next server more than this wait costs."""
 
@@ -213,10 +219,13 @@ class Node:
         jobs = [job for feature in self.features for job in feature.jobs()]
         leased = [job for job in jobs if isinstance(job, LeasedJob)]
         shared = self.database if self.services.is_shared else None
-        self._leases = Leases(shared, self.id, [job.name for job in leased])
+        names = [job.name for job in leased]
+        tells_others = self.settings.broker_url is not None
+        self._leases = leases = Leases(shared, self.id, names if tells_others else [*names, ONLY_NODE])
         return [
-            loop.create_task(self._leases.keep()),
-            *(loop.create_task(job.run(self._leases)) for job in leased),
+            loop.create_task(leases.keep()),
+            *([] if tells_others or shared is None else [loop.create_task(_say_if_not_alone(leases))]),
+            *(loop.create_task(job.run(leases)) for job in leased),
             *(loop.create_task(self._every(job.seconds, job.do)) for job in jobs if isinstance(job, Job)),
         ]
 
@@ -291,6 +300,18 @@ class Node:
                         await work
                 except Exception:
                     log.exception("%s failed", getattr(job, "__qualname__", job))
+
+
+async def _say_if_not_alone(leases: Leases) -> None:
+    """A node without a broker has the lease `ONLY_NODE`, unless another one without a broker has it."""
+    await asyncio.sleep(LONGEST_LEASE_OF_THE_DEAD)
+    while True:
+        if leases.is_elsewhere(ONLY_NODE):
+            log.error(
+                "another server works on the same database, and they cannot see each other: what is said on the other "
+                "one comes late or never. Run one server, or set HUBBUB_BROKER_URL=redis://… on both"
+            )
+        await asyncio.sleep(SAYING_SO_AGAIN)
 
 
 NodeSource = Callable[[], Node]

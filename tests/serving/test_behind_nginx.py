@@ -97,6 +97,7 @@ async def test_a_rolling_restart_loses_no_message_and_refuses_nobody(start_clust
     assert talk.knocks.refused == []
     assert talk.knocks.unanswered == 0
     assert refusals == []
+    assert not [node for node in nodes if "they cannot see each other" in node.log]
 
 
 async def test_limits_count_the_address_that_nginx_saw_not_the_one_that_a_client_names(

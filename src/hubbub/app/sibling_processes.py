@@ -27,8 +27,8 @@ def warn_of_siblings() -> None:
     """
     if sys.platform == "linux" and not _taken and _is_worker() and not _is_first():
         log.error(
-            "this is one of several worker processes, and they cannot see each other: whoever is connected to another "
-            "one misses messages. Run one worker, or set HUBBUB_BROKER_URL=redis://…"
+            "this is one of several worker processes, and they cannot see each other: what is said on another one "
+            "comes late or never. Run one worker, or set HUBBUB_BROKER_URL=redis://…"
         )
 
 

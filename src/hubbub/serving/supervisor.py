@@ -149,7 +149,7 @@ class Supervisor:
                     log.error("the first worker did not start: it %s", said_of(status))
                 return max(1, status)
             self._is_up = True
-            others = [await self._start(place) for place in self._places[1:]]
+            others = [await self._start(place) for place in self._places[1:] if not self._stopping.is_set()]
             await asyncio.gather(*(worker.is_ready() for worker in others))
             if not self._stopping.is_set():
                 self._on_ready()

@@ -141,11 +141,16 @@ class Leases:
         self._names = [(name,) for name in sorted(names)]
         self._seconds = seconds
         self._held = {name: Lease(name, owner, 0) for name in names} if shared is None else {}
+        self._elsewhere: frozenset[str] = frozenset()
 
     def held(self, name: str) -> Lease | None:
         """The lease, if this node has it."""
         lease = self._held.get(name)
         return None if lease is None or lease.is_over else lease
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Whether another node had the lease when the database was last asked."""
+        return name in self._elsewhere
 
     async def keep(self) -> None:
         """Renew what this node has and take what is free, until cancelled."""
@@ -169,6 +174,7 @@ class Leases:
         until = asyncio.get_running_loop().time() + self._seconds
         taken = await database.write(_take, _Asked(self._owner, self._names, round(self._seconds * 1000)))
         numbers = dict(taken.numbers)
+        self._elsewhere = frozenset(name for (name,) in self._names if name not in numbers)
         for name, lease in list(self._held.items()):
             if numbers.get(name) != lease.number:
                 log.warning("another node has taken over %s", name)
