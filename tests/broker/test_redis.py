@@ -219,6 +219,29 @@ async def test_a_redis_that_died_is_waited_for_and_used_when_it_is_back_empty(
     assert own_redis.ask("GET", "hubbub:cluster") == f"{CLUSTER} 1/1".encode()
 
 
+async def test_thousands_of_channels_are_subscribed_to_again_and_told_of(
+    own_redis: Redis, make_node: NodeMaker
+) -> None:
+    alice, bob = await make_node(own_redis.port), await make_node(own_redis.port)
+    channels = [f"room:{number}" for number in range(3000)]
+    await asyncio.gather(*map(bob.broker.subscribe, channels))
+    own_redis.kill()
+    await alice.away()
+    await bob.away()
+    for channel in channels:
+        alice.broker.publish(said("while it was away", channel=channel, position=1))
+    own_redis.start()
+    await alice.back()
+    await bob.back()
+
+    for channel in channels:
+        await bob.broker.subscribe(channel)
+        alice.broker.publish(said(f"after {channel}", channel=channel))
+
+    await bob.inbox.until(f"after {channels[-1]}")
+    assert set(bob.inbox.missing) == set(channels)
+
+
 async def test_another_redis_in_its_place_is_used_like_the_first(
     redis: Redis, own_redis: Redis, proxy: FaultProxy, make_node: NodeMaker
 ) -> None:

@@ -12,7 +12,7 @@ from hubbub.broker.redis import RedisBroker
 from hubbub.broker.redis_address import parse_addresses
 from hubbub.errors import ConfigurationError
 from tests.broker.inbox import ROOM, Inbox, said
-from tests.servers import Redis
+from tests.servers import Redis, free_port
 
 CANARY = "c4n4ry/secret@:"
 ESCAPED = "c4n4ry%2Fsecret%40%3A"
@@ -194,6 +194,11 @@ async def test_a_replica_is_not_used(redis: Redis, tmp_path: Path) -> None:
         assert "it is a replica" in await problem(replica.url)
 
 
+async def test_a_redis_cluster_is_refused(redis: Redis, tmp_path: Path) -> None:
+    with Redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as member:
+        assert "it belongs to a Redis Cluster" in await refusal(f"redis://127.0.0.1:{member.port}")
+
+
 async def test_nodes_of_another_database_are_refused_until_theirs_are_gone(redis: Redis) -> None:
     async with broker(redis.url, cluster="theirs"):
         told = await refusal(redis.url)
@@ -242,8 +247,6 @@ class Certificates:
 @pytest.fixture
 def encrypted(tmp_path: Path, redis: Redis) -> Iterator[tuple[int, Certificates]]:
     """A redis-server that speaks TLS on one port, and plainly on another."""
-    from tests.servers import free_port
-
     files, port = Certificates(tmp_path), free_port()
     options = ("--tls-port", str(port), "--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key))
     with Redis(tmp_path, *options, "--tls-ca-cert-file", str(files.ca), "--tls-auth-clients", "no"):

@@ -30,6 +30,8 @@ BACKLOG = 16 * 1024 * 1024
 """Bytes that may wait for one server. What is published beyond is dropped."""
 OWED = 100_000
 """Channels whose positions are kept for the time when a server is back."""
+PER_TURN = 500
+"""Channels that are subscribed to again in one turn of the loop."""
 CLAIM_LASTS = 60
 """Seconds for which a server belongs to a cluster whose nodes are gone."""
 
@@ -125,7 +127,9 @@ class _Server:
         self._owed: dict[str, int] = {}
         """The positions of what was published and did not reach the server, by channel."""
         self._is_dropping = False
+        self._has_warned = False
         self._claiming: asyncio.Task[None] | None = None
+        self._making_up: asyncio.Task[None] | None = None
 
     async def start(self, deliver: Deliver, missed: Missed, cluster: str, sender: bytes) -> None:
         self._deliver, self._missed = deliver, missed
@@ -137,8 +141,9 @@ class _Server:
         self._deliver = None
         self._followed.clear()
         self._owed.clear()
-        if self._claiming is not None:
-            self._claiming.cancel()
+        for task in (self._claiming, self._making_up):
+            if task is not None:
+                task.cancel()
         await self._link.stop()
 
     @property
@@ -171,7 +176,7 @@ class _Server:
             if isinstance(reply, ReplyError):
                 self._link.cut(f"it refuses publications: {reply}")
         elif (self._owed or self._is_dropping) and self._link.backlog < self._backlog // 2:
-            self._pay()
+            self._make_up()
 
     def _drop(self, publication: Publication) -> None:
         self._owe(publication)
@@ -184,14 +189,30 @@ class _Server:
         if position is not None and (channel in self._owed or len(self._owed) < OWED):
             self._owed[channel] = max(position, self._owed.get(channel, position))
 
-    def _pay(self) -> None:
-        """Tell the others how far the channels are of which they were told nothing."""
+    def _make_up(self, *, subscribe_again: bool = False) -> None:
+        if self._making_up is None or self._making_up.done():
+            names = list(self._followed) if subscribe_again else []
+            self._making_up = asyncio.get_running_loop().create_task(self._make_up_for(names))
+
+    async def _make_up_for(self, names: list[bytes]) -> None:
+        """Subscribe again, and tell the others how far those channels are of which they were not told: some in each
+        turn of the loop, for there may be very many."""
+        for number, name in enumerate(names, 1):
+            channel = self._followed.get(name)
+            if channel is not None:
+                self._link.send((b"SUBSCRIBE", name), partial(self._subscribed, channel, None))
+            if number % PER_TURN == 0:
+                await asyncio.sleep(0)
         self._is_dropping = False
-        owed, self._owed = self._owed, {}
-        for channel, position in owed.items():
+        number = 0
+        while self._owed and self._link.is_up:
+            channel, position = self._owed.popitem()
             head = Publication.head(channel, position)
             packed = pack(head, self._sender)
             self._link.send((b"PUBLISH", self._name_of(channel), packed), partial(self._published, head))
+            number += 1
+            if number % PER_TURN == 0:
+                await asyncio.sleep(0)
 
     # Following.
 
@@ -232,16 +253,21 @@ class _Server:
         try:
             self._deliver(unpack(channel, packed))
         except ValueError as error:
-            log.warning("channel %r brought what no node of this version publishes: %s", channel, error)
+            # Nodes of another release, during an upgrade, publish thousands of them.
+            if not self._has_warned:
+                self._has_warned = True
+                log.warning("channel %r brought what no node of this release publishes: %s", channel, error)
         except Exception:
             log.exception("what came in channel %r could not be delivered", channel)
 
     # Gaps.
 
     def _came(self) -> None:
-        for name, channel in self._followed.items():
-            self._link.send((b"SUBSCRIBE", name), partial(self._subscribed, channel, None))
-        self._pay()
+        self._has_warned = False
+        if self._making_up is not None:
+            self._making_up.cancel()
+            self._making_up = None
+        self._make_up(subscribe_again=True)
 
     def _tell_unheard(self) -> None:
         unheard, self._unheard = self._unheard, {}

@@ -35,6 +35,10 @@ async def say_hello(connection: RedisConnection, address: RedisAddress) -> None:
     version = hello.get(b"version", b"").decode()
     if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < OLDEST:
         raise ConfigurationError(f"{address}: it is Redis {version}; Hubbub needs 7.0 or newer")
+    if hello.get(b"mode") == b"cluster":
+        raise ConfigurationError(
+            f"{address}: it belongs to a Redis Cluster; give servers that stand alone, several with commas"
+        )
     if hello.get(b"role") != b"master":
         raise RedisAway("it is a replica, which passes nothing on to others; its primary is needed")
     if address.database:
