@@ -199,6 +199,28 @@ async def test_typing_is_shown_and_ends_with_the_message_or_on_its_own(chat: Web
     assert (hidden["user"], hidden["active"]) == ("alice-13", False)
 
 
+@pytest.mark.parametrize("leaves", ["by command", "by closing"])
+async def test_typing_ends_when_its_user_has_left_with_all_tabs(chat: WebServer, leaves: str) -> None:
+    desk = f"desk-{leaves[3:]}"
+    async with person(chat, f"alice-{leaves[3:]}") as alice, person(chat) as bob:
+        async with person(chat, secret=alice.seen[0]["secret"]) as other_tab:
+            for one in (alice, other_tab, bob):
+                await one.join(desk)
+            await alice.send({"type": "typing", "room": desk, "active": True})
+            await bob.expect("typing", active=True)
+        await alice.say(desk, "still here")
+        await bob.expect("message", text="still here")
+        assert len(bob.of_type("typing")) == 1
+        await alice.send({"type": "typing", "room": desk, "active": True})
+        await bob.expect("typing", active=True)
+        if leaves == "by command":
+            await alice.ask({"type": "leave", "room": desk})
+        else:
+            await alice.link.close()
+
+        await bob.expect("typing", active=False)
+
+
 async def test_a_user_with_three_tabs_comes_and_goes_once(chat: WebServer) -> None:
     async with person(chat, "alice-14") as alice:
         await alice.join("tabs")

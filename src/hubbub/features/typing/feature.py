@@ -46,6 +46,8 @@ class TypingFeature(Feature):
 
     def left(self, connection: Connection, room: str) -> None:
         """Leaving the room ends it too, if the user has no other connection there."""
+        if not self.indicators.are_shown:
+            return
         found = self._rooms.rooms.at(channel_of(room))
         if found is not None and not found.is_here(connection.user):
             self.indicators.stop(connection.user, found)
