@@ -1,7 +1,7 @@
-"""Clients that mean harm, in a process of their own: they send one thing again and again, as fast as it is taken.
+"""Hostile clients in a process of their own: they send the same data repeatedly, as fast as the server accepts it.
 
-They share the load generator's core at the lowest priority, so that what they take from it is what it has left. Each
-comes back a moment after the server has closed its connection.
+They run on the load generator's core at the lowest priority, so they use only what it leaves. Each one reconnects a
+moment after the server has closed its connection.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Attack:
     """What each attacker does."""
 
     opening: Sequence[bytes]
-    """What it sends to arrive. The first is a WebSocket handshake, if the attack is made over one."""
+    """What it sends first. The first part is a WebSocket handshake, if the attack uses one."""
     flood: bytes
-    """What it then sends again and again."""
+    """What it then sends repeatedly."""
     reads: bool
-    """Whether it reads what it is answered."""
+    """Whether it reads the answers."""
     needs_deflate: bool = False
-    """Whether it makes sense only where the server accepts compressed frames."""
+    """Whether it needs a server that accepts compressed frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Assault:
 
     connections: int
     sent: int
-    """Bytes of the flood that the server's kernel took."""
+    """Bytes of the flood that the server's kernel accepted."""
     possible: bool
-    """False where the server does not offer what the attack needs."""
+    """False if the server does not offer what the attack needs."""
 
 
 def bombs(system: System, port: int) -> Attack:
@@ -66,12 +66,12 @@ def pings(system: System, port: int) -> Attack:
 
 
 def texts(system: System, port: int) -> Attack:
-    """Texts of two bytes, `{}`, which no server has a use for."""
+    """Texts of two bytes, `{}`, which no server can use."""
     return Attack(_opening(system, port), _repeated(websocket.frame(b"{}")), reads=True)
 
 
 def commands(system: System, port: int) -> Attack | None:
-    """What costs the server most within its protocol, as far as it knows such a thing."""
+    """The most expensive command of the server's protocol, if the system names one."""
     command = system.expensive_command()
     if command is None:
         return None
@@ -79,7 +79,7 @@ def commands(system: System, port: int) -> Attack | None:
 
 
 def pipelining(system: System, port: int) -> Attack:
-    """HTTP requests on one connection, one behind the other, whose answers nobody reads."""
+    """Pipelined HTTP requests on one connection, whose answers nobody reads."""
     request = f"GET {system.small_page} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
     return Attack([], _repeated(request), reads=False)
 
@@ -94,7 +94,7 @@ def _repeated(unit: bytes) -> bytes:
 
 @contextmanager
 def attacking(port: int, attack: Attack, *, sockets: int, seconds: float) -> Iterator[Future[Assault]]:
-    """Attackers at work, for as long as the block takes or `seconds`, whatever is more."""
+    """Attackers work while the block runs, and for at least `seconds`."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         yield pool.submit(assail, port, attack, sockets, seconds)
 
@@ -123,7 +123,7 @@ class _Attacker:
         return self._head is not None
 
     def read(self) -> bytes | None:
-        """Take what came. Gives the handshake's answer in the moment when it is whole. Raises OSError at the end."""
+        """Read. Returns the handshake's answer once, when it is complete. Raises OSError at the end of the link."""
         data = self.link.recv(_CHUNK)
         if not data:
             raise ConnectionResetError
@@ -138,7 +138,7 @@ class _Attacker:
         return head
 
     def write(self) -> None:
-        """Send until the kernel takes no more, but let the other attackers have their turn."""
+        """Send until the kernel accepts no more, but let the other attackers have their turn."""
         taken = self.link.send(self._flood[self._at :])
         self.sent += taken
         self._at = (self._at + taken) % len(self._flood)
@@ -151,7 +151,7 @@ class _Attackers:
         self._poll = select.epoll()
         self._by_fd: dict[int, _Attacker] = {}
         self._due = [0.0] * sockets
-        """When those who have no connection come back."""
+        """When the attackers without a connection reconnect."""
         self._connections = 0
         self._sent = 0
         self._possible = True

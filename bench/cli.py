@@ -1,4 +1,4 @@
-"""`scripts/bench WHAT`: measure, print, and with `--write` put the result into docs/benchmarks.md."""
+"""`scripts/bench WHAT`: measure, print, and with `--write` write the result into docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _one(options: argparse.Namespace) -> bool:
 def _all(options: argparse.Namespace) -> bool:
     ends = time.monotonic() + options.minutes * 60
     all_is_well = True
-    # The longest come last: what the others leave of their share is theirs.
+    # The longest ones come last: they may use the time that the others did not need.
     scenarios = [scenario for scenario in reversed(SCENARIOS) if scenario.part_of_all]
     for left, scenario_type in zip(range(len(scenarios), 0, -1), scenarios, strict=True):
         scenario = scenario_type.quick() if options.quick else scenario_type()
@@ -67,7 +67,7 @@ def _fill(options: argparse.Namespace) -> bool:
 def _measure(
     options: argparse.Namespace, scenario: Scenario, names: Sequence[str], *, seconds: float = math.inf
 ) -> bool:
-    """Measures, prints, and writes where the options say. False if something was lost."""
+    """Measures, prints, and writes as the options say. Returns False if a delivery was lost."""
     systems = _systems(scenario, names)
     _raise_file_limit()
     pin_generator()
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     for scenario in SCENARIOS:
         own = _measuring(chosen, scenario.name, scenario.summary, _one)
         own.set_defaults(scenario=scenario)
-        own.add_argument("--systems", default=",".join(_names(scenario)), help="which, the first against the others")
+        own.add_argument("--systems", default=",".join(_names(scenario)), help="the first is compared with the others")
         load = own.add_argument_group("the load")
         for field in dataclasses.fields(scenario):
             load.add_argument(
@@ -101,12 +101,12 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help=f"(default: {_shown(field.default)})",
             )
-    everything = _measuring(chosen, "all", "all of these but `attack`, one after the other, in a bounded time", _all)
-    everything.add_argument("--minutes", type=float, default=8.5, help="fewer rounds are done where it would take more")
-    filling = chosen.add_parser("fill", help="make a database in which people have chatted for two years")
+    everything = _measuring(chosen, "all", "all of these except `attack`, one after the other, in a limited time", _all)
+    everything.add_argument("--minutes", type=float, default=8.5, help="do fewer rounds if they would take longer")
+    filling = chosen.add_parser("fill", help="make a database with two years of conversation")
     filling.set_defaults(run=_fill)
     filling.add_argument("--messages", type=int, default=1_000_000, help="how many (default: %(default)s)")
-    filling.add_argument("--data-dir", type=Path, required=True, help="for `hubbub serve --data-dir`; without one yet")
+    filling.add_argument("--data-dir", type=Path, required=True, help="a directory without a database")
     return parser
 
 
@@ -119,9 +119,9 @@ def _measuring(
     parser = chosen.add_parser(name, help=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.set_defaults(run=run)
     parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured")
-    parser.add_argument("--quick", action="store_true", help="one small round, to see that it runs")
-    parser.add_argument("--json", type=Path, metavar="FOLDER", help="write every round's values into files there")
-    parser.add_argument("--write", action="store_true", help=f"replace what docs/{PAGE.name} says of it")
+    parser.add_argument("--quick", action="store_true", help="one small round, to check that it runs")
+    parser.add_argument("--json", type=Path, metavar="FOLDER", help="write the values of every round into this folder")
+    parser.add_argument("--write", action="store_true", help=f"replace its section in docs/{PAGE.name}")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A client that asks for one thing at a time, and says how long the answer took."""
+"""A client that sends one command at a time, and measures the time of its answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Conversation:
         self._asked = 0
 
     def ask(self, command: Mapping[str, Any]) -> Answer:
-        """Send a command, and wait for what answers it; what else comes is let pass."""
+        """Send a command and wait for its answer; other events are skipped."""
         self._asked += 1
         frame = websocket.frame(json.dumps({**command, "id": f"bench-{self._asked}"}).encode())
         began = time.perf_counter()
@@ -73,7 +73,7 @@ def conversation(server: Server, path: str) -> Iterator[Conversation]:
         link.sendall(websocket.upgrade_request(path, server.port))
         head = b""
         while not head.endswith(b"\r\n\r\n"):
-            # Byte by byte: what follows on the head is the connection's.
+            # Byte by byte: the bytes after the head belong to the connection.
             byte = link.recv(1)
             if not byte:
                 raise BenchError(f"{path} was refused: {head!r}")

@@ -1,7 +1,7 @@
 """Runs the `hubbub` command and counts its SQLite queries, in a file of its working directory.
 
-SQLite itself tells of every statement that a connection runs, to whoever asks for it where the connection is opened. So
-the server is the one that everybody starts, and knows nothing of this.
+SQLite can report every statement of a connection to a function that is set when the connection is opened. So this is
+the server that everybody starts, without changes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SIZE = 8
 
 
 def number_of_queries(folder: Path) -> int:
-    """So far, of the server that was started in this folder."""
+    """The number of queries so far, of the server that was started in this folder."""
     return int.from_bytes((folder / FILE_NAME).read_bytes(), sys.byteorder)
 
 
 def count_queries() -> None:
-    """From now on, of all connections of this process that are still to be opened."""
+    """Count from now on, for all connections that this process will open."""
     file = Path(FILE_NAME)
     file.write_bytes(bytes(_SIZE))
     with file.open("r+b") as opened:

@@ -1,4 +1,4 @@
-"""Clients that come all at once, only listen, and keep all that they are sent."""
+"""Clients that connect all at once, only listen, and keep everything that they receive."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bench.errors import BenchError
 from bench.server import Server
 
 _PATIENCE = 10.0
-"""Seconds without a byte for anybody, after which nothing more is expected."""
+"""After this many seconds without a byte for any client, nothing more is expected."""
 
 
 class Visitor:
-    """One client. `request` is all that it ever sends."""
+    """One client. It sends only `request`."""
 
     def __init__(self, server: Server, request: bytes) -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=5)
@@ -27,10 +27,10 @@ class Visitor:
         self.socket.send(request)
         self._received = bytearray()
         self.markers = 0
-        """How many messages have come: by the marker in their text, since to parse them would take too long now."""
+        """How many messages have come, counted by the marker in their text: parsing would take too long now."""
 
     def read(self) -> None:
-        # A marker may have come in two parts.
+        # A marker may come in two parts.
         unread = max(0, len(self._received) - len(messages.MARKER) + 1)
         try:
             while data := self.socket.recv(1 << 16):
@@ -41,7 +41,7 @@ class Visitor:
             raise BenchError(f"the server closed a client's connection after {bytes(self._received[:500])!r}")
 
     def events(self) -> list[dict[str, Any]]:
-        """All whole events that have come. Raises BenchError if the client was not let in."""
+        """All complete events that have come. Raises BenchError if the client was refused."""
         head, _, frames = bytes(self._received).partition(b"\r\n\r\n")
         if head and not head.startswith(b"HTTP/1.1 101 "):
             raise BenchError(f"a client was refused: {bytes(self._received[:500])!r}")
@@ -49,7 +49,7 @@ class Visitor:
 
 
 class Crowd:
-    """All of them. Those who are not listened to are not read from."""
+    """All clients. Nothing is read from them outside of `listen_until` and `listen_for`."""
 
     def __init__(self, visitors: Sequence[Visitor]) -> None:
         self.visitors = visitors
@@ -62,7 +62,7 @@ class Crowd:
         self._poll.close()
 
     def listen_until(self, satisfied: Callable[[Visitor], bool]) -> None:
-        """Returns as soon as it holds for all, or when nothing has come for long."""
+        """Returns as soon as the condition holds for all, or when nothing has come for a long time."""
         waiting = set(self.visitors)
         while waiting and (heard := self._listen(_PATIENCE)):
             waiting.difference_update(visitor for visitor in heard if visitor in waiting and satisfied(visitor))
@@ -81,7 +81,7 @@ class Crowd:
 
 @contextmanager
 def visiting(server: Server, requests: Sequence[bytes]) -> Iterator[Crowd]:
-    """A client for each request, all at the same moment. At the end they vanish without a word."""
+    """A client for each request, all at the same moment. At the end they vanish without a close frame."""
     with ExitStack() as stack:
         visitors = []
         for request in requests:

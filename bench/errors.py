@@ -1,2 +1,2 @@
 class BenchError(Exception):
-    """A measurement that can't be trusted, or a server that could not be measured."""
+    """A measurement that cannot be trusted, or a server that could not be measured."""

@@ -1,7 +1,7 @@
-"""A database that looks as if people had chatted for two years, for what depends on how much is stored.
+"""A database as after two years of conversation, to measure what depends on the number of stored messages.
 
-It is the one part of the bench that imports `hubbub`: it goes through the log's own code, a thousand changes to a
-transaction, so each row is what a server would have written, in a fraction of the time.
+This module imports `hubbub`: it uses the log's own code, with a thousand changes in a transaction. So each row is as a
+server would have written it, in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CHANGES = {"react": 60, "edit": 25, "delete": 14, "pin": 1}
 _EMOJI = ("👍", "❤️", "😂", "🎉", "👀", "✅")
 _REPLIES = 0.06
 _RECENT = 50
-"""People answer and change what was said lately."""
+"""People answer and change recent messages."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class _Room:
 
 
 def filled(messages: int) -> Path:
-    """The data directory of such a database, made once and kept in the cache. Copy it; a server would change it."""
+    """The data directory of such a database, made once and kept in the cache. Copy it: a server would change it."""
     made_of = hashlib.sha256(Path(__file__).read_bytes() + HEAD.encode()).hexdigest()[:12]
     folder = programs.CACHE / f"filled-{messages}-{made_of}"
     if not folder.exists():
@@ -66,7 +66,7 @@ def filled(messages: int) -> Path:
 
 
 def fill(data_dir: Path, messages: int) -> None:
-    """Write so many messages into a new database. The same number gives the same conversation.
+    """Write this many messages into a new database. The same number gives the same conversation.
 
     Raises BenchError if there is a database already.
     """
@@ -96,7 +96,7 @@ def _write(writer: Writer, messages: int) -> None:
 
 
 class _Conversation:
-    """Who says what, where. Rooms, people and words are used as such things are: the n-th one 1/n as often."""
+    """Who says what, and where. Rooms, people and words follow Zipf's law: the n-th one is used 1/n as often."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -111,7 +111,7 @@ class _Conversation:
         self._word_weights = _falling(len(self._words))
 
     def go_on(self, messages: int) -> list[ChangeRequest[Any]]:
-        """The next so many messages, with the changes that come between them."""
+        """The next messages, with the changes that come between them."""
         requests: list[ChangeRequest[Any]] = []
         for room in self._chance.choices(self._rooms, cum_weights=self._room_weights, k=messages):
             requests.append(self._message(room))
@@ -138,7 +138,7 @@ class _Conversation:
             case "edit":
                 return ChangeRequest(author, room.key, Edit(room=room.key, seq=seq, text=self._text()))
             case "delete":
-                # Nobody answers or changes it from now on.
+                # From now on nobody answers or changes it.
                 del room.recent[place]
                 return ChangeRequest(author, room.key, Delete(room=room.key, seq=seq))
             case "pin":
@@ -151,7 +151,7 @@ class _Conversation:
         return self._chance.choices(room.members, cum_weights=weights)[0]
 
     def _text(self) -> str:
-        """Mostly a line, now and then a screenful."""
+        """Mostly a line, sometimes a screenful."""
         words = min(round(self._chance.lognormvariate(2.1, 0.8)) + 1, 300)
         return " ".join(self._chance.choices(self._words, cum_weights=self._word_weights, k=words))
 
@@ -166,7 +166,7 @@ def _falling(number: int) -> list[float]:
 
 
 def _vocabulary(chance: random.Random, size: int) -> list[str]:
-    """Words made of syllables. The commonest ones are the shortest, as in a language."""
+    """Words made of syllables. The most common ones are the shortest, as in a language."""
     syllables = [consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in ("a", "e", "i", "o", "u", "ei")]
     words: dict[str, None] = {}
     while len(words) < size:

@@ -9,12 +9,12 @@ from bench.errors import BenchError
 from bench.members import Member
 
 _CAPACITY = 1 << 18
-# Few enough that what is due meanwhile (the next message, the end) is not late.
+# Few enough, so that the next message or the end is not delayed.
 _AT_ONCE = 128
 
 
 class Inbox:
-    """`ready` says who has something; `read` puts whole deliveries of one member into `data`."""
+    """`ready` tells which members have data; `read` puts complete deliveries of one member into `data`."""
 
     def __init__(self, members: Sequence[Member], end: bytes) -> None:
         """`end` is the byte that follows each text: see `System.end`."""
@@ -31,14 +31,14 @@ class Inbox:
         self._poll.close()
 
     def ready(self, timeout: float) -> list[Member]:
-        """Those who have something to read, after at most `timeout` seconds. Each must be read."""
+        """The members with data to read, after at most `timeout` seconds. Each of them must be read."""
         more, self._more = self._more, []
         members = self._members
         found = self._poll.poll(0 if more else timeout, _AT_ONCE)
         return [members[fd] for fd, _ in found] + more
 
     def read(self, member: Member) -> int:
-        """Returns how many bytes of `data` hold whole deliveries; the rest waits for the next read."""
+        """Returns how many bytes of `data` hold complete deliveries; the rest waits for the next read."""
         unread = member.unread
         try:
             if unread:
@@ -51,7 +51,7 @@ class Inbox:
         if size == len(unread):
             raise BenchError(f"the server closed the connection of member {member.number}")
         if size == _CAPACITY:
-            # The edge-triggered poll does not tell again about what is left.
+            # The edge-triggered poll does not report the remaining data again.
             self._more.append(member)
         ends_whole = self.data[size - 1] == self._end_byte
         whole = size if ends_whole else self.data.rfind(self._end, 0, size) + 1

@@ -1,6 +1,6 @@
-"""The two loads: as fast as answers come back, and so many messages a second.
+"""The two loads: as fast as answers come back, and a fixed number of messages a second.
 
-Both count every delivery, go on reading after the last message until nothing is missing, and say what was lost.
+Both count every delivery, read after the last message until nothing is missing, and report what was lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.server import Server
 from bench.systems.base import System
 
 _PATIENCE = 3.0
-"""After so many seconds without a delivery nothing more is expected."""
+"""After this many seconds without a delivery nothing more is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class Throughput:
     server_cpu: float
     generator_cpu: float
     lost: int
-    """Of all messages sent, also before and after the time that was measured."""
+    """Of all messages, also of those before and after the measured time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
     seconds: list[float]
-    """From the moment that a message was due to each of its deliveries; sorted."""
+    """Seconds from the moment when a message was due to each of its deliveries; sorted."""
     server_cpu: float
     delivered: int
-    """Those before the measured time as well, like `server_cpu` and `lost`."""
+    """Including those before the measured time, as in `server_cpu` and `lost`."""
     lost: int
 
 
@@ -71,10 +71,10 @@ class _Sender:
 
 
 class ClosedLoop:
-    """W messages are outstanding at any time: not yet back at their sender or, where the system acks, not yet acked.
+    """W messages are outstanding at any time: not yet back at their sender or, if the system acks, not yet acked.
 
     The senders take turns: as soon as a message is answered, the next one goes out. So a single sender has all W
-    outstanding itself.
+    messages outstanding.
     """
 
     def __init__(self, server: Server, members: Sequence[Member], senders: Sequence[Member]) -> None:
@@ -166,9 +166,9 @@ def fixed_rate(
     seconds: float,
     patience: float = _PATIENCE,
 ) -> Latencies:
-    """The members take turns; each message is sent when it is due, whether the last one has arrived or not.
+    """The members take turns. Each message is sent when it is due, whether the last one has arrived or not.
 
-    A delivery's latency counts from that moment, so a server that falls behind can't hide it.
+    A delivery's latency counts from that moment, so a server that falls behind cannot hide it.
     """
     latencies: list[int] = []
     expected = delivered = turn = 0
@@ -188,7 +188,7 @@ def fixed_rate(
                 continue
             if due >= ends and (delivered >= expected or now - heard > patience * 1e9):
                 break
-            # epoll counts in milliseconds: the last two before a message is due are spent polling.
+            # epoll counts in milliseconds, so the last two before a message is due are spent polling.
             ready = inbox.ready(max(0.0, min((due - now) / 1e9 - 0.002, 0.1)) if due < ends else 0.1)
             for member in ready:
                 size = inbox.read(member)

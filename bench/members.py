@@ -1,4 +1,4 @@
-"""Clients that come in: many at a time, each by its system's steps, until all are members of their rooms."""
+"""Clients join: many at a time, each with its system's steps, until all are members of their rooms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEADLINE = 60.0
 
 
 class Member:
-    """One client that has arrived. The load generator reads and writes its socket without waiting."""
+    """One client that has joined. The load generator reads and writes its socket without waiting."""
 
     __slots__ = ("fd", "number", "receive_into", "room", "send", "socket", "unread")
 
@@ -27,15 +27,15 @@ class Member:
         self.room = room
         self.socket = link
         self.fd = link.fileno()
-        # Bound once: they are called millions of times.
+        # Looked up once, because they are called millions of times.
         self.receive_into: Callable[[memoryview], int] = link.recv_into
         self.send: Callable[[bytes], int] = link.send
         self.unread = b""
-        """The beginning of a delivery whose end has not come yet."""
+        """The beginning of an incomplete delivery."""
 
 
 class _Arrival:
-    """A client on its way in."""
+    """A client that is joining."""
 
     def __init__(self, number: int, room: str, server: Server, sockets: ExitStack) -> None:
         self.link = sockets.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
@@ -51,7 +51,7 @@ class _Arrival:
             self.link.send(step.send)
 
     def has_arrived(self) -> bool:
-        """Reads what came, goes on to the next step if it may, and says whether that was the last."""
+        """Reads, does the next step if it can, and returns whether that was the last one."""
         data = self.link.recv(65536)
         self._received += data
         if not data or self._received.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
@@ -67,9 +67,9 @@ class _Arrival:
 
 @contextmanager
 def joined(server: Server, rooms: Sequence[str], first: int = 0) -> Iterator[list[Member]]:
-    """One member per entry of `rooms`, numbered from `first`, in that order; they leave at the end.
+    """One member per entry of `rooms`, numbered from `first`, in that order. They leave at the end.
 
-    Raises BenchError if one is refused, or if they are not all there in a minute.
+    Raises BenchError if one is refused, or if not all have joined within a minute.
     """
     with ExitStack() as sockets:
         yield _arrive(server, rooms, first, sockets)

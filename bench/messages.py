@@ -1,4 +1,4 @@
-"""The text that every system carries: about 70 bytes, countable, and it says who sent it and when.
+"""The text that every system carries: about 70 bytes, countable, with its sender and time.
 
 <~~hubbub~bench~~>0017 01763679420123456789 and words to fill the line
 marker            sender stamp                  filler
@@ -6,7 +6,7 @@ marker            sender stamp                  filler
 
 from __future__ import annotations
 
-# Long, and of characters that are rare in what surrounds it: `bytes.count` then skips most of the
+# Long, and with characters that are rare in the fields around it: `bytes.count` then skips most of the
 # data instead of looking at it (45 ns per delivery on the machine where this was chosen, against
 # 90 for a single character).
 MARKER = b"<~~hubbub~bench~~>"
@@ -26,5 +26,5 @@ def mark(sender: int) -> bytes:
 
 
 def stamps(data: bytes) -> list[int]:
-    """The stamp of each delivery in `data`, which holds whole deliveries only."""
+    """The stamp of each delivery in `data`, which holds only complete deliveries."""
     return [int(after[_STAMP]) for after in data.split(MARKER)[1:]]

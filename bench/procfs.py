@@ -14,17 +14,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 def proportional_kb(pid: int) -> int:
-    """PSS: resident memory, with pages that are shared counted by share."""
+    """PSS: resident memory, with shared pages divided among their processes."""
     return sum(_rollup(member, "Pss") for member in _family(pid))
 
 
 def resident_kb(pid: int) -> int:
-    """RSS: what `ps` and `top` say."""
+    """RSS: as in `ps` and `top`."""
     return sum(_rollup(member, "Rss") for member in _family(pid))
 
 
 def peak_kb(pid: int) -> int:
-    """The most that was resident since the start."""
+    """The largest resident memory since the start."""
     return sum(_status(member, "VmHWM") for member in _family(pid))
 
 
@@ -57,8 +57,8 @@ def _status(pid: int, name: str) -> int:
 
 
 def busy_seconds() -> float:
-    """What all cores of this machine have worked since it started, for whomever."""
-    # proc(5): user nice system idle iowait irq softirq steal; idle and iowait are no work.
+    """CPU seconds of all cores of this machine since it started, for all processes."""
+    # proc(5): user nice system idle iowait irq softirq steal; idle and iowait are not work.
     fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
     ticks = [int(field) for field in fields]
     return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS_PER_SECOND

@@ -1,4 +1,4 @@
-"""The programs that the bench runs: what they are made of, and which versions they have."""
+"""The programs that the bench runs: how they are installed, and their versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def python() -> Path:
 
 
 def program(name: str) -> Path:
-    """One that came with a Python package of the peers."""
+    """A program from a Python package of the peers."""
     return _environment() / "bin" / name
 
 
@@ -52,7 +52,7 @@ def node_modules() -> Path:
 
 
 def _installed(name: str, lock: Path, fill: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, filled anew whenever the lock has changed."""
+    """The folder `name` of the cache, filled again whenever the lock has changed."""
     folder = CACHE / name
     stamp, digest = folder / "installed.sha256", hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:

@@ -55,7 +55,7 @@ def as_json(results: Results, command: str) -> str:
 
 
 def write_section(page: Path, name: str, text: str) -> None:
-    """Replaces what stands between the two markers of `name`; the rest of the page is written by hand."""
+    """Replaces the text between the two markers of `name`; the rest of the page is written by hand."""
     begin, end = f"<!-- bench {name} -->", f"<!-- end of {name} -->"
     before, found, rest = page.read_text().partition(begin)
     _, found_end, after = rest.partition(end)

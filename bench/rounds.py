@@ -1,4 +1,4 @@
-"""Runs a scenario on several systems, one after the other, several times over."""
+"""Runs a scenario on several systems, one after the other, several times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Results:
     values: Mapping[str, Sequence[Mapping[str, float]]]
     """By the system's name: the values of each round."""
     interference: float
-    """The largest share of the cores in use that other processes had during one measurement."""
+    """The largest share of the used cores that other processes had during one measurement."""
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -36,7 +36,7 @@ class Results:
         return statistics.median(self._rounds(system, metric))
 
     def spread(self, system: System, metric: Metric) -> float:
-        """How far the rounds lie apart, as a part of their median."""
+        """The range of the rounds, as a fraction of their median."""
         rounds, median = self._rounds(system, metric), self.median(system, metric)
         return (max(rounds) - min(rounds)) / median if 0 < median < math.inf else 0.0
 
@@ -52,10 +52,10 @@ def run(
     *,
     seconds: float = math.inf,
 ) -> Results:
-    """The systems alternate (A B A B), so that a machine that changes its pace is unjust to none.
+    """The systems alternate (A B A B), so that a machine whose speed changes affects all of them.
 
-    After the first round, no other one begins that would last beyond `seconds`, as far as one can tell. Raises
-    BenchError if one of the systems can't be measured.
+    After the first round, no round begins that would probably last beyond `seconds`. Raises BenchError if one of
+    the systems cannot be measured.
     """
     values: dict[str, list[Mapping[str, float]]] = {system.name: [] for system in systems}
     interference = 0.0
@@ -74,7 +74,7 @@ def run(
 
 
 class _Others:
-    """What processes other than the bench and its servers take of our cores."""
+    """The share of our cores that other processes use, without the bench and its servers."""
 
     def __init__(self) -> None:
         self._began, self._busy, self._ours = time.perf_counter(), procfs.busy_seconds(), _our_seconds()
@@ -85,5 +85,5 @@ class _Others:
 
 
 def _our_seconds() -> float:
-    """Ours and that of the servers that have ended: each measurement ends its own."""
+    """CPU seconds of the bench and of the servers that have ended: each measurement ends its own server."""
     return sum(os.times()[:4])

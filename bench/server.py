@@ -28,7 +28,7 @@ class Server:
     port: int
     pid: int
     folder: Path
-    """Its working directory; it is gone when the server is."""
+    """Its working directory, which is deleted after the server has ended."""
     log: Path
 
     def cpu_seconds(self) -> float:
@@ -40,7 +40,7 @@ class Server:
 
 @contextmanager
 def running(system: System, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A fresh server in a folder of its own, ready for connections."""
+    """A fresh server in its own folder, ready for connections."""
     port = _free_port()
     folder = Path(tempfile.mkdtemp(prefix=f"hubbub-bench-{system.name}-"))
     system.furnish(folder)
@@ -65,7 +65,7 @@ def running(system: System, environment: Mapping[str, str] | None = None) -> Ite
 
 @cache
 def cores() -> tuple[int, int]:
-    """The server's and the load generator's, out of those that this process was given."""
+    """The server's core and the load generator's, from those that this process may use."""
     given = sorted(os.sched_getaffinity(0))
     return given[0], given[-1]
 
@@ -76,7 +76,7 @@ def pin_generator() -> None:
 
 
 def _on_its_core(command: Sequence[str]) -> list[str]:
-    # To set it from outside after the start would be too late: Go and Node.js count their cores first.
+    # Setting it from outside after the start is too late: Go and Node.js count their cores first.
     return ["taskset", "--cpu-list", str(cores()[0]), *command]
 
 

@@ -1,7 +1,7 @@
-"""The client's half of RFC 6455 that a load generator needs: ask for the upgrade, mask what it sends.
+"""The client's part of RFC 6455 that a load generator needs: request the upgrade, and mask frames.
 
-What comes back under load is never parsed: deliveries are counted by a marker in their text. `texts` is for what is
-looked at later, or comes one at a time.
+Deliveries under load are never parsed: they are counted by a marker in their text. `texts` is for frames that are
+parsed later, or that come one at a time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import os
 import struct
 
-# One mask for all frames. RFC 6455 section 5.3 wants a fresh one to protect proxies, of which there
+# One mask for all frames. RFC 6455 section 5.3 requires a new one for each frame to protect proxies, but there
 # are none on loopback; it must not be zero, because servers skip the unmasking then.
 MASK = os.urandom(3) + b"\x01"
 
@@ -49,7 +49,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 def texts(data: bytes | bytearray) -> tuple[list[bytes], int]:
-    """The texts in what a server has sent since the upgrade, and the place where the first unfinished frame begins.
+    """The texts that a server has sent since the upgrade, and the offset of the first unfinished frame.
 
     Our servers split no message into several frames, and compress none unless it was offered.
     """

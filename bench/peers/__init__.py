@@ -1,1 +1,1 @@
-"""The servers that Hubbub is measured beside. None of them knows the bench."""
+"""The servers with which Hubbub is compared. None of them knows the bench."""

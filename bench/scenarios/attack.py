@@ -1,4 +1,4 @@
-"""Ten hostile sockets: what do a hundred honest members notice of them?"""
+"""Ten hostile sockets: how do they affect a hundred honest members?"""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ATTACKS: Mapping[str, tuple[str, Callable[[System, int], Attack | None]]] = {
 }
 
 _START = 1.5
-"""Seconds for the attackers' process to begin."""
+"""Seconds until the attackers' process has begun."""
 _PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
 class AttackScenario(Scenario):
     name = "attack"
-    summary = "ten hostile sockets: what the others notice, and what it costs in memory"
+    summary = "ten hostile sockets: the others' latency, and the server's memory"
     part_of_all = False  # five attacks on each of five systems take ten minutes by themselves
 
     members: int = 100
@@ -86,7 +86,7 @@ class AttackScenario(Scenario):
     def _under_attack(
         self, server: Server, members: Sequence[Member], make: Callable[[System, int], Attack | None]
     ) -> tuple[float, float, int]:
-        """p99 in ms, growth in MB, and what did not arrive. NaN where the attack is not possible."""
+        """p99 in ms, growth in MB, and the number of lost deliveries. NaN if the attack is not possible."""
         before = procfs.resident_kb(server.pid)
         with self._target(server) as target:
             attack = make(target.system, target.port)
@@ -96,7 +96,7 @@ class AttackScenario(Scenario):
                 try:
                     p99, lost = self._chat(server, members, warm_up=_START, seconds=self.seconds)
                 except BenchError:
-                    # An honest member's connection was closed: nothing is worse.
+                    # An honest member's connection was closed: this is the worst result.
                     p99, lost = math.inf, 0
             growth = (procfs.peak_kb(server.pid) - before) / 1024
         done = assault.result()

@@ -32,11 +32,11 @@ class Scenario(ABC):
     @classmethod
     @abstractmethod
     def quick(cls) -> Self:
-        """Small and short: to see that it runs, not to measure."""
+        """Small and short: to check that it runs, not to measure."""
 
     @abstractmethod
     def description(self) -> str:
-        """What was done, with its parameters, for the reader of the numbers."""
+        """What was measured, with its parameters, for the reader of the numbers."""
 
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:

@@ -1,4 +1,4 @@
-"""Much has been said: does it still take the same time to read a page of it, and to add a line?"""
+"""Many messages are stored: do a page and a new message still take the same time?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAGE = 50
 @dataclass(frozen=True)
 class History(Scenario):
     name = "history"
-    summary = "much is stored: how long a page of it takes, and a message more"
+    summary = "many stored messages: the time of a page, and of a new message"
 
     pages: int = 1000
     sends: int = 200
@@ -78,7 +78,7 @@ class History(Scenario):
 
 
 class _Places:
-    """Where one may look, every message as likely as another; a whole page comes before each."""
+    """Random places in the rooms, each message with the same probability. A whole page comes before each place."""
 
     def __init__(self, client: Conversation) -> None:
         self._rooms: dict[str, int] = {}

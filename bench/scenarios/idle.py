@@ -1,4 +1,4 @@
-"""Connections that say nothing: how fast do they come in, and what does one weigh?"""
+"""Connections that send nothing: how fast do they join, and how much memory does one take?"""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Idle(Scenario):
 
 
 def _settled_kb(server: Server) -> int:
-    """Once what the arrivals left behind has been cleaned up: when two readings hardly differ."""
+    """The memory after the joins have been cleaned up: when two readings hardly differ."""
     deadline = time.monotonic() + _SETTLE_DEADLINE
     last = procfs.proportional_kb(server.pid)
     while time.monotonic() < deadline:

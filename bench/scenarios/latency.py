@@ -1,4 +1,4 @@
-"""A load that every server can bear: how long does a message take?"""
+"""A load that every server can carry: how long does a message take?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.systems.base import System
 @dataclass(frozen=True)
 class Latency(Scenario):
     name = "latency"
-    summary = "a fixed load: how long a delivery takes, p50 to the last"
+    summary = "a fixed load: the time of a delivery, from p50 to the slowest"
 
     members: int = 500
     per_second: float = 50.0

@@ -1,4 +1,4 @@
-"""A room's clients all lose their connections, and all come back: how long until each has what it missed?"""
+"""All clients of a room lose their connections and come back: how long until each has what it missed?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.server import Server, running
 from bench.systems.base import System
 
 _HUSH = 1.5
-"""Seconds. The server counts those who came once a second, so after this nothing more is said about their coming."""
+"""Seconds. The server sends a count once a second, so after this there is no further event about the joins."""
 
 _ABOUT_OTHERS = {"join", "leave", "online"}
 
@@ -28,7 +28,7 @@ _ABOUT_OTHERS = {"join", "leave", "online"}
 @dataclass(frozen=True)
 class Recover(Scenario):
     name = "recover"
-    summary = "everybody drops and returns at once: time until all have what they missed"
+    summary = "all clients disconnect and return at once: the time until all have what they missed"
 
     clients: tuple[int, ...] = (200, 2000)
     missed: int = 100
@@ -63,7 +63,7 @@ class Recover(Scenario):
 
     def measure(self, system: System) -> Mapping[str, float]:
         values: dict[str, float] = {"not_recovered": 0, LOST.key: 0}
-        # Who returns within the linger is not announced. Without it everybody is: the harder case.
+        # A return within the linger is not announced. Without linger every return is: the harder case.
         with running(system, {"HUBBUB_LINGER": "0"}) as server:
             for count in self.clients:
                 for key, value in _drop_and_return(server, f"recover{count}", count, self.missed).items():
@@ -107,7 +107,7 @@ def _return(server: Server, ways_back: Sequence[bytes], sent: Mapping[int, str])
 
 
 def _say(speaker: Conversation, room: str, number: int) -> dict[int, str]:
-    """Sends so many messages, one after the other. Returns them by the `seq` that their acks told."""
+    """Sends this many messages, one after the other. Returns them by the `seq` in their acks."""
     said = {}
     for stamp in range(number):
         text = messages.text(0, stamp)
@@ -124,7 +124,7 @@ def _has_joined(visitor: Visitor) -> bool:
 
 
 def _way_back(server: Server, room: str, visitor: Visitor) -> bytes:
-    """What a client sends to return, as itself and from where it is."""
+    """What a client sends to return: its secret and its position."""
     events = visitor.events()
     joined = _joined(events)
     secret = events[0]["secret"]
@@ -141,7 +141,7 @@ def _joined(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def lost(events: Sequence[Mapping[str, Any]], sent: Mapping[int, str]) -> int:
-    """How many messages a client does not have. Raises BenchError if it got one twice, or one too many."""
+    """How many messages a client lacks. Raises BenchError if it got one twice, or one that was not sent."""
     rows = [row for event in events if event["type"] in {"joined", "sync"} for row in event["messages"]]
     rows += [event for event in events if event["type"] == "message"]
     texts = {row["seq"]: row["text"] for row in rows}

@@ -1,4 +1,4 @@
-"""What the load generator has to know of a server: how to start it, how to come in, how to say something."""
+"""What the load generator must know of a server: how to start it, how to join, how to send a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench import websocket
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that a client sends while it arrives, and what must be in the answer before it goes on."""
+    """What a client sends in one step of joining, and what must be in the answer before the next step."""
 
     send: bytes
     until: bytes
@@ -27,10 +27,10 @@ class System(ABC):
     """A server under measurement."""
 
     name: ClassVar[str]
-    """As it is given on the command line."""
+    """The name on the command line."""
 
     title: ClassVar[str]
-    """As it is printed."""
+    """The name in the tables."""
 
     scenarios: ClassVar[frozenset[str]] = frozenset({"fanout", "rooms", "idle", "latency"})
 
@@ -38,20 +38,20 @@ class System(ABC):
     """A byte that comes after the text in each delivery, and never within one of our texts."""
 
     ack: ClassVar[bytes | None] = None
-    """What the answer to a message contains, where the sender gets one beside the delivery."""
+    """What an ack contains, if the sender gets one in addition to the delivery."""
 
     decoy: ClassVar[type[System] | None] = None
-    """Attackers turn to this one instead, on the same core."""
+    """Attackers attack this server instead, on the same core."""
 
     small_page: ClassVar[str] = "/"
-    """A path that any HTTP request may ask for, with a short answer."""
+    """A path with a short answer that everybody may request."""
 
     def missing(self) -> str | None:
-        """Why this machine can't run it, or None."""
+        """Why this machine cannot run it, or None."""
         return None
 
     def furnish(self, folder: Path) -> None:  # noqa: B027 - most servers begin with nothing
-        """Put what the server is to find there into its working directory, before it starts."""
+        """Prepare the server's working directory before it starts."""
 
     @abstractmethod
     def command(self, port: int) -> Sequence[str]:
@@ -62,20 +62,20 @@ class System(ABC):
 
     @abstractmethod
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:
-        """From the fresh TCP connection to a member of `room`."""
+        """The steps from a fresh TCP connection to a member of `room`."""
 
     @abstractmethod
     def message(self, room: str, text: str, number: int) -> bytes:
-        """The bytes with which a member of `room` says `text`. `number` is unique in one run."""
+        """The bytes with which a member of `room` sends `text`. `number` is unique in one run."""
 
     def hostile_text(self, padding: bytes) -> bytes:
-        """A message with a short text, and much that the server has no use for."""
+        """A message with a short text and a large field that the server ignores."""
         return b'{"text":"x","pad":"%s"}' % padding
 
     def expensive_command(self) -> bytes | None:
-        """What a member sends that costs the server most. None where there is nothing of the kind."""
+        """The most expensive command of a member, or None."""
         return None
 
     @abstractmethod
     def version(self) -> str:
-        """Of what was measured, for the printed result."""
+        """The version of the system, for the printed result."""

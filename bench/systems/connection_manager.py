@@ -16,7 +16,7 @@ class ConnectionManager(System):
     scenarios = System.scenarios | {"attack"}
 
     def __init__(self, python: Path | None = None) -> None:
-        """`python` is an interpreter that has FastAPI and uvicorn; that of the peers by default."""
+        """`python` is an interpreter with FastAPI and uvicorn, by default that of the peers."""
         self._python = python
 
     def command(self, port: int) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What an attack costs the machine: the attackers turn to a server beside Hubbub that throws away what it gets."""
+"""The control of an attack: the attackers attack a server beside Hubbub that discards everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.systems.hubbub import HubbubUnderAttack
 
 
 class Discard(System):
-    """Takes all that it is sent, in C."""
+    """Receives and discards everything, in C."""
 
     name = "discard"
     title = "a server that discards"
@@ -26,7 +26,7 @@ class Discard(System):
         return text.encode()
 
     def expensive_command(self) -> bytes:
-        # Any command: it is not looked at.
+        # Any command: its content does not matter.
         return websocket.frame(b'{"type":"join","room":"room1","limit":200}')
 
     def version(self) -> str:

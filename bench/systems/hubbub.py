@@ -1,4 +1,4 @@
-"""Hubbub itself, as its users start it. The limits stay on; they are set higher than the load."""
+"""Hubbub as its users start it. The limits are on, and set above the load."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class Hubbub(System):
 
 
 class HubbubRelay(Hubbub):
-    """Nothing is stored, as with the peers: what is left shows what durability costs."""
+    """Nothing is stored, as with the peers: the difference is the cost of durability."""
 
     name = "hubbub-relay"
     title = "Hubbub without a database"
-    # Who says nothing stores nothing.
+    # Clients that send nothing store nothing.
     scenarios = frozenset({"fanout", "rooms", "latency"})
 
     def environment(self, port: int) -> Mapping[str, str]:
@@ -69,20 +69,20 @@ class HubbubCounted(Hubbub):
 
 
 class HubbubFilled(Hubbub):
-    """It starts with a database in which people have chatted for long."""
+    """It starts with a database of many messages."""
 
     scenarios = frozenset({"history"})
     messages: ClassVar[int]
 
     def furnish(self, folder: Path) -> None:
-        # A copy: what is measured adds to it.
+        # A copy, because the measurement changes it.
         shutil.copytree(filled(self.messages), folder / "hubbub-data")
-        # Else the first commits would wait for the copy to reach the disk.
+        # Otherwise the first commits would wait until the copy is on the disk.
         os.sync()
 
 
 class HubbubUnderAttack(HubbubFilled):
-    """With its limits as they are by default. In the largest of its rooms attackers ask for much."""
+    """With the default limits. Its largest room has large pages for the attackers."""
 
     scenarios = frozenset({"attack"})
     messages = 10_000

@@ -1,4 +1,4 @@
-"""The wall: C, no protocol, one `send()` per delivery."""
+"""The limit of one `send()` per delivery: C, without a protocol."""
 
 from __future__ import annotations
 

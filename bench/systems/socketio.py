@@ -1,4 +1,4 @@
-"""python-socketio on uvicorn, spoken to over its WebSocket transport from the start."""
+"""python-socketio on uvicorn, over its WebSocket transport from the start."""
 
 from __future__ import annotations
 

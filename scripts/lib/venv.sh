@@ -1,5 +1,5 @@
-# Sourced by the scripts, from the top of the checkout: a virtual environment in .venv with the locked requirements, the
-# web client built, and the project itself installed in place. What has not changed since the last time is left alone.
+# Sourced by the scripts, from the top of the checkout. Makes a virtual environment in .venv with the locked requirements,
+# builds the web client, and installs the project in place. It skips what has not changed since the last time.
 # shellcheck shell=sh
 
 # prepare LOCK, where LOCK is the name of a file in requirements/.
@@ -8,21 +8,21 @@ prepare() {
         make_venv
     fi
     stamp=.venv/.installed-$1
-    # The path is part of it: an installed command names its interpreter by path, so a moved checkout installs anew.
+    # The path is part of the stamp: installed commands name their interpreter by path, so a moved checkout installs again.
     wanted="$PWD $(cat "requirements/$1.txt" requirements/node.txt pyproject.toml | cksum)"
     if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         .venv/bin/python hatch_build.py
         return
     fi
     echo "Installing the locked requirements into .venv (once; this takes a while)"
-    # -S hides what is being installed meanwhile.
+    # -S hides packages that are being installed at the same time.
     if .venv/bin/python -S hatch_build.py needs-node; then
         pip_install_locked "$1"
         echo "Installing Node.js into .venv, to build the web client"
         pip_install_locked node
         .venv/bin/python hatch_build.py
     else
-        # Each takes one core: the requirements of Python, and the web client.
+        # Each of the two takes one core: the Python requirements and the web client.
         mkdir -p .cache
         .venv/bin/python -S hatch_build.py >.cache/web-client-output 2>&1 &
         pip_install_locked "$1"
@@ -31,7 +31,7 @@ prepare() {
             exit 1
         }
     fi
-    # pip would compile one file after the other.
+    # pip would compile the files one after the other.
     .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null || :
     pip_install --no-deps --no-build-isolation --editable .
     echo "$wanted" >"$stamp"
@@ -42,7 +42,7 @@ pip_install_locked() {
 }
 
 pip_install() {
-    # Where the home directory can't be written to, pip would do without a cache, and say so each time.
+    # If the home directory is not writable, pip uses no cache, and prints a warning each time.
     [ -w "${HOME:-/}" ] || export PIP_CACHE_DIR="$PWD/.cache/pip"
     if [ -t 1 ]; then
         .venv/bin/python -m pip --disable-pip-version-check install "$@"
@@ -54,7 +54,7 @@ pip_install() {
 make_venv() {
     without_venv=
     for candidate in python3.14 python3.13 python3.12 python3.11 python3 python; do
-        # Only running it tells: a version manager's shim may be on the PATH for a version that it doesn't have.
+        # Only a run shows whether it works: a version manager may have a shim on the PATH for a version that is missing.
         if runs "$candidate" 'import ensurepip, venv'; then
             echo "Making .venv with $candidate"
             "$candidate" -m venv --clear .venv
