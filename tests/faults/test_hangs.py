@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 
@@ -55,6 +56,21 @@ async def test_a_send_is_unavailable_while_the_database_is_locked_and_the_connec
     assert refused["retry_after"] > 0
     assert (page["type"], page["code"]) == ("error", "unavailable")
     assert answered["type"] == "ack"
+
+
+async def test_a_server_whose_postgresql_is_frozen_is_not_ready(serve: ServerFactory, postgres: str) -> None:
+    with FaultProxy(port_of(postgres)) as proxy:
+        server = serve(environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres)})
+
+        def readiness() -> tuple[int, str]:
+            answer = httpx.get(f"{server.url}/health/ready", trust_env=False)
+            return answer.status_code, answer.json()["status"]
+
+        assert readiness() == (200, "ok")
+        proxy.freeze()
+        await eventually(lambda: readiness() == (503, "database"), deadline=DATABASE_TIMEOUT + SLACK)
+        proxy.thaw()
+        await eventually(lambda: readiness() == (200, "ok"), deadline=DATABASE_TIMEOUT + SLACK)
 
 
 @pytest.mark.slow(7)

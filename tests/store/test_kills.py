@@ -18,11 +18,11 @@ from hubbub.accounts.signing_key import make_key_in_file
 from hubbub.features.messages.log_batch import change_rooms
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import migrate
-from hubbub.store.directory import InUseError
+from hubbub.store.directory import DirectoryLock, InUseError
 from hubbub.store.migrations import HEAD
 from hubbub.store.operations import backup, check
 from hubbub.store.parts import whole_file
-from hubbub.store.sqlite import SQLite
+from hubbub.store.sqlite import CHILD_ENDS, SQLite
 from hubbub.wire.identity import User
 from tests.logbook import send_request
 from tests.store.write_schema import migrated
@@ -46,10 +46,11 @@ SERIES = f"""
 
 
 IMPORTS = """
-import os, signal, sys
+import os, signal, subprocess, sys
 from pathlib import Path
 from hubbub.accounts.signing_key import make_key_in_file
 from hubbub.store import migrate, operations
+from hubbub.store.directory import DirectoryLock
 from hubbub.store.sqlite import SQLite
 """
 KILLED_AT_STEP = """
@@ -183,26 +184,47 @@ def test_a_migration_that_is_killed_is_done_by_the_next_start(tmp_path: Path, mo
         assert migrate.sqlite_version(copy) == "0001"
 
 
-def test_a_server_that_is_killed_leaves_the_directory_to_the_migration_that_it_began(tmp_path: Path) -> None:
+@pytest.mark.slow(7)
+def test_a_migration_ends_with_the_server_that_began_it(tmp_path: Path) -> None:
     engine = SQLite(tmp_path / "data")
     as_it_was(engine.path, tmp_path)
     journal = engine.path.with_name(engine.path.name + "-journal")
 
-    with running(f"SQLite(Path({str(engine.path.parent)!r})).prepare()") as server:
-        deadline = time.monotonic() + DEADLINE
-        while size(journal) == 0:
-            assert time.monotonic() < deadline
-        os.killpg(server.pid, signal.SIGSTOP)
+    with closing(sqlite3.connect(engine.path, isolation_level=None)) as reader:
+        # As long as somebody reads, the migration cannot be committed.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM rooms").fetchall()
+        with running(f"SQLite(Path({str(engine.path.parent)!r})).prepare()") as server:
+            deadline = time.monotonic() + DEADLINE
+            while size(journal) == 0:
+                assert time.monotonic() < deadline
+            server.kill()
+            server.wait()
+            engine.take_hold(patience=CHILD_ENDS)  # at once, as a supervisor does
+            engine.release()
+
+    prepare(engine)
+    assert migrate.sqlite_version(engine.path) == HEAD
+    assert check(engine, check_rooms) == []
+
+
+SHARED_LOCK = """
+lock = DirectoryLock(Path({folder!r}))
+lock.acquire()
+subprocess.Popen(["sleep", "60"], pass_fds=lock.share_with_child())
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_child_that_outlives_its_server_holds_the_directory(tmp_path: Path) -> None:
+    with running(SHARED_LOCK.format(folder=str(tmp_path))) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
         server.kill()
         server.wait()
         with pytest.raises(InUseError):
-            engine.prepare()
-        os.killpg(server.pid, signal.SIGCONT)
-        while migrate.sqlite_version(engine.path) != HEAD:
-            assert time.monotonic() < deadline
-
-    prepare(engine)
-    assert check(engine, check_rooms) == []
+            DirectoryLock(tmp_path).acquire()
 
 
 @pytest.fixture

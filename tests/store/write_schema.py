@@ -1,8 +1,6 @@
 """Writes the schema for new SQLite files from the migrations: `python -m tests.store.write_schema`."""
 
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -12,13 +10,13 @@ from hubbub.store import migrate
 FILE = migrate.SCRIPTS / "sqlite.sql"
 HEAD = """\
 -- What the migrations make of an empty SQLite file, so that a first start need not run them one by one.
--- A test holds the two equal; after a new migration, write this file anew: python -m tests.store.write_schema
+-- A test holds the two equal; after a new migration, write this file again: python -m tests.store.write_schema
 """
 
 
 def migrated(path: Path, scripts: Path = migrate.SCRIPTS) -> Path:
     """An empty SQLite file after all migrations."""
-    subprocess.run([sys.executable, "-m", "hubbub.store.migrate", str(path), str(scripts)], check=True)
+    migrate.upgrade_in_child(path, scripts).check_returncode()
     return path
 
 

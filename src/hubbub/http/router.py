@@ -74,8 +74,8 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
         responses={503: {"model": Health, "description": "New clients should go elsewhere; `status` says why."}},
     )
     async def ready() -> Response:
-        """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, or the
-        database's files were removed."""
+        """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, the
+        database does not answer, or its files were removed."""
         problem = hub.problem()
         body = {"status": problem or "ok"}
         if problem == "broker":

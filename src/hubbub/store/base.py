@@ -74,7 +74,8 @@ class Engine(Protocol):
         """Why nothing can be stored until a person does something, by the last look; None if nothing is known."""
 
     def look(self) -> None:
-        """See whether there is such a problem. It may be called in any thread, while the database is used."""
+        """See whether there is such a problem, without asking the database itself. It may be called in any thread,
+        while the database is used."""
 
     @property
     def place(self) -> str:

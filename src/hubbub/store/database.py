@@ -26,6 +26,8 @@ T = TypeVar("T")
 SWITCH_INTERVAL = 0.0005
 """Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default, 5 ms, is paid
 again at every statement of a commit."""
+LOOK = 3.0
+"""Seconds after which a database that has not answered a look counts as one that hangs."""
 STOPPING = 5.0
 """Seconds to wait for the last commit when the server stops. What is not acked by then may be lost."""
 
@@ -46,6 +48,8 @@ class Database:
         self._local = threading.local()
         self._readers: list[Reader] = []
         self._looking: asyncio.Future[None] | None = None
+        self._silence: str | None = None
+        """What came of the last look, if it got no answer."""
 
     async def start(self) -> None:
         """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
@@ -86,13 +90,27 @@ class Database:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be stored until a person does something; None if nothing is known."""
-        return self._engine.problem
+        """Why nothing can be stored or read, by the last look; None if nothing is known."""
+        return self._engine.problem or self._silence
 
     def look(self) -> None:
-        """Have somebody see whether there is such a problem, also where nobody writes. Call it about once a second."""
-        if self._threads is not None and (self._looking is None or self._looking.done()):
-            self._looking = self._threads.call(self._engine.look)
+        """See in a thread whether there is such a problem, also where nobody writes. Call it about once a second."""
+        if self._threads is None or (self._looking is not None and not self._looking.done()):
+            return
+        self._looking = self._threads.call(self._look)
+        late = asyncio.get_running_loop().call_later(min(LOOK, self._timeout), settle, self._looking, _late())
+        self._looking.add_done_callback(partial(self._looked, late))
+
+    def _look(self) -> None:
+        self._engine.look()
+        if self._engine.is_shared:
+            # An empty transaction: it needs an answer, and reads nothing.
+            self._read(lambda _: None)
+
+    def _looked(self, late: asyncio.TimerHandle, looking: asyncio.Future[None]) -> None:
+        late.cancel()
+        error = looking.exception()
+        self._silence = None if error is None else str(error)
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
         """Have `operation` do a request, together with all others that ask for it now. `answered` is called with the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,8 @@ else:
 
 
 FILE_NAME = "lock"
+LOOK_AGAIN = 0.02
+"""Seconds between two attempts to lock a directory."""
 
 
 class InUseError(ConfigurationError):
@@ -46,9 +49,12 @@ class DirectoryLock:
         self._data_dir = data_dir
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
-        """Make the directory if there is none, and lock it. Raises `ConfigurationError` if that cannot be, `InUseError`
-        if another process has locked it."""
+    def acquire(self, *, patience: float = 0.0) -> None:
+        """Make the directory if there is none, and lock it. While another process holds the lock, it blocks for up to
+        `patience` seconds.
+
+        Raises `ConfigurationError` if the directory cannot be written, `InUseError` if another process has locked it.
+        """
         file = self._data_dir / FILE_NAME
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,7 +65,11 @@ class DirectoryLock:
                 f"{file} cannot be written ({error.strerror or error}): "
                 "choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
-        if not try_lock(descriptor):
+        deadline = time.monotonic() + patience
+        while not try_lock(descriptor):
+            if time.monotonic() < deadline:
+                time.sleep(LOOK_AGAIN)
+                continue
             holder = os.read(descriptor, 32).decode(errors="replace").strip()
             os.close(descriptor)
             raise InUseError(
@@ -73,7 +83,7 @@ class DirectoryLock:
 
     def release(self) -> None:
         if self._descriptor is not None:
-            # The file stays: whoever waits for it would else lock a file that is no longer there.
+            # The file stays. If it were removed, a process that has it open would lock a file that has no name.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)

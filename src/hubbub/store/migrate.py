@@ -7,9 +7,11 @@ start takes. For SQLite a process of its own does it: what they take of memory, 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -64,20 +66,39 @@ def migrate_sqlite(path: Path, lock: DirectoryLock, *, keeps_copy: bool = True) 
                 copy = _copy_before_upgrade(path, str(version))
     except (OSError, sqlite3.Error) as error:
         raise ConfigurationError(f"{path} cannot be opened: {error}") from None
-    command = [sys.executable, "-m", __name__, str(path), str(SCRIPTS)]
-    upgraded = subprocess.run(  # noqa: S603 - our own program
-        # It holds the lock as well: if this process is killed, nobody else begins before that one ends.
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=lock.share_with_child(),
-    )
+    # The child holds the lock too: if this process is killed, nobody begins before the child has ended.
+    upgraded = upgrade_in_child(path, SCRIPTS, descriptors=lock.share_with_child())
     if upgraded.returncode:
         if copy is not None:
             copy.unlink(missing_ok=True)
         raise ConfigurationError(f"{path} cannot be upgraded: {upgraded.stderr.strip()}")
     return copy
+
+
+def upgrade_in_child(
+    path: Path, scripts: Path, *, descriptors: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Upgrade the file in a process that ends when this one does, however it ends. It inherits the descriptors."""
+    theirs, ours = os.pipe()
+    try:
+        return subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", __name__, str(path), str(scripts)],
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=descriptors,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of standard input: the parent holds the other end of the pipe, and writes nothing. SQLite takes
+    back what was not committed, as after a crash."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 def _make_sqlite(path: Path) -> None:
@@ -198,6 +219,7 @@ def _copy_before_upgrade(path: Path, version: str) -> Path:
 
 
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _upgrade_sqlite(sys.argv[1], Path(sys.argv[2]))
     except Exception as error:  # noqa: BLE001 - whatever it is, the server that asked says it

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 FILE_NAME = "hubbub.db"
 
+CHILD_ENDS = 2.0
+"""Seconds for which a start waits for the directory: the child that migrates ends a moment after a killed server."""
 BUSY = 1.0
 """Seconds to wait for a lock that a foreign program (a `sqlite3` shell, a backup tool) holds."""
 WAL_BYTES = 64 * 1024 * 1024
@@ -352,19 +354,20 @@ class SQLite:
         return f"SQLite, {self.path.absolute()}"
 
     def prepare(self) -> None:
-        self.take_hold()
+        self.take_hold(patience=CHILD_ENDS)
         try:
             migrate_sqlite(self.path, self.lock)
         except BaseException:
             self.lock.release()
             raise
 
-    def take_hold(self) -> None:
-        """Lock the directory, and finish or remove what a program left there that was killed.
+    def take_hold(self, *, patience: float = 0.0) -> None:
+        """Lock the directory, and finish or remove what a killed program left there. While another process holds
+        the lock, it blocks for up to `patience` seconds.
 
         Raises `ConfigurationError`, `InUseError`.
         """
-        self.lock.acquire()
+        self.lock.acquire(patience=patience)
         try:
             remove_abandoned(self.path.parent)
             replacing.finish(self.path)

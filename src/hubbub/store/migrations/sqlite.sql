@@ -1,5 +1,5 @@
 -- What the migrations make of an empty SQLite file, so that a first start need not run them one by one.
--- A test holds the two equal; after a new migration, write this file anew: python -m tests.store.write_schema
+-- A test holds the two equal; after a new migration, write this file again: python -m tests.store.write_schema
 
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL, 
