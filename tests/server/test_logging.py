@@ -164,7 +164,7 @@ from fastapi import FastAPI
 from hubbub import Hubbub, run
 
 app = FastAPI()
-app.include_router(Hubbub(guests="auto", page=False).router, prefix="/chat")
+app.include_router(Hubbub(guests="auto").router, prefix="/chat")
 
 
 @app.get("/own")
@@ -186,9 +186,11 @@ async def test_run_keeps_the_application_s_access_log(tmp_path: Path) -> None:
 
     with server:
         async with httpx.AsyncClient(trust_env=False) as client:
-            await client.get(f"{server.url}/chat/ws", params={"secret": CANARY})
+            for path in ("ws", "", "health/live", "schema.json"):
+                await client.get(f"{server.url}/chat/{path}", params={"secret": CANARY})
+            await client.get(f"{server.url}/chat/", params={"SECRET": CANARY, "Token": CANARY})
         assert '"GET /own HTTP/1.1" 200' in await logged(server, "uvicorn.access")
-        await logged(server, "uvicorn.access", "/chat/ws?secret=...")
+        await logged(server, "uvicorn.access", "/chat/?SECRET=...&Token=...")
 
     assert "GET /own" in (tmp_path / "access.log").read_text()
     assert CANARY not in server.log

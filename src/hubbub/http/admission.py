@@ -26,7 +26,7 @@ from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import clean_name, fold, is_key
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
-"""Query parameters that must appear in no log."""
+"""Query parameters that must appear in no log, in lower case."""
 
 FORWARDING_HEADERS = (
     b"forwarded",
@@ -223,8 +223,8 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
     if b"=" not in query:
         return {}
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    if any(name in CREDENTIALS for name, _ in pairs):
-        hidden = [(name, "..." if name in CREDENTIALS else value) for name, value in pairs]
+    if any(name.lower() in CREDENTIALS for name, _ in pairs):
+        hidden = [(name, "..." if name.lower() in CREDENTIALS else value) for name, value in pairs]
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
         connection.scope[_PRESENTED] = _Presented(dict(pairs))
     return dict(pairs)

@@ -35,6 +35,8 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
         feature.routes(router, hub)
     # Pages of other origins need nothing of what follows.
     router.route_class = APIRoute
+    # None of the routes below reads credentials, so none is logged there.
+    router.dependencies.append(Depends(_hide_unread_credentials))
     _add_operations(router, hub)
     if page:
         add_page(router)
@@ -48,6 +50,10 @@ async def _hide_credentials(connection: HTTPConnection) -> AsyncIterator[None]:
         yield
     finally:
         hide_credentials(connection)
+
+
+async def _hide_unread_credentials(connection: HTTPConnection) -> None:
+    hide_credentials(connection)
 
 
 async def _refuse_requests_too(connection: HTTPConnection) -> AsyncIterator[None]:
