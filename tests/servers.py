@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -174,6 +174,13 @@ class WebServer(Process):
 
     def check_log(self) -> None:
         assert self.may_log_tracebacks or "Traceback (most recent call last)" not in self.log, self.log
+
+
+def watched(server: WebServer) -> Iterator[WebServer]:
+    """A server while a fixture lasts, which `yield from`s this. At the end there must be no traceback in its log."""
+    with server:
+        yield server
+    server.check_log()
 
 
 def hubbub_server(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> WebServer:

@@ -13,7 +13,7 @@ from hubbub.client import Client
 from tests.chaos.conftest import UNLIMITED
 from tests.conftest import ServerFactory
 from tests.people import Person, address, person
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer, hubbub_server, watched
 
 MORE_THAN_CAN_BE_RECOVERED = 1001
 
@@ -21,9 +21,7 @@ MORE_THAN_CAN_BE_RECOVERED = 1001
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """A server that many tests share: each uses a room of its own."""
-    with hubbub_server(tmp_path_factory.mktemp("town"), environment=UNLIMITED) as server:
-        yield server
-    server.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("town"), environment=UNLIMITED))
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway
 from tests.people import encoded
-from tests.servers import WebServer, free_port, hubbub_server
+from tests.servers import WebServer, free_port, hubbub_server, watched
 
 DEADLINE = 20.0
 
@@ -45,9 +45,7 @@ def server(serve: ServerFactory) -> WebServer:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """A server that many tests share: each uses a hall of its own."""
-    with hubbub_server(tmp_path_factory.mktemp("town"), environment=FAST) as server:
-        yield server
-    server.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("town"), environment=FAST))
 
 
 @pytest.fixture

@@ -420,12 +420,16 @@ def test_an_error_code_decides_whether_a_command_is_sent_again(here: Alice, code
         assert here.sent() == []
 
 
-def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) -> None:
+def say_more_than_is_allowed(alice: Alice) -> None:
     alice.session.open()
     alice.session.receive(welcome(rate=10.0, burst=6))
     alice.join()
     for number in range(4):
         alice.say(f"message {number}")
+
+
+def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) -> None:
+    say_more_than_is_allowed(alice)
 
     assert len(alice.sent()) == 2
     assert alice.session.next_send() == pytest.approx(alice.now + 0.1)
@@ -434,11 +438,7 @@ def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) ->
 
 
 def test_a_sign_of_typing_is_dropped_where_there_is_no_room_for_it(alice: Alice) -> None:
-    alice.session.open()
-    alice.session.receive(welcome(rate=10.0, burst=6))
-    alice.join()
-    for number in range(4):
-        alice.say(f"message {number}")
+    say_more_than_is_allowed(alice)
     assert len(alice.sent()) == 2
 
     alice.session.tell(Typing(room="hall"))

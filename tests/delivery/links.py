@@ -165,6 +165,16 @@ def say(fanout: Fanout, channel: str, text: str, *, position: int | None = None,
     fanout.deliver(Publication(channel, {"type": "said", "text": text}, position=position, ephemeral=ephemeral))
 
 
+async def congest(fanout: Fanout, slow: Person, channel: str) -> None:
+    """Have somebody subscribed whose buffer is full, who was sent position 1 of the channel and missed position 2."""
+    await fanout.subscribe(slow.connection, channel)
+    slow.transport.capacity = 0
+    say(fanout, channel, "w" * (HIGH_WATER + 1), position=1)
+    await turn()
+    say(fanout, channel, "missed", position=2)
+    await turn()
+
+
 def size_of(text: str) -> int:
     return len(JSON_FORMAT.piece(Publication("", {"type": "said", "text": text})))
 

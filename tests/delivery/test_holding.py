@@ -5,7 +5,7 @@ import pytest
 from hubbub.delivery.connection import State
 from hubbub.delivery.fanout import HELD, Fanout
 from hubbub.delivery.transport import HIGH_WATER
-from tests.delivery.links import Person, new_fanout, say, turn
+from tests.delivery.links import Person, congest, new_fanout, say, turn
 
 ROOM = "room:talk"
 
@@ -84,12 +84,7 @@ async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_w
 async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
-    await fanout.subscribe(slow.connection, ROOM)
-    slow.transport.capacity = 0
-    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
-    await turn()
-    say(fanout, ROOM, "missed", position=2)
-    await turn()
+    await congest(fanout, slow, ROOM)
     slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
 
     slow.transport.drain()
@@ -119,12 +114,7 @@ async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> No
 async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
-    await fanout.subscribe(slow.connection, ROOM)
-    slow.transport.capacity = 0
-    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
-    await turn()
-    say(fanout, ROOM, "missed", position=2)
-    await turn()
+    await congest(fanout, slow, ROOM)
 
     with fanout.holding(slow.connection, ROOM):
         pass
@@ -136,12 +126,7 @@ async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
 async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_under_it() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
-    await fanout.subscribe(slow.connection, ROOM)
-    slow.transport.capacity = 0
-    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
-    await turn()
-    say(fanout, ROOM, "missed", position=2)
-    await turn()
+    await congest(fanout, slow, ROOM)
 
     with fanout.holding(slow.connection, ROOM):
         slow.transport.drain()
@@ -217,12 +202,7 @@ async def test_an_error_under_a_hold_lets_go() -> None:
 async def test_a_connection_whose_missed_messages_cannot_be_read_is_closed() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
-    await fanout.subscribe(slow.connection, ROOM)
-    slow.transport.capacity = 0
-    say(fanout, ROOM, "w" * (HIGH_WATER + 1), position=1)
-    await turn()
-    say(fanout, ROOM, "missed", position=2)
-    await turn()
+    await congest(fanout, slow, ROOM)
     slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
     slow.transport.drain()
 

@@ -8,10 +8,9 @@ import pytest
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.hold import Hold
-from hubbub.delivery.transport import HIGH_WATER
 from hubbub.dispatch.recovering import Recover, Recovering
 from hubbub.errors import Unavailable
-from tests.delivery.links import Person, new_fanout, say, turn
+from tests.delivery.links import Person, congest, new_fanout, say, turn
 
 CHANNEL = "board:1"
 
@@ -21,12 +20,7 @@ async def who_missed_something(fanout: Fanout, kinds: dict[str, Recover | None])
     slow = Person(fanout, "slow")
     recovering = Recovering(fanout, kinds)
     slow.listener.drained = lambda missed: recovering.bring_missed(slow.connection, missed)  # type: ignore[method-assign]
-    await fanout.subscribe(slow.connection, CHANNEL)
-    slow.transport.capacity = 0
-    say(fanout, CHANNEL, "w" * (HIGH_WATER + 1), position=1)
-    await turn()
-    say(fanout, CHANNEL, "missed", position=2)
-    await turn()
+    await congest(fanout, slow, CHANNEL)
     slow.transport.writes.clear()
     slow.transport.drain()
     return slow

@@ -24,7 +24,7 @@ from websockets.uri import parse_uri
 
 from hubbub.wire.commands import CommandTable
 from tests.people import Refused, person
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer, hubbub_server, watched
 
 DEADLINE = 30.0
 MEGABYTE = 2**20
@@ -40,27 +40,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         "HUBBUB_HEAD_TIMEOUT": "1",
         "HUBBUB_LINGER": "1",
     }
-    with hubbub_server(tmp_path_factory.mktemp("hostile"), environment=environment) as server:
-        yield server
-    server.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("hostile"), environment=environment))
 
 
 @pytest.fixture(scope="module")
 def generous(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Without limits on commands, to test the transport."""
     environment = {**server.environment, "HUBBUB_RATE": "100000", "HUBBUB_BURST": "100000"}
-    with hubbub_server(tmp_path_factory.mktemp("generous"), environment=environment) as generous:
-        yield generous
-    generous.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("generous"), environment=environment))
 
 
 @pytest.fixture(scope="module")
 def forgetful(generous: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Also without a database, because its cache grows with each message and hides other growth."""
     environment = {**generous.environment, "HUBBUB_DATABASE_URL": "none"}
-    with hubbub_server(tmp_path_factory.mktemp("forgetful"), environment=environment) as forgetful:
-        yield forgetful
-    forgetful.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("forgetful"), environment=environment))
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +62,14 @@ def strict(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """With low limits, which are reached quickly."""
     limits = {"HUBBUB_RATE": "5", "HUBBUB_BURST": "5", "HUBBUB_VIOLATIONS": "5"}
     environment = {**server.environment, **limits}
-    with hubbub_server(tmp_path_factory.mktemp("strict"), environment=environment) as strict:
-        yield strict
-    strict.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("strict"), environment=environment))
 
 
 @pytest.fixture(scope="module")
 def patient(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Waits long for the answer to its close frame, so that the test sees what it still reads."""
     environment = {**server.environment, "HUBBUB_CLOSE_TIMEOUT": "20", "HUBBUB_DRAIN_TIMEOUT": "1"}
-    with hubbub_server(tmp_path_factory.mktemp("patient"), environment=environment) as patient:
-        yield patient
-    patient.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("patient"), environment=environment))
 
 
 def processor_time(server: WebServer) -> float:
@@ -358,17 +348,20 @@ async def test_a_client_that_asks_for_many_large_pages_is_not_read_from_until_th
     assert arrived[-1] - arrived[0] > 1.0
 
 
+async def flood(mallory: Attacker, frames: bytes) -> None:
+    """Send without reading, until the server cuts the link. Raises TimeoutError if it doesn't."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                mallory.write(frames)
+                await mallory.drain()
+
+
 async def test_a_ping_flood_without_reading_is_cut_in_little_memory(server: WebServer) -> None:
     async with attacker(server) as mallory:
         before = memory(server)
         ping = peer.Frame(peer.Opcode.PING, b"p" * 125).serialize(mask=True) * 500
-        try:
-            async with asyncio.timeout(DEADLINE):
-                while True:
-                    mallory.write(ping)
-                    await mallory.drain()
-        except ConnectionError:
-            pass
+        await flood(mallory, ping)
 
         assert memory(server) - before < 10 * MEGABYTE
 
@@ -377,13 +370,7 @@ async def test_a_ping_flood_without_a_limit_on_commands_is_paused_in_little_memo
     async with attacker(generous) as mallory, person(generous, "alice") as alice:
         before = memory(generous)
         ping = peer.Frame(peer.Opcode.PING, b"p" * 125).serialize(mask=True) * 500
-        try:
-            async with asyncio.timeout(DEADLINE):
-                while True:
-                    mallory.write(ping)
-                    await mallory.drain()
-        except ConnectionError:
-            pass
+        await flood(mallory, ping)
         await alice.catch_up()
 
         assert memory(generous) - before < 10 * MEGABYTE
@@ -394,13 +381,7 @@ async def test_commands_whose_answers_are_not_read_are_held_back_in_little_memor
         before = memory(generous)
         frame = json.dumps({"type": "ping", "id": "i" * 64}).encode()
         commands = peer.Frame(peer.Opcode.TEXT, frame).serialize(mask=True) * 500
-        try:
-            async with asyncio.timeout(DEADLINE):
-                while True:
-                    mallory.write(commands)
-                    await mallory.drain()
-        except ConnectionError:
-            pass
+        await flood(mallory, commands)
         await alice.catch_up()
 
         assert memory(generous) - before < 10 * MEGABYTE

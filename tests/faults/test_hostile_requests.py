@@ -14,7 +14,7 @@ from hubbub.features.topics.routes import read_notice
 from hubbub.http import bodies
 from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, TEXT, attacker, memory
 from tests.people import person
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer, hubbub_server, watched
 
 POST = b"POST /notify/topic HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -22,9 +22,7 @@ POST = b"POST /notify/topic HTTP/1.1\r\nHost: localhost\r\n"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     environment = {"HUBBUB_RATE": "100000", "HUBBUB_BURST": "100000"}
-    with hubbub_server(tmp_path_factory.mktemp("requests"), environment=environment) as server:
-        yield server
-    server.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("requests"), environment=environment))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, memory
 from tests.people import Refused, person
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer, hubbub_server, watched
 
 ALIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -28,19 +28,15 @@ def server_with(folder: Path, files: int = 0, **environment: str) -> Iterator[We
     server = hubbub_server(folder, environment={f"HUBBUB_{name.upper()}": value for name, value in environment.items()})
     if files:
         server.command = ["prlimit", f"--nofile={files}:{files}", *server.command]
-    with server:
-        yield server
-    server.check_log()
+    yield from watched(server)
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """A server with short deadlines, and without a limit per address."""
-    with hubbub_server(
-        tmp_path_factory.mktemp("hasty"), environment={**HASTY, "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"}
-    ) as server:
-        yield server
-    server.check_log()
+    yield from watched(
+        hubbub_server(tmp_path_factory.mktemp("hasty"), environment={**HASTY, "HUBBUB_CONNECTIONS_PER_ADDRESS": "0"})
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.people import Refused, person
-from tests.servers import WebServer, hubbub_server, uvicorn_server
+from tests.servers import WebServer, hubbub_server, uvicorn_server, watched
 
 ENVIRONMENT = {"HUBBUB_GUESTS": "on", "HUBBUB_ALLOWED_HOSTS": '["chat.example.com", ".example.net"]'}
 CANARY = "canary-51c07e"
@@ -23,9 +23,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         else uvicorn_server(folder, "hubbub.serving:create_app", "--factory", environment=ENVIRONMENT)
     )
     made.ready_path = "/health/live"
-    with made:
-        yield made
-    made.check_log()
+    yield from watched(made)
 
 
 async def test_a_foreign_name_with_its_own_page_is_refused(server: WebServer) -> None:

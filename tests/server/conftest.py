@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.servers import WebServer, hubbub_server, uvicorn_server
+from tests.servers import WebServer, hubbub_server, uvicorn_server, watched
 
 APP = "hubbub.serving:create_app"
 
@@ -29,6 +29,4 @@ def chat(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A server that many tests share: each uses rooms and names of its own."""
     server = SERVERS[request.param](tmp_path_factory.mktemp(request.param))
     server.ready_path = "/health/live"
-    with server:
-        yield server
-    server.check_log()
+    yield from watched(server)

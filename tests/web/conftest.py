@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory
-from tests.servers import WebServer, hubbub_server
+from tests.servers import WebServer, hubbub_server, watched
 from tests.web.pages import Enter
 
 
@@ -15,9 +15,7 @@ from tests.web.pages import Enter
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """One server for all tests that do not kill it. Each test has its own rooms. High limits fill rooms fast."""
     environment = {"HUBBUB_RATE": "2000", "HUBBUB_BURST": "2000"}
-    with hubbub_server(tmp_path_factory.mktemp("server"), environment=environment) as server:
-        yield server
-        server.check_log()
+    yield from watched(hubbub_server(tmp_path_factory.mktemp("server"), environment=environment))
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory
-from tests.servers import WebServer, uvicorn_server
+from tests.servers import WebServer, uvicorn_server, watched
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    with uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app") as server:
-        yield server
-        server.check_log()
+    yield from watched(uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.conftest import PageFactory
 from tests.people import person
-from tests.servers import WebServer, uvicorn_server
+from tests.servers import WebServer, uvicorn_server, watched
 from tests.web.pages import PHONE, Enter, act, expect_live, say, tap
 
 pytestmark = pytest.mark.anyio
@@ -20,9 +20,7 @@ on_each_device = pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Everybody may read in the room `library`, and nobody may write."""
-    with uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app") as server:
-        yield server
-        server.check_log()
+    yield from watched(uvicorn_server(tmp_path_factory.mktemp("host"), "tests.web.host_app:app"))
 
 
 async def enter_library(host: WebServer, page: Page) -> None:
