@@ -8,6 +8,7 @@ from hubbub.errors import ConfigurationError
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
+from hubbub.store.postgres import Postgres
 from hubbub.store.statement import Statement
 from tests.store.databases import Opener, run_sql
 
@@ -53,12 +54,8 @@ async def test_a_script_that_fails_leaves_nothing_behind(database: Database) -> 
     assert await notes_of(database) == []
 
 
-async def test_nodes_that_start_at_once_wait_for_each_other(
-    empty_engine: Engine, database: Database, open_database: Opener
-) -> None:
-    if not empty_engine.is_shared:
-        pytest.skip("a file of SQLite has one server")
-    nodes = [database, await open_database(empty_engine)]
+async def test_nodes_that_start_at_once_wait_for_each_other(postgres: str, open_database: Opener) -> None:
+    nodes = [await open_database(Postgres(postgres)) for _ in range(2)]
 
     await asyncio.gather(*(bring_up_to_date(node, [SECOND]) for node in nodes))
 
