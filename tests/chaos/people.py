@@ -58,7 +58,7 @@ class Chatter:
         self.memory = memory
         self.heard: list[tuple[str, int]] = []
         """Room and seq of each message that the client gave."""
-        self.begun_anew = 0
+        self.started_over = 0
         self.rooms: dict[str, Room] = {}
         self._seed = seed
         self._stop = asyncio.Event()
@@ -82,7 +82,7 @@ class Chatter:
             if isinstance(event, MessageEvent) and event.seq is not None:
                 self.heard.append((event.room, event.seq))
             elif isinstance(event, Joined):
-                self.begun_anew += event.room in joined and not event.recovered
+                self.started_over += event.room in joined and not event.recovered
                 joined.add(event.room)
 
     def stop(self) -> None:

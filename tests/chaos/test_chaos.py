@@ -40,14 +40,14 @@ class Report:
     deeds: Counter[str]
     lost: int
     doubled: int
-    begun_anew: int
+    started_over: int
 
     def __str__(self) -> str:
         deeds = ", ".join(f"{self.deeds[deed]} {deed}" for deed in ("send", "edit", "delete", "react"))
         return (
             f"seed {self.seed}, {self.seconds:.0f} s: {self.kills + 1} rounds, {self.kills} kills, {self.cuts} cuts; "
             f"acks {self.deeds.total()} ({deeds}); lost {self.lost}, doubled {self.doubled}; "
-            f"views begun anew {self.begun_anew}"
+            f"views started over {self.started_over}"
         )
 
 
@@ -114,7 +114,7 @@ def check_heard(chatter: Chatter, kept: dict[str, KeptRoom]) -> None:
     """A client that never had to start over gave each message once."""
     times = Counter(chatter.heard)
     assert max(times.values()) == 1
-    if not chatter.begun_anew:
+    if not chatter.started_over:
         assert set(times) == {(room, row.seq) for room, of_room in kept.items() for row in of_room.rows}
 
 
@@ -176,7 +176,7 @@ async def test_each_view_the_acks_and_the_database_agree_after_chaos(
         deeds=memory.deeds,
         lost=sum(lost for lost, _ in found),
         doubled=sum(doubled for _, doubled in found),
-        begun_anew=sum(chatter.begun_anew for chatter in people),
+        started_over=sum(chatter.started_over for chatter in people),
     )
     print(report)
     assert (report.lost, report.doubled) == (0, 0)

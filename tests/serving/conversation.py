@@ -79,7 +79,7 @@ class Conversation:
             assert len(first) == len(acked)
         for chatter in self.chatters:
             assert max(Counter(chatter.heard).values()) == 1
-            assert chatter.begun_anew == 0
+            assert chatter.started_over == 0
 
 
 @asynccontextmanager
