@@ -126,7 +126,7 @@ async def test_a_head_counts_from_where_somebody_was_brought_before_anything_was
     town = Town()
 
     town.hear_head(3)
-    town.sequencer.brought_to(ROOM, 3)
+    town.sequencer.was_told_up_to(ROOM, 3)
     town.hear_head(4)
     await town.until_delivered(4)
     town.receive(5)
@@ -139,10 +139,10 @@ async def test_what_was_lost_between_a_join_and_the_first_publication_is_fetched
     town = Town()
 
     town.receive(12)
-    town.sequencer.brought_to(ROOM, 11)
-    town.sequencer.brought_to(ROOM, 12)
+    town.sequencer.was_told_up_to(ROOM, 11)
+    town.sequencer.was_told_up_to(ROOM, 12)
     assert town.asked == []
-    town.sequencer.brought_to(ROOM, 10)
+    town.sequencer.was_told_up_to(ROOM, 10)
     await town.until(lambda: len(town.delivered) == 2)
     town.receive(13)
 
@@ -253,7 +253,7 @@ async def test_a_channel_that_nobody_follows_leaves_nothing_behind() -> None:
     town = Town(follows=False)
     town.receive(1, 5)
     town.hear_head(9)
-    town.sequencer.brought_to(ROOM, 3)
+    town.sequencer.was_told_up_to(ROOM, 3)
 
     town.sequencer.follow(ROOM)
     town.receive(6, 9)

@@ -1,1 +1,2 @@
-"""The connections of this process. Knows channels, connections and bytes: no rooms, no SQL and no HTTP."""
+"""The connections of this process. This package knows channels, connections and bytes, and no rooms, no SQL and no
+HTTP."""

@@ -15,22 +15,22 @@ Write = Callable[[Any], None]
 
 
 class Gap(NamedTuple):
-    """A congested connection has missed what came after this position; None where positions are not kept."""
+    """A congested connection has missed what came after this position. None if the channel has no positions."""
 
     position: int | None
 
 
 @dataclass(slots=True)
 class Held:
-    """What is kept from a connection while it is brought up to date."""
+    """What is kept for a connection while it catches up: it is written later."""
 
     kept: list[Publication] = field(default_factory=list)
     holds: int = 1
-    """How many holds must end first: what is read for one reason may overlap with what is read for another."""
+    """How many holds must end first. Several can be on one connection at the same time."""
     gap: Gap | None = None
-    """What it had missed already when it was held."""
+    """What it had missed before it was held."""
     after: int | None = None
-    """The position up to which each of the holds has read, at least."""
+    """The lowest position up to which the holds have read."""
 
 
 class Channel:
@@ -58,25 +58,25 @@ class Channel:
     def __init__(self, name: str) -> None:
         self.name = name
         self.writers: dict[Format, dict[Connection, Write]] = {}
-        """The live ones, by format, and what writes to each."""
+        """The live connections, by format, with the function that writes to each."""
         self.answers: dict[Connection, list[Any]] = {}
-        """What goes out to one of them together with `pending`."""
+        """Answers to single connections, which leave together with `pending`."""
         self.congested: dict[Connection, Gap | None] = {}
-        """Those left out for now, and what they have missed that must be recovered."""
+        """The congested connections, with the gap that must be recovered; None if they have missed nothing yet."""
         self.held: dict[Connection, Held] = {}
-        """Those who are catching up, and what has been published meanwhile: they get it afterwards."""
+        """The connections that are catching up, with what was published meanwhile: they get it afterwards."""
         self.pending: dict[Format, list[bytes]] = {}
-        """What this turn of the loop delivered, in each format that somebody here uses."""
+        """What was delivered in this turn of the loop, in each format that a subscriber uses."""
         self.recoverable = False
-        """Whether any of `pending` must be recovered by those who miss it."""
+        """Whether a connection that misses `pending` must recover it."""
         self.delivered: int | None = None
         """The position of the latest publication."""
         self.position: int | None = None
-        """The position up to which everybody but the congested has been written to."""
+        """The position up to which all connections except the congested ones have been written to."""
         self.flush: Iterator[int] | None = None
-        """A flush that waits for its next turn."""
+        """A flush that is not finished, and waits for its next turn."""
         self.unwritten: dict[Format, Gap | None] = {}
-        """What those miss who are set aside in the middle of a flush: its later chunks."""
+        """What a connection misses that becomes congested during a flush: the later chunks."""
         self.opened: asyncio.Future[None] | None = None
         self.joining = 0
 

@@ -1,4 +1,5 @@
-"""The channels of this process: each is opened at the broker for its first subscriber, and closed after its last."""
+"""The channels of this process. A channel is opened at the broker for its first subscriber, and closed after its last
+one."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ ChannelHook = Callable[[str], Awaitable[None]]
 
 
 class Channels:
-    """Channels by name, as long as somebody is in them or about to be.
+    """Channels by name, as long as they have a subscriber or are about to have one.
 
     `open_channel` is awaited before a channel's first subscriber counts as subscribed, `close_channel` after its last
-    one has left. For one channel the two never overlap: if one overtook the other, the broker would have a wrong idea.
+    one has left. The two never overlap for one channel: if one overtook the other, the broker would end in the wrong
+    state.
     """
 
     def __init__(self, *, open_channel: ChannelHook, close_channel: ChannelHook) -> None:
@@ -32,7 +34,7 @@ class Channels:
         return not self.by_name and not self._shutting
 
     def joining(self, name: str) -> Channel:
-        """A channel that somebody is about to join: it stays until `joined`, which must follow."""
+        """The channel, for a connection that is about to join. It stays until `joined` is called, which must follow."""
         channel = self.by_name.get(name)
         if channel is None:
             channel = self.by_name[name] = Channel(name)
@@ -40,7 +42,7 @@ class Channels:
         return channel
 
     def joined(self, channel: Channel) -> None:
-        """Somebody has joined a channel, or has given up."""
+        """The connection has joined the channel, or has given up."""
         channel.joining -= 1
         self.forget_if_empty(channel)
 
@@ -50,7 +52,7 @@ class Channels:
             channel.opened = asyncio.ensure_future(self._open(channel.name))
         opened = channel.opened
         if not opened.done():
-            # Not awaited itself: others wait for it too, and must not be cancelled with this one.
+            # The task is not awaited directly: others wait for it too, and it must not be cancelled with this caller.
             await asyncio.wait({opened})
         if opened.exception() is not None and channel.opened is opened:
             channel.opened = None

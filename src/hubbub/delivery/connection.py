@@ -1,7 +1,6 @@
-"""One client's link, whatever carries it: its state, what it is subscribed to, and when it is read from.
+"""One client's connection, over any transport: its state, its subscriptions, and when it is read from.
 
-A connection knows channels and bytes. What the bytes mean is its receiver's business; how they travel, its
-transport's.
+A connection knows channels and bytes. Its receiver knows what the bytes mean, and its transport how they travel.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from hubbub.wire.publication import Publication
 class State(StrEnum):
     OPEN = "open"
     CONGESTED = "congested"
-    """It takes less than it is sent. It gets nothing more and is not read from until it has caught its breath."""
+    """It takes less than it is sent. It gets nothing more and is not read from until it has taken what it was sent."""
     CLOSING = "closing"
     """A close frame is on its way; nothing else is sent or read."""
     CLOSED = "closed"
@@ -53,13 +52,14 @@ TRANSITIONS: dict[tuple[State, Signal], State] = {
 
 
 class Pause:
-    """Why a connection is not read from; the reasons add up. Plain integers: they are tested for each message."""
+    """Why a connection is not read from. Several reasons can hold at once. They are plain integers, since they are
+    tested for each message."""
 
     CONGESTION: Final = 1
     UNANSWERED: Final = 2
-    """It has as many unanswered commands as it may have."""
+    """It has the most unanswered commands that it may have."""
     ORDER: Final = 4
-    """A command runs that later ones must wait for."""
+    """A command runs, and later ones must wait for it."""
     HANDSHAKE: Final = 8
     """The ASGI application has not returned yet."""
     RATE: Final = 16
@@ -67,11 +67,11 @@ class Pause:
     WORK: Final = 32
     """It has made more work than it may."""
     OURS: Final = UNANSWERED | ORDER | HANDSHAKE
-    """It is the server that takes its time."""
+    """The pauses that are the server's fault, not the client's."""
 
 
 UNREAD_FROM = 1.0
-"""Seconds of not being read, for a reason of the server's, that are made up for."""
+"""If the server did not read for at least so many seconds, the client is credited for them, up to `UNREAD_MOST`."""
 UNREAD_MOST = 60.0
 
 
@@ -79,16 +79,17 @@ class Transport(Protocol):
     """What carries a connection's bytes: a socket, or an ASGI server's messages."""
 
     hears_pongs: bool
-    """Whether pongs reach `connection.received`; where they don't, the ASGI server has to notice dead peers."""
+    """Whether pongs reach `connection.received`. If they do not, the ASGI server has to notice dead peers."""
 
     def write(self, chunk: Any) -> None:
-        """Send what the connection's format made. Never blocks; calls `connection.filled` over its high-water mark."""
+        """Send what the connection's format made. Never blocks. Calls `connection.filled` if the buffer is over its
+        high-water mark."""
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; what was written before still goes out."""
 
     def abort(self) -> None:
-        """Drop the link and what was not sent yet."""
+        """Drop the connection and what was not sent yet."""
 
     def pause_reading(self) -> None: ...
 
@@ -129,32 +130,34 @@ class Receiver(Protocol):
         """The connection is no longer congested. It missed events in these channels, after these positions."""
 
     def closed(self, code: int, reason: str) -> None:
-        """It is over. 1006 where no close frame was seen (RFC 6455, section 7.1.5)."""
+        """The connection has ended. `code` is 1006 if no close frame was seen (RFC 6455, section 7.1.5)."""
 
 
 class Delivery(Protocol):
-    """Who delivers to a connection, and looks after it: what its link and its transport need of the fan-out."""
+    """The part of the fan-out that a connection, its link and its transport need."""
 
     work: Allowance
     """How much work a connection may make, in units."""
     turns: Turns
-    """Where what is large waits."""
+    """The queue in which large work waits."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
 
     @property
     def is_writing(self) -> bool:
-        """Whether it iterates over subscribers at this moment: none of them may change its membership now."""
+        """Whether it iterates over subscribers now, so that no membership may change."""
 
     def answer_along(self, connection: Connection, name: str, piece: Any) -> bool:
-        """Send something in the same write as what a channel is about to deliver. False where it has nothing."""
+        """Send something in the same write as what a channel is about to deliver. False if the channel has nothing to
+        deliver."""
 
     def congested(self, connection: Connection) -> None:
-        """Its buffer is full: nothing more is delivered to it."""
+        """The connection's buffer is full: nothing more is delivered to it."""
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
-        """Its buffer has drained. Returns the channels in which it missed something, and after which position."""
+        """The connection's buffer has drained. Returns the channels in which it missed something, with the positions
+        after which it did."""
 
     def rewire(self, connection: Connection) -> None:
         """Its transport's `write` is another function now."""
@@ -169,7 +172,8 @@ class Delivery(Protocol):
         """It is gone."""
 
     def notice_freeze(self) -> None:
-        """Make up for a time in which this process did not run. Call it before a client is blamed."""
+        """If this process did not run for a while, extend the clients' deadlines and rates. Call it before a client is
+        blamed."""
 
 
 class Connection:
@@ -216,8 +220,7 @@ class Connection:
         self.close_code = 1006
         self.close_reason = ""
         self.unread = 0.0
-        """Seconds for which the server did not read what this client may have sent; whoever limits its rate, by time,
-        takes from them first."""
+        """Seconds in which the server did not read from this client. A rate limit uses up these seconds first."""
         self._pauses = 0
         self._unread_since = 0.0
         self._debt = Debt()
@@ -229,7 +232,7 @@ class Connection:
 
     @property
     def data(self) -> dict[str, Any]:
-        """A place for the application's own notes about this connection."""
+        """The application may keep anything about this connection here."""
         if self._data is None:
             self._data = {}
         return self._data
@@ -244,9 +247,9 @@ class Connection:
         return self._pauses != 0
 
     def send(self, message: Event | str | bytes) -> bool:
-        """Send to this connection alone: an event, or a text or binary frame with just this in it.
+        """Send to this connection alone: an event, or a text or binary frame with this content.
 
-        False, and nothing sent, if it is congested or closing.
+        Returns False, and sends nothing, if it is congested or closing.
         """
         if self.state is not State.OPEN:
             return False
@@ -257,7 +260,7 @@ class Connection:
         return True
 
     def reply(self, event: Event, *, along: str | None = None) -> None:
-        """Send an answer. Also while congested: a connection has few unanswered commands, so this stays bounded.
+        """Send an answer, also to a congested connection: it has few unanswered commands, so this stays bounded.
 
         `along` names a channel that may be about to deliver something to this connection: then both are one write.
         """
@@ -276,7 +279,7 @@ class Connection:
             self.transport.close(code, reason)
 
     def abort(self) -> None:
-        """Drop the link at once, with what was not sent yet."""
+        """Drop the connection at once, with what was not sent yet."""
         if self.state is not State.CLOSED:
             self.transport.abort()
 
@@ -320,7 +323,8 @@ class Connection:
             self.resume(Pause.CONGESTION)
 
     def ending(self, code: int, reason: str) -> None:
-        """One side has begun the closing handshake, and says why. From now on nothing is delivered here."""
+        """One side has begun the closing handshake, and says why. From now on nothing is delivered to this
+        connection."""
         if not self.is_open:
             return
         self.fanout.release(self)
@@ -332,7 +336,7 @@ class Connection:
         self.transport.resume_reading()
 
     def lost(self, code: int, reason: str) -> None:
-        """The link is gone. `code` is what the peer said, 1006 if it said nothing."""
+        """The connection is gone. `code` is what the peer said, 1006 if it said nothing."""
         if self.state is State.CLOSED:
             return
         if self.state is not State.CLOSING:
@@ -342,8 +346,8 @@ class Connection:
         self._backlog = None
         self.fanout.disconnected(self)
         receiver = self.receiver
-        # They refer to this object: without these lines all of it would wait for the garbage collector, which may not
-        # come before thousands more have ended.
+        # They refer to this object. Without these lines, the memory would be freed only by the garbage collector, which
+        # may run after thousands more have ended.
         self.transport = _GONE
         del self.receiver
         receiver.closed(self.close_code, self.close_reason)
@@ -372,13 +376,14 @@ class Connection:
                 self.transport.resume_reading()
 
     def was_not_read(self, seconds: float) -> None:
-        """The server did not read for so long. What came meanwhile comes all at once, and was not sent so."""
+        """The server did not read for so many seconds. What the client sent meanwhile now comes at once."""
         if seconds >= UNREAD_FROM:
             self.unread = min(UNREAD_MOST, self.unread + seconds)
             self.silent_beats = 0
 
     def charge(self, work: float) -> None:
-        """It has made so many units of work. One that makes more than it may is not read from until it is even."""
+        """The client has made so many units of work. If that is more than it may make, it is not read from until the
+        time for them has passed."""
         if not self.is_open:
             return
         fanout = self.fanout

@@ -11,7 +11,7 @@ from hubbub.delivery.connection import Connection
 log = logging.getLogger("hubbub.delivery")
 
 FROZEN = 2.0
-"""Seconds between two looks at the deadlines above which this process did not run: no client is to blame for those."""
+"""If more seconds than these are between two checks, this process did not run, and no client is blamed for that."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Deadlines:
         return not self._stalled and not self._closing
 
     def congested(self, connection: Connection) -> None:
-        """It gets nothing more until it has read what it was sent, and must be seen to read."""
+        """The connection gets nothing more until it has read what it was sent. From now on it must make progress."""
         now = self._clock()
         backlog = connection.transport.backlog
         self._stalled[connection] = _Stall(now, now, backlog)
@@ -76,8 +76,8 @@ class Deadlines:
         self._closing.pop(connection, None)
 
     def notice_freeze(self) -> None:
-        """Where this process did not run for a while, make up for it: deadlines end later by that much, and what came
-        meanwhile was not sent as fast as it is read now. Call it about once a second, and before a client is blamed."""
+        """If this process did not run for a while, let deadlines end later by that time, and credit the clients for
+        what they sent meanwhile. Call it about once a second, and before a client is blamed."""
         now = self._clock()
         frozen, self._looked_at = now - self._looked_at, now
         if frozen < FROZEN:
@@ -91,7 +91,7 @@ class Deadlines:
             self._closing[connection] += frozen
 
     def check(self) -> None:
-        """Drop those who have made no progress for too long. Call it about once a second."""
+        """Drop the connections whose deadline has passed. Call it about once a second."""
         now = self._clock()
         for connection, stall in list(self._stalled.items()):
             backlog = connection.transport.backlog

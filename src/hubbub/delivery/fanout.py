@@ -1,6 +1,6 @@
-"""Fan-out: one publication to everybody in a channel, with as few system calls as there are people.
+"""Fan-out: sends one publication to everybody in a channel, with at most one system call for each connection.
 
-The fan-out knows channels, connections and bytes. It knows no rooms, no SQL and no HTTP. Its parts stand in modules of
+The fan-out knows channels, connections and bytes. It knows no rooms, no SQL and no HTTP. Its parts have modules of
 their own: `connections`, `channels` with their opening and closing, `membership` in a channel, `flushing`, `hold`,
 `deadlines`, `heartbeat`.
 """
@@ -38,9 +38,10 @@ class Fanout:
 
     `open_channel` and `close_channel` connect the channels to a broker (`Channels`); `stall`, `patience` and
     `close_timeout` are in seconds (`Deadlines`). Call `start` in the running loop, `heartbeat.beat` `BEATS` times per
-    heartbeat, and `deadlines.check` about once a second; everything else follows.
+    heartbeat, and `deadlines.check` about once a second.
 
-    `work` is how much work a connection may make, in units (`Connection.charge`); `turns` is where what is large waits.
+    `work` is how much work a connection may make, in units (`Connection.charge`); `turns` is the queue in which large
+    work waits.
     """
 
     def __init__(
@@ -97,9 +98,9 @@ class Fanout:
         self.heartbeat.add(connection)
 
     def release(self, connection: Connection) -> None:
-        """Unsubscribe from everything. What was delivered to it before is written first.
+        """Unsubscribe a connection from everything. What was delivered to it before is written first.
 
-        `connection.channels` goes on to tell what it was subscribed to, for those who clean up after it.
+        `connection.channels` keeps its channels, for those who clean up later.
         """
         for name in connection.channels:
             self._leave(connection, name)
@@ -109,13 +110,14 @@ class Fanout:
         self.deadlines.closing(connection)
 
     def disconnected(self, connection: Connection) -> None:
-        """It is gone. Nothing of it stays here."""
+        """The connection is gone. Nothing of it stays here."""
         self.heartbeat.remove(connection)
         self.deadlines.forget(connection)
         self.connections.remove(connection)
 
     def notice_freeze(self) -> None:
-        """Make up for a time in which this process did not run. Call it before a client is blamed."""
+        """If this process did not run for a while, extend the clients' deadlines and rates. Call it before a client is
+        blamed."""
         self.deadlines.notice_freeze()
 
     # Who is in which channel.
@@ -139,7 +141,7 @@ class Fanout:
         await self._subscribe(connection, name, self._join)
 
     async def subscribe_held(self, connection: Connection, name: str) -> Hold:
-        """The same, with a hold on the connection: it is live when the hold's block is left."""
+        """The same as `subscribe`, with a hold on the connection: it is live after the hold's block."""
         await self._subscribe(connection, name, join_held)
         return self._hold(connection, name)
 
@@ -188,7 +190,7 @@ class Fanout:
     def deliver(self, publication: Publication) -> None:
         """Give a publication to everybody in its channel, in this turn of the loop.
 
-        It is encoded here, once for each format in use; what cannot be encoded raises here and reaches nobody.
+        It is encoded here, once for each format in use. If it cannot be encoded, this raises, and nobody gets it.
         """
         channel = self._channels.get(publication.channel)
         if channel is None:
@@ -216,10 +218,10 @@ class Fanout:
                 connection.close(CloseCode.TRY_AGAIN_LATER, "too much happened while it was catching up")
 
     def answer_along(self, connection: Connection, name: str, piece: Any) -> bool:
-        """Send something to one connection in the same write as what the channel is about to deliver to it: of a
-        message's six writes in a room of five, its ack would be one.
+        """Send something to one connection in the same write as what the channel is about to deliver to it. In a room
+        of five, a separate ack would be one of the six writes of a message.
 
-        False, and nothing done, if the channel has nothing for it in this turn.
+        Returns False, and does nothing, if the channel has nothing for the connection in this turn.
         """
         channel = self._channels.get(name)
         if channel is None or channel.flush is not None or connection.format not in channel.pending:
@@ -251,13 +253,14 @@ class Fanout:
         return self.flushing.is_writing
 
     def congested(self, connection: Connection) -> None:
-        """Its buffer is full: leave it out from now on."""
+        """The connection's buffer is full: leave it out from now on."""
         self.flushing.congested(connection)
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
-        """Its buffer has drained: serve it again, but where it has gaps, it is held: `recovering` must follow.
+        """The connection's buffer has drained: serve it again. Where it has a gap it is held, and `recovering` must
+        follow.
 
-        Returns those channels, each with the position before the gap.
+        Returns the channels with gaps, each with the position before the gap.
         """
         self.deadlines.relieved(connection)
         missed: dict[str, int | None] = {}
@@ -272,11 +275,11 @@ class Fanout:
                 fill(channel, connection, None)
         return missed
 
-    # Catching up. What a hold promises stands in `hold.py`.
+    # Catching up. `hold.py` says what a hold promises.
 
     def holding(self, connection: Connection, name: str) -> Hold:
-        """Keep what is published in a channel from this connection, while a page is read for it from the store. What
-        was delivered before is written first. One that is closing is not held."""
+        """Hold this connection in a channel, while a page is read for it from the store. What was delivered before is
+        written first. A connection that is closing is not held."""
         if not connection.is_open:
             return Hold(connection, None, flushing=self.flushing, deadlines=self.deadlines)
         channel = self._channels[name]
@@ -285,7 +288,7 @@ class Fanout:
         return self._hold(connection, name)
 
     def recovering(self, connection: Connection, name: str) -> Hold:
-        """The hold under which `relieved` has put a connection, for what it has missed."""
+        """The hold that `relieved` has put on a connection, for reading what it has missed."""
         return self._hold(connection, name, recovers=True)
 
     def _hold(self, connection: Connection, name: str, *, recovers: bool = False) -> Hold:

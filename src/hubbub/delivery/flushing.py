@@ -1,8 +1,8 @@
-"""Flushing: what a turn of the event loop has delivered to channels is written to their live subscribers.
+"""Flushing: writes what a turn of the event loop has delivered to channels, to their live subscribers.
 
-All that one turn delivers to a channel is joined once and written once to each subscriber: a delivery then costs a
-fraction of a system call, and nobody waits for a timer. Nothing is allocated for a subscriber while it is served, and a
-subscriber that takes less than it is sent is left out rather than queued for.
+Everything that one turn delivers to a channel is joined once, and written once to each subscriber. So a delivery costs
+a fraction of a system call, and nobody waits for a timer. Nothing is allocated for each subscriber. A subscriber that
+takes less than it is sent is left out, and nothing is queued for it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from hubbub.errors import NotStarted
 log = logging.getLogger("hubbub.delivery")
 
 SUBSCRIBERS_PER_TURN = 1000
-"""How many are written to before the loop gets its turn, so that one huge room does not hold up the others."""
+"""How many subscribers are written to before the loop gets its turn, so that one huge room does not delay the
+others."""
 
 FEW = 50
-"""Up to so many subscribers are written to at once, whatever else the turn has served."""
+"""A channel with at most this many subscribers is written to at once, however many others the turn has served."""
 
 
 class Flushing:
     """The channels that wait for their flush, and the connections whose buffers it fills. Call `start` first.
 
-    `channels` are all by name; `deadlines` are told of those who are left out.
+    `channels` are all channels by name. `deadlines` are told which connections become congested.
     """
 
     def __init__(self, channels: dict[str, Channel], deadlines: Deadlines) -> None:
@@ -63,7 +64,8 @@ class Flushing:
         self._loop.call_soon(self.flush_turn)
 
     def flush_turn(self) -> None:
-        """Write what was delivered to as many as one turn may serve; the rest has its turn after the others."""
+        """Write what was delivered to as many subscribers as one turn may serve. The rest is served after the other
+        channels."""
         self._scheduled = False
         served = 0
         while self._dirty and served < SUBSCRIBERS_PER_TURN:
@@ -93,8 +95,8 @@ class Flushing:
             channel.flush = None
 
     def _write_at_once(self, channel: Channel) -> int:
-        """`_write_out` for a small channel in which all is as usual: to be ready to go on in the next turn would cost a
-        third of the time there. Gives how many were served; 0, and nothing done, where it takes more."""
+        """`_write_out` for the usual case of a small channel, in two thirds of the time, since it cannot continue in
+        the next turn. Returns how many were served. Returns 0, and does nothing, in other cases."""
         if channel.congested or len(channel.pending) != 1:
             return 0
         ((form, pieces),) = channel.pending.items()
@@ -114,7 +116,7 @@ class Flushing:
         return number
 
     def _write_out(self, channel: Channel) -> Iterator[int]:
-        """Write what is pending to everybody, yielding how many were served so that the loop can have a turn."""
+        """Write what is pending to everybody. Yields how many were served, so that the loop can have a turn."""
         while channel.pending or channel.recoverable:
             pending, channel.pending = channel.pending, {}
             gap = Gap(channel.position) if channel.recoverable else None
@@ -141,7 +143,7 @@ class Flushing:
             channel.position = reached
 
     def _write_to_many(self, writers: dict[Connection, Write], chunk: Any) -> Iterator[int]:
-        # People come and go between two turns: iterate over those who were here when the chunk was made.
+        # Subscribers come and go between two turns: iterate over those that were there when the chunk was made.
         everybody = list(writers.values())
         for start in range(0, len(everybody), SUBSCRIBERS_PER_TURN):
             self._write_to(writers, everybody[start : start + SUBSCRIBERS_PER_TURN], chunk)
@@ -157,7 +159,7 @@ class Flushing:
                     write(chunk)
                 break
             except Exception:
-                # A transport that raises is broken, and its connection with it; the others get what is theirs.
+                # A transport that raises is broken, and so is its connection. The others still get their data.
                 log.exception("a connection could not be written to")
                 broken += (connection for connection, theirs in writers.items() if theirs is write)
         self.is_writing = False
@@ -165,7 +167,7 @@ class Flushing:
             connection.abort()
 
     def congested(self, connection: Connection) -> None:
-        """Its buffer is full: leave it out from now on, but never in the middle of a flush's iteration."""
+        """The connection's buffer is full: leave it out from now on, or, if a flush iterates now, after that."""
         self._filled.append(connection)
         if not self.is_writing:
             self._set_aside()

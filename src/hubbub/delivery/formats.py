@@ -1,4 +1,5 @@
-"""How a transport wants its bytes: a codec and a framing. One format's bytes serve all connections that use it.
+"""Formats: how a transport wants its bytes, which is a codec and a framing. The same bytes serve all connections with
+one format.
 
 A socket takes RFC 6455 frames, joined; a plain ASGI server frames by itself and takes payloads one by one.
 """
@@ -13,10 +14,10 @@ from hubbub.wire.frames import Opcode, deflate, frame
 from hubbub.wire.publication import Publication
 
 CHUNK_BYTES = 64 * 1024
-"""The most that is handed to a transport in one write, so that a client which stops reading is seen soon."""
+"""The most bytes in one write, so that a client that stops reading is noticed soon."""
 
 COMPRESS_FROM = 1024
-"""Below this a compressed frame saves less than the work costs; most chat messages are a tenth of it."""
+"""Below this size, compression saves less than it costs. Most chat messages have a tenth of it."""
 
 
 class Format(Protocol):
@@ -31,20 +32,21 @@ class Format(Protocol):
         """A message that is no event: a text or a binary frame with just this in it."""
 
     def chunk(self, piece: Any) -> Any:
-        """One piece alone as one write."""
+        """One piece as one write."""
 
     def along(self, pieces: list[Any], chunk: Any) -> list[Any]:
-        """A few pieces before a chunk, as one write where it can be."""
+        """A few pieces before a chunk, as one write if that is possible."""
 
     def chunks(self, pieces: list[Any]) -> list[Any]:
-        """Many pieces, as few writes of at most `CHUNK_BYTES` each, cut between pieces."""
+        """Many pieces, as few writes of at most `CHUNK_BYTES` each. A piece is never cut."""
 
     def heartbeat(self, publication: Publication) -> Any:
-        """One write that asks the peer whether it lives; `publication` is for those who cannot see RFC 6455 pings."""
+        """One write that asks the peer for a sign of life. `publication` is for clients that cannot see RFC 6455
+        pings."""
 
 
 class SocketFormat:
-    """RFC 6455 frames for a socket that is written to without the ASGI server."""
+    """RFC 6455 frames, for a socket that we write to without the ASGI server."""
 
     def __init__(self, codec: Codec, *, compressed: bool) -> None:
         self.codec = codec
@@ -77,7 +79,7 @@ class SocketFormat:
 
 
 class MessageFormat:
-    """Bare payloads, for a server that frames by itself."""
+    """Payloads without frames, for an ASGI server that makes the frames."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -103,7 +105,7 @@ class MessageFormat:
 
 
 class RawSocketFormat(SocketFormat):
-    """For sockets that speak an application's own protocol: no events of ours on them, RFC 6455 pings alone."""
+    """For sockets that speak an application's own protocol: they get none of our events, only RFC 6455 pings."""
 
     def heartbeat(self, publication: Publication) -> bytes:
         return frame(Opcode.PING, b"")

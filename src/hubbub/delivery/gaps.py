@@ -1,8 +1,8 @@
-"""Gaps: channels in which something may have been missed are compared with the store, once for all their subscribers.
+"""Gaps: compares channels in which something may have been missed with the store, once for all their subscribers.
 
-It knows channels and positions; what a channel's head is, the store says by way of `heads`. The sequencer then fetches
-what is missing. The broker tells of most gaps. What nobody can tell of, a node that was killed between its commit and
-its publication, a sweep finds.
+It knows channels and positions. `heads` reads the position of a channel's latest change from the store. The sequencer
+then fetches what is missing. The broker reports most gaps. A node that is killed between its commit and its publication
+cannot report that, so a sweep finds it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAUSE = 0.05
 RETRY = 1.0
 """Seconds until heads that could not be read are asked for again."""
 SWEEPS = 5
-"""A sweep comes round in so many calls, or more where a call would otherwise ask for more than `CHECKED`."""
+"""A sweep takes so many calls, or more if one call would otherwise read more than `CHECKED` heads."""
 
 Heads = Callable[[Sequence[str]], Awaitable[Iterable[Publication]]]
 

@@ -1,4 +1,4 @@
-"""The heartbeat: asks each connection in its turn whether it lives, and closes those that say nothing."""
+"""The heartbeat: pings all connections in turn, and closes those that stay silent."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hubbub.wire.codes import CloseCode
 from hubbub.wire.publication import Publication
 
 BEATS = 25
-"""Into how many groups a heartbeat is divided, so that its pings are spread evenly over it."""
+"""The connections are pinged in so many groups, so that the pings are spread evenly over a heartbeat."""
 
 SILENT_BEATS = 2
 
 
 class Heartbeat:
-    """Call `beat` `BEATS` times per heartbeat. `ping` makes the event for those who cannot see RFC 6455 pings."""
+    """Call `beat` `BEATS` times per heartbeat. `ping` makes the event for clients that cannot see RFC 6455 pings."""
 
     def __init__(self, ping: Callable[[], Publication]) -> None:
         self._ping = ping
@@ -53,7 +53,7 @@ class Heartbeat:
             ):
                 connection.close(CloseCode.NOT_ALIVE, "no frame for two heartbeats")
                 continue
-            # What is not read can't be heard: as long as the server takes its time, silence proves nothing.
+            # While the server itself does not read from the connection, silence proves nothing.
             connection.silent_beats = 0 if connection.is_paused else connection.silent_beats + 1
             form = connection.format
             if form not in chunks:

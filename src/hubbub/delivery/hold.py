@@ -1,18 +1,19 @@
-"""Holds: a connection is brought up to date from the store, and what is published meanwhile follows.
+"""Holds: a connection first gets what was read from the store, and then what was published meanwhile.
 
     with fanout.holding(connection, channel) as hold:
         ...                     # read from the store, and send it
         hold.read_up_to(position)
 
-In the block nothing that is published reaches the connection, so an older row cannot overwrite a newer one. Leaving the
-block, also by an error, lets go: what was kept is written, without what the connection was sent up to `read_up_to`, and
-the connection is live. Several holds may be on one connection in one channel; the last one that ends lets go.
+In the block, nothing that is published reaches the connection, so an older row cannot overwrite a newer one. At the end
+of the block, also after an error, what was kept is written, except for positions up to `read_up_to`, which the
+connection has. Then it is live. Several holds may be on one connection in one channel; all this is done when the last
+one ends.
 
 What an error in the block undoes depends on why the connection is held:
 
 - It reads a page (`Fanout.holding`): nothing is missing, it is live.
 - It joins (`Fanout.subscribe_held`): it must not look joined. `Rooms.joining` takes it out of the room again.
-- It has missed something (`Fanout.recovering`): it must not go on with a hole. The hold closes the connection.
+- It has missed something (`Fanout.recovering`): it must not continue with a hole. The hold closes the connection.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from hubbub.wire.codes import CloseCode
 
 
 class Hold:
-    """One hold on one connection in one channel. It is in force already when it is made, and ends with its block.
+    """One hold on one connection in one channel, from the moment when it is made until the end of its block.
 
-    One without a channel, or on a connection that has left the channel meanwhile, does nothing.
+    Without a channel, or if the connection has left the channel meanwhile, it does nothing.
     """
 
     __slots__ = ("_channel", "_connection", "_deadlines", "_flushing", "_held", "_recovers")
@@ -52,11 +53,12 @@ class Hold:
         self._recovers = recovers
 
     def read_up_to(self, position: int) -> None:
-        """The connection was sent all up to this position."""
+        """The connection was sent everything up to this position."""
         held = self._held
         if held is not None:
             held.gap = None
-            # Of several answers the one that was read first may arrive last, and begin the client anew.
+            # With several holds, the page that was read first may arrive last, and make the client start over from
+            # there.
             held.after = position if held.after is None else min(held.after, position)
 
     def __enter__(self) -> Hold:

@@ -1,7 +1,7 @@
 """Membership: whether a connection is served in a channel now (live), left out (congested), or kept waiting (held).
 
-Only this module changes it, as its table says. It writes nothing and knows no time; what a membership means for the
-bytes is the business of `flushing.py` and `hold.py`.
+Only this module changes it, as its table says. It writes nothing and knows no time: `flushing.py` and `hold.py` do what
+a membership means for the bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Membership(StrEnum):
     LIVE = "live"
     """Each flush writes to it."""
     CONGESTED = "congested"
-    """It is left out; its gap is the position after which it has missed something."""
+    """It is left out. Its gap is the position after which it has missed something."""
     HELD = "held"
-    """What is published is kept for it, until it has been sent what was read from the store."""
+    """What is published is kept for it until it has got what was read from the store."""
 
 
 class Signal(StrEnum):
@@ -30,7 +30,7 @@ class Signal(StrEnum):
     DRAIN = "drain"
     """Its buffer has drained, and it has missed nothing."""
     DRAIN_WITH_GAP = "drain with a gap"
-    """Its buffer has drained, and what it missed is read for it now."""
+    """Its buffer has drained, and what it missed is being read for it."""
     HOLD = "hold"
     LET_GO = "let go"
     """The last hold has ended."""
@@ -43,7 +43,7 @@ TRANSITIONS: dict[tuple[Membership, Signal], Membership] = {
     # A connection that closes leaves its channels at once, and once more when its link is gone.
     (Membership.ABSENT, Signal.LEAVE): Membership.ABSENT,
     (Membership.LIVE, Signal.FILL): Membership.CONGESTED,
-    # It drained before it was left out.
+    # Its buffer drained before it was left out.
     (Membership.LIVE, Signal.DRAIN): Membership.LIVE,
     (Membership.LIVE, Signal.HOLD): Membership.HELD,
     (Membership.LIVE, Signal.LEAVE): Membership.ABSENT,
@@ -72,12 +72,12 @@ def membership(channel: Channel, connection: Connection) -> Membership:
 
 
 def join(channel: Channel, connection: Connection) -> None:
-    """It subscribes. Where its buffer is full, `fill` must follow."""
+    """A connection subscribes. If its buffer is full, `fill` must follow."""
     _change(channel, connection, Signal.JOIN)
 
 
 def join_held(channel: Channel, connection: Connection) -> None:
-    """It subscribes, and is brought up to date before it is live. One hold is on it."""
+    """A connection subscribes, and must catch up before it is live. One hold is on it."""
     _change(channel, connection, Signal.JOIN_HELD)
 
 
@@ -86,7 +86,8 @@ def leave(channel: Channel, connection: Connection) -> None:
 
 
 def fill(channel: Channel, connection: Connection, gap: Gap | None) -> bool:
-    """Its buffer is full, and it has missed `gap` already. True if it is left out from now on."""
+    """A connection's buffer is full. `gap` is what it has missed already. Returns whether it is left out from now
+    on."""
     if _change(channel, connection, Signal.FILL) is Membership.HELD:
         return False
     channel.congested[connection] = gap
@@ -94,13 +95,14 @@ def fill(channel: Channel, connection: Connection, gap: Gap | None) -> bool:
 
 
 def miss(channel: Channel, gap: Gap) -> None:
-    """Something is written that the congested ones do not get: those that have no gap yet have one from here."""
+    """Something is written that congested connections do not get. The gap of those that have none begins here."""
     for connection, earlier in channel.congested.items():
         channel.congested[connection] = earlier or gap
 
 
 def drain(channel: Channel, connection: Connection) -> Gap | None:
-    """Its buffer has drained. Returns what it has missed; one more hold is on it then, for whoever reads that."""
+    """A connection's buffer has drained. Returns what it has missed. If it has, one more hold is on it until that is
+    read."""
     held = channel.held.get(connection)
     gap = channel.congested.get(connection) if held is None else held.gap
     if gap is None:
@@ -114,7 +116,7 @@ def drain(channel: Channel, connection: Connection) -> Gap | None:
 
 
 def hold(channel: Channel, connection: Connection) -> None:
-    """One more hold is on it. What it has missed before is not forgotten."""
+    """One more hold is on a connection. What it has missed before is not forgotten."""
     held = channel.held.get(connection)
     gap = channel.congested.get(connection)
     _change(channel, connection, Signal.HOLD)
@@ -125,7 +127,8 @@ def hold(channel: Channel, connection: Connection) -> None:
 
 
 def let_go(channel: Channel, connection: Connection) -> bool:
-    """One hold less. True if it was the last one: then it is live, and where its buffer is full, `fill` must follow."""
+    """One hold has ended. Returns whether it was the last one: then the connection is live. If its buffer is full,
+    `fill` must follow."""
     held = channel.held[connection]
     held.holds -= 1
     if held.holds:

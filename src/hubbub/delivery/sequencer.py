@@ -1,8 +1,8 @@
-"""Publications in the order of their positions, without a gap: what the broker has lost is fetched from the store.
+"""Puts publications in the order of their positions, without a gap. What the broker has lost is fetched from the store.
 
 The sequencer knows channels and positions. It knows no rooms, no SQL and no broker. A broker may lose a publication,
-double it or let one overtake another; a position that is not the next one shows it. The one in between may still be on
-its way, so it is waited for first, and then fetched once for everybody in the channel.
+double it, or let one overtake another. A position that is not the next one shows this. The missing publication may
+still be on its way, so the sequencer first waits for it, and then fetches it once for everybody in the channel.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from hubbub.wire.publication import Publication
 log = logging.getLogger("hubbub.delivery")
 
 WAIT = 0.05
-"""Seconds in which a publication that was overtaken may still come by itself."""
+"""Seconds to wait for a publication that was overtaken by a later one."""
 RETRY = 1.0
-"""Seconds until what could not be fetched is fetched again."""
+"""Seconds until a fetch that failed is repeated."""
 KEPT = 1000
-"""Publications of one channel that wait for an earlier one. What comes beyond is fetched with the rest."""
+"""The most publications of one channel that wait for an earlier one. More of them are dropped, and fetched with the
+rest."""
 
 Fetch = Callable[[str, int], Awaitable[Sequence[Publication]]]
 
@@ -31,9 +32,9 @@ class _Line:
     """A channel that is followed."""
 
     position: int | None = None
-    """Of the latest publication that was delivered with all before it; None before the first one."""
+    """The position up to which everything was delivered; None before the first publication."""
     began: int = 0
-    """The first position that it had."""
+    """The first value of `position`."""
     known: int = 0
     """The highest position that was heard of."""
     early: dict[int, Publication] = field(default_factory=dict)
@@ -42,10 +43,11 @@ class _Line:
 
 
 class Sequencer:
-    """Stands between the broker and the fan-out. Use it from one event loop, after `start`.
+    """Stands between the broker and the fan-out. Use it in one event loop, after `start`.
 
-    `fetch` gives what a channel's subscribers miss after a position, up to the channel's head, as publications for all
-    of them; none where nothing is stored. What it raises is logged, and it is asked again.
+    `fetch` returns what a channel's subscribers miss after a position, up to the channel's head, as publications for
+    all of them. It returns none if the channel is not stored. If it raises, this is logged, and it is called again
+    later.
     """
 
     def __init__(
@@ -69,11 +71,11 @@ class Sequencer:
             task.cancel()
 
     def follow(self, channel: str) -> None:
-        """Somebody here is subscribed to a channel from now on."""
+        """A connection of this node is subscribed to a channel from now on."""
         self._lines[channel] = _Line()
 
     def forget(self, channel: str) -> None:
-        """Nobody is any more."""
+        """No connection of this node is subscribed to it any more."""
         line = self._lines.pop(channel, None)
         if line is not None and line.timer is not None:
             line.timer.cancel()
@@ -82,8 +84,8 @@ class Sequencer:
         """The channels of which a position is known."""
         return [channel for channel, line in self._lines.items() if line.position is not None]
 
-    def brought_to(self, channel: str, position: int) -> None:
-        """Somebody here was given all up to a position by other means, and expects what comes after it."""
+    def was_told_up_to(self, channel: str, position: int) -> None:
+        """A connection of this node was sent everything up to a position, and expects what comes after it."""
         line = self._lines.get(channel)
         if line is None:
             return
@@ -116,10 +118,10 @@ class Sequencer:
             if line.early:
                 self._pass_on_early(line)
         elif position <= line.position:
-            # Late or doubled: clients know what they have.
+            # It is late or doubled. Clients ignore what they have already.
             self._pass_on(publication)
         else:
-            # While the store is read, also the next one has to wait: what is read may be older.
+            # While the store is read, the next one has to wait too: what is read may be older.
             if len(line.early) < KEPT:
                 line.early[position] = publication
             self._wait_for_others(publication.channel, line)
@@ -167,7 +169,7 @@ class Sequencer:
         if missing:
             reached = missing[-1].position or position
         else:
-            # There is nothing to fetch it from: what came early comes with its gap.
+            # Nothing is stored: what came early is delivered with its gap.
             missing = [line.early[early] for early in sorted(line.early)]
             reached = max(known, *line.early, position)
         for publication in missing:
@@ -175,7 +177,7 @@ class Sequencer:
         line.position = reached
         line.early = {early: publication for early, publication in line.early.items() if early > reached}
         self._pass_on_early(line)
-        # The store has the last word: of what was heard before it was read, it knows all that was committed.
+        # The store decides: it has everything that was committed before it was read.
         heard_since = line.known if line.known > known else 0
         line.known = max(line.position, heard_since, *line.early)
         if line.known > line.position:

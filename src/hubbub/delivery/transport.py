@@ -22,20 +22,21 @@ from hubbub.wire.frames import AT_ONCE, FrameParser, Opcode, Received, close_fra
 HIGH_WATER = 64 * 1024
 LOW_WATER = 16 * 1024
 UNSENT_BYTES = 16 * 1024
-"""TCP_NOTSENT_LOWAT: without it the kernel buffers up to 4 MB for a client that reads nothing, and hides the stall."""
+"""For TCP_NOTSENT_LOWAT. Without it, the kernel buffers up to 4 MB for a client that reads nothing, so that we notice
+too late."""
 
 CLOSING_BYTES = 256 * 1024
-"""What may still come from a client that was sent a close frame; then it is not read any more."""
+"""Bytes that are still read from a client after it was sent a close frame."""
 
 ITS_FAULT = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.POLICY_VIOLATION, CloseCode.TOO_BIG})
-"""Nothing that a client sends after one of these is looked at."""
+"""Everything that a client sends after one of these is ignored."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class SocketTransport(asyncio.Protocol):
-    """A connection on a socket of its own: no task, no queue and no buffer while nothing happens.
+    """A connection on a socket that we own: no task, no queue and no buffer while nothing happens.
 
     It takes the place of the protocol that did the opening handshake. With `held`, the end of that handshake, it keeps
     what is written until `flush`, so that a client's arrival is one system call. `shutdown` is uvicorn's word for its
@@ -89,8 +90,9 @@ class SocketTransport(asyncio.Protocol):
             self._parser.await_close()
 
     def _half_close(self) -> None:
-        """Ending the link while the peer still sends would reset it, and a reset can overtake the close frame. So only
-        our side of it ends, and what comes is thrown away until the peer ends its own, or the deadline does."""
+        """If we ended the TCP connection while the peer still sends, it would be reset, and a reset can overtake the
+        close frame. So we end only our side, and throw away what comes until the peer ends its side or the deadline
+        passes."""
         self._ignores = True
         self._parser.stop()
         if self._transport.is_closing():
@@ -126,13 +128,14 @@ class SocketTransport(asyncio.Protocol):
             return
         self._take(self._parser.receive(data))
         if self._parser.has_more and not self._transport.is_closing():
-            # A packet can hold forty thousand frames. They take turns with those of others, and with all else.
+            # A packet can hold forty thousand frames. They take turns with other connections' frames and with other
+            # work.
             self._transport.pause_reading()
             if not self._connection.is_paused:
                 self._connection.fanout.turns.add(self._read_on)
 
     def _may_come(self, size: int) -> bool:
-        """Whether to look at what came after our close frame."""
+        """Whether to read what came after our close frame."""
         assert self._to_come is not None
         self._to_come -= size
         if self._to_come < 0 and not self._transport.is_closing():
@@ -182,7 +185,7 @@ class SocketTransport(asyncio.Protocol):
 
 
 def limit_unsent(transport: asyncio.Transport) -> None:
-    """Let the kernel hold back little for this client, so that `pause_writing` tells the truth."""
+    """Let the kernel buffer little for this client, so that `pause_writing` is called in time."""
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
@@ -191,8 +194,8 @@ def limit_unsent(transport: asyncio.Transport) -> None:
 class MessageTransport:
     """A connection over plain ASGI messages: on any server, and under Starlette's TestClient.
 
-    It has the same high-water mark, but costs a task for each connection. What becomes of a link that does not take
-    what was handed over already is the server's decision.
+    It has the same high-water mark, but costs a task for each connection. The ASGI server decides what happens to a
+    client that does not take what the server already has.
     """
 
     hears_pongs = False
@@ -228,7 +231,7 @@ class MessageTransport:
         self._work.set()
 
     def abort(self) -> None:
-        # The writer may wait for ever for a client that takes nothing.
+        # The writer may wait for ever if the client takes nothing.
         self._scope.cancel()
 
     def pause_reading(self) -> None:
@@ -254,7 +257,8 @@ class MessageTransport:
             await self._readable.wait()
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                # Servers say 1005 (no code) for a client that vanished as well; only a code proves a goodbye.
+                # Servers say 1005 (no code) also for a client that vanished. Only a code proves that the client said
+                # goodbye.
                 code = message.get("code", 1005)
                 code = CloseCode.ABNORMAL_CLOSURE if code in {None, 1005} else code
                 self._connection.ending(code, message.get("reason") or "")
@@ -266,12 +270,12 @@ class MessageTransport:
             self._connection.received([Received(Opcode.TEXT if text is not None else Opcode.BINARY, payload)])
             work += work_of(payload)
             if not self._connection.is_open:
-                # What follows is not looked at. The closing handshake's end, or its deadline, cancels this.
+                # What follows is ignored. The end of the closing handshake, or its deadline, cancels this.
                 await anyio.sleep_forever()
             if work >= AT_ONCE:
                 self._connection.charge(work)
                 work = 0
-                # `receive` gives what has come already without letting anybody have a turn.
+                # `receive` returns messages that have come already without giving the loop a turn.
                 await asyncio.sleep(0)
 
     async def _write(self) -> None:

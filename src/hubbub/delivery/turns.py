@@ -1,8 +1,8 @@
-"""Work that can wait takes turns, so that no client's work keeps the event loop from everybody else.
+"""Work that can wait takes turns, so that no client's work blocks the event loop for the others.
 
 What a client has sent in one packet, and the pages of history that are made for it, can be a hundred times the work of
 a message. Such work is done in small pieces, one piece for each client in turn, and only for a moment in each turn of
-the event loop; between two of these the loop serves everybody else.
+the event loop. Between these moments the loop serves everybody.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from time import perf_counter
 
 SECONDS = 0.001
-"""For pieces of work, in each turn of the event loop. The last piece may take it past that."""
+"""Seconds for pieces of work, in each turn of the event loop. The last piece may exceed them."""
 
 BYTES = 64 * 1024
-"""Pages that are made in one turn of the event loop. The last one may take it past that."""
+"""Bytes of pages that are made in one turn of the event loop. The last page may exceed them."""
 
 LEAST = 4 * 1024
 """Bytes that a page counts for, however small it is."""
@@ -25,7 +25,7 @@ Piece = Callable[[], None]
 
 
 class Turns:
-    """Two queues, one for pieces of work and one for those who make pages. `call_soon` is the event loop's."""
+    """Two queues, one for pieces of work and one for callers that make pages. `call_soon` is the event loop's."""
 
     def __init__(self, call_soon: Callable[[Piece], object], clock: Callable[[], float] = perf_counter) -> None:
         self._call_soon = call_soon
@@ -65,7 +65,7 @@ class Turns:
         self._room = BYTES
         while self._waiting and self._room > 0:
             turn, size = self._waiting.popleft()
-            if not turn.done():  # who waited was cancelled
+            if not turn.done():  # the caller was cancelled
                 turn.set_result(None)
                 self._room -= size
         deadline = self._clock() + SECONDS

@@ -20,11 +20,11 @@ Answer = Reply | None
 
 
 class Later(Generic[T]):
-    """A result that comes later, for what is done thousands of times a second: it needs no task and no turn of the
-    event loop.
+    """A result that comes later. It needs no task and no turn of the event loop, so it suits what is done thousands of
+    times a second.
 
-    Whoever has the result gives it, or the exception in its place; only the first one counts. One other takes it: by
-    `then` or, where there is a task anyway, by `await`.
+    One side gives the result, or an exception instead; only the first one counts. The other side takes it with `then`
+    or, if it has a task anyway, with `await`.
     """
 
     __slots__ = ("_make", "_taker", "given")
@@ -45,7 +45,7 @@ class Later(Generic[T]):
             self._taker(result)
 
     def into(self, make: Callable[[T], U]) -> Later[U]:
-        """This one, with another result: what `make` makes of the one that is given. Call it once, before `then`."""
+        """The same object, whose result becomes what `make` returns for the given one. Call it once, before `then`."""
         made = cast("Later[U]", self)
         if self.given is None:
             self._make = make

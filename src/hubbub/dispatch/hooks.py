@@ -1,7 +1,8 @@
-"""The hooks: where an application takes part in what happens, as typed functions.
+"""The hooks: functions of an application that are called when something happens.
 
-A hook may be a plain or an `async` function. One that raises or does not end in time is logged by its name and harms
-nobody else; what it belonged to goes on, but for `before_message`, whose sender gets `internal`.
+A hook may be a plain or an `async` function. If it raises or does not end in time, this is logged with its name, and
+everything continues as if there were no hook. Only after a failed `before_message` the message is not sent, and its
+sender gets `internal`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ log = logging.getLogger("hubbub.hooks")
 class Draft:
     """A message that is about to be sent. A `before_message` hook may change `text` and `data`.
 
-    `connection` is None for a message that came by `POST`; `user` is whose it is in any case.
+    `connection` is None for a message that came by `POST`; `user` is always set.
     """
 
     connection: Connection | None
@@ -48,11 +49,11 @@ MessageHook = Callable[[MessageEvent], Result]
 
 
 class Hooks:
-    """An application's functions, by the moment they are for."""
+    """An application's functions, in a list for each moment."""
 
     def __init__(self) -> None:
         self.timeout = 10.0
-        """Seconds that a hook has to end."""
+        """Seconds in which a hook must end."""
         self.on_connect: list[ConnectionHook] = []
         self.on_disconnect: list[DisconnectHook] = []
         self.on_join: list[RoomHook] = []
@@ -62,7 +63,7 @@ class Hooks:
         self._running: set[asyncio.Task[None]] = set()
 
     def call(self, hooks: list[Any], *arguments: Any) -> None:
-        """Call all hooks of a moment, in order. Those that are `async` go on by themselves."""
+        """Call all hooks of a moment, in order. This does not wait for the `async` ones."""
         for hook in hooks:
             try:
                 result = hook(*arguments)
@@ -106,7 +107,7 @@ class Hooks:
 
 
 def _checked(result: Any, draft: Draft) -> Draft:
-    """What a hook made of a message. Raises TypeError or ValueError if that cannot be sent."""
+    """The draft that a hook returned or changed. Raises TypeError or ValueError if it cannot be sent."""
     if result is None:
         result = draft
     if not isinstance(result, Draft):

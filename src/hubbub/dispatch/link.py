@@ -1,7 +1,7 @@
 """A connection's dispatcher: decode, limit, dispatch, answer.
 
-A link knows commands and answers, and of rooms only which channel an answer's own event comes by. It knows no sockets,
-and nothing of what a command does.
+A link knows commands and answers. Of rooms it knows only their channels, so that an answer can leave together with the
+command's own event. It knows no sockets, and does not know what a command does.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ log = logging.getLogger("hubbub.link")
 
 
 LARGE = 4 * 1024
-"""Bytes of a command from which its sender pays for the time that it takes to read: forty thousand empty lists in one
-frame take a hundred times as long as a text."""
+"""From this many bytes on, a command's sender is charged for the time that decoding takes: a frame of lists can take a
+hundred times as long as a text."""
 
 FORGIVEN = 1.0
-"""Violations per second that no longer count."""
+"""Violations per second that are forgiven."""
 
 
 class Link:
-    """What one connection's messages mean. `room` is that of the easy door, if the client came through it.
+    """Understands the messages of one connection. `room` is set if the client came through the easy door.
 
-    `on_closed` is called once, with whether the closing was clean: the client said goodbye and did not vanish.
+    `on_closed` is called once. Its flag says whether the client closed the connection and did not just vanish.
     """
 
     __slots__ = (
@@ -76,9 +76,9 @@ class Link:
         self._on_closed = on_closed
         self._bucket = TokenBucket()
         self._violations: TokenBucket | None = None
-        """Made at the first one: most clients never need it."""
+        """Made at the first violation: most clients never need it."""
         self._not_before = 0.0
-        """When it may go on, as it was told last."""
+        """The time until which the client was told to wait."""
         self._unanswered = 0
 
     def receive(self, opcode: int, payload: bytes) -> None:
@@ -111,8 +111,8 @@ class Link:
         self.perform(command)
 
     def _too_fast(self, wait: float, now: float) -> float:
-        """Count it, and close the connection where it is too often. Returns the seconds that the client has to wait,
-        0.0 where its commands came in time and it was the server that did not read them."""
+        """Count a violation, and close the connection if there are too many. Returns the seconds that the client has to
+        wait. They are 0.0 if the commands came in time and the server was late to read them."""
         connection, limits = self._connection, self._limits
         connection.fanout.notice_freeze()
         if connection.unread >= 1 / limits.rate:
@@ -139,19 +139,19 @@ class Link:
             raise Invalid(f"{error.message}; plain text is taken where the address names a room: /ws/chat/…") from None
 
     def perform(self, command: Command) -> None:
-        """Do a command, and answer it; also one that the client did not send, but an address implies."""
+        """Do a command, and answer it. The client need not have sent it: some addresses imply a command."""
         work = self._begin(command)
         if work is not None:
             run(work)
 
     async def complete(self, command: Command) -> None:
-        """`perform`, for a caller that has a task anyway: where nothing must be waited for, it needs no other one."""
+        """`perform` for a caller that has a task: the command needs no other one."""
         work = self._begin(command)
         if work is not None:
             await work
 
     def _begin(self, command: Command) -> Coroutine[Any, Any, None] | None:
-        """Do a command. Returns what is left of it, if it was not done at once."""
+        """Do a command. Returns a coroutine that answers it, if that takes a task."""
         registration = self._registry.of(command)
         try:
             if registration.place is None:
@@ -206,7 +206,7 @@ class Link:
             if isinstance(answer, Ack):
                 if command.id is not None:
                     answer.id = command.id
-                    # Who changes something in a room mostly hears of it there in the same moment.
+                    # The sender mostly gets the event of its own change at the same moment.
                     along = None if answer.room is None else self._registry.channel_of(answer.room)
                     self._connection.reply(answer, along=along)
             elif answer is None:
@@ -232,7 +232,7 @@ class Link:
 
     def _refuse(self, error: RequestError, command: str | None, id: str | None, room: str | None) -> None:
         if log.isEnabledFor(logging.DEBUG):
-            # Not the message of the error: it may hold what the user wrote.
+            # The error's message is not logged: it may contain what the user wrote.
             connection = self._connection
             name = "a command" if command is None or isinstance(error, UnknownType) else repr(command)
             log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
@@ -246,11 +246,12 @@ class Link:
 
 
 CLEAN = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY, 1005})
-"""A peer that closes like this is gone for good; 1005 is a close frame without a code (RFC 6455, section 7.1.5)."""
+"""A client that closes with one of these has said goodbye. 1005 is a close frame without a code (RFC 6455, section
+7.1.5)."""
 
 
 def _address(frame: Any) -> tuple[str | None, str | None, str | None]:
-    """Type, id and room of a frame that is no command, as far as it has any: the error's reader looks for them."""
+    """Type, id and room of a frame that is no valid command, if it has them, for the `error` event."""
     if not isinstance(frame, dict):
         return None, None, None
     type_name, id, room = (
@@ -264,7 +265,7 @@ _running: set[asyncio.Future[None]] = set()
 
 
 def run(work: Awaitable[None]) -> None:
-    """Begin work that ends by itself. The loop keeps only weak references to its tasks; this keeps strong ones."""
+    """Start a task that nobody waits for. The loop keeps only weak references to tasks; this keeps strong ones."""
     task = asyncio.ensure_future(work)
     _running.add(task)
     task.add_done_callback(_running.discard)

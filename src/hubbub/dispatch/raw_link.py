@@ -16,12 +16,12 @@ from hubbub.wire.frames import Opcode
 log = logging.getLogger("hubbub.link")
 
 MessageHandler = Callable[[Connection, str | bytes], Awaitable[None] | None]
-"""Gets a text as str, a binary message as bytes. With an `async` one, the next message waits for the last one's end."""
+"""Gets a text message as str, a binary one as bytes. If it is `async`, the next message waits until it has ended."""
 
 
 class RawLink:
-    """Without a protocol there is no way to say "slow down" or "that failed": one that is too fast is read from more
-    slowly, and a handler that fails closes its connection with 1011."""
+    """We do not know the protocol, so we cannot say "slow down" or "that failed". A client that is too fast is read
+    from more slowly, and a handler that fails closes the connection with 1011."""
 
     __slots__ = ("_bucket", "_connection", "_handler", "_limits", "_on_closed")
 
@@ -70,7 +70,7 @@ class RawLink:
         self._connection.close(CloseCode.INTERNAL_ERROR, "the application failed")
 
     def drained(self, missed: dict[str, int | None]) -> None:
-        """Nothing to recover: this protocol is the application's."""
+        """Nothing can be recovered: the protocol is the application's."""
 
     def closed(self, code: int, reason: str) -> None:
         self._on_closed(self._connection, code in CLEAN)

@@ -1,6 +1,6 @@
-"""Going on after a congestion: each kind of channel says how a connection is told what it missed there.
+"""Continuing after a congestion: each kind of channel says how a connection is sent what it missed there.
 
-The connection is held in those channels until then. `delivery/hold.py` says what happens where the store can't be read.
+The connection is held in those channels until then. `delivery/hold.py` says what happens if the store cannot be read.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from hubbub.errors import RequestError
 log = logging.getLogger("hubbub")
 
 Recover = Callable[[Connection, str, int | None, Hold], Awaitable[None]]
-"""Sends a connection what it missed in a channel after a position. Raises `Unavailable` where that can't be read."""
+"""Sends a connection what it missed in a channel after a position. Raises `Unavailable` if that cannot be read."""
 
 _LOOK_AGAIN = 0.05
 
 
 class Recovering:
-    """`kinds` gives, for the prefix of a channel's name, how to recover there: None where what was missed is gone."""
+    """`kinds` has, for each prefix of channel names, the function that recovers there; None if what was missed is
+    gone."""
 
     def __init__(self, fanout: Fanout, kinds: Mapping[str, Recover | None]) -> None:
         self._fanout = fanout
         self._kinds = kinds
 
     def bring_missed(self, connection: Connection, missed: dict[str, int | None]) -> None:
-        """A congested connection takes part again: bring it what it missed, channel by channel."""
+        """Send a connection that was congested what it missed, channel by channel."""
         if missed:
             holds = {channel: self._fanout.recovering(connection, channel) for channel in missed}
             run(self._bring_missed(connection, missed, holds))
@@ -57,12 +58,12 @@ class Recovering:
 
 
 def prefix_of(channel: str) -> str:
-    """The part of a channel's name that says of which kind it is, as `room:`."""
+    """The part of a channel's name that says its kind, such as `room:`."""
     return channel[: channel.find(":") + 1]
 
 
 async def taken(connection: Connection) -> None:
-    """Wait while the client takes less than it is sent, or has made more work than it may. A room can be 1 MB: many of
-    them at once would fill the memory for one who asks and does not read, and keep the others waiting."""
+    """Wait while the client is congested, or has made more work than it may. A room can be 1 MB: a client that asks for
+    many and does not read would fill the memory, and keep the others waiting."""
     while connection.state is State.CONGESTED or connection.is_in_debt:  # noqa: ASYNC110 - a second way to be told is not worth it here
         await asyncio.sleep(_LOOK_AGAIN)

@@ -1,4 +1,5 @@
-"""Which function does which command, and what the policy is asked before. Features and applications add theirs here."""
+"""Which function handles which command, and what the policy is asked before. Features and applications add their
+commands here."""
 
 from __future__ import annotations
 
@@ -29,17 +30,18 @@ class Unasked:
 
 
 Answers = Answer | Later[Any] | Awaitable[Answer]
-"""What a handler may return: `answers.py` says what each of these means."""
+"""What a handler may return. `answers.py` says what each of these means."""
 Handler = Callable[[Connection, Any], Answers]
-"""Does a command that is about no place. Where a `Registration` has a place, it is the third argument."""
+"""Handles a command. If its `Registration` has a place, that is the third argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A command, and who does it.
+    """A command and its handler.
 
-    `place` says what a command is about, and raises a `RequestError` where this connection may not know that place; the
-    handler is given the place. `asks` is the action that the policy is asked about there, or why it is not asked.
+    `place` returns what a command is about, for the policy and the handler. It raises a `RequestError` if this
+    connection may not know the place. `asks` is the action that the policy is asked about there, or the reason why it
+    is not asked.
     """
 
     model: type[Command]
@@ -60,9 +62,9 @@ class Registration:
 
 
 class Registry:
-    """The commands that are understood, the events that are sent, who handles what, and the policy that is asked first.
+    """All commands with their handlers, all events, and the policy that is asked before a command.
 
-    `channel_of` names the channel by which a room's events come: an answer leaves in one write with its own event.
+    `channel_of` gives a room's channel, so that an answer can leave in one write with the command's own event.
     """
 
     def __init__(self, channel_of: Callable[[str], str], policy: Policy = allow_everybody) -> None:
@@ -73,7 +75,7 @@ class Registry:
         self._registrations: dict[type[Command], Registration] = {}
 
     def add(self, registration: Registration) -> None:
-        """Let this command be done. Raises ValueError if its `type` is taken, TypeError if it names none."""
+        """Add a command. Raises ValueError if its `type` is taken, TypeError if it names none."""
         self.commands.register(registration.model)
         self._registrations[registration.model] = registration
 

@@ -1,8 +1,8 @@
-"""Bringing a connection up to date: with a room as it joins, or with what it missed while it was congested.
+"""Bringing a connection up to date: when it joins a room, and after it was congested.
 
-All of it is done under a hold (`delivery/hold.py`), so an older row never overwrites a newer one, and nothing falls
-between the two. Where all that was missed can't be had, the client is told to begin anew; it is never told that it has
-everything when it has not.
+The connection is held meanwhile (`delivery/hold.py`), so an older row never overwrites a newer one, and no change is
+lost between the page and the live events. If the store no longer has everything that the client missed, the client is
+told to start over. It is never told that it has everything when it has not.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from hubbub.wire.publication import Publication
 from hubbub.wire.rooms import Joined, RoomPosition
 
 FRAME_BYTES = 256 * 1024
-"""Rows in one frame, roughly. Clients refuse frames over 1 MiB; the estimate may be half of what JSON takes."""
+"""The rows of one frame, estimated. Clients refuse frames over 1 MiB, and the JSON may be twice as long as the
+estimate."""
 
 
 class CatchingUp:
-    """`rooms` are those that somebody here is in."""
+    """`rooms` are the rooms that users of this node are in."""
 
     def __init__(self, services: Services, logs: RoomLogs, rooms: Rooms) -> None:
         self._fanout = services.fanout
@@ -32,7 +33,7 @@ class CatchingUp:
         self._logs = logs
         self._rooms = rooms
         self._epoch = services.epoch
-        """Of the rooms that store nothing: the node's own."""
+        """The epoch of rooms that store nothing. It is the node's own."""
 
     async def join(
         self,
@@ -44,7 +45,8 @@ class CatchingUp:
         limit: int | None,
         id: str | None,
     ) -> None:
-        """Answer `join` for a connection that is held in the room: the room as it is, and what was missed.
+        """Answer `join` for a connection that is held in the room, with the room as it is now and what the client
+        missed.
 
         Raises `Unavailable` if the store can't be read.
         """
@@ -61,7 +63,7 @@ class CatchingUp:
         await self._take_turn(connection, recovery.size)
         for event in self._events(room, recovery, id=id):
             connection.reply(event)
-        self._sequencer.brought_to(room.channel, recovery.head.rev)
+        self._sequencer.was_told_up_to(room.channel, recovery.head.rev)
         hold.read_up_to(recovery.head.rev)
 
     async def recover(self, connection: Connection, room: Room, rev: int | None, *, hold: Hold) -> None:
@@ -76,14 +78,14 @@ class CatchingUp:
         hold.read_up_to(head)
 
     async def heads(self, channels: Sequence[str]) -> list[Publication]:
-        """Where these rooms stand, of those that are stored and somebody is in. Raises `Unavailable`."""
+        """The heads of those of these rooms that are stored and have somebody in them. Raises `Unavailable`."""
         rooms = [room.key for channel in channels if (room := self._rooms.at(channel)) is not None]
         stored = [room for room in rooms if self._logs.stores(room)]
         heads = await self._logs.heads(stored) if stored else []
         return [Publication.head(channel_of(head.room), head.rev) for head in heads]
 
     async def fetch(self, channel: str, position: int) -> list[Publication]:
-        """What everybody in a room has missed after a position that the broker brought them to, for all of them.
+        """What all subscribers of a room have missed after `position`.
 
         Raises `Unavailable`.
         """
@@ -99,7 +101,7 @@ class CatchingUp:
         return publications
 
     async def _missed(self, room: Room, rev: int) -> tuple[int, int, list[Joined | Sync]]:
-        """The bytes that were read, the room's head, and what brings somebody there who stands at `rev`."""
+        """The bytes that were read, the room's rev, and the events that bring a client from `rev` to it."""
         epoch = (await self._logs.head(room.key)).epoch
         recovery = await self._logs.recover(room.key, rev, epoch)
         if recovery.recovered:
@@ -112,10 +114,11 @@ class CatchingUp:
         await self._fanout.turns.come(size)
 
     async def history(self, command: History, *, charge: Callable[[float], None] | None = None) -> HistoryPage:
-        """A page of a room's messages; an empty one where nothing is stored. `charge` is told how much work it was.
+        """A page of a room's messages; an empty one if the room stores nothing. `charge` is called with the work that
+        it made.
 
-        A connection that has joined the room must be held from before this until the page is sent, else what changes
-        meanwhile would be overwritten by the older page. Raises `Unavailable`.
+        Hold a connection that has joined the room, from before this call until the page is sent. Otherwise the older
+        page would overwrite changes that are published meanwhile. Raises `Unavailable`.
         """
         if not self._logs.stores(command.room):
             return HistoryPage(room=command.room, rev=0, users=[], messages=[], more=False)
@@ -133,7 +136,7 @@ class CatchingUp:
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)
 
     def _events(self, room: Room, recovery: Recovery, *, id: str | None) -> list[Joined | Sync]:
-        """The answer to `join`: one event, and the rows that do not fit into it."""
+        """The answer to `join`: one event, and more of them for the rows that do not fit into it."""
         head = recovery.head
         joined = self._joined(room, id=id)
         joined.epoch = head.epoch
@@ -150,7 +153,7 @@ class CatchingUp:
         return [joined, *_syncs(recovery, joined.rev or 0, rest)]
 
     def _joined(self, room: Room, *, id: str | None) -> Joined:
-        """A room as far as nothing of it is stored: whatever was missed is gone."""
+        """The answer to `join` for a room that stores nothing: what the client missed is gone."""
         return Joined(
             id=id,
             room=room.key,
@@ -163,7 +166,7 @@ class CatchingUp:
 
 
 def _syncs(recovery: Recovery, since: int, frames: Sequence[list[MessageEvent]]) -> Iterator[Sync]:
-    """The rows of a recovery, by rev, in events that each begin where the last one ended."""
+    """The rows of a recovery, by rev. Each event continues where the one before it ends."""
     head = recovery.head
     for index, messages in enumerate(frames):
         rev = head.rev if index == len(frames) - 1 else messages[-1].rev or head.rev

@@ -1,4 +1,4 @@
-"""The commands that say, change and read messages, and the one that joins a room and reads what was missed."""
+"""The commands that send, change and read messages, and the one that joins a room and reads what the client missed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class MessageCommands:
-    """The commands of `feature`, for the node that runs when they come."""
+    """The handlers of the messages feature's commands. They use the node that runs when a command comes."""
 
     def __init__(self, feature: MessagesFeature, rooms: RoomsFeature, hooks: Hooks) -> None:
         self._feature = feature

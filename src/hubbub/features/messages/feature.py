@@ -1,4 +1,4 @@
-"""What messages add to a hub: the rooms' logs, joining with what was missed, and where rooms stand."""
+"""What messages add to a hub: the rooms' logs, and joining a room with what the client missed."""
 
 from __future__ import annotations
 
@@ -115,8 +115,9 @@ class MessagesFeature(Feature):
             await self.services.database.write(lease.guard(_do_nothing), None)
 
     async def _watch_epoch(self) -> None:
-        """A database that took over may have lost the latest changes. The same numbers will stand for others then,
-        which live events cannot say: everybody comes back with the old epoch, and is told to begin anew."""
+        """A database that took over may have lost the latest changes, and then gives the same numbers to other changes.
+        Live events cannot say so. Therefore all connections are closed: clients come back with the old epoch, and are
+        told to start over."""
         services = self.services
         with contextlib.suppress(Unavailable):
             epoch = await self._stored_epoch()

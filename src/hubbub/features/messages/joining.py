@@ -1,6 +1,7 @@
-"""Joining a room, and going on after a congestion: a connection is held, and told what it missed.
+"""Joining a room, and continuing after a congestion: the connection is held, and is sent what it missed.
 
-Nothing may look joined that has a hole. `delivery/hold.py` says what happens where the store can't be read.
+A connection that has missed something must not look joined. `delivery/hold.py` says what happens if the store cannot be
+read.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from hubbub.wire.rooms import RoomPosition
 
 
 class Joining:
-    """How connections come into rooms, and back into them."""
+    """Lets connections join rooms, and continue in them."""
 
     def __init__(self, rooms: Rooms, catching_up: CatchingUp) -> None:
         self._rooms = rooms
         self._catching_up = catching_up
 
     async def join(self, connection: Connection, position: RoomPosition, *, limit: int | None, id: str | None) -> Room:
-        """Bring a connection into a room, and answer it with the room as it is and what it missed.
+        """Let a connection join a room, and answer it with the room as it is now and what the client missed.
 
         Raises `Forbidden`, `TooLarge`, or `Unavailable` if the room can't be read: then it has not been joined.
         """
@@ -29,7 +30,7 @@ class Joining:
         return room
 
     async def recover(self, connection: Connection, channel: str, position: int | None, hold: Hold) -> None:
-        """A congested connection takes part again: bring it what it missed in a room. Raises `Unavailable`."""
+        """Send a connection that was congested what it missed in a room. Raises `Unavailable`."""
         room = self._rooms.at(channel)
         if room is not None:
             await self._catching_up.recover(connection, room, position, hold=hold)

@@ -1,11 +1,11 @@
 """The rooms' logs: every durable change of a room, in one order, and the way back to it after an absence.
 
 A room has two numbers. `seq` counts its messages and is their address; `rev` counts all changes, and each row carries
-the rev of its latest one. Catching up is to read the rows with a rev above one's own: it compacts itself, and works
-after a restart and on another node. Both are counted in the change's own transaction under the room's lock, so an
-abort leaves no hole.
+the rev of its latest one. A client catches up by reading the rows with a rev above its own: each row once, however
+often it changed, after a restart and on another node too. Both numbers are counted in the change's own transaction,
+under the room's lock, so a failed transaction leaves no hole.
 
-The logs know no sockets, no broker and no policy. What they commit they hand to `committed`, in the event loop.
+The logs know no sockets, no broker and no policy. They give each committed change to `committed`, in the event loop.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hubbub.wire.messages import MessageEvent
 
 RECOVERED_ROWS = 1000
 RECOVERED_BYTES = 1_000_000
-"""A client that missed more than this begins anew with the latest page."""
+"""A client that missed more than this starts over with the latest page."""
 LATEST = 50
 PINNED = 100
 
@@ -41,24 +41,25 @@ _REVS_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What a client needs that comes back: the rows that it missed or, where they can't be had whole, the latest."""
+    """What a client needs when it comes back: all rows that it missed or, if the database no longer has all of them,
+    the latest."""
 
     recovered: bool
     head: Head
     since: int
-    """The client's own rev if it was recovered, else 0: it must forget what it knew."""
+    """The client's own rev. It is 0 if the client was not recovered and must forget what it knew."""
     messages: list[MessageEvent]
     users: list[OnlineUser]
     size: int
-    """Bytes as JSON of all that was read for it, roughly."""
+    """The bytes that were read for it, as JSON, estimated."""
 
 
 class RoomLogs:
-    """The logs of all rooms in a database; `relay_rooms` are those that have none. `clock` gives seconds since 1970.
+    """The logs of all rooms in a database. Rooms that match `relay_rooms` have none. `clock` gives seconds since 1970.
 
-    `committed` is called for each change that became durable, even if whoever asked for it no longer waits; and for a
-    repeated one, without an event, since it may be that nobody heard of the first. `committing` takes part in the
-    changes' transactions.
+    `committed` is called for each change that became durable, even if its sender no longer waits. It is also called for
+    a repeated one, which has no event, since the node that did the first may have ended before it told anybody.
+    `committing` takes part in the changes' transactions.
     """
 
     def __init__(
@@ -78,20 +79,20 @@ class RoomLogs:
         )
         self._shared = SharedReads(time.monotonic)
         self._generation = 0
-        """Of the pages that are shared."""
+        """Part of the shared pages' keys, so that a new number makes all of them unused."""
         self._revs: OrderedDict[str, int] = OrderedDict()
 
     def stores(self, room: str) -> bool:
-        """Whether a room has a log. Nothing below may be asked about one that has none."""
+        """Whether a room has a log. Call the other methods only for rooms that have one."""
         return self._database is not None and not self._relay_rooms.covers(fold(room))
 
     def change(self, request: ChangeRequest[Any]) -> Later[Changed[Any]]:
-        """Do what a request asks for. The result comes when it is durable; whoever does not wait for it stops nothing.
+        """Do what a request asks for. The result is given when it is durable; a caller that stops waiting does not stop
+        the change.
 
-        It is an exception where the request is refused: `NotFound` if there is no such room or message, `Forbidden` if
-        the user has no right to change it, `Conflict` if the key of a message was used for another content, `TooLarge`
-        for too many reactions. It is `Unavailable` if the request could not be stored. Raises `Unavailable` if too many
-        wait already.
+        If the request is refused, an exception is given: `NotFound` if there is no such room or message, `Forbidden` if
+        the user may not change it, `Conflict` if the key of a message was used for another content, `TooLarge` for too
+        many reactions, `Unavailable` if it could not be stored. Raises `Unavailable` if too many requests wait already.
         """
         assert self._database is not None
         later: Later[Changed[Any]] = Later()
@@ -99,7 +100,8 @@ class RoomLogs:
         return later
 
     def _done(self, later: Later[Changed[Any]], outcome: Changed[Any] | Exception) -> None:
-        # After a timeout this is called a second time: everybody must hear of the change, though its sender gave up.
+        # After a timeout this is called a second time if the change was stored after all. The sender has its answer by
+        # then, but everybody must hear of the change.
         try:
             if not isinstance(outcome, Exception):
                 self._has_reached(outcome.room, outcome.rev)
@@ -114,7 +116,7 @@ class RoomLogs:
         return (await self.heads([room]))[0]
 
     async def heads(self, rooms: Sequence[str]) -> list[Head]:
-        """Where rooms stand, in one query."""
+        """The heads of rooms, in one query."""
         assert self._database is not None
         heads = await self._database.read(partial(log_pages.read_heads, rooms=rooms))
         for head in heads:
@@ -134,7 +136,7 @@ class RoomLogs:
         around: int | None = None,
         limit: int = LATEST,
     ) -> Page:
-        """Messages before, after or around a seq, by seq; by default the latest."""
+        """Messages before, after or around a seq, in the order of their seqs; by default the latest."""
         if before is not None:
             return await self._read(log_pages.read_before, room, before, limit)
         if after is not None:
@@ -157,10 +159,10 @@ class RoomLogs:
         max_bytes: int = RECOVERED_BYTES,
         latest: int = LATEST,
     ) -> Recovery:
-        """All that changed since (rev, epoch), or the `latest` messages if that can't be had whole.
+        """All rows that changed since (rev, epoch), or the `latest` messages if the database no longer has all of them.
 
-        It goes on from the last row's rev until nothing is left, so a row that changes meanwhile is read again. Call
-        it when the room's live events are held back already: what it does not hold, they bring.
+        It reads page after page, each from the last row's rev on, so a row that changes meanwhile is read again. Hold
+        the room's live events back before this call: they have the changes that come after the last page.
         """
         rows: dict[int, MessageEvent] = {}
         users: list[OnlineUser] = []
@@ -176,11 +178,11 @@ class RoomLogs:
             if not page.more:
                 kept = [message for seq, message in rows.items() if seq > page.head.floor]
                 return Recovery(True, page.head, rev, kept, users, size)
-            # What follows was changed in this server's epoch, which may be a later one than the client's.
+            # The rows after this page belong to this server's epoch, which may be later than the client's.
             last, epoch = page.last_rev, page.head.epoch
 
     def _has_reached(self, room: str, rev: int) -> None:
-        """A room stands at `rev` at least: nobody is given an older page from now on."""
+        """A room's rev is at least this one, so older pages must not be shared from now on."""
         folded = fold(room)
         self._revs[folded] = max(rev, self._revs.get(folded, 0))
         self._revs.move_to_end(folded)
@@ -188,7 +190,7 @@ class RoomLogs:
             self._revs.popitem(last=False)
 
     def users_changed(self) -> None:
-        """A user has another key: nobody is given a page that was read before."""
+        """A user has another key, so pages that were read before must not be shared any more."""
         self._generation += 1
 
     async def _read(self, read: Callable[..., Page], room: str, *position: Any) -> Page:

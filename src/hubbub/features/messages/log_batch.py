@@ -1,8 +1,8 @@
 """One batch of changes to rooms' logs: read what it touches, decide in order, write what changed.
 
-Deciding is plain Python on what was read, so each rule stands once for both engines. A kind of change has its rule, its
-rows and its event in a module of its own: `log_send`, `log_edit`, `log_delete`, `log_react`, `log_pin`, `log_trim`.
-Each runs a statement once for all the changes of its kind, whatever the size of the batch.
+The rules are plain Python on what was read, so each of them is written once for both engines. A kind of change has its
+rule, its rows and its event in a module of its own: `log_send`, `log_edit`, `log_delete`, `log_react`, `log_pin`,
+`log_trim`. Each runs a statement once for all the changes of its kind, whatever the size of the batch.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from hubbub.wire.messages import Delete, Edit, Pin, React, SendMessage
 
 
 class Kind(Protocol):
-    """The changes of one kind in a batch. It is made with those who ask for them, and reads its own rows."""
+    """All changes of one kind in a batch. It is made with their requests, and reads the rows that only this kind
+    needs."""
 
     def decide(self, head: Head, person: Person, request: ChangeRequest[Any], /) -> Changed[Any]:
-        """What comes of one of them, given all before it. Raises a `RequestError`, and then it changed nothing."""
+        """Decide about one request; all requests before it in the batch have been decided. If it raises a
+        `RequestError`, nothing was changed."""
 
     def write(self) -> None:
-        """Write what they changed besides rooms' heads and messages' rows."""
+        """Write the rows that are neither a room's nor a message's own."""
 
 
 _KINDS: dict[type, Callable[[Touched, Asked[Any]], Kind]] = {
@@ -39,11 +41,11 @@ _KINDS: dict[type, Callable[[Touched, Asked[Any]], Kind]] = {
     Edit: Edits,
     React: Reactions,
     Pin: Pins,
-    # What is deleted and what is forgotten go last, with what the others have written of it.
+    # These two are last: they remove what the others have written of the same messages.
     Delete: Deletes,
     Trim: Trims,
 }
-"""Who does which command, in the order in which they write."""
+"""Which class does which command, in the order in which they write."""
 
 
 def change_rooms(
@@ -53,8 +55,8 @@ def change_rooms(
     clock: Callable[[], float],
     committing: Committing | None = None,
 ) -> list[Changed[Any] | Exception]:
-    """The operation of the rooms' logs, for `Database.submit`. `clock` gives seconds since 1970; `committing` takes
-    part in the transaction, and may fail it."""
+    """The operation of the rooms' logs, for `Database.submit`. `clock` gives seconds since 1970. `committing` is called
+    at the end of the transaction, and may fail it."""
     touched = Touched(transaction, now=round(clock() * 1000))
     asked = touched.read(requests)
     of_kind: dict[type, list[tuple[ChangeRequest[Any], Person]]] = {}
@@ -74,7 +76,7 @@ def change_rooms(
             outcomes.append(refusal)
 
     if touched.has_changed:
-        # The deferrable statements come first: any other one brings their rows into the tables.
+        # `Statement` says why these two, which SQLite may put off, come first.
         sends = kinds.pop(SendMessage, None)
         if sends is not None:
             sends.write()

@@ -1,6 +1,6 @@
-"""What can be asked of a room's log, and what comes of it. Plain values, without a database.
+"""What can be asked of a room's log, and what the log answers. Plain values, without a database.
 
-They are made for every message, so they are not frozen: that takes Python three times as long.
+They are not frozen, since they are made for every message, and a frozen dataclass takes three times as long to make.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ E = TypeVar("E", bound=MessageEvent | ChangedEvent | RoomEvent)
 class ChangeRequest(Generic[C]):
     """What a user asks for in a room: a command that was validated, or `Trim`.
 
-    It is made once, where the command comes in, and is what the rules, the log and the features are given. `room` is
-    the room's key as it is to be shown if nobody has spoken in it yet; it may be spelled otherwise than the command's.
+    It is made once, where the command comes in, and goes from there through the rules to the log. `room` is the room's
+    key; it may be spelled differently in the command. If nobody has spoken in the room yet, the log keeps the spelling
+    of `room`.
     """
 
     user: User
@@ -45,8 +46,8 @@ class ChangeRequest(Generic[C]):
 class Changed(Generic[E]):
     """A request is done, and durable. Where it changed nothing, there is no event.
 
-    Of a message that is sent, and of one that is sent again under the same key, `seq`, `rev` and `ts` are those of the
-    first time. For a change of a message, `rev` is that of its latest change; for `Trim`, `seq` is the new floor.
+    `seq` is the message's; for `Trim`, the room's floor. A message that is sent again under the same key has the `seq`,
+    `rev` and `ts` of the first time.
     """
 
     request: ChangeRequest[Any]
@@ -59,7 +60,7 @@ class Changed(Generic[E]):
 
 @dataclass(slots=True)
 class Relayed:
-    """A message was handed to whoever is in a room that stores nothing."""
+    """A message was sent to the users who are in a room that stores nothing."""
 
     request: ChangeRequest[Any]
     room: str
@@ -71,4 +72,4 @@ class Relayed:
 
 Outcome = Changed[Any] | Relayed
 Committing = Callable[[Transaction, Sequence[Changed[Any] | Exception]], None]
-"""Takes part in the transaction of a batch. What it raises fails the batch."""
+"""Is called in the transaction of a batch, at its end. What it raises fails the batch."""

@@ -1,4 +1,5 @@
-"""Whether the rooms' logs are what they promise to be, for `hubbub db check` and for tests that kill servers."""
+"""Checks that the rooms' logs have no gaps, doubles or remains, for `hubbub db check` and for tests that kill
+servers."""
 
 from __future__ import annotations
 

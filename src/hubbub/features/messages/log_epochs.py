@@ -1,4 +1,5 @@
-"""Where rooms ended in earlier epochs: kept when a later epoch touches a room first, once for each room and epoch."""
+"""Keeps the rev that each room had at the end of earlier epochs. The first change of a room in a new epoch stores
+it."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from hubbub.store.base import Transaction
 
 
 def keep_ends(transaction: Transaction, room_ids: Sequence[int]) -> None:
-    """Call it before rooms are changed that this connection has not changed yet.
+    """Call it before this connection changes rooms for the first time.
 
-    It is for a database with one writer, where an epoch is one life of that writer. Where several nodes write, an epoch
-    begins only after changes may have been lost, and nobody knows where a room ended.
+    It does nothing where several nodes write: an epoch begins there only after changes may have been lost, and then
+    nobody knows where a room ended. With one writer, an epoch is the time from one start of it to the next.
     """
     if not transaction.is_alone or not room_ids:
         return

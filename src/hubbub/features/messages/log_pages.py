@@ -18,12 +18,12 @@ from hubbub.wire.keys import fold
 from hubbub.wire.messages import MessageEvent, Quote, Reaction
 
 ROW_BYTES = 300
-"""What a message takes as JSON besides its text, data and reactions, roughly."""
+"""Bytes of a message as JSON without its text, data and reactions, estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a room stands. A room that nobody has spoken in stands at 0."""
+    """The state of a room's numbers. For a room that nobody has spoken in, they are 0."""
 
     room: str
     seq: int
@@ -31,37 +31,38 @@ class Head:
     floor: int
     """Messages up to this seq are gone."""
     floor_rev: int
-    """What is gone was last changed up to this rev."""
+    """The highest rev of the messages that are gone."""
     epoch: str
     changed_in: int
     """The number of the epoch of the room's latest change."""
     id: int | None
 
     def continues(self, rev: int, epoch_number: int, ended: int) -> bool:
-        """Whether the rows after `rev` are all that a client misses which was at `rev` in that epoch.
+        """Whether the rows after `rev` are everything that a client misses that was at `rev` in that epoch.
 
-        Not so below what was trimmed, or above where the room ended in that epoch: there the client knows changes that
-        this database never had. If the room has changed under a newer epoch, `ended` says where that was.
+        They are not if messages after `rev` were trimmed. They are not either if `rev` is above the room's last rev in
+        that epoch, since then the client knows changes that this database never had. `ended` is this last rev, if the
+        room has changed in a newer epoch.
         """
         return self.floor_rev <= rev <= (self.rev if epoch_number >= self.changed_in else ended)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Whole rows of one room, and its head at the very moment when they were read."""
+    """Whole rows of one room, and its head when they were read."""
 
     head: Head
     messages: list[MessageEvent]
     users: list[OnlineUser]
     more: bool
     size: int
-    """Bytes as JSON, roughly."""
+    """Bytes as JSON, estimated."""
     continues: bool = True
-    """Whether it is all that follows on the position that was given."""
+    """Whether the rows are everything after the position that was given."""
 
     @property
     def last_rev(self) -> int:
-        """Of a page by rev that has `more`: where the next one goes on."""
+        """For a page by rev that has `more`: where the next page begins."""
         return self.messages[-1].rev or 0
 
 
@@ -78,8 +79,8 @@ def read_heads(transaction: Transaction, rooms: Sequence[str]) -> list[Head]:
 def read_changes(transaction: Transaction, room: str, rev: int, limit: int, epoch: str) -> Page:
     """The first `limit` rows with a rev above `rev`, by rev, tombstones included.
 
-    There are none if they would not continue the position (rev, epoch), and the page says so. They never do where this
-    database did not have the epoch.
+    If the database cannot tell everything after the position (rev, epoch), the page has no rows and `continues` is
+    false. This is so if the database never had the epoch.
     """
     (head,) = read_heads(transaction, [room])
     known = transaction.rows(sql.EPOCH, name=epoch, room_id=head.id)
@@ -109,7 +110,7 @@ def read_after(transaction: Transaction, room: str, seq: int, limit: int) -> Pag
 
 
 def read_around(transaction: Transaction, room: str, seq: int, limit: int) -> Page:
-    """The message `seq` in the middle of those before and after it; `more` if there are more of either."""
+    """The message `seq` and those before and after it. `more` is true if there are more on either side."""
     (head,) = read_heads(transaction, [room])
     older = _before(transaction, head, seq, limit // 2)
     newer = _page(head, _rows(transaction, sql.AFTER, head, limit - limit // 2 + 1, seq=seq - 1), limit - limit // 2)
@@ -155,7 +156,7 @@ def _users(users: Iterable[OnlineUser]) -> list[OnlineUser]:
 
 
 def _message(room: str, row: ReadMessage) -> MessageEvent:
-    # Not validated again: it was when it came in, and a page is made of hundreds.
+    # The fields were validated when the message came in.
     return MessageEvent(
         room=room,
         seq=row.seq,

@@ -1,6 +1,6 @@
-"""The people of a batch: who writes, reacts or connects, as rows of the database.
+"""The users of a batch, as rows of the database.
 
-What is found is remembered for as long as the connection lives: a person's row is looked up once.
+A row is looked up once, and remembered as long as the database connection lives.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 
 REMEMBERED = 50_000
-"""Entries in a connection's memory before it begins anew: about 10 MB."""
+"""Entries in a connection's memory, about 10 MB. If there are more, it is emptied."""
 
 
 def people_of(transaction: Transaction, users: Sequence[User]) -> list[Person]:
-    """Their rows, in their order, under the names that they have now. Who has none gets one.
+    """The rows of these users, in their order, with the names that they have now. Missing rows are added.
 
-    Whose key belongs to somebody else by now has another one in its row, and is told so by the caller.
+    A guest whose key belongs to somebody else by now has another key in the row. The caller tells the guest.
     """
     addresses = [(fold(user.key), user.identity) for user in users]
     known = remembered(transaction, "people")
@@ -44,7 +44,7 @@ def people_of(transaction: Transaction, users: Sequence[User]) -> list[Person]:
 
 
 def claim_keys(transaction: Transaction, accounts: Sequence[User]) -> list[None]:
-    """An operation for `Database.submit`: an account owns its key from its first connection on."""
+    """An operation for `Database.submit`: an account owns its key as soon as it connects."""
     people_of(transaction, accounts)
     return [None] * len(accounts)
 
@@ -59,7 +59,7 @@ def remembered(transaction: Transaction, what: str) -> dict[Any, Any]:
 
 
 def _show_new_key(transaction: Transaction, move: Move, known: dict[Address, Person]) -> None:
-    """Reactions are kept as the wire has them, with their users' keys."""
+    """Messages keep their reactions as the wire has them, with the users' keys."""
     known[move.was, move.person.identity] = move.person
     shown = []
     for room_id, seq, reactions in transaction.rows(sql.REACTED_TO, user_id=move.person.id):

@@ -23,4 +23,4 @@ class Pins:
         return touched.changed(head, message, person, request, pinned=pin.on)
 
     def write(self) -> None:
-        """`Touched.write_messages` has written them."""
+        """Nothing: `Touched.write_messages` writes them."""

@@ -1,4 +1,4 @@
-"""Reacting: an emoji under a message, counted in full and naming the first ones."""
+"""Reacting: an emoji under a message. All users who reacted are counted, and the first of them are named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hubbub.features.messages.log_touched import Asked, Head, Touched
 from hubbub.wire.messages import ChangedEvent, React, Reaction
 
 REACTION_USERS = 20
-"""How many of those who reacted are named. The count goes on."""
+"""How many of the users who reacted are named. All are counted."""
 REACTION_KINDS = 20
 """Different emoji under one message."""
 

@@ -1,5 +1,5 @@
-"""The rows of the log's statements, by name. A statement takes its columns from here, so each column stands in one
-class and in the SQL, and a row that lacks one cannot be made."""
+"""The rows of the log's statements, with named columns. A statement takes its columns from here, so a column is written
+in one class and in the SQL, and no row can lack it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_message(
 
 @dataclass(slots=True)
 class KeyedMessage:
-    """What was sent under an idempotency key: that which tells a repeat its answer."""
+    """A message that was sent under an idempotency key: what the answer to a repeat needs."""
 
     digest: int | None
     seq: int
@@ -40,7 +40,7 @@ class KeyedMessage:
 
 
 class ReadMessage(NamedTuple):
-    """A message on a page, with its author and what it quotes. Moments are in milliseconds since 1970."""
+    """A message on a page, with its author and what it quotes. Times are in milliseconds since 1970."""
 
     seq: int
     rev: int
@@ -64,7 +64,7 @@ class ReadMessage(NamedTuple):
 
 
 class RoomHead(NamedTuple):
-    """Where a room stands. One that nobody has spoken in has neither an id nor a key."""
+    """The state of a room's numbers. A room that nobody has spoken in has no id and no key."""
 
     folded: str
     id: int | None
@@ -78,7 +78,7 @@ class RoomHead(NamedTuple):
 
 
 def types_of(row: Callable[..., object]) -> dict[str, type]:
-    """The columns of a row, class or function, with their types: what a statement wants for its table."""
+    """The columns of a row's class or function, with their types, as a statement wants them for its table."""
     hints = get_type_hints(row)
     hints.pop("return", None)
     return {column: get_args(hint)[0] if get_args(hint) else hint for column, hint in hints.items()}

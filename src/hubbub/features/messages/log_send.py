@@ -50,7 +50,7 @@ class Sends:
                 if first.digest not in {digest, None}:
                     raise Conflict("this key was used for another message", room=head.key)
                 return Changed(request, head.key, first.seq, first.rev, timestamp(first.ts / 1000), None)
-        # Most messages have none of these, and to validate an absent field takes as long as one that is there.
+        # Most messages have none of these fields, and an absent field takes as long to validate as one that is given.
         rare: dict[str, Any] = {}
         if send.reply_to is not None:
             rare = {"reply_to": send.reply_to, "quote": self._quote(head, send.reply_to)}
@@ -105,6 +105,6 @@ class Sends:
 
 
 def _digest(send: SendMessage, data: str | None) -> int:
-    """Tells this content from another that comes under the same key; a signed 64-bit number, which is stored."""
+    """A signed 64-bit number that differs for another content under the same key. It is stored."""
     content = repr((send.text, send.reply_to, data)).encode(errors="surrogatepass")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)

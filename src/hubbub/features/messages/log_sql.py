@@ -1,4 +1,4 @@
-"""The statements of the rooms' log. Each batch runs every one of them once at most."""
+"""The statements of the rooms' logs. A batch runs each of them once at most, those of `log_trim` once for each room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from hubbub.features.messages.log_rows import KeyedMessage, ReadMessage, RoomHea
 from hubbub.store.statement import Statement
 
 ENDS_KEPT = 50
-"""Epochs of which a room keeps where it ended: 6 MB for 10,000 rooms, if all are spoken in between any two starts."""
+"""For how many epochs a room keeps its last rev: 6 MB for 10,000 rooms, if all of them change between any two
+starts."""
 
 RENAME_USERS = Statement(
     "UPDATE users SET name = renamed.name FROM {renamed} AS renamed WHERE users.id = renamed.id",
@@ -61,7 +62,7 @@ FORGET_ENDS = Statement(
     tables={"wanted": {"id": int}},
 )
 
-# Its deferred rows hold several positions of one room.
+# It may run for several batches at once, with several positions of one room.
 MOVE_HEADS = Statement(
     """
     UPDATE rooms SET seq = head.seq, rev = head.rev, epoch = (SELECT max(number) FROM epochs)
@@ -236,7 +237,7 @@ HEADS = Statement(
     columns=RoomHead._fields,
     tables={"wanted": {"folded": str}},
 )
-# A room that came to be in a later epoch stood at 0. Where the oldest ends are forgotten, a smaller rev is safe.
+# A room that began in a later epoch had the rev 0 then. If the oldest ends are forgotten, a smaller rev is safe.
 EPOCH = Statement(
     """
     SELECT epochs.number, coalesce(
@@ -250,7 +251,7 @@ EPOCH = Statement(
 )
 
 # Rows that never changed have no entry in the index over revs. Their revs rise with their seqs, so the last message
-# that a client knows is found by halving, and what it does not know of them stands behind that one.
+# that a client knows is found by binary search. What it does not know comes after that one.
 CHANGED_SINCE = Statement(
     _MESSAGE  # noqa: S608 - no value is put in
     + """

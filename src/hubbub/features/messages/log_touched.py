@@ -1,8 +1,8 @@
-"""What a batch of changes touches: people, locked rooms and messages. It reads each kind once for all requests, and
-writes back what changed of rooms and of messages that were there before.
+"""What a batch of changes touches: users, locked rooms and messages. Each is read once for all requests. Rooms, and
+messages from before the batch, are written back if they changed.
 
-The rooms are locked before anything else of them is read: what is read then is the latest, and the order of commits is
-the order of the numbers.
+A room is locked before anything else of it is read, so what is read is the latest, and numbers rise in the order of the
+commits.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Head:
     rev: int
     floor: int
     is_moved: bool = False
-    """By this batch."""
+    """Whether this batch has changed it."""
 
     def next_rev(self) -> int:
         self.is_moved = True
@@ -72,15 +72,16 @@ class Touched:
         self.now = now
         self.ts = timestamp(now / 1000)
         self.heads: dict[str, Head] = {}
-        """By the room's key as the requests spell it."""
+        """The keys are spelled as in the requests."""
         self.messages: dict[tuple[int, int], Message] = {}
         self.targets: set[tuple[int, int]] = set()
-        """Room and seq of the messages that the requests are about; some may be sent by this very batch."""
+        """Room id and seq of the messages that the requests are about. Some of them may be sent by this batch."""
 
     def read(self, requests: Sequence[ChangeRequest[Any]]) -> list[tuple[ChangeRequest[Any], Person]]:
-        """Find and lock all that the requests touch; rooms that are spoken in are made where they are missing.
+        """Find and lock everything that the requests touch. A room is added if it is missing and a message is sent to
+        it.
 
-        Returns the requests, in their order, with the people who ask.
+        Returns the requests, in their order, with the rows of their users.
         """
         people = people_of(self.transaction, [request.user for request in requests])
         spoken_in = {request.room for request in requests if type(request.command) is SendMessage}
@@ -109,7 +110,7 @@ class Touched:
     def changed(
         self, head: Head, message: Message, person: Person, request: ChangeRequest[Any], **fields: Any
     ) -> Changed[ChangedEvent]:
-        """A message was changed: it takes the room's next rev, and these fields go to everybody."""
+        """A message was changed: it gets the room's next rev. `fields` are those of the event for everybody."""
         message.rev = rev = head.next_rev()
         message.is_changed = True
         event = ChangedEvent(room=head.key, seq=message.seq, rev=rev, user=person.key, **fields)
@@ -156,7 +157,7 @@ class Touched:
         self.heads = {room: heads[folded] for room, folded in folded_of.items() if folded in heads}
 
     def _remembered_heads(self, wanted: set[str]) -> dict[str, Head]:
-        """Where nobody else moves them there is no need to look them up, nor to lock them."""
+        """If nobody else writes, they need not be read and locked again."""
         if not self.transaction.is_alone:
             return {}
         known = remembered(self.transaction, "heads")

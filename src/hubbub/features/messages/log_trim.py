@@ -11,7 +11,8 @@ from hubbub.wire.rooms import RoomEvent
 
 
 class Trims:
-    """The trims of a batch. They are written last: what the batch did to these messages goes with them."""
+    """The trims of a batch. They are written last, so they also remove what the batch itself wrote of these
+    messages."""
 
     def __init__(self, touched: Touched, asked: Asked[Trim]) -> None:
         self._touched = touched

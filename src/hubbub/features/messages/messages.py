@@ -1,8 +1,8 @@
 """Saying something in a room, and changing it.
 
 A command, `POST` and the application itself each make one `ChangeRequest`, and hand it over here. In a room that is
-stored, a message is durable before its sender is told so, and everybody hears of it from the commit. In one that is not
-stored, it is handed to whoever is there.
+stored, a message is durable before it is published and its sender gets an answer. In one that is not stored, it is
+published at once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from hubbub.wire.publication import Publication
 
 
 class Messages:
-    """What is said in rooms. `sent` is called with each user's message, and its room's key, when it is durable.
+    """Does what users and the application ask for in rooms. `sent` is called for each user's message, with the user and
+    the room's key, when it is published.
 
-    Whoever calls it has asked the policy, as the link does for each command.
+    The caller has asked the policy, as the link does for each command.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class Messages:
         logs.committed = self._committed
 
     def change(self, request: ChangeRequest[Any]) -> Later[Changed[Any]] | Later[Relayed]:
-        """Send a message, or change one: the room's log says what may come of it (`RoomLogs.change`).
+        """Send a message, or change one. `RoomLogs.change` says which exceptions may be given instead of the result.
 
-        Raises what is known at once: `Invalid` for a blank text, `NotFound` where nothing is stored that could be
-        changed, and `Unavailable` if too many wait already.
+        Raises what is known at once: `Invalid` for a blank text, `NotFound` if the room stores no messages to change,
+        and `Unavailable` if too many wait already.
         """
         command = request.command
         if type(command) is SendMessage:
@@ -75,13 +76,13 @@ class Messages:
     async def revise_and_send(
         self, request: ChangeRequest[SendMessage], connection: Connection | None = None
     ) -> Outcome:
-        """Send a message, once the application's `before_message` hooks have had it. Raises what they refuse it with,
-        `Forbidden`, and as `change` does."""
+        """Call the application's `before_message` hooks, ask the policy, and send the message. Raises what the hooks
+        refuse it with, `Forbidden`, and what `change` raises or gives."""
         if self._hooks.before_message:
             command = request.command
             draft = await self._hooks.revise(Draft(connection, request.room, command.text, command.data, request.user))
             request.command = command.model_copy(update={"text": draft.text, "data": draft.data})
-        # The hooks may have taken a while, and the rules may have changed.
+        # The hooks may have taken long, and the policy's answer may have changed.
         permit(self._services.policy, request.user, Action.SEND, request.room)
         return await self.change(request)
 
@@ -106,7 +107,7 @@ class Messages:
     def _committed(self, changed: Changed[Any]) -> None:
         event = changed.event
         if event is None:
-            # It was repeated. It may be that nobody heard of the first, if the node ended that did it.
+            # It was repeated. The node that did the first may have ended before it told anybody.
             self._services.broker.publish(Publication.head(channel_of(changed.room), changed.rev))
             return
         self._tell(changed, event)
@@ -115,14 +116,14 @@ class Messages:
             features.committed(Change(changed.room, changed.rev, event))
 
     def _tell(self, outcome: Outcome, event: Any) -> None:
-        """Tell everybody in the room, and those here who want to know."""
+        """Publish an event, and tell the parts of this node that want to know of it."""
         self._services.broker.publish(Publication(channel_of(outcome.room), event, position=outcome.rev))
         user = outcome.request.user
         if user is SYSTEM:
             return
         if event.user != user.key and fold(event.user) != fold(user.key):
-            # A guest whose key became somebody else's in the meantime, on another node or by an account, did this under
-            # a made key. It is told that one when it comes back, after the answer to what it did.
+            # The guest's key belongs to somebody else by now: to an account, or to a guest of another node. This change
+            # was stored under a made key. After the answer, the guest is sent to come back, and is told that key then.
             asyncio.get_running_loop().call_soon(self._people.guests.has_other_key, user)
         if type(event) is MessageEvent:
             self._sent(user, outcome.room)

@@ -1,4 +1,4 @@
-"""The REST API: what has no need of a socket."""
+"""The REST API of messages: what can be done without a socket."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from hubbub.features.messages.feature import MessagesFeature
 
 ROWS_PER_REQUEST = 20
-"""A page with as many messages costs as much again as the request for it."""
+"""A page with this many messages costs as much as the request itself."""
 
 
 class Place(BaseModel):
-    """Where in a room's messages. Checked as the command `history` is, so that a mistake gets the same answer."""
+    """Which messages of a room. The command `history` checks the fields, so that a mistake gets the same answer."""
 
     before: str | None = None
     after: str | None = None
@@ -49,7 +49,7 @@ class Place(BaseModel):
 
 
 class Posted(BaseModel):
-    """The message is durable; in a room that stores nothing it was handed out, and has no `seq` and no `rev`."""
+    """The message is durable. In a room that stores nothing it was only published, and has no `seq` and no `rev`."""
 
     room: str
     seq: int | None = None
@@ -57,7 +57,7 @@ class Posted(BaseModel):
     ts: str
     user: str
     secret: str | None = None
-    """What proves this guest the next time."""
+    """Proves next time that this is the same guest."""
 
 
 _POST_SCHEMA = SendMessage.model_json_schema()
@@ -84,7 +84,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         hub.node.require_started()
         user = hub.admissions.identify(request, account)
         if not user.guest:
-            # What an older guest wrote under this key must not look like the account's own.
+            # Messages of an earlier guest with this key must not look like the account's own.
             await feature.people.claim_key(user)
         query = _query(room, place)
         permit(hub.node.policy, user, Action.READ, room)
@@ -145,7 +145,8 @@ def _message(room: str, body: bytes) -> SendMessage:
 
 
 def _expected(query: History) -> float:
-    """How many usual requests a page is worth, before it is read: many at once must not get in before they are."""
+    """What a page costs, in usual requests. It is charged before the page is read, so that many requests at once cannot
+    pass the limit."""
     return 1 + query.limit / ROWS_PER_REQUEST
 
 

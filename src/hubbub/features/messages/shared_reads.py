@@ -1,7 +1,8 @@
-"""When thousands come back at once and ask for the same rows, the database is asked once.
+"""When thousands of clients come back at once and ask for the same rows, the database is asked once.
 
-A page may be handed to whoever asks for the same while the room has not moved past it. It is not enough that a query
-runs already: it may have begun before the asker subscribed, and what was changed in between would reach it neither way.
+A page is shared with all who ask for the same, as long as the room has not changed since. A query that already runs
+cannot be shared with everybody: if it began before a client subscribed, changes in between would reach that client
+neither by the page nor by live events.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from collections.abc import Awaitable, Callable, Hashable
 from hubbub.features.messages.log_pages import Page
 
 KEPT_BYTES = 16 * 1024 * 1024
-"""Of pages that were read, in memory, roughly."""
+"""Bytes of pages that are kept in memory, estimated."""
 AGE = 1.0
-"""Seconds. Another node may have moved the room without this one having heard of it yet."""
+"""Seconds for which a page is shared. Another node may have changed the room, and this one may not have heard of it
+yet."""
 
 _ROW_BYTES = 2048
-"""What a row takes in memory besides its text, roughly."""
+"""What a row takes in memory without its text, estimated."""
 
 
 class SharedReads:
-    """The pages that are being read, and those that were a moment ago. `clock` gives seconds."""
+    """The pages that are being read now, and those that were read a moment ago. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -33,7 +35,7 @@ class SharedReads:
         self._forgetting: asyncio.TimerHandle | None = None
 
     async def get(self, key: Hashable, at_least: int, read: Callable[[], Awaitable[Page]]) -> Page:
-        """The page of a key, as it was when the room's rev was `at_least` that. Raises what reading raises."""
+        """The page of a key. It was read when the room's rev was at least `at_least`. Raises what `read` raises."""
         kept = self._pages.get(key)
         if kept is not None and kept[1].head.rev >= at_least and kept[0] > self._clock() - AGE:
             return kept[1]
@@ -42,17 +44,17 @@ class SharedReads:
             page = await asyncio.shield(flight)
             if page.head.rev >= at_least:
                 return page
-        # One that is here now began after the call did, and so is new enough.
+        # A read that runs now began after this call, so its page is new enough.
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.ensure_future(self._fly(key, read))
             flight.add_done_callback(_look_at)
-        # Who stops waiting must not end it for the others.
+        # A caller that stops waiting must not end the read for the others.
         return await asyncio.shield(flight)
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes in memory of the pages that are kept, roughly."""
+        """Bytes of the pages that are kept in memory, estimated."""
         return self._size
 
     async def _fly(self, key: Hashable, read: Callable[[], Awaitable[Page]]) -> Page:
@@ -76,7 +78,7 @@ class SharedReads:
             self._size -= _bytes_of(kept[1])
 
     def _forget(self) -> None:
-        """Drop what is too old for anybody, although nobody asks."""
+        """Drop the pages that are too old."""
         self._forgetting = None
         too_old = self._clock() - AGE
         for key in [key for key, (began, _) in self._pages.items() if began <= too_old]:
@@ -90,6 +92,6 @@ def _bytes_of(page: Page) -> int:
 
 
 def _look_at(flight: asyncio.Task[Page]) -> None:
-    """Where nobody waits any more, nobody would look at a failure, and the loop would complain of that."""
+    """If no caller waits any more, asyncio would log that the exception was never retrieved."""
     if not flight.cancelled():
         flight.exception()
