@@ -1,5 +1,4 @@
-"""What was given to `Hubbub(…)`, checked when it is given: what can't work is told there, and not by a first client's
-500, or never."""
+"""Checks the arguments of `Hubbub(…)`, so that a mistake is reported there and not to the first client, or never."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ def _all_below(dependant: Dependant) -> Iterator[Dependant]:
 
 
 def check_policy(policy: Any) -> None:
-    """Raises `ConfigurationError` if `policy` cannot be asked, or would say yes to everything."""
+    """Raises `ConfigurationError` if `policy` cannot be called, or would allow everything."""
     if not callable(policy):
         raise ConfigurationError(
             f"policy must be a function, policy(user, action, where) -> bool, not a {type(policy).__name__}"
@@ -87,7 +86,7 @@ def check_policy(policy: Any) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Any) -> None:
-    """Raises `ConfigurationError` if an argument is none of a Literal's words."""
+    """Raises `ConfigurationError` if an argument is not one of a Literal's words."""
     words = get_args(choices)
     if not isinstance(value, str) or value not in words:
         listed = ", ".join(repr(word) for word in words)
@@ -95,7 +94,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 
 
 def check_settings(settings: Any) -> None:
-    """Raises `ConfigurationError` for what is no `Settings` object."""
+    """Raises `ConfigurationError` if this is not a `Settings` object."""
     if isinstance(settings, dict):
         raise ConfigurationError("settings must be a hubbub.Settings object, not a dict: Settings(**settings)")
     if not isinstance(settings, Settings):
@@ -105,7 +104,7 @@ def check_settings(settings: Any) -> None:
 
 
 def check_rooms(settings: Settings) -> None:
-    """Raises `ConfigurationError` if a setting names a room that cannot be one."""
+    """Raises `ConfigurationError` if a setting names a room that cannot exist."""
     if not is_key(settings.room_default):
         raise ConfigurationError(f"room_default: {settings.room_default!r} can never be a room's key")
     for pattern in settings.relay_rooms:
@@ -116,7 +115,7 @@ def check_rooms(settings: Settings) -> None:
 
 
 def check_features(features: Any) -> None:
-    """Raises `ConfigurationError` for what are no features, and for two that could not be told apart."""
+    """Raises `ConfigurationError` if these are not features, or if two of them have the same class or name."""
     if not isinstance(features, list | tuple):
         raise ConfigurationError(f"features must be a list of hubbub.Feature objects, not {_described(features)}")
     for feature in features:
@@ -150,13 +149,13 @@ def _check_settings_of(feature: Feature) -> None:
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Raises `ConfigurationError` for what is neither True nor False."""
+    """Raises `ConfigurationError` if this is neither True nor False."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {value!r}")
 
 
 def check_directory(name: str, value: Any) -> None:
-    """Raises `ConfigurationError` for what is no path, and for an empty one, which would be the current directory."""
+    """Raises `ConfigurationError` if this is not a path, or an empty one, which would be the current directory."""
     if not isinstance(value, str | Path):
         raise ConfigurationError(f"{name} must be a path, not {_described(value)}")
     if value == "":

@@ -1,4 +1,4 @@
-"""A rate limit for an application's hooks: so many per user and time."""
+"""A rate limit for an application's hooks: a number of calls for each user and time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RateLimit:
         self._count = count
         self._per = per
         self._clock = clock
-        # A bucket that was not asked for as long as that is full again.
+        # A bucket that was not used for that long is full again.
         self._buckets = Recent(TokenBucket, seconds=per)
 
     def take(self, user: User) -> None:

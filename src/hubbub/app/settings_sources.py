@@ -1,4 +1,4 @@
-"""Reads the settings, and says what is wrong with them to the person who gave them."""
+"""Reads the settings, and tells the person who starts the server what is wrong with them."""
 
 from __future__ import annotations
 

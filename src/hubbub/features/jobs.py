@@ -1,4 +1,4 @@
-"""What a hub does again and again: on each node, or on one node of the cluster."""
+"""Periodic work of a hub: on each node, or on one node of the cluster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LeasedJob:
     """
 
     name: str
-    """The same on all nodes; nobody else's. Never change it while nodes run."""
+    """The same on all nodes, and of no other job. Never change it while nodes run."""
     seconds: float
     do: Callable[[Lease], Awaitable[None] | None]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RoomCommands:
-    """The commands of `feature`, for the node that runs when they come."""
+    """The commands of `feature`. Its node exists when they are called, but not when they are registered."""
 
     def __init__(self, feature: RoomsFeature) -> None:
         self._feature = feature

@@ -1,4 +1,4 @@
-"""The WebSocket addresses of rooms: who connects there joins the room, and types without a frame around it."""
+"""The WebSocket addresses of rooms. A client that connects there joins the room, and may send plain text."""
 
 from __future__ import annotations
 

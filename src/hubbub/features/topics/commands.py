@@ -23,7 +23,7 @@ class Topic:
 
 
 class TopicCommands:
-    """The commands of `feature`, for the node that runs when they come."""
+    """The commands of `feature`. Its node exists when they are called, but not when they are registered."""
 
     def __init__(self, feature: TopicsFeature) -> None:
         self._feature = feature

@@ -1,5 +1,5 @@
-"""The WebSocket address of a topic, and the route by which programs publish: they may send JSON, a form, or query
-parameters, whatever their tool sends best."""
+"""The WebSocket address of a topic, and the route for publishing to it. It takes JSON, form fields or query parameters,
+since programs differ in what they can send."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
         responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
     )
     async def notify(request: Request, topic: str, account: Any = authenticated) -> Published:
-        """Publish a notification to everybody who follows the topic. `title`, `message`, `level` and `data` come as
-        JSON, as form fields or as query parameters. Answers how many connections it was sent to."""
+        """Publish a notification to everybody who follows the topic. Send `title`, `message`, `level` and `data` as
+        JSON, as form fields or as query parameters. The answer says to how many connections it was sent."""
         user = hub.user_of(request, account)
         notice = await read_notice(request)
         return Published(sent=feature.notifications.publish(user, topic, **notice.model_dump()))
@@ -63,7 +63,7 @@ def _names_a_topic(connection: HTTPConnection) -> None:
 
 
 async def read_notice(request: Request) -> Notice:
-    """Raises `Invalid` with the field named, `TooLarge` for a body over 64 KiB."""
+    """Raises `Invalid`, which names the field, and `TooLarge` for a body over 64 KiB."""
     fields: dict[str, Any] = dict(request.query_params)
     body = await read_body(request)
     if body:
