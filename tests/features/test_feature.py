@@ -252,6 +252,11 @@ def test_two_features_cannot_do_the_same_command() -> None:
         registry.add(wave)
 
 
+class OfHubbub(Feature):
+    name = "hubbub_reading"
+    scripts = ("CREATE TABLE reading (id INTEGER PRIMARY KEY)",)
+
+
 class Nameless(Feature):
     scripts = ("CREATE TABLE nameless (id INTEGER PRIMARY KEY)",)
 
@@ -262,6 +267,7 @@ class Nameless(Feature):
         (Waving(), "a list"),
         ([Waving], "the class Waving"),
         ([Nameless()], "needs a name of its own"),
+        ([OfHubbub()], "begin with 'hubbub'"),
         ([Waving(), Waving()], "twice"),
     ],
 )

@@ -129,6 +129,8 @@ def check_features(features: Any) -> None:
     for name in names:
         if not name or names.count(name) > 1:
             raise ConfigurationError(f"features: one with tables or settings needs a name of its own, not {name!r}")
+        if name.startswith("hubbub"):
+            raise ConfigurationError(f"features: names that begin with 'hubbub' are the built-in ones', as {name!r}")
     for feature in features:
         _check_settings_of(feature)
 

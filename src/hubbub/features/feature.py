@@ -99,7 +99,8 @@ class Feature:
     services: Services
 
     name = ""
-    """The feature's name in the database and in its settings. Needed for `scripts`; then never change it."""
+    """The feature's name in the database and in its settings. Needed for `scripts`; then never change it. Built-in
+    features have names that begin with `hubbub`, so an application's own cannot have the name of a later one."""
     settings_model: type[BaseModel] | None = None
     """Its own settings: a pydantic model whose fields have defaults. With the name `polls`, the field `per_room` is
     read from `HUBBUB_POLLS_PER_ROOM`, or from the table `[polls]` of `hubbub.toml`. Needs `name`."""
