@@ -274,9 +274,10 @@ class Node:
         if self._leases is not None:
             self._leases.give_back()
         await self._stop_features()
+        # A broker that is away tells of gaps until it is stopped.
+        await self.broker.stop()
         self.gaps.stop()
         self.sequencer.stop()
-        await self.broker.stop()
         has_stopped = self.database is None or await self.database.stop()
         self._loop = None
         return has_stopped

@@ -304,15 +304,14 @@ class _Server:
         if theirs is None or theirs == self._claim:
             return
         cluster, _, place = theirs.decode(errors="replace").partition(" ")
-        where = f"{self._link.address}, namespace {self._namespace!r}"
+        where = f"{self._link.address}: other nodes in namespace {self._namespace!r} have another"
         if cluster != self._claim.decode().partition(" ")[0]:
             raise ConfigurationError(
-                f"{where}: other nodes there have another database. Nodes of one cluster share one (database_url); "
-                "two clusters need a broker_namespace of their own each. If the others are gone, this is over within "
-                f"{CLAIM_LASTS} s"
+                f"{where} database. The nodes of one cluster share one (database_url); two clusters need a "
+                f"broker_namespace of their own each. If the others are gone, this is over within {CLAIM_LASTS} s"
             )
         raise ConfigurationError(
-            f"{where}: for other nodes it is server {place} of broker_url, here it is {self._place}. All nodes need "
+            f"{where} list of servers: there it is number {place} in broker_url, here {self._place}. All nodes need "
             f"the same servers in the same order; to change them, stop all nodes, and start them after {CLAIM_LASTS} s"
         )
 
@@ -326,7 +325,7 @@ class _Server:
         except RedisAway:
             return
         except (ConfigurationError, ReplyError) as error:
-            self._link.cut(str(error))
+            self._link.cut(str(error).removeprefix(f"{self._link.address}: "))
 
     def _name_of(self, channel: str) -> bytes:
         return self._prefix + channel.encode()

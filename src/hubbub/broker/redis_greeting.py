@@ -25,7 +25,7 @@ _NO_RESP3 = (
 
 async def say_hello(connection: RedisConnection, address: RedisAddress) -> None:
     """Log in, and see what is there. Raises `ConfigurationError`, `RedisAway`, and what `call` raises."""
-    log_in = ("AUTH", address.user or "default", address.password) if address.password is not None else ()
+    log_in = ("AUTH", address.user or "default", address.password or "") if address.user or address.password else ()
     try:
         hello = await connection.call("HELLO", 3, *log_in, "SETNAME", "hubbub")
     except ReplyError as error:

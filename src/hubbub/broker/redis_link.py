@@ -81,13 +81,12 @@ class RedisLink:
         """
         # Certificates are read once: that blocks for some milliseconds.
         self._tls = self.address.tls()
-        connection = None
         try:
-            connection = await self._connect()
+            self._use(await self._connect())
         except RedisAway as error:
             self._why = str(error)
             log.warning("%s is away: %s; it is tried again until it is there", self.address, error)
-        self._keeping = asyncio.get_running_loop().create_task(self._keep_up(connection))
+        self._keeping = asyncio.get_running_loop().create_task(self._keep_up())
 
     async def stop(self) -> None:
         """Send what is pending, and disconnect."""
@@ -123,35 +122,37 @@ class RedisLink:
 
     # Keeping it up.
 
-    async def _keep_up(self, connection: RedisConnection | None) -> None:
+    async def _keep_up(self) -> None:
+        loop = asyncio.get_running_loop()
         pause = PAUSES[0]
         while True:
-            if connection is not None:
-                began = asyncio.get_running_loop().time()
-                await self._use(connection)
-                if asyncio.get_running_loop().time() - began > PAUSES[1]:
+            if self._connection is not None:
+                began = loop.time()
+                await self._lose(self._connection)
+                if loop.time() - began > PAUSES[1]:
                     pause = PAUSES[0]
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(2 * pause, PAUSES[1])
-            connection = None
             try:
-                connection = await self._connect()
+                self._use(await self._connect())
             except (RedisAway, ConfigurationError) as error:
                 self._note(str(error).removeprefix(f"{self.address}: "))
             except Exception:
                 log.exception("%s could not be connected to", self.address)
 
-    async def _use(self, connection: RedisConnection) -> None:
+    def _use(self, connection: RedisConnection) -> None:
         log.info("%s is connected", self.address)
         self._connection = connection
+        self._came()
+
+    async def _lose(self, connection: RedisConnection) -> None:
+        """Returns when a connection is lost."""
         try:
-            self._came()
-            why = await connection.lost
+            self._why = str(await connection.lost)
         finally:
             self._connection = None
             connection.end(RedisAway("it is stopped"))
-        self._why = str(why)
-        log.warning("%s was lost: %s", self.address, why)
+        log.warning("%s was lost: %s", self.address, self._why)
         self._went()
 
     def _note(self, why: str) -> None:
