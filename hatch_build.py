@@ -1,10 +1,10 @@
-"""Builds the web client (web/) into the package, where a wheel, an sdist and an editable install find it.
+"""Builds the web client (web/) into the package, for wheels, sdists and editable installs.
 
-It is a build hook of hatchling, and a command for the scripts: `python hatch_build.py` builds what changed,
-`python hatch_build.py npm run check` runs any npm command on the same Node.js, and `python hatch_build.py needs-node`
-succeeds where the machine has none that fits.
+It is a build hook of hatchling, and a command for the scripts: `python hatch_build.py` builds if sources have changed,
+`python hatch_build.py npm run check` runs any npm command with the same Node.js, and `python hatch_build.py needs-node`
+succeeds if the machine has no suitable Node.js.
 
-The caches stay in the checkout, so that a read-only home directory is no obstacle.
+The caches are in the checkout, so that a read-only home directory works too.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from typing import Any
 NODE_20 = (20, 19)
 NODE_22 = (22, 12)
 
-# The page is made of the web client and of the TypeScript client that it uses.
+# The page contains the web client, and the TypeScript client that it uses.
 SOURCES = ("web", "clients/typescript")
 NOT_SOURCES = {"node_modules", "dist", "coverage", "tests"}
 
 
 class WebClientError(Exception):
-    """The web client can't be built; the message says what to do."""
+    """The web client cannot be built. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Node:
     npm: tuple[str, ...]
     """The command that runs npm."""
     folder: Path
-    """Where `node` is, so that npm's scripts find the same one."""
+    """The folder of `node`, so that npm's scripts find the same one."""
 
 
 try:
@@ -62,7 +62,7 @@ else:
 
 
 def build(root: Path) -> None:
-    """Builds the page unless neither its sources nor its locked packages have changed since the last time."""
+    """Builds the page if its sources or its locked packages have changed since the last time."""
     if is_unpacked_sdist(root):
         return
     web = root / "web"
@@ -85,7 +85,7 @@ def build(root: Path) -> None:
 
 
 def is_unpacked_sdist(root: Path) -> bool:
-    """An sdist carries the built page, so that installing from it takes no Node.js."""
+    """An sdist contains the built page, so installing from it needs no Node.js."""
     return (root / "PKG-INFO").is_file() and (root / "src/hubbub/http/page/index.html").is_file()
 
 
@@ -108,7 +108,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def install_packages(node: Node, root: Path) -> None:
-    """Installs the locked packages, unless node_modules came from this very lock."""
+    """Installs the locked packages, unless node_modules has the packages of this lock."""
     web = root / "web"
     lock = web / "package-lock.json"
     if not lock.is_file():
@@ -120,7 +120,7 @@ def install_packages(node: Node, root: Path) -> None:
     try:
         run_npm(node, root, "ci")
     except WebClientError as error:
-        raise WebClientError(f"{error} If it could not download packages, mend the network and try again.") from None
+        raise WebClientError(f"{error} If it could not download packages, check the network and try again.") from None
     stamp.write_text(fingerprint)
 
 
@@ -135,16 +135,14 @@ def run_npm(node: Node, root: Path, *arguments: str) -> None:
     }
     status = subprocess.run([*node.npm, *arguments], cwd=root / "web", env=environment, check=False).returncode
     if status != 0:
-        raise WebClientError(
-            f"`npm {' '.join(arguments)}` failed in web/ with status {status}: see its own words above."
-        )
+        raise WebClientError(f"`npm {' '.join(arguments)}` failed in web/ with status {status}: see its output above.")
 
 
 def find_node() -> Node:
     node = node_of_the_machine() or node_of_the_wheel()
     if node is None:
         raise WebClientError(
-            "Building the web client takes Node.js 20.19, 22.12 or later, with npm. Install one, "
+            "Building the web client needs Node.js 20.19, 22.12 or later, with npm. Install one, "
             "or run `pip install -r requirements/node.txt`, and try again."
         )
     return node
@@ -154,7 +152,7 @@ def node_of_the_machine() -> Node | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
-    # Some are found and don't run: a version manager's shim without a version, another platform's binary.
+    # Some exist but do not run: a version manager's shim without a version, or another platform's binary.
     version = re.match(r"v(\d+)\.(\d+)\.", answer_of(node, "--version"))
     if version is None or not answer_of(npm, "--version"):
         return None
@@ -175,7 +173,7 @@ def node_of_the_wheel() -> Node | None:
     if package is None or package.origin is None:
         return None
     folder = Path(package.origin).parent
-    # The wheel's own bin/npm crashes: it is a copy of a symbolic link, and looks for its library beside itself.
+    # The wheel's own bin/npm crashes: it is a copy of a symbolic link, and looks for its library in its own folder.
     windows = os.name == "nt"
     node = folder / ("node.exe" if windows else "bin/node")
     npm = folder / ("node_modules" if windows else "lib/node_modules") / "npm/bin/npm-cli.js"

@@ -1,4 +1,4 @@
-/* Takes what it is sent, and throws it away: what attackers cost a machine whatever server they attack. */
+/* Reads and discards everything: shows what attackers cost a machine, whatever server they attack. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Enough of an answer for a client that waits for one before it sends on. */
+/* An answer for clients that wait for one before they send more. */
 static const char answer[] =
     "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 

@@ -1,5 +1,5 @@
-/* The least that a server can do which calls send() once per delivery: no WebSocket, no rooms,
- * no memory of what it sent. What it takes is the price of the system calls. */
+/* The minimum of a server that calls send() once per delivery: no WebSocket, no rooms, nothing stored.
+ * Its time is the cost of the system calls. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
                 epoll_ctl(poll, EPOLL_CTL_ADD, member, &interest);
                 continue;
             }
-            /* The bench writes whole lines, and less at a time than this holds. */
+            /* The bench writes complete lines, and fewer bytes at a time than this buffer holds. */
             char lines[65536], *line = lines, *end;
             ssize_t size = recv(socket, lines, sizeof lines, 0);
             if (size <= 0) leave(socket);

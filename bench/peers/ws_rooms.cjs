@@ -1,4 +1,4 @@
-// The broadcast server of the documentation of `ws`, with rooms.
+// The broadcast server from the documentation of `ws`, with rooms.
 const { WebSocket, WebSocketServer } = require("ws");
 
 const rooms = new Map();
