@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.servers import REPOSITORY
 
 LOCKS = sorted((REPOSITORY / "requirements").glob("*.txt"))
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
+KINDS_OF_CHANGE = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 SCRIPTS = [path for path in sorted((REPOSITORY / "scripts").rglob("*")) if path.is_file()] + [REPOSITORY / ".ci/run"]
 
 # Written in two halves, so that this file does not name a registry.
@@ -47,6 +49,15 @@ def test_the_changelog_begins_with_unreleased_changes_and_dates_each_release() -
 
     assert headings == ["[Unreleased]", *(f"[{version}] - {date}" for version, date in releases())]
     assert dates == sorted(dates, reverse=True)
+
+
+def test_the_changelog_has_each_entry_and_each_heading_once() -> None:
+    text = CHANGELOG.read_text()
+    entries = re.findall(r"^- (?:.+\n)(?:  .+\n)*", text, re.MULTILINE)
+    kinds = [re.findall(r"^### (\w+)$", release, re.MULTILINE) for release in text.split("\n## ")[1:]]
+
+    assert [entry for entry, times in Counter(entries).items() if times > 1] == []
+    assert kinds == [[kind for kind in KINDS_OF_CHANGE if kind in found] for found in kinds]
 
 
 def releases() -> list[tuple[str, str]]:
