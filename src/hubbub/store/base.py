@@ -1,4 +1,4 @@
-"""The engine port: what a database must offer so that `Database` can build on it.
+"""The engine port: what `Database` needs of a database engine.
 
 An engine is synchronous. Its writer lives in one thread and its readers in a few others; only `Database` knows of
 threads and of the event loop.
@@ -14,24 +14,24 @@ from hubbub.store.statement import Statement
 T = TypeVar("T")
 
 TIMEOUT = 10.0
-"""Seconds until who waits for the database is answered `Unavailable`, if nobody says otherwise."""
+"""Seconds until a caller that waits for the database gets `Unavailable`, by default."""
 
 
 class Transaction(Protocol):
-    """What a function that reads or writes is given. It is over when the function returns."""
+    """A transaction: a function that reads or writes gets one. It ends when the function returns."""
 
     memory: dict[str, Any]
-    """Lives as long as the connection behind it: for what is looked up once, such as ids. A transaction that fails
-    empties it, so what this very one wrote may be put in it too."""
+    """For what is looked up once, such as ids. It lives as long as the database connection. A transaction that fails
+    empties it, so a transaction may also remember what it wrote itself."""
     is_alone: bool
-    """Whether nobody else writes to this database: what is remembered of it then stays true."""
+    """Whether nobody else writes to this database, so that what is remembered of it stays true."""
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         """The rows that a statement gives."""
 
     def run(self, statement: Statement, **parameters: Any) -> None:
-        """Run a statement that gives no rows. A deferrable one is durable with this transaction, and done before any
-        statement that could see the difference."""
+        """Run a statement that gives no rows. An engine may put off the work of a deferrable one, but not its
+        durability: no other statement sees a difference."""
 
 
 class Writer(Protocol):
@@ -39,17 +39,18 @@ class Writer(Protocol):
 
     @property
     def has_deferred(self) -> bool:
-        """Whether readers would miss something that is durable, until some statement of the writer brings it into its
-        tables. It may be read in any thread, and is true before the transaction that makes it so has returned."""
+        """Whether some durable rows are not in their tables yet, so that readers would miss them. The writer moves them
+        there before its next statement that is not deferrable. This may be read in any thread, and is true before the
+        transaction that defers the rows has returned."""
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Do `work` in a transaction; when this returns, it is durable. `work` may be called again after a rollback.
 
-        Raises `Unavailable` where the database, not the work, is at fault; anything else comes from `work` itself.
+        Raises `Unavailable` if the database is at fault, and what `work` raises.
         """
 
     def rest(self, *, idle: bool) -> None:
-        """Upkeep between transactions, when their results are out; `idle` if nothing is waiting to be written."""
+        """Do upkeep between transactions, after their results were given out. `idle` if nothing waits to be written."""
 
     def close(self) -> None: ...
 
@@ -58,7 +59,7 @@ class Reader(Protocol):
     """A connection that only reads."""
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
-        """Do `work` on one unmoving state of the database. Raises `Unavailable` where the database is at fault."""
+        """Do `work` on one snapshot of the database. Raises `Unavailable` if the database is at fault."""
 
     def close(self) -> None: ...
 
@@ -71,22 +72,24 @@ class Engine(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be stored until a person does something, by the last look; None if nothing is known."""
+        """Why nothing can be stored until a person does something, as `look` has found it; None if no such problem is
+        known."""
 
     def look(self) -> None:
-        """See whether there is such a problem, without asking the database itself. It may be called in any thread,
+        """Check whether there is such a problem, without asking the database itself. It may be called in any thread,
         while the database is used."""
 
     @property
     def place(self) -> str:
-        """Where it stores, in words for the log; no password."""
+        """Where it stores, in words for the log, without a password."""
 
     def prepare(self) -> None:
-        """Take hold of the database and bring its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
+        """Lock the database if it needs that, and bring its schema up to date. Raises `ConfigurationError`,
+        `Unavailable`."""
 
     def open_writer(self) -> Writer: ...
 
     def open_reader(self) -> Reader: ...
 
     def release(self) -> None:
-        """Let go of what `prepare` took."""
+        """Release what `prepare` has locked."""

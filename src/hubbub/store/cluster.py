@@ -1,7 +1,7 @@
-"""The cluster's id: which database it is, for whoever must tell two of them apart.
+"""The cluster's id: tells one database from another.
 
-Nodes of two clusters may meet by mistake, as in one Redis. The id is made when a database is opened first, and stays
-with it: over restarts, restored backups, and fail-overs.
+Nodes of two clusters may meet by mistake, for example in one Redis. The id is made when a database is opened for the
+first time. It stays the same after restarts, restored backups and fail-overs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _MAKE = Statement(
     "INSERT INTO cluster (one, id) VALUES (1, :id) ON CONFLICT (one) DO NOTHING",
     besides_deferred=True,
 )
-# A dump that is loaded elsewhere, as into a test system, has the same rows. A standby that takes over has the same two
-# numbers.
+# A dump that is loaded elsewhere, for example into a test system, has the same rows. A standby that takes over has the
+# same two numbers.
 _PLACE_IN_POSTGRES = Statement(
     """
     SELECT system_identifier::text, (SELECT oid::text FROM pg_database WHERE datname = current_database())
@@ -30,7 +30,7 @@ _PLACE_IN_POSTGRES = Statement(
 
 
 async def cluster_id(database: Database) -> str:
-    """The id of the cluster that this database is the truth of: 16 characters, nothing secret.
+    """The id of this database's cluster: 16 characters, not secret.
 
     A dump of PostgreSQL that is loaded elsewhere has another id; a copy of a SQLite file has the same. Raises
     `Unavailable`.

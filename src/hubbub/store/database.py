@@ -1,6 +1,6 @@
 """The database as the event loop sees it: `write` shares transactions, `read` shares threads.
 
-It knows no SQL. The engine does; the features that own tables bring their statements.
+It knows no SQL. The engine does; features have the statements for their own tables.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 SWITCH_INTERVAL = 0.0005
-"""Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default, 5 ms, is paid
-again at every statement of a commit."""
+"""Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default is 5 ms, and
+every statement of a commit would wait for it again."""
 LOOK = 3.0
 """Seconds after which a database that has not answered a look counts as one that hangs."""
 STOPPING = 5.0
-"""Seconds to wait for the last commit when the server stops. What is not acked by then may be lost."""
+"""Seconds to wait for the last commit when the server stops. Messages that are not acked by then may be lost."""
 
 
 class Database:
     """Everything durable goes through here. Use it between `start` and `stop`, in one event loop.
 
-    `queued` bounds the writes without an answer; `readers` is a number of threads; `timeout` is in seconds: whoever
-    waits longer for a read or a write is answered `Unavailable`.
+    `queued` is the most writes that may wait for an answer; `readers` is a number of threads. A caller that waits
+    longer than `timeout` seconds for a read or a write gets `Unavailable`.
     """
 
     def __init__(self, engine: Engine, *, queued: int = 10_000, readers: int = 2, timeout: float = TIMEOUT) -> None:
@@ -65,7 +65,7 @@ class Database:
     async def stop(self, timeout: float = STOPPING) -> bool:
         """Returns when every write is answered and everything is closed, or after `timeout` seconds.
 
-        False if the database hangs. What uses it then is left behind, in threads that nobody waits for.
+        Returns False if the database hangs. The threads that use it are left behind then; nobody waits for them.
         """
         if self._threads is None:
             return True
@@ -73,7 +73,7 @@ class Database:
         deadline = loop.time() + timeout
         threads, self._threads = self._threads, None
         threads.close()
-        # The writer goes last: only it may checkpoint, and SQLite does so when the last connection closes.
+        # The writer is closed last: only it may checkpoint, and SQLite does that when the last connection closes.
         have_read = await threads.wait_until_ended(timeout / 2)
         if have_read:
             for reader in self._readers:
@@ -82,7 +82,7 @@ class Database:
         else:
             log.error("the database hangs: a read did not end within %g s, and is left behind", timeout / 2)
         if await self._commits.stop(max(0.0, deadline - loop.time())):
-            # Whoever may still write keeps others from doing so.
+            # The writer may still write, so others must not.
             self._engine.release()
             return have_read
         log.error("the database hangs: the last commit did not end within %g s, and is left behind", timeout)
@@ -90,7 +90,7 @@ class Database:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be stored or read, by the last look; None if nothing is known."""
+        """Why nothing can be stored or read, as `look` has found it; None if no such problem is known."""
         return self._engine.problem or self._silence
 
     def look(self) -> None:
@@ -113,15 +113,16 @@ class Database:
         self._silence = None if error is None else str(error)
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
-        """Have `operation` do a request, together with all others that ask for it now. `answered` is called with the
-        result when it is durable, or with the exception that refused it.
+        """Let `operation` do a request, together with the other requests for it that come now. `answered` is called
+        with the result when it is durable, or with an exception.
 
-        It is not a future because a busy room has thousands of them a second. Raises `Unavailable` if too many wait.
+        It returns no future, since a busy room has thousands of requests a second. Raises `Unavailable` if too many
+        wait.
         """
         self._commits.submit(operation, request, answered)
 
     def write(self, operation: Operation[R, T], request: R) -> asyncio.Future[T]:
-        """The same for those who wait. Who stops waiting stops nothing: it is stored all the same.
+        """`submit` for a caller that awaits the result. A caller that stops waiting does not stop the write.
 
         Raises as `submit` does; the future gives the result, or raises what refused the request.
         """
@@ -130,8 +131,8 @@ class Database:
         return answer
 
     async def read(self, work: Callable[[Transaction], T], *, besides_deferred: bool = False) -> T:
-        """What `work` reads from one unmoving state of the database, with all that was answered before;
-        `besides_deferred` if none of it is ever deferred.
+        """Return what `work` reads from one snapshot of the database, which has every write that was answered before.
+        `besides_deferred` says that `work` reads only tables whose rows are never deferred (`Statement`).
 
         Raises `Unavailable`.
         """

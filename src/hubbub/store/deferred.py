@@ -1,13 +1,13 @@
 """Deferred rows: how SQLite writes a page once for many commits.
 
 A message changes its room's page and those of its indexes, so a commit of messages in thirty rooms writes more than
-thirty pages of 4 KiB. Deferred, its rows stand one after the other in a table of their own, a page or two of them, and
-are brought into their tables together with those of many other commits. Beside them stands the name of their
-statement, so whoever opens the file next can do what a server that was killed left undone. SQL that stands in a file is
-never run: older files hold it in the name's place, and it counts only if it is, to the letter, a statement of this
+thirty pages of 4 KiB. If its rows are deferred, they are written one after the other into a table of their own, which
+takes a page or two. Later they are moved into their tables, together with the rows of many other commits. The name of
+their statement is stored with them, so after a kill the next process that opens the file can move them. SQL from a file
+is never run. Older files have SQL text instead of the name; it is accepted only if it equals a statement of this
 program.
 
-This module knows the rows alone. When they have to be brought in is the writer's decision.
+This module only stores and moves the rows. The writer decides when they are moved.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _EXISTS = "SELECT 1 FROM sqlite_schema WHERE name = 'deferred'"
 class DeferredRows:
     """The deferred rows of a file, for the connection that writes to it. `load` them first.
 
-    `put` and `bring` are for a transaction. When it is durable, tell so by `remember` or `forget`: one that is rolled
-    back has changed nothing here.
+    Call `put` and `bring` in a transaction. When it is durable, call `remember` or `forget`; after a rollback, call
+    neither.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self.number = 0
         self._found: dict[Statement, dict[Any, Sequence[Any]]] = {}
-        """Keys of deferred rows: the rows, by what a statement finds them by."""
+        """Deferred rows by their keys, for each statement that finds them."""
 
     def load(self) -> None:
-        """See what is deferred in the file. Raises `ConfigurationError` for rows of a statement that is unknown."""
+        """Read what is deferred in the file. Raises `ConfigurationError` for rows of an unknown statement."""
         self.remember(_read(self._database))
 
     def find(self, statement: Statement, wanted: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-        """What `statement` gives of the deferred rows, where it finds those of another one."""
+        """The rows that `statement`, which finds deferred rows of another one, would find among them."""
         found = self._found.get(statement)
         if not found:
             return []
@@ -68,7 +68,7 @@ class DeferredRows:
                 self._found.setdefault(finder, {}).update(zip(map(by, rows), rows, strict=True))
 
     def bring(self) -> None:
-        """Bring all deferred rows into their tables."""
+        """Move all deferred rows into their tables."""
         bring(self._database)
 
     def forget(self) -> None:
@@ -84,12 +84,12 @@ def put(database: sqlite3.Connection, work: Sequence[Work]) -> None:
 
 
 def bring_left(database: sqlite3.Connection) -> None:
-    """Bring in what the writer of a file, of any version, has left deferred, in a transaction of its own.
+    """Move the rows that a file's writer, of any version, has left deferred, in a transaction of its own.
 
-    Raises `ConfigurationError` for rows of a statement that is unknown.
+    Raises `ConfigurationError` for rows of an unknown statement.
     """
     if database.execute(_EXISTS).fetchone():
-        # What people delete later must not be left over here.
+        # What users delete later must not be left here.
         database.execute("PRAGMA secure_delete=ON")
         database.execute("BEGIN IMMEDIATE")
         bring(database)
@@ -97,15 +97,15 @@ def bring_left(database: sqlite3.Connection) -> None:
 
 
 def bring(database: sqlite3.Connection) -> None:
-    """Bring all deferred rows into their tables. Call it in a transaction.
+    """Move all deferred rows into their tables. Call it in a transaction.
 
-    Each statement's rows come in the order of their first column, so that those of one page follow each other.
+    Each statement's rows are sorted by their first column, so that rows of one page follow each other.
     """
     work: dict[Statement, list[Sequence[Any]]] = {}
     for statement, rows in _read(database):
         work.setdefault(statement, []).extend(rows)
     if not work:
-        # Even a DELETE of nothing writes a page, for which a full disk may have no room.
+        # Even a DELETE without rows writes a page, and a full disk may have no room for it.
         return
     for statement, rows in work.items():
         rows.sort(key=itemgetter(0))
@@ -124,7 +124,7 @@ def _read(database: sqlite3.Connection) -> list[Work]:
 def _statement(name: str) -> Statement:
     found = DEFERRABLE.get(name)
     if found is None:
-        # Before there were names, the statement's text stood in its place.
+        # Earlier versions stored the statement's text instead of its name.
         found = next((one for one in DEFERRABLE.values() if _text_of(one) == name), None)
     if found is None:
         raise ConfigurationError(
@@ -149,8 +149,8 @@ Getter = Callable[[Sequence[Any]], Any]
 
 @lru_cache
 def _columns_of(finder: Statement) -> tuple[Getter, Getter]:
-    """By what a statement finds the deferred rows of another one, and what it gives of them. Both are several columns,
-    for which `itemgetter` makes tuples."""
+    """Two functions of a deferred row: the key by which `finder` finds it, and what `finder` gives of it. Both have
+    several columns, so `itemgetter` makes tuples."""
     assert finder.finds_deferred is not None
     ((_, columns),) = finder.finds_deferred.tables.items()
     places = {column: place for place, column in enumerate(columns)}

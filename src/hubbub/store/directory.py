@@ -1,4 +1,4 @@
-"""The data directory's lock: one server at a time, and the second is told what to do."""
+"""The data directory's lock: one server at a time may use it, and a second one is told what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def try_lock(descriptor: int) -> bool:
 
 
 class DirectoryLock:
-    """Held while a process may write to a data directory. The system lets go of it when the process ends, however."""
+    """Held while a process may write to a data directory. The system releases it when the process ends, also after a
+    kill."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -90,7 +91,8 @@ class DirectoryLock:
             self._descriptor = None
 
     def share_with_child(self) -> tuple[int, ...]:
-        """What a child process inherits (`pass_fds`) to hold the lock, too, also when this process is killed first."""
+        """The file descriptors that a child process inherits (`pass_fds`), so that it holds the lock too if this
+        process is killed first."""
         return () if self._descriptor is None or os.name == "nt" else (self._descriptor,)
 
     def __enter__(self) -> Self:

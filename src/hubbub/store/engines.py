@@ -1,4 +1,4 @@
-"""Which engine a server uses: PostgreSQL where an address is given, else SQLite in the data directory."""
+"""Which engine a server uses: PostgreSQL if an address is given, otherwise SQLite in the data directory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Group commit: many requests share one transaction, and each still gets its own answer.
+"""Group commit: many requests share one transaction, and each gets its own answer.
 
 What one turn of the event loop asked for, and what came while the last commit ran, is one batch. A batch that fails is
-halved until the bad request stands alone, so it fails nobody else.
+halved until the bad request is alone, so that no other request fails with it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Operation = Callable[[Transaction, Sequence[R]], "Sequence[T | Exception]"]
-"""Does a batch of requests in a transaction. Gives one result for each, in their order; a request that is refused gets
-its exception as a result and changes nothing. What it raises fails the batch."""
+"""Does a batch of requests in a transaction. Returns one result for each, in their order. The result of a request that
+is refused is an exception; such a request changes nothing. What the operation raises fails the batch."""
 
 BATCH = 1000
-"""Requests in one transaction. More would hold the room locks, and everybody's answer, for longer than they gain."""
+"""The most requests in one transaction. With more, locks and answers would wait longer than the larger batch gains."""
 IDLE_AFTER = 0.5
-"""Seconds without a request after which the writer has time for upkeep."""
+"""After so many seconds without a request, the writer does its upkeep."""
 LOOKS = 10
-"""How often, in the time that a request has, the loop looks for those whose time is over."""
+"""How often, within the timeout, the loop looks for requests whose time is over."""
 
 _ANYTHING = Statement("SELECT 1")
-"""Any statement has deferred rows in their tables before it runs."""
+"""Any statement that is not deferrable moves deferred rows into their tables before it runs."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Pending:
 class GroupCommit:
     """A queue before the writer's thread. Use it from one event loop.
 
-    `most` bounds the requests that wait; `timeout` is how many seconds each of them has until it is answered.
+    `most` is how many requests may wait. Each is answered within `timeout` seconds.
     """
 
     def __init__(self, open_writer: Callable[[], Writer], *, most: int, timeout: float) -> None:
@@ -64,7 +64,7 @@ class GroupCommit:
         self._timeout = timeout
         self._unanswered = 0
         self._asked: deque[tuple[float, list[_Pending]]] = deque()
-        """The turns that are not done yet, and when they came."""
+        """The turns of the loop whose requests are not done yet, with their times."""
         self._done_of_first = 0
         """How many requests of the first of these turns are done."""
         self._look: asyncio.TimerHandle | None = None
@@ -88,9 +88,9 @@ class GroupCommit:
         self._thread = thread
 
     async def stop(self, timeout: float) -> bool:
-        """Returns when all that was asked for is answered and the writer is closed, or after `timeout` seconds.
+        """Returns when all requests are answered and the writer is closed, or after `timeout` seconds.
 
-        False if the writer goes on: nobody waits for it any more, but it may still write.
+        Returns False if the writer has not ended: nobody waits for it any more, but it may still write.
         """
         if self._loop is None or self._thread is None:
             return True
@@ -106,11 +106,11 @@ class GroupCommit:
         return has_ended
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:
-        """Ask for a request to be done. `answered` is called with its result once that is durable, or with what it
-        failed with; in the event loop, and in the order of the requests of a batch.
+        """Put a request into the queue. `answered` is called with its result when that is durable, or with an
+        exception. It is called in the event loop, in the order of the requests of a batch.
 
-        If that takes longer than the timeout, it is called with `Unavailable`. A request that had not begun is then
-        not done any more. For one that had, `answered` is called a second time if it was done after all.
+        If that takes longer than the timeout, it is called with `Unavailable`. A request that had not begun is then not
+        done any more. If it had begun and is done later, `answered` is called a second time.
 
         Raises `Unavailable` if too many wait already.
         """
@@ -120,12 +120,12 @@ class GroupCommit:
 
     @property
     def has_deferred(self) -> bool:
-        """Whether something that is answered is not in its tables yet."""
+        """Whether rows of answered requests are not in their tables yet."""
         return self._writer is not None and self._writer.has_deferred
 
     def do_deferred(self, answered: Callable[[Any], None]) -> None:
-        """Have it brought there; `answered` as for `submit`. There is always room for this: all who ask in one turn of
-        the loop share one request."""
+        """Have these rows moved into their tables; `answered` is called as for `submit`. This request is never refused:
+        all callers in one turn of the loop share one."""
         if not self._waiting_for_deferred:
             self._put(_Pending(_do_deferred, None, partial(_answer_all, self._waiting_for_deferred)))
         self._waiting_for_deferred.append(answered)
@@ -155,7 +155,7 @@ class GroupCommit:
             self._look = self._loop.call_later(self._timeout / LOOKS, self._answer_late)
 
     def _answer_those_asked_before(self, moment: float) -> None:
-        """Their time is over. They count as waiting until the writer has seen them."""
+        """The time of these requests is over. They count as waiting until the writer has taken them."""
         for asked, turn in self._asked:
             if asked > moment:
                 break
@@ -165,7 +165,7 @@ class GroupCommit:
                     self._tell(pending, _late(has_begun=pending.has_begun))
 
     def _forget(self, number: int) -> None:
-        """The first requests of those that were asked for are done."""
+        """So many of the oldest requests are done."""
         self._unanswered -= number
         self._done_of_first += number
         while self._asked and self._done_of_first >= len(self._asked[0][1]):
@@ -186,7 +186,7 @@ class GroupCommit:
             writer.close()
 
     def _gather(self, waiting: list[_Pending], writer: Writer) -> bool:
-        """Take what there is; wait only where there is nothing. False when the last request has come."""
+        """Take all requests that have come; wait if there are none. Returns False after the last one."""
         try:
             turn = self._queue.get(block=not waiting, timeout=IDLE_AFTER)
         except Empty:
@@ -217,7 +217,7 @@ class GroupCommit:
         try:
             return writer.transact(lambda transaction: _perform(transaction, batch))
         except Unavailable as error:
-            # One each: an exception that is raised in many places collects all their tracebacks.
+            # A new exception for each: one that is raised in many places collects all their tracebacks.
             return [Unavailable(error.message, retry_after=error.retry_after) for _ in batch]
         except Exception as error:  # noqa: BLE001 - the one who asked for it gets it
             if len(batch) == 1:
@@ -227,14 +227,14 @@ class GroupCommit:
 
     def _answer(self, batch: list[_Pending], results: list[Any]) -> None:
         assert self._loop is not None
-        # A loop that was closed without `stop` has nobody left to answer.
+        # If the loop was closed without `stop`, there is nobody to answer.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._resolve, batch, results)
 
     def _resolve(self, batch: list[_Pending], results: list[Any]) -> None:
         self._forget(len(batch))
         for pending, result in zip(batch, results, strict=True):
-            # Who was told that it may be stored hears only that it is.
+            # A caller that was told that the request may be stored is called again only if it is.
             if not (pending.is_late and (result is None or isinstance(result, Exception))):
                 self._tell(pending, result)
 
@@ -270,7 +270,7 @@ def _answer_all(waiting: list[Callable[[Any], None]], result: Any) -> None:
 
 
 def _perform(transaction: Transaction, batch: list[_Pending]) -> list[Any]:
-    """One call for each operation. Requests of one operation keep their order."""
+    """Call each operation once. Requests of one operation keep their order."""
     places: dict[Operation[Any, Any], list[int]] = {}
     for place, pending in enumerate(batch):
         places.setdefault(pending.operation, []).append(place)

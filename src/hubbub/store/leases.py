@@ -1,11 +1,11 @@
-"""Leases: what one node of a cluster does, and no other at the same time.
+"""Leases: let one node of a cluster do something that no other node does at the same time.
 
 A lease is a row in the database that the nodes share: its owner, the number of this ownership, and until when it lasts.
 Only the database's clock is asked for times, since the nodes' own may differ by minutes. The owner renews the lease;
 another node takes it, under the next number, when it has run out or was given back.
 
-An owner that was frozen meanwhile cannot know that another has taken over, whatever it looks at first. So its work says
-under which number it is done, and is checked in the transaction that writes it (`Lease.guard`).
+An owner that was frozen cannot know that another node has taken over meanwhile. So its work carries the number under
+which it is done, and the transaction that writes it checks that number (`Lease.guard`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 SECONDS = 10.0
-"""How long a lease lasts that is not renewed: so long may nobody do what a dead node did."""
+"""Seconds that a lease lasts if it is not renewed. After a node died, nobody does its work for so long."""
 ROUNDS = 3
 """How often a lease is renewed in that time."""
 SHORTEST_PAUSE = 0.1
@@ -37,8 +37,8 @@ SHORTEST_PAUSE = 0.1
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _NAMES = {"names": {"name": str}}
 
-# Only PostgreSQL runs these.
-# To meet a row that another transaction has changed would mean to wait for its end.
+# Only PostgreSQL runs these. Rows that exist are left out, since ON CONFLICT would wait for the end of another
+# transaction that has changed such a row.
 _MAKE = Statement(
     """
     INSERT INTO leases (name, owner, number, until) SELECT name, '', 0, 0 FROM {names} AS names
@@ -79,14 +79,14 @@ class LeaseLost(HubbubError):
 
 
 class Lease:
-    """What a job is given that runs on one node at a time. `number` rises with each new owner."""
+    """A job that runs on one node at a time gets this. `number` rises with each new owner."""
 
     def __init__(self, name: str, owner: str, number: int) -> None:
         self.name = name
         self.number = number
         self._owner = owner
         self._until: float | None = None
-        """By the loop's time; None where there are no other nodes."""
+        """In the loop's time; None if there are no other nodes."""
         self._work: asyncio.Timeout | None = None
 
     @property
@@ -101,7 +101,7 @@ class Lease:
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """What stands below is cancelled when the lease is over. Raises `LeaseLost` then."""
+        """The block below is cancelled when the lease is over. Raises `LeaseLost` then."""
         try:
             async with asyncio.timeout_at(self._until) as self._work:
                 yield
@@ -113,8 +113,8 @@ class Lease:
             self._work = None
 
     def guard(self, operation: Operation[R, T]) -> Operation[R, T]:
-        """The same operation, for `Database.write`. Where another node has taken the lease it does nothing, and each
-        request is refused with `LeaseLost`; and nobody takes it until the transaction has ended."""
+        """The same operation, for `Database.write`. If another node has taken the lease, it does nothing, and each
+        request is refused with `LeaseLost`. No node can take the lease until the transaction has ended."""
 
         def guarded(transaction: Transaction, requests: Sequence[R]) -> Sequence[T | Exception]:
             if not self._stands(transaction):
@@ -169,8 +169,8 @@ class Leases:
             self._held.clear()
 
     async def _renew_and_take(self, database: Database) -> float:
-        """Gives the seconds until the next lease of another node runs out."""
-        # From before the database is asked: here it may only end too early.
+        """Returns the seconds until the next lease of another node runs out."""
+        # Measured before the database is asked, so that the lease never ends too late here.
         until = asyncio.get_running_loop().time() + self._seconds
         taken = await database.write(_take, _Asked(self._owner, self._names, round(self._seconds * 1000)))
         numbers = dict(taken.numbers)

@@ -1,7 +1,7 @@
 """Brings a database's schema up to date when it is opened.
 
 Alembic and SQLAlchemy are imported only where there is something to do: they take longer to import than the rest of a
-start takes. For SQLite a process of its own does it: what they take of memory, 27 MB, the server would keep.
+start takes. For SQLite, a process of its own does it, since the server would keep the 27 MB of memory that they take.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ log = logging.getLogger("hubbub")
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
 SCHEMA_VERSION = HEAD
-"""What `migrations/sqlite.sql` makes."""
+"""The version of the schema that `migrations/sqlite.sql` makes."""
 COPIES = 3
-"""Copies from before upgrades that are kept, the newest ones."""
+"""How many copies from before upgrades are kept: the newest ones."""
 LOCK_IN_POSTGRES = 0x68756262
 """The advisory lock (an arbitrary number) under which one node migrates and the others wait."""
 MIGRATING = 300.0
-"""Seconds for which the others wait."""
+"""Seconds that the other nodes wait."""
 
 
 def migrate_sqlite(path: Path, lock: DirectoryLock, *, keeps_copy: bool = True) -> Path | None:
-    """Upgrade the file, or make it. What is in it is copied first. Returns the copy, if there was a need for one.
+    """Upgrade the file, or make it. Before an upgrade it is copied. Returns the copy, if there is one.
 
     The caller holds `lock`, that of the data directory. Raises `ConfigurationError`.
     """
@@ -54,12 +54,13 @@ def migrate_sqlite(path: Path, lock: DirectoryLock, *, keeps_copy: bool = True) 
             version = SCHEMA_VERSION
         if version == HEAD:
             return None
-        # Before anything is written: a server that is started again and again must not fill the disk with copies.
+        # Check this before anything is written: a server that is started again and again must not fill the disk with
+        # copies.
         if version not in VERSIONS:
             raise ConfigurationError(_newer(f"{path}: schema {version}"))
         copy = None
         if not is_new:
-            # What a killed server left undone is of the schema that it knew.
+            # Rows that a killed server has deferred belong to the schema before the upgrade.
             with closing(sqlite3.connect(path)) as database:
                 deferred.bring_left(database)
             if keeps_copy:
@@ -127,8 +128,8 @@ def _upgrade_sqlite(path: str, scripts: Path) -> None:
 def sqlite_version(path: Path, *, mode: str = "ro") -> str | None:
     """The schema's version; None for an empty or missing file. Raises `sqlite3.Error`.
 
-    Who holds the directory's lock gives `rw` as `mode`: what a killed program left in a rollback journal is taken back
-    then. Who only reads could not do that, and would be refused until somebody does.
+    A caller that holds the directory's lock gives `rw` as `mode`: then a rollback journal that a killed program left is
+    rolled back. A caller that only reads could not do that, and would be refused until somebody does it.
     """
     if not path.exists():
         return None
@@ -142,8 +143,8 @@ def sqlite_version(path: Path, *, mode: str = "ro") -> str | None:
 def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: float) -> None:
     """Upgrade the database at a `postgresql://` address, while other nodes wait. `options` are for the connection.
 
-    Raises `ConfigurationError`, also if another program holds what is needed for longer than `lock_timeout` seconds,
-    and psycopg's `OperationalError` if there is no reaching it.
+    Raises `ConfigurationError`, also if another program holds a needed lock for longer than `lock_timeout` seconds, and
+    psycopg's `OperationalError` if the server cannot be reached.
     """
     if postgres_version(url, **options) == HEAD:
         return
@@ -161,7 +162,7 @@ def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: floa
     try:
         with engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = {round(MIGRATING * 1000)}"))
-            # Alembic looks only now how far the schema is: whoever waited here finds nothing left to do.
+            # Alembic reads the schema's version only now, so a node that waited finds nothing left to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_IN_POSTGRES})
             connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout * 1000)}"))
             _upgrade(connection, SCRIPTS)

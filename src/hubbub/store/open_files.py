@@ -1,8 +1,9 @@
-"""Whether the database's files are still those that were opened.
+"""Checks that the database's files are still those that were opened.
 
-A file that is removed or replaced while it is open takes every later commit with it: the system writes on into what has
-no name any more. One that was emptied keeps its name, and what is written into it later makes no database. So no commit
-counts before both files were seen under their names, and something in the database's.
+If a file is removed or replaced while it is open, the system continues to write into the file that has no name any
+more, and every later commit is lost with it. A file that was emptied keeps its name, but what is written into it later
+makes no database. So a commit counts only after both files were seen under their names, and the database's was not
+empty.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class OpenFiles:
         self._known: dict[str, tuple[int, int] | None] = {name: _identity(name) for name in self._names}
         self._filled = database
         self.problem: str | None = None
-        """What is wrong with them, in a sentence for the log; None if nothing is, as far as it was looked."""
+        """What is wrong with them, as a sentence for the log; None if `look` has found nothing wrong."""
 
     def look(self) -> None:
-        """Look at both, and keep what was found in `problem`. It takes a microsecond or two."""
+        """Check both files, and keep what was found in `problem`. It takes a microsecond or two."""
         problem = None
         for name in self._names:
             known, found = self._known[name], _identity(name, filled=name == self._filled)
@@ -45,12 +46,12 @@ class OpenFiles:
                 log.info("the database's files are back in their place")
 
     def require(self) -> None:
-        """Raises `Unavailable` unless both are in their place."""
+        """Check both files now. Raises `Unavailable` unless both are in their place."""
         self.look()
         self.require_as_seen()
 
     def require_as_seen(self) -> None:
-        """The same, by the last look."""
+        """The same, as the last check has found it."""
         if self.problem:
             raise Unavailable("nothing can be stored now: the database's files were removed", retry_after=1000)
 

@@ -1,6 +1,6 @@
 """What the person who runs a server does with its database: upgrade, backup, restore, check.
 
-Reading works while the server runs. Whatever writes takes the data directory's lock, and says so if a server has it.
+Reading works while the server runs. What writes needs the data directory's lock, and says so if a server holds it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from hubbub.store.sqlite import SQLite, SQLiteWriter
 from hubbub.store.statement import Statement
 
 Check = Callable[[Transaction], list[str]]
-"""Gives a sentence for each thing that is wrong."""
+"""Returns a sentence for each thing that is wrong."""
 
 _INTEGRITY = Statement("PRAGMA integrity_check(20)")
 _FOREIGN_KEYS = Statement("PRAGMA foreign_key_check")
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema up to date; what is in a SQLite file is copied first. Raises `ConfigurationError`."""
+    """Bring the schema up to date. A SQLite file is copied first. Raises `ConfigurationError`."""
     engine.prepare()
     engine.release()
 
@@ -49,7 +49,7 @@ def backup(engine: Engine, target: Path) -> None:
             if sqlite_version(sqlite.path, mode=mode) is None:
                 raise ConfigurationError(f"{sqlite.path} is not a database of Hubbub's")
             source.backup(copy)
-            # Otherwise what is done to the copy would stand in a log beside it.
+            # Otherwise changes of the copy would be in a write-ahead log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
             deferred.bring_left(copy)
             if damage := _damage(copy):
@@ -63,7 +63,7 @@ def backup(engine: Engine, target: Path) -> None:
 
 
 def restore(engine: Engine, source: Path) -> Path | None:
-    """Put a backup in the database's place, under a new epoch: clients notice that their positions are of another life.
+    """Put a backup in the database's place, and begin a new epoch, so that clients notice it.
 
     Returns where the replaced database is now, if there was one. Raises `ConfigurationError`.
     """
@@ -79,7 +79,7 @@ def restore(engine: Engine, source: Path) -> Path | None:
                 backup.backup(copy)
                 if damage := _damage(copy):
                     raise ConfigurationError(f"{source} is damaged: {damage}")
-                # It belongs to the epoch that ends here.
+                # These rows belong to the epoch that ends here.
                 deferred.bring_left(copy)
             migrate_sqlite(part, sqlite.lock, keeps_copy=False)
             _begin_epoch(part)
@@ -91,16 +91,16 @@ def restore(engine: Engine, source: Path) -> Path | None:
 
 
 def check(engine: Engine, *checks: Check) -> list[str]:
-    """All that is wrong with the database, by its own checks and those of the features that keep tables in it.
+    """Everything that is wrong with the database, as its own checks and those of the features find it.
 
-    Raises `ConfigurationError` if there is no looking at it.
+    Raises `ConfigurationError` if it cannot be read.
     """
     if not isinstance(engine, SQLite):
         with closing(engine.open_reader()) as reader:
             return reader.snapshot(lambda transaction: _all_problems(transaction, checks))
     try:
         with _held(engine) as mode, _readable(engine, mode) as reader:
-            # What the features would find in a damaged file says nothing about them.
+            # In a damaged file, the features' checks would mean nothing.
             return reader.snapshot(_check_file) or reader.snapshot(
                 lambda transaction: _all_problems(transaction, checks)
             )
@@ -132,7 +132,7 @@ def _sqlite(engine: Engine, instead: str) -> SQLite:
 
 @contextmanager
 def _held(engine: SQLite) -> Iterator[str]:
-    """Gives how the file may be opened: `rw` while this process holds the data directory, `ro` if a server does."""
+    """Yields how the file may be opened: `rw` while this process holds the data directory, `ro` if a server does."""
     folder = engine.path.parent.absolute()
     if not engine.path.exists() and not replacing.restored(engine.path).exists():
         raise ConfigurationError(f"there is no database in {folder}")
@@ -170,7 +170,8 @@ def _readable(engine: SQLite, mode: str) -> Iterator[Reader]:
             f"{engine.path} was made by an older Hubbub (schema {version}): run `hubbub db upgrade` first, "
             "or start the server once"
         )
-    # Somebody has to have the file open for writing: SQLite cannot otherwise read a log that it has to make.
+    # A connection must have the file open for writing. Otherwise SQLite cannot read the file if there is no write-ahead
+    # log yet.
     with nullcontext() if mode == "ro" else closing(SQLiteWriter(engine.path)), closing(engine.open_reader()) as reader:
         yield reader
 

@@ -1,6 +1,6 @@
-"""Files that are written in steps: under another name until they are whole, so that a kill leaves no half of one.
+"""Writes files under another name until they are complete, so that a kill leaves no half of one.
 
-What a killed program left is removed by the next one that writes a file into the same folder.
+The next program that writes a file into the same folder removes what a killed one left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hubbub.store.directory import try_lock
 
 SUFFIX = ".hubbub-part"
 BESIDE = ("", "-journal", "-wal", "-shm")
-"""What SQLite may have beside a file that it writes, and the file itself."""
+"""A file that SQLite writes, and the files that it may have beside it."""
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def whole_file(target: Path, *, replaces: bool = True) -> Iterator[Path]:
     """The name to write a file under. When the block ends the file is durable, readable by its owner only, and gets the
     name `target`; if the block fails, it is gone.
 
-    Raises `OSError`; `FileExistsError` if it does not replace what has that name meanwhile.
+    Raises `OSError`, and `FileExistsError` if it may not replace a file and there is one with that name by then.
     """
     remove_abandoned(target.parent)
     part = target.with_name(f".{target.name}.{os.getpid()}{SUFFIX}")
@@ -44,7 +44,7 @@ def whole_file(target: Path, *, replaces: bool = True) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what killed programs left in a folder, and nothing that somebody still writes."""
+    """Remove what killed programs left in a folder, but no file that a program still writes."""
     for part in folder.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
             descriptor = os.open(part, os.O_RDWR)
@@ -56,7 +56,7 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def make_names_durable(folder: Path) -> None:
-    """Returns when what was renamed in a folder will be so after a power cut, too."""
+    """Returns when renamed files of a folder will have their new names even after a power cut."""
     with contextlib.suppress(PermissionError):  # Windows opens no folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -71,7 +71,7 @@ def _rename_to_nothing(part: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        # Some file systems have no hard links. Two who come at the same instant are not told apart there.
+        # Some file systems have no hard links. There, two programs at the same instant may both succeed.
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
         part.replace(target)

@@ -1,7 +1,7 @@
 """PostgreSQL as an engine: the database for several nodes.
 
-A connection can be lost at any moment, also between a COMMIT and its answer. The transaction's number then tells what
-became of it (`pg_xact_status`), so nothing is done twice and nothing is acked that is not there.
+A connection can be lost at any moment, also between a COMMIT and its answer. Then the transaction's number tells
+whether it was committed (`pg_xact_status`), so nothing is done twice, and nothing is acked that is not stored.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ log = logging.getLogger("hubbub")
 T = TypeVar("T")
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)
-"""Seconds between attempts; the last one again and again."""
+"""Seconds between attempts. The last one repeats."""
 SETTLED_BEFORE = 0.8
-"""The part of its time after which a change is given up, so that whoever asked hears why before their time is over."""
+"""The part of a change's time after which it is given up, so that its sender gets the reason before the time is
+over."""
 SETTLED_WHILE_AWAY = 0.4
 """The same while the database is known to be away: nobody waits for its return then."""
 
@@ -41,7 +42,7 @@ _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAv
 
 
 class _OtherServer(psycopg.OperationalError):
-    """Behind the pooler stands another server than before, or the same one in another life."""
+    """The pooler now uses another server than before, or the same one after a restore."""
 
 
 _AWAY = (
@@ -64,15 +65,15 @@ _CANNOT = {
     errors.QueryCanceled: "it takes too long",
     errors.IoError: "its disk cannot be read or written",
 }
-"""What the database may be unable to do, and the words in which a client hears of it. The log has PostgreSQL's own."""
+"""What the database may be unable to do, and the words that a client gets. The log has PostgreSQL's own words."""
 
 
 class _Again(Exception):
-    """Nothing was done, and the same may well succeed now. Its cause says what was in the way."""
+    """Nothing was done, and the same may succeed now. Its cause says why it failed."""
 
 
 class PostgresWriter:
-    """The connection that writes. It comes back by itself when it is lost."""
+    """The connection that writes. If it is lost, it connects again."""
 
     has_deferred = False
 
@@ -81,7 +82,7 @@ class PostgresWriter:
         self._timeout = timeout
         self._is_away = False
         self._is_in_trouble = False
-        """The log has said so already."""
+        """Whether the log says already that the database cannot be written to."""
         self._timeline = ""
         self._connection: Connection | None = self._open(time.monotonic() + timeout)
 
@@ -145,12 +146,12 @@ class PostgresWriter:
         if reason is not None:
             self._complain(error)
             if isinstance(error, errors.ReadOnlySqlTransaction):
-                # Where the address names several servers, another one may be the one that writes by now.
+                # If the address names several servers, another one may accept writes by now.
                 self._drop()
             raise reason from error
 
     def _was_committed(self, number: str, attempts: _Attempts) -> bool:
-        """What became of a transaction whose COMMIT got no answer. Raises `Unavailable` if that cannot be learned."""
+        """Whether a transaction whose COMMIT got no answer was committed. Raises `Unavailable` if nobody can tell."""
         timeline = self._timeline
         self._drop()
         attempts.deadline = max(attempts.deadline, time.monotonic() + self._timeout * (1 - SETTLED_BEFORE))
@@ -161,7 +162,7 @@ class PostgresWriter:
             except psycopg.Error as error:
                 self._complain(error)
                 self._drop()
-            # Another timeline counts its transactions anew, so the number would mean another one there.
+            # Another timeline may give the same number to another transaction.
             if self._timeline != timeline or (status is None and not attempts.another()):
                 self._is_away = self._connection is None
                 raise Unavailable("the database went away; it is not known whether this was stored", retry_after=1000)
@@ -202,7 +203,7 @@ class PostgresWriter:
             self._connection = None
 
     def rest(self, *, idle: bool) -> None:
-        """PostgreSQL looks after itself."""
+        """Nothing: PostgreSQL does its own upkeep."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -210,7 +211,7 @@ class PostgresWriter:
 
 
 class PostgresReader:
-    """A connection for reading. It comes back by itself when it is lost."""
+    """A connection for reading. If it is lost, it connects again."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._url = url
@@ -225,7 +226,7 @@ class PostgresReader:
             try:
                 result = self._read(work, deadline)
             except psycopg.OperationalError:
-                # It may have been lost long ago, and it is seen only now: then once more, on a new one.
+                # The connection may have been lost long ago, which is noticed only now. Try once more on a new one.
                 if not had_connection or self._connection is not None or time.monotonic() > deadline:
                     raise
                 result = self._read(work, deadline)
@@ -264,8 +265,7 @@ class PostgresReader:
 
 
 class Postgres:
-    """A database at a `postgresql://` address. `timeout` is in seconds: how long it is waited for before a change or a
-    read is given up."""
+    """A database at a `postgresql://` address. A change or a read is given up after `timeout` seconds."""
 
     is_shared = True
     problem = None
@@ -276,7 +276,7 @@ class Postgres:
         try:
             self._address = conninfo_to_dict(self.url)
         except psycopg.ProgrammingError:
-            # What is wrong with it may quote the password.
+            # The error's text may quote the password.
             raise ConfigurationError("HUBBUB_DATABASE_URL is not an address that PostgreSQL understands") from None
 
     @property
@@ -305,7 +305,7 @@ class Postgres:
             ) from None
 
     def look(self) -> None:
-        """A database that is away comes back without anybody's doing here."""
+        """Nothing is checked: if the database is away, it comes back without anybody's help on this node."""
 
     @property
     def _role(self) -> str:
@@ -324,11 +324,12 @@ class Postgres:
         return PostgresReader(self.url, timeout=self._timeout)
 
     def release(self) -> None:
-        """Nothing is held between connections."""
+        """Nothing: `prepare` has locked nothing."""
 
 
 class _Attempts:
-    """Waits longer and longer between attempts, until its time is over. If it `may_repeat` none, there is only one."""
+    """Waits longer and longer between attempts, until its time is over. Without `may_repeat` there is only one
+    attempt."""
 
     def __init__(self, seconds: float, *, may_repeat: bool) -> None:
         self.deadline = time.monotonic() + seconds
@@ -336,7 +337,7 @@ class _Attempts:
         self._made = 0
 
     def another(self) -> bool:
-        """Wait a while. False, without waiting, if there has been enough of it."""
+        """Wait before the next attempt. Returns False, without waiting, if there is no time for one."""
         pause = PAUSES[min(self._made, len(PAUSES) - 1)]
         if not self._may_repeat or time.monotonic() + pause > self.deadline:
             return False

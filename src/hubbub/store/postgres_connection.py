@@ -1,7 +1,7 @@
 """One connection to PostgreSQL, directly or through a pooler such as PgBouncer.
 
-A pooler gives each transaction another of its own connections to the server. So nothing may be set for the session
-there, and nothing prepared in it: what is needed is set in each transaction.
+A pooler may use another of its own connections for each transaction. So nothing is set for the session, and nothing is
+prepared in it: each transaction sets what it needs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from hubbub.store.statement import Statement
 T = TypeVar("T")
 
 LOCKED = 0.25
-"""The part of its time that a change waits for one lock."""
+"""The part of a change's time that it waits for one lock."""
 CONNECT_TIMEOUT = 3
 
 _SETTINGS = {
-    # A plan that was made while a table was small would go on to read the whole of it for as long as it is kept
-    # (measured: 16 ms instead of 1 for a message); and all that is done here is a few steps along an index.
+    # A plan that was made while a table was small would read the whole table for as long as the plan is kept (measured:
+    # 16 ms instead of 1 for a message). All our statements need only a few steps along an index.
     "plan_cache_mode": "force_custom_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -34,8 +34,8 @@ _SETTINGS = {
     "jit": "off",
 }
 
-# Which life of the data it is: a new timeline begins when a standby takes over or an older state of the cluster is
-# restored, and a dump that is loaded makes the tables anew.
+# A new timeline begins when a standby takes over, or when an older state of the cluster is restored. A dump that is
+# loaded makes new tables.
 TIMELINE = """
     SELECT system_identifier || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':' || 'epochs'::regclass::oid
     FROM pg_control_system()
@@ -47,8 +47,8 @@ class _TooLate(psycopg.OperationalError):
 
 
 class _Link(psycopg.Connection[Any]):
-    """A connection that is not waited for beyond its deadline: a server that is frozen answers nothing, and its machine
-    goes on to acknowledge what is sent, so that TCP has nothing to complain of."""
+    """A connection that nobody waits for after its deadline. A frozen server answers nothing, but its machine still
+    acknowledges packets, so TCP notices nothing."""
 
     deadline = math.inf
     """By `time.monotonic()`."""
@@ -57,12 +57,12 @@ class _Link(psycopg.Connection[Any]):
         try:
             return super().wait(self._until_deadline(gen), *arguments, **options)
         except _TooLate:
-            # What it was asked may still be answered, to somebody who asks something else.
+            # The answer to this request may still come, and would be taken for the answer to the next one.
             self.close()
             raise
 
     def _until_deadline(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        # psycopg comes back ten times a second, with nothing, while it waits for the server.
+        # While psycopg waits for the server, it yields ten times a second without a result.
         ready = None
         while True:
             try:
@@ -84,7 +84,7 @@ class Connection:
     def __init__(self, url: str, timeout: float, deadline: float) -> None:
         self.memory: dict[str, Any] = {}
         self.timeline: str | None = None
-        """Where a pooler may have changed the server: the one that the latest `begin` has found."""
+        """The server that the latest `begin` has found, since a pooler may have changed it."""
         self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
         self.database.deadline = deadline
         self._compiled: dict[Statement, str] = {}
@@ -104,7 +104,7 @@ class Connection:
             self.database.execute(_settings(timeout, "SESSION").encode())
 
     def _asks_a_pooler(self) -> bool:
-        """A pooler names another process than the server's own as the one that requests are cancelled by."""
+        """With a pooler, the process number for cancelling requests is not the server's own."""
         row = self.database.execute("SELECT pg_backend_pid()").fetchone()
         return row != (self.database.info.backend_pid,)
 
@@ -131,7 +131,7 @@ class Connection:
         return self.database.execute(sql.encode(), parameters)
 
     def begin(self) -> str:
-        """Begin a transaction. Gives its number, by which its end can be learned later."""
+        """Begin a transaction. Returns its number, for asking later whether it was committed."""
         timeline = f"({TIMELINE})" if self._is_pooled else "NULL"
         sql = f"BEGIN{self._begins_with}; SELECT pg_current_xact_id()::text, {timeline}"
         cursor = self.database.execute(sql.encode(), prepare=False)
@@ -143,7 +143,7 @@ class Connection:
         return str(number)
 
     def begin_to_read(self) -> None:
-        """Begin a transaction that sees one unmoving state."""
+        """Begin a transaction that sees one snapshot."""
         self.database.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{self._begins_with}".encode())
 
     def transaction_status(self, number: str) -> str | None:
@@ -151,7 +151,7 @@ class Connection:
         try:
             row = self.database.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
         except errors.InvalidParameterValue:
-            # This server has never come so far: it has lost the transaction.
+            # This server has not reached the number: it has lost the transaction.
             return "aborted"
         return row[0] if row is not None and row[0] != "in progress" else None
 
@@ -161,7 +161,7 @@ class Connection:
 
 
 def _settings(timeout: float, scope: str) -> str:
-    """What holds for the session, or for one transaction (`LOCAL`), as SQL."""
+    """The settings for the session, or for one transaction (`LOCAL`), as SQL."""
     # The server's own limits, so that a node which is gone or has given up leaves no lock behind.
     limits = {
         "idle_in_transaction_session_timeout": timeout,

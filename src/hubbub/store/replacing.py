@@ -1,7 +1,7 @@
 """Puts a restored file in the database's place, in steps that the next start finishes if they are cut short.
 
 A database is several files, and no system renames several at once. So the restored file first gets a name that says it
-is whole; from then on whoever takes hold of the directory puts it in place.
+is complete. From then on, the next process that locks the directory puts it in place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SUFFIX = ".restored"
 
 
 def restored(path: Path) -> Path:
-    """The name of a whole file that is to take the place of the database `path`."""
+    """The name of a complete file that will replace the database `path`."""
     return path.with_name(path.name + SUFFIX)
 
 
@@ -27,10 +27,10 @@ def finish(path: Path) -> Path | None:
     new = restored(path)
     if not new.exists():
         return None
-    # The same name however often this is begun.
+    # The name is the same, however often this is begun.
     moment = datetime.fromtimestamp(new.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.stem}-replaced-{moment}.db")
-    # The logs first: beside the new file they would be taken for its own.
+    # The logs are moved first: beside the new file, they would be taken for its own.
     for suffix in ("-journal", "-wal", ""):
         old = path.with_name(path.name + suffix)
         if old.exists():

@@ -35,19 +35,19 @@ FILE_NAME = "hubbub.db"
 CHILD_ENDS = 2.0
 """Seconds for which a start waits for the directory: the child that migrates ends a moment after a killed server."""
 BUSY = 1.0
-"""Seconds to wait for a lock that a foreign program (a `sqlite3` shell, a backup tool) holds."""
+"""Seconds to wait for a lock that another program (a `sqlite3` shell, a backup tool) holds."""
 WAL_BYTES = 64 * 1024 * 1024
-"""From this size on the log is emptied even under load, before it slows readers down and fills the disk."""
+"""From this size on, the log is emptied even under load, so that it does not slow readers down or fill the disk."""
 COMMITS_BEFORE_CHECKPOINT = 100
-"""How many commits may pass without a quiet moment. A log that begins anew this often is written over pages that the
-system has at hand already: a commit costs a quarter less CPU than where it grows, and a checkpoint 2 % of that.
-SQLite's own checkpoint would come in the middle of a commit."""
+"""After so many commits without a quiet moment, the log is emptied and written from its start again. It then overwrites
+pages that the system has in memory: a commit costs a quarter less CPU than with a growing log, and a checkpoint costs 2
+% of that. SQLite's own checkpoint would come in the middle of a commit."""
 DEFERRED_FROM = 8
-"""Rooms in which a transaction says something before it is worth it to defer: each room is a page."""
+"""From so many rooms in one transaction on, its rows are deferred: each room costs a page."""
 ROWS_DEFERRED = 2000
-"""How many rows may be deferred until they are brought into their tables: some milliseconds' work then."""
+"""The most rows that are deferred before they are moved into their tables, which takes some milliseconds."""
 COMMITS_BEFORE_LOOK = 10
-"""How many commits may pass before the size of the log is looked at."""
+"""How many commits may pass between two looks at the log's size."""
 CACHE_KIB = 64 * 1024
 
 _REASONS = {
@@ -63,14 +63,14 @@ _REASONS = {
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable | None:
-    """The same error for a client, if it is the database that cannot, and not the statement that is wrong."""
+    """The same error for a client, if the database cannot do it now. None for other errors."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     reason = _REASONS.get(code)
     return Unavailable(f"nothing can be stored now: {reason}", retry_after=1000) if reason else None
 
 
 def check_files(path: Path) -> None:
-    """Raises `ConfigurationError` if what SQLite would open is no file: it would wait for ever on a FIFO."""
+    """Raises `ConfigurationError` if what SQLite would open is no file: SQLite would wait for ever on a FIFO."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         file = path.with_name(path.name + suffix)
         try:
@@ -133,7 +133,7 @@ class _Connection:
                 self.database.execute("COMMIT")
             except BaseException:
                 self.memory.clear()
-                # SQLite has rolled back by itself after some errors, a full disk among them.
+                # After some errors, such as a full disk, SQLite has rolled back by itself.
                 if self.database.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
                         self.database.execute("ROLLBACK")
@@ -146,19 +146,19 @@ class _Connection:
         return result
 
     def _before_commit(self) -> None:
-        """Do what is left to do for the work of a transaction."""
+        """Do what the transaction's work still needs before its commit."""
 
 
 class _WritingConnection(_Connection):
-    """It defers rows, and brings them into their tables before a statement that could see the difference."""
+    """Defers rows, and moves them into their tables before a statement that could see the difference."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, mode="rwc")
         self.deferred = DeferredRows(self.database)
         self._put_off: list[Work] = []
-        """What this transaction has written by deferrable statements, until it commits or another statement runs."""
+        """The rows that this transaction wrote by deferrable statements, until it commits or another statement runs."""
         self._brings = False
-        """Whether this transaction has brought rows into their tables: then all of its own go there too."""
+        """Whether this transaction has moved rows into their tables. Then it defers none of its own."""
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
         rows = super().rows(statement, **parameters)
@@ -180,7 +180,7 @@ class _WritingConnection(_Connection):
         return super()._execute(statement, parameters)
 
     def bring(self) -> None:
-        """Bring all rows into their tables: the deferred ones first, then those of this transaction."""
+        """Move all rows into their tables: the deferred ones first, then those of this transaction."""
         if self.deferred.number and not self._brings:
             self.deferred.bring()
             self._brings = True
@@ -193,7 +193,7 @@ class _WritingConnection(_Connection):
     def _before_commit(self) -> None:
         if not self._put_off:
             return
-        # A few more rows cost less than to bring in, for their sake, all those that are deferred already.
+        # If rows are deferred already, a few more cost less than moving all of them now.
         if not self._brings and (self.deferred.number or _pages(self._put_off) >= DEFERRED_FROM):
             self.deferred.put(self._put_off)
         else:
@@ -209,7 +209,7 @@ class _WritingConnection(_Connection):
 
 
 def _pages(work: Sequence[Work]) -> int:
-    """How many pages a statement changes at most, if rows with the same first column share one."""
+    """How many pages a statement changes at most, if rows with the same first column share a page."""
     return max(len({row[0] for row in rows}) for _, rows in work)
 
 
@@ -228,7 +228,7 @@ class SQLiteWriter:
             "synchronous=FULL",
             "wal_autocheckpoint=0",
             "foreign_keys=ON",
-            # What people delete is overwritten, not merely unlinked.
+            # Deleted text is overwritten in the file.
             "secure_delete=ON",
         ):
             database.execute(f"PRAGMA {pragma}")
@@ -236,7 +236,7 @@ class SQLiteWriter:
             database.execute(f"PRAGMA max_page_count={most_pages}")
         self.files = OpenFiles(path)
         self._connection.deferred.load()
-        # What a killed server left. Where there is no room for it, it is tried again before anything is read.
+        # Move what a killed server has deferred. If the disk is full, this is tried again before anything is read.
         with contextlib.suppress(Unavailable):
             self._bring_deferred()
         self._is_epoch_due = False
@@ -246,7 +246,7 @@ class SQLiteWriter:
         return self._connection.deferred.number > 0
 
     def begin_epoch(self) -> None:
-        """Begin an epoch now or, where the disk has no room for it, before anything is written."""
+        """Begin an epoch now. If the disk is full, it begins before anything is written."""
         self._is_epoch_due = True
         with contextlib.suppress(Unavailable):
             self._begin_epoch()
@@ -269,7 +269,7 @@ class SQLiteWriter:
             self.files.require()
         result = self._connection.in_transaction("BEGIN IMMEDIATE", work)
         self._commits += 1
-        # Not before: what is removed during the commit would be acked.
+        # Checked after the commit: a file that is removed during the commit must not be acked.
         self.files.require()
         return result
 
@@ -280,7 +280,7 @@ class SQLiteWriter:
             if idle or self._connection.deferred.number >= ROWS_DEFERRED:
                 self._bring_deferred()
         finally:
-            # On a full disk this may be what makes room.
+            # On a full disk, this may make room.
             self._keep_log_short(idle=idle)
 
     def _keep_log_short(self, *, idle: bool) -> None:
@@ -304,18 +304,18 @@ class SQLiteWriter:
             self._transact(lambda _: self._connection.bring())
 
     def _checkpoint(self, mode: str) -> None:
-        # A reader, or a full disk, may keep it from finishing: the next one does the rest.
+        # A reader or a full disk may keep it from finishing. The next one does the rest.
         with contextlib.suppress(sqlite3.OperationalError):
             self._connection.database.execute(f"PRAGMA wal_checkpoint({mode})")
         self._commits = 0
 
     def close(self) -> None:
         try:
-            # What cannot be done now is done when the file is opened again.
+            # If this fails now, it is done when the file is opened again.
             with contextlib.suppress(Unavailable):
                 self._bring_deferred()
         finally:
-            # SQLite removes the log by its name then, but not if the database is no longer under its own.
+            # SQLite removes the log by its name then, unless another file has the database's name by now.
             self._connection.database.close()
 
 
@@ -390,7 +390,7 @@ class SQLite:
 
     def open_reader(self) -> SQLiteReader:
         if self._files is not None:
-            # Under the name there may be another database by now.
+            # Another database may have the name by now.
             self._files.require()
         return SQLiteReader(self.path, self._files)
 

@@ -1,8 +1,8 @@
 """One SQL text for both engines.
 
 A batch reaches the database as one parameter: a JSON array of arrays, which the statement sees as a table. So a batch
-of a thousand is as many statements as a batch of one: row by row, each of them gives the interpreter's lock away and
-has to win it back from a busy event loop.
+of a thousand rows takes as many statements as a batch of one. With one statement for each row, each would release the
+interpreter's lock, and wait for a busy event loop to get it back.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 _TYPES_IN_POSTGRES = {int: "bigint", str: "text"}
 BOUND_ROWS = 64
-"""Rows that one statement of SQLite has bound value by value. Each number of them has a text of its own."""
+"""The most rows whose values SQLite gets one by one. Each number of rows needs its own SQL text."""
 
 DEFERRABLE: dict[str, Statement] = {}
-"""The statements whose rows SQLite may defer, by the names under which they stand in files. A feature's are known once
-its module is imported, so import the features before a database is opened."""
+"""The statements whose rows SQLite may defer, by the names that files have for them. A feature's statements are known
+when its module is imported, so import the features before a database is opened."""
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
@@ -24,17 +24,17 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 class Statement:
     """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
 
-    `columns` names what a SELECT gives. `{for_update}` locks rows where readers and writers need it.
+    `columns` names what a SELECT gives. `{for_update}` locks rows in engines that need it.
 
     SQLite may defer the rows of a statement that has a name as `deferrable`. Such a statement has one table, gives no
-    rows, and may run once for the rows of many transactions, in the order of their first column. The name stands in
+    rows, and may run once for the rows of many transactions, in the order of their first column. The name is stored in
     files, and means this SQL and these columns for ever: a statement that differs gets another name, and the old one
-    stays. In a transaction, run these before what else must be seen together with them: then no reader finds one half
-    in the tables and the other deferred.
+    stays. In a transaction, run deferrable statements before others that belong together with them. Then no reader
+    finds one half in the tables and the other half deferred.
 
-    Before any other statement runs, deferred rows are brought into their tables. `besides_deferred` spares that where
-    none of the statement's tables has deferred rows. `finds_deferred` spares it as well: from the deferred rows of the
-    statement that it names, SQLite adds those whose columns equal a row of this one's only table.
+    Before any other statement runs, deferred rows are moved into their tables. `besides_deferred` avoids that: none of
+    the statement's tables has a deferrable statement. `finds_deferred` avoids it too: it names a deferrable statement,
+    and SQLite adds those of its deferred rows whose columns equal a row of this statement's only table.
     """
 
     __slots__ = ("besides_deferred", "columns", "deferrable", "finders", "finds_deferred", "sql", "tables")
@@ -63,7 +63,8 @@ class Statement:
             finds_deferred.finders.append(self)
 
     def for_sqlite(self) -> str:
-        """Its rows as one JSON value: fetching them singly would give the interpreter's lock away for each."""
+        """The statement's rows as one JSON value. Fetching them one by one would release the interpreter's lock for
+        each."""
         return self._for_sqlite(
             {
                 name: "(SELECT {} FROM json_each(:{}))".format(  # noqa: S608 - names of columns, from this program
@@ -74,9 +75,9 @@ class Statement:
         )
 
     def for_rows_in_sqlite(self, number: int) -> str:
-        """For a statement with one table and no other parameter: the values of its rows are bound one by one, in order.
+        """For a statement with one table and no other parameter: the values of its rows are parameters, in order.
 
-        It takes half the time of JSON, and a text of its own for each number of rows.
+        It takes half the time of JSON, and its own SQL text for each number of rows.
         """
         ((name, columns),) = self.tables.items()
         names = ", ".join(f"column{place} AS {column}" for place, column in enumerate(columns, start=1))

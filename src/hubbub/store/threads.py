@@ -1,7 +1,7 @@
 """Threads for calls that may never return: a database that hangs, a disk that is gone.
 
-Nobody ever has to wait for these threads: not the event loop when it ends, and not Python when it exits, as it does for
-those of `concurrent.futures`.
+Nobody has to wait for these threads: not the event loop when it ends, and not Python when it exits. (Python waits for
+threads of `concurrent.futures`.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """A number of threads that do calls in the order in which they were asked for. Use it from one event loop."""
+    """A number of threads that do calls in the order in which they came. Use it from one event loop."""
 
     def __init__(self, number: int, *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,13 +57,14 @@ class Threads:
         self._tell(partial(settle, ended, None))
 
     def _tell(self, settled: Callable[[], None]) -> None:
-        # A loop that was closed meanwhile has nobody left who waits.
+        # If the loop was closed meanwhile, nobody waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(settled)
 
 
 async def call_in_thread(function: Callable[[], T], *, name: str) -> T:
-    """What a function gives that is called in a thread of its own. Who stops waiting does not wait for the thread."""
+    """Call a function in a thread of its own, and return its result. A caller that stops waiting does not wait for the
+    thread."""
     threads = Threads(1, name=name)
     answer = threads.call(function)
     threads.close()
@@ -71,7 +72,7 @@ async def call_in_thread(function: Callable[[], T], *, name: str) -> T:
 
 
 def settle(future: asyncio.Future[T], result: T | BaseException) -> None:
-    """Give a future its result, or the exception that stands for one, if somebody waits for it still."""
+    """Give a future its result, or an exception instead, unless it is done."""
     if future.done():
         return
     if isinstance(result, BaseException):

@@ -40,7 +40,7 @@ KEYED, PINNED, CHANGED = (
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        _make_the_table_anew()
+        _make_the_table_again()
     else:
         op.drop_constraint("messages_room_id_rev_key", "messages")
     op.create_index(
@@ -53,7 +53,7 @@ def upgrade() -> None:
     )
 
 
-def _make_the_table_anew() -> None:
+def _make_the_table_again() -> None:
     """SQLite cannot drop a constraint."""
     op.execute(MESSAGES)
     op.execute("INSERT INTO messages_without_unique_rev SELECT * FROM messages")

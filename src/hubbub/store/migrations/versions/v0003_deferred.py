@@ -1,6 +1,6 @@
-"""A place for rows that SQLite's writer brings where they belong later.
+"""A table for rows that SQLite's writer moves into their own tables later.
 
-It is a step of its own so that an older version, which would not look there, does not open the file.
+It is a migration, so that an older version, which would not look there, refuses to open the file.
 """
 
 from alembic import op

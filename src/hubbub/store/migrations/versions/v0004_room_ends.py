@@ -1,4 +1,5 @@
-"""Where each room ended in an epoch, so that its positions stay good after a later epoch has changed the room.
+"""The rev that each room had at the end of an epoch, so that positions of that epoch stay valid after a later epoch has
+changed the room.
 
 It stays empty in PostgreSQL: several nodes write there, and an epoch begins only where changes may have been lost.
 """
