@@ -94,6 +94,20 @@ async def test_who_joins_while_redis_hangs_comes_in_and_misses_nothing(make_node
             own_redis.signal(signal.SIGCONT)
 
 
+async def test_nodes_start_and_stop_in_time_while_redis_hangs(make_nodes: MakeNodes, own_redis: Redis) -> None:
+    own_redis.signal(signal.SIGSTOP)
+    try:
+        nodes = make_nodes(own_redis.url)
+        async with person(nodes[0], "alice") as alice:
+            await alice.join("hall")
+            assert (await alice.say("hall", "is anybody here?"))["type"] == "ack"
+        for node in nodes:
+            assert "does not answer" in (await readiness(node, "broker"))["detail"]
+            assert await asyncio.to_thread(node.stop, 10.0) in {0, -signal.SIGTERM}
+    finally:
+        own_redis.signal(signal.SIGCONT)
+
+
 async def test_a_message_whose_node_died_before_it_was_published_is_found(make_nodes: MakeNodes, redis: Redis) -> None:
     with FaultProxy(redis.port) as proxy:
         direct, behind = make_nodes(redis.url, f"redis://127.0.0.1:{proxy.port}")
