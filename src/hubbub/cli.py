@@ -85,7 +85,7 @@ def serve(
 
 
 def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
-    # Imported here so that `hubbub --help` answers at once.
+    # Imported here, so that `hubbub --help` answers at once.
     from hubbub.serving.app import create_app, for_own_server
 
     settings = for_own_server(settings)

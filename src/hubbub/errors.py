@@ -31,7 +31,7 @@ class HubbubError(Exception):
 
 
 class RequestError(HubbubError):
-    """What a client did cannot be done. `message` is written for the person who reads the client's log."""
+    """What a client asked for cannot be done. `message` is for the person who reads the client's log."""
 
     code: ClassVar[str] = "internal"
 
@@ -104,7 +104,7 @@ class NotStarted(HubbubError):
 
 
 class InEventLoop(HubbubError):
-    """What waits in a thread was called in the event loop, which would so wait for itself."""
+    """A function that waits in a thread was called in the event loop, which would then wait for itself."""
 
     def __init__(self) -> None:
         super().__init__(

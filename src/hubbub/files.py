@@ -1,7 +1,7 @@
 """The files that a server opens are regular ones.
 
-To open a FIFO waits for somebody at its other end, and to read a device may never end: a start would hang, and a
-signal could not end it.
+Opening a FIFO waits until another process opens its other end, and reading a device may never end. A start would hang,
+and a signal could not end it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def check_regular(path: Path) -> None:
-    """Raises OSError if there is something at `path` that is no regular file, nor a link to one."""
+    """Raises OSError if there is something at `path` that is neither a regular file nor a link to one."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How much is too much. Limits are plain objects that are told the time; none of them does I/O."""
+"""Limits: plain objects that are told the time. None of them does I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class TokenBucket:
         self._arrival = 0.0
 
     def take(self, now: float, *, rate: float, burst: int) -> float:
-        """Take one. Returns 0.0 if it was there, else the seconds until it will be (and takes nothing)."""
+        """Take one. Returns 0.0 if there was one. Otherwise it takes nothing, and returns the seconds until there will
+        be."""
         interval = 1.0 / rate
         arrival = max(self._arrival, now)
         wait = arrival - now - (burst - 1) * interval
@@ -36,7 +37,7 @@ class TokenBucket:
 
 
 class Allowance(NamedTuple):
-    """So much per second in the long run, and so much at once."""
+    """A rate per second in the long run, and an amount at once."""
 
     rate: float
     burst: float
@@ -45,21 +46,21 @@ class Allowance(NamedTuple):
 WORK_PER_COMMAND = 20
 """Units of work for each command that a connection may send: room for fragments, pings and large answers."""
 SECONDS_PER_WORK = 50e-6
-"""Of processor time, where what is to be done does not show in bytes."""
+"""Seconds of processor time that are one unit of work, for work that has no size in bytes."""
 WORK_PER_PAGE = 5
-"""Units of work that it takes to read a room or a page of it, however little there is."""
+"""Units of work for each read of a room or of a page, even of an empty one."""
 PAGE_BYTES_PER_WORK = 2048
-"""Bytes of a page that are a unit of work: they are read, encoded and compressed."""
+"""Bytes of a page that are one unit of work: they are read, encoded and compressed."""
 
 
 def work_of_page(size: int) -> float:
-    """How many units of work it is to give a client `size` bytes of what is stored."""
+    """How many units of work it takes to give a client `size` bytes from the store."""
     return WORK_PER_PAGE + size / PAGE_BYTES_PER_WORK
 
 
 class Debt:
-    """A token bucket whose bill comes afterwards, for work whose size is known when it is done: nothing is refused, but
-    whoever owes must wait. The algorithm is that of `TokenBucket`."""
+    """A token bucket for work whose size is known only afterwards. Nothing is refused, but a client in debt must wait.
+    The algorithm is that of `TokenBucket`."""
 
     __slots__ = ("_arrival",)
 
@@ -80,9 +81,8 @@ KeptT = TypeVar("KeptT")
 
 
 class Recent(Generic[KeptT]):
-    """One value for each key, which is forgotten when nobody has asked for it for between `seconds` and twice that.
-
-    Forgetting costs nothing for each key: all that was not asked for in a while is dropped at once.
+    """One value for each key. A value is dropped when nobody has asked for it for `seconds`, or up to twice as long.
+    All such values are dropped together, so that costs nothing for each key.
     """
 
     def __init__(self, make: Callable[[], KeptT], *, seconds: float) -> None:
@@ -112,7 +112,8 @@ class Recent(Generic[KeptT]):
 # Clients come from few addresses, and parsing one costs more than counting it.
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the first 64 bits, since whoever has one address there has all of these."""
+    """The part of an address by which clients are counted: of IPv6 the first 64 bits, because one customer has all
+    addresses with these bits."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -125,14 +126,14 @@ def network_of(address: str) -> str:
 
 
 class AddressLimit:
-    """How many connections one network address (`network_of`) may have at a time; 0: as many as it likes."""
+    """Counts the connections of each network address (`network_of`), and limits them. A limit of 0 is none."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: Counter[str] = Counter()
 
     def enter(self, address: str) -> bool:
-        """Count a connection in. False, and nothing counted, if the address has as many as it may have."""
+        """Count a connection in. If the address has reached its limit, nothing is counted, and the result is False."""
         network = network_of(address)
         if self._most and self._open[network] >= self._most:
             return False
@@ -147,7 +148,7 @@ class AddressLimit:
 
 
 class Outflow:
-    """Whether a client takes what it was sent. It is told from time to time how much is left."""
+    """Watches whether a client takes what it was sent. It is told from time to time how many bytes are left."""
 
     __slots__ = ("_largest", "_left", "_still", "_total")
 
@@ -155,13 +156,14 @@ class Outflow:
         self._left = 0
         self._largest = 0
         self._still = 0.0
-        """Seconds in which nothing was taken."""
+        """Seconds in which the client took nothing."""
         self._total = 0.0
-        """Seconds in which something was left."""
+        """Seconds in which bytes were left."""
 
     def is_stuck(self, left: int, elapsed: float, *, growing: bool, stall: float, patience: float) -> bool:
-        """Whether the client has taken nothing for `stall` seconds; or too little in all, unless there may be more to
-        come for it (`growing`): `patience` seconds, and one for each thousand bytes (`SLOWEST`)."""
+        """Whether the client is too slow. It is if it has taken nothing for `stall` seconds. It is also if it has taken
+        longer than `patience` seconds, and one for each thousand bytes (`SLOWEST`), unless more bytes may come for it
+        (`growing`)."""
         if not left:
             self._left = self._largest = 0
             self._still = self._total = 0.0

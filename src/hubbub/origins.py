@@ -23,18 +23,19 @@ class Origin(NamedTuple):
     port: int
 
     def is_of(self, server: Origin) -> bool:
-        """Whether a page of this origin comes from `server`, which was asked for by that name.
+        """Whether a page of this origin comes from `server`, the name by which the client asks for it.
 
-        Schemes may differ, and so may the two default ports: a proxy that ends TLS hides which one the page has.
+        The schemes may differ, and so may the two default ports: a proxy that ends TLS hides which of them the page
+        has.
         """
         same_port = self.port == server.port or {self.port, server.port} == {80, 443}
         return self.host == server.host and same_port
 
 
-# Pages and clients come from few addresses and by few names; parsing either costs more than all other checks together.
+# There are few origins and hosts, and to parse one costs more than all other checks together.
 @lru_cache(maxsize=1024)
 def parse_origin(text: str) -> Origin | None:
-    """None for `null` and whatever else is no origin."""
+    """Parse an origin; None for `null` and for anything that is not one."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -58,7 +59,7 @@ def host_name(host: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address means this machine, whatever a name server says."""
+    """Whether a host name or address means this machine by itself, without asking a name server."""
     if host is None:
         return False
     if host == "localhost":
@@ -73,7 +74,7 @@ def is_loopback(host: str | None) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_address(host: str) -> bool:
-    """Whether this is an IP address and no name."""
+    """Whether this is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

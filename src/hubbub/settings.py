@@ -31,7 +31,7 @@ NO_DIRECTORY = "names no directory; the current one is '.'"
 
 
 def _check_directory(value: Any) -> Any:
-    """A variable that is set to nothing must not mean the current directory, as an empty path does."""
+    """An empty variable must not mean the current directory, as an empty path does."""
     if value == "":
         raise ValueError(NO_DIRECTORY)
     return value
@@ -135,12 +135,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # Tables are the settings of features.
+        # Tables hold the settings of features.
         ours = {name: value for name, value in read_file().items() if not isinstance(value, dict)}
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=ours)
 
 
 def read_file() -> dict[str, Any]:
-    """What the file of settings says; nothing where there is none. Raises OSError, and ValueError if it is no TOML."""
+    """The contents of the settings file; empty if there is none. Raises OSError, and ValueError if it is not TOML."""
     file = Path(os.environ.get("HUBBUB_CONFIG", DEFAULT_FILE))
     return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}

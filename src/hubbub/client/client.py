@@ -40,7 +40,7 @@ R = TypeVar("R", bound=Reply)
 
 UNREAD_EVENTS = 10_000
 MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses of a handshake after which a later one may be accepted."""
+"""If a handshake is refused with one of these HTTP statuses, a later one may be accepted."""
 CODES = {
     400: "invalid",
     401: "unauthenticated",
@@ -57,9 +57,8 @@ OVER = frozenset({State.REFUSED, State.CLOSED})
 
 
 class EventsLost(HubbubError):
-    """Nobody read the events for too long, and the oldest ones are gone. The rooms' messages are complete all the same.
-
-    Iteration may go on.
+    """The events were not read for too long, and the oldest ones are gone. The rooms' messages are complete
+    nevertheless. Iteration may go on.
     """
 
 
@@ -72,19 +71,20 @@ class Client:
             async for event in client:
                 ...
 
-    `async with` returns when the server has welcomed us. It raises the `RequestError` that the server refuses us with,
-    or `Ended`; while there is no server it tries again, for as long as it may: bound it with `asyncio.timeout`. From
-    then on the client reconnects by itself, joins its rooms again from where it was, and sends again what had no
-    answer. What keeps it from that is logged at INFO, as `hubbub.client`: the first failure, and then ever more seldom.
+    `async with` returns when the server has welcomed us. It raises the `RequestError` with which the server refuses us,
+    or `Ended`. While there is no server it tries again, without a limit: use `asyncio.timeout` to set one. From then on
+    the client reconnects by itself, joins its rooms again from its last positions, and sends again what had no answer.
+    Failures are logged at INFO, as `hubbub.client`: the first one, and then ever more seldom.
 
-    `username` is for guests; `secret` proves that a guest is the one of an earlier session (`client.secret`). `token`
-    goes as `Authorization: Bearer`, and `headers` as they are. `events` are an application's own event models. Waits
-    between attempts begin below `first_wait` and end below `longest_wait` seconds.
+    `username` is for guests; `secret` (`client.secret` of an earlier session) proves that it is the same guest. `token`
+    is sent as `Authorization: Bearer`, and `headers` as they are. `events` are an application's own event models. The
+    first wait between attempts is below `first_wait` seconds, the longest below `longest_wait`.
 
-    Iterating gives the events of all rooms, in each room's order. Each message is given as a `message` event once,
-    whether it came live or was caught up with; what else was caught up with is in the `joined` or `sync` event before
-    it. A `joined` that is not `recovered` begins anew: what lies between is not given. Raises `EventsLost` if more than
-    10,000 events were not read, and what ended the session if the server did; ends when the client is closed.
+    Iterating gives the events of all rooms, in each room's order. Each message comes as a `message` event once, whether
+    it came live or was missed and read later. Other changes that were missed are in the `joined` or `sync` event before
+    it. After a `joined` that is not `recovered`, the messages between the last position and that event are not given.
+    Iteration raises `EventsLost` if more than 10,000 events were not read. It raises the reason if the server ended the
+    session, and ends when the client is closed.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """End the connection. Whoever waits for an answer gets `Undelivered`."""
+        """End the connection. Callers that wait for an answer get `Undelivered`."""
         self._session.close()
         self._take_output()
         if self._task is not None:
@@ -149,13 +149,13 @@ class Client:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait_for(self, state: State) -> None:
-        """Returns when the client is in this state. Raises what ended the session, if it cannot come to it."""
+        """Returns when the client is in this state. If the session has ended for good, raises the reason."""
         await self._until(lambda: self.state is state or self.state in OVER)
         if self.state is not state:
             raise self._session.failure or Undelivered("the client is closed")
 
     async def join(self, room: str, *, limit: int | None = None, kept: int = KEPT) -> Room:
-        """Follow a room, until `leave`. It begins with its latest messages, `limit` of them; `kept` are held at most.
+        """Follow a room, until `leave`. It begins with the latest `limit` messages; at most `kept` messages are held.
 
         Raises the `RequestError` that the server refuses it with.
         """
@@ -171,8 +171,8 @@ class Client:
     async def ask(self, command: Command, reply: type[R] = Reply) -> R:  # type: ignore[assignment]
         """Have a command done, and return its answer. It is sent again after a reconnect, if it had no answer.
 
-        Raises the `RequestError` that the server refuses it with, `Undelivered`, or what ended the session. Who is
-        cancelled while waiting does not know whether it was done.
+        Raises the `RequestError` with which the server refuses it, `Undelivered`, or the reason why the session ended.
+        If the caller is cancelled, it does not know whether the command was done.
         """
         id = self._session.ask(command)
         try:
@@ -183,13 +183,13 @@ class Client:
             raise
 
     def tell(self, command: Command) -> None:
-        """Send a command that needs no answer and is worth nothing later. Dropped if there is no connection, or no room
-        for it within the server's limits."""
+        """Send a command that needs no answer and is useless later. It is dropped if there is no connection, or if it
+        would exceed the server's limits."""
         self._session.tell(command)
         self._wake.set()
 
     def leave(self, room: str) -> None:
-        """Follow a room no longer. Whoever waits for an answer in it gets `Undelivered`."""
+        """Stop following a room. Callers that wait for an answer in it get `Undelivered`."""
         self._session.leave(room)
         self._wake.set()
 
@@ -213,14 +213,14 @@ class Client:
             answer = self._answers[id] = asyncio.get_running_loop().create_future()
         self._take_output()
         self._wake.set()
-        # Several may wait for the same `joined`: who is cancelled must not end it for the others.
+        # Several callers may wait for the same `joined`. If one is cancelled, the others must still get it.
         reply = await asyncio.shield(answer)
         if not isinstance(reply, kind):
             raise Internal(f"the server answered {reply.type!r}, not {kind.__name__}")
         return reply
 
     def _take_output(self) -> None:
-        """Hand over what the session has for those who wait here."""
+        """Give answers and events of the session to the callers that wait for them."""
         output = self._session.output
         while output.answers:
             id, answer = output.answers.popleft()
@@ -229,7 +229,7 @@ class Client:
                 continue
             if isinstance(answer, Exception):
                 waiting.set_exception(answer)
-                # Whoever asked may have been cancelled since.
+                # The caller may have been cancelled since.
                 waiting.exception()
             else:
                 waiting.set_result(answer)
@@ -288,7 +288,8 @@ class Client:
         return None
 
     def _log_failure(self, reason: str) -> None:
-        """The first one, the second, the fourth, the eighth …: a night without a server is a page of log."""
+        """Log the first failure, the second, the fourth, the eighth …: a night without a server makes one page of
+        log."""
         self._failures += 1
         if self._session.state is State.WAITING and self._failures & (self._failures - 1) == 0:
             seconds = self._session.due - time.monotonic()
@@ -310,7 +311,7 @@ class Client:
             self._session.lost(code, reason)
             log.info("%s has closed the connection (%s)", self._shown_address, code or "without a word")
         except TimeoutError:
-            # A closing handshake would wait for the same silence.
+            # A closing handshake would wait for the silent server again.
             link.transport.abort()
             self._session.lost()
             log.info("%s is silent: taken for gone", self._shown_address)
@@ -346,7 +347,7 @@ class Client:
                 try:
                     await link.send(payload if codec.binary else payload.decode())
                 except ConnectionClosed:
-                    # The reader will come to it, and to what was said before it.
+                    # The reader gets the close frame later, after the events before it.
                     await link.wait_closed()
                     return
             due = self._session.next_send()
@@ -361,7 +362,8 @@ class Client:
         return urlunsplit(parts._replace(query=urlencode(query)))
 
     def _subprotocols(self) -> list[str]:
-        """Proxies log addresses: a secret stands in none. The server never chooses the subprotocol that holds it."""
+        """Proxies log addresses, so a secret is never in one. The server never selects the subprotocol that holds
+        it."""
         if not self.secret:
             return [self._subprotocol]
         encoded = base64.urlsafe_b64encode(self.secret.encode()).decode().rstrip("=")
@@ -369,7 +371,7 @@ class Client:
 
     @property
     def _shown_address(self) -> str:
-        """For logs: whatever somebody put into it, no credentials."""
+        """The address for logs, without any credentials that it may hold."""
         parts = urlsplit(self._address)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -377,14 +379,14 @@ class Client:
 class Room:
     """A room that the client has joined, and what can be done there.
 
-    What is done is durable when the call returns (in a room that stores messages). Calls raise the `RequestError` that
-    the server refuses them with; see `Client.ask` for the rest.
+    When a call returns, its change is durable (in a room that stores messages). Calls raise the `RequestError` with
+    which the server refuses them; for other errors see `Client.ask`.
     """
 
     def __init__(self, client: Client, view: RoomView) -> None:
         self._client = client
         self.view = view
-        """What is known of the room: messages, position, who is online."""
+        """What the client knows of the room: messages, position, who is online."""
 
     @property
     def key(self) -> str:
@@ -392,16 +394,16 @@ class Room:
 
     @property
     def messages(self) -> list[MessageEvent]:
-        """The latest messages, by seq. An event, not the answer to `send`, puts one's own among them."""
+        """The latest messages, by seq. One's own message is added when its event comes, not when `send` returns."""
         return self.view.messages
 
     async def send(
         self, text: str, *, key: str | None = None, reply_to: int | None = None, data: dict[str, Any] | None = None
     ) -> Ack:
-        """Say something, once, whatever happens to the connection. Returns where it stands: `seq`, `rev` and `ts`.
+        """Say something, exactly once, whatever happens to the connection. Returns the message's `seq`, `rev` and `ts`.
 
-        `key` makes a repeat of the call the same message, also in another process. Raises `Conflict` if it was used
-        for another content.
+        If a call is repeated with the same `key`, also in another process, it is the same message. Raises `Conflict` if
+        the key was used with another content.
         """
         return await self._client.ask(
             made(SendMessage, room=self.key, text=text, key=key or new_key(), reply_to=reply_to, data=data), Ack
@@ -426,32 +428,34 @@ class Room:
     async def history(
         self, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = 50
     ) -> HistoryPage:
-        """A page of messages, by seq; without a place the latest. One that joins `messages` becomes part of them."""
+        """A page of messages, by seq; the latest ones if no place is given. A page that is adjacent to `messages`
+        becomes part of them."""
         command = made(History, room=self.key, before=before, after=after, around=around, limit=limit)
         return await self._client.ask(command, HistoryPage)
 
     async def load_earlier(self, limit: int = 50) -> bool:
-        """Bring the messages before the first one into `messages`. False if there are none."""
+        """Put the page before the first message into `messages`. False if there is none."""
         if not self.view.has_earlier:
             return False
         return bool((await self.history(before=self.view.first, limit=limit)).messages)
 
     def typing(self, *, active: bool = True) -> None:
-        """Show the others that one types; repeat it every few seconds. Dropped if there is no connection."""
+        """Show the others that this user is typing; repeat it every few seconds. It is dropped if there is no
+        connection."""
         self._client.tell(made(Typing, room=self.key, active=active))
 
     def leave(self) -> None:
-        """Follow the room no longer."""
+        """Stop following the room."""
         self._client.leave(self.key)
 
 
 def new_key() -> str:
-    """An idempotency key: 64 random bits, after the time, so that the server's index of keys grows at its end only."""
+    """An idempotency key: the time, then 64 random bits. So the server's index of keys grows only at its end."""
     return f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(8)}"
 
 
 def made(model: type[M], **fields: Any) -> M:
-    """A part of a command. Raises `Invalid`, as the server would, if a field is wrong."""
+    """A part of a command. Raises `Invalid` if a field is wrong, as the server would."""
     try:
         return model(**fields)
     except ValidationError as error:
@@ -459,7 +463,7 @@ def made(model: type[M], **fields: Any) -> M:
 
 
 def is_ours(response: Response) -> bool:
-    """Whether a server of ours has answered, or the application that it is mounted in; not a proxy before them."""
+    """Whether our server has answered, or the application that it is mounted in, and not a proxy in front of them."""
     try:
         body = from_json(response.body or b"")
     except ValueError:
@@ -468,7 +472,7 @@ def is_ours(response: Response) -> bool:
 
 
 def refusal_of(response: Response) -> RequestError:
-    """What a handshake was refused with: our server's own words where it is one of ours, else the status."""
+    """Why a handshake was refused: in our server's own words if the answer is from one, otherwise by the status."""
     try:
         body = from_json(response.body or b"{}")
         code, message = str(body["code"]), str(body["message"])

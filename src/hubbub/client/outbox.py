@@ -1,4 +1,4 @@
-"""What this client has asked for and has no answer to yet.
+"""The commands of this client that have no answer yet.
 
 The outbox knows commands and their answers. It knows no sockets and no clock: it is told the time, in seconds.
 """
@@ -25,10 +25,10 @@ class _Entry:
 
 
 class Outbox:
-    """Commands in the order in which they were asked for. Each stays until it is answered for good, or withdrawn.
+    """Commands in the order in which they were asked for. Each stays until it has its final answer, or is withdrawn.
 
-    After a reconnect all that had no answer is sent again, as it was. That is harmless for a message, which has a key;
-    and a change says what is to be, not what to do.
+    After a reconnect, all commands without an answer are sent again, as they were. That does no harm: a message has a
+    key, and other changes say what the state should be, not what to do.
     """
 
     def __init__(self, make_backoff: Callable[[], Backoff]) -> None:
@@ -52,7 +52,7 @@ class Outbox:
         return id in self._entries
 
     def remove(self, id: str) -> None:
-        """It is answered for good, or nobody waits for its answer any more."""
+        """Remove a command: it has its final answer, or nobody waits for one any more."""
         entry = self._entries.pop(id, None)
         if entry is not None and entry.in_flight:
             self._in_flight -= 1
@@ -65,13 +65,14 @@ class Outbox:
         return list(self._entries)
 
     def disconnected(self) -> None:
-        """What was in flight is not any more, and may or may not have been done."""
+        """The connection is lost. The commands in flight may or may not have been done."""
         for entry in self._entries.values():
             entry.in_flight = False
         self._in_flight = 0
 
     def postpone(self, id: str, now: float, retry_after: float | None) -> None:
-        """The server cannot do it now. It is sent again after `retry_after` seconds, or after a while of our own."""
+        """The server cannot do it now. The command is sent again after `retry_after` seconds, or after a wait of our
+        own."""
         entry = self._entries[id]
         if entry.in_flight:
             entry.in_flight = False
@@ -79,7 +80,8 @@ class Outbox:
         entry.not_before = now + (retry_after if retry_after is not None else entry.backoff.next())
 
     def due(self, now: float, rooms: Iterable[str], *, most: int) -> Iterator[Command]:
-        """The commands to send now: of the given rooms or of none, with at most `most` unanswered in all.
+        """The commands to send now: those of the given rooms, and those of no room, with at most `most` unanswered in
+        all.
 
         Taking one from the iterator puts it in flight.
         """
@@ -91,7 +93,7 @@ class Outbox:
             if entry.in_flight or (entry.room is not None and entry.room not in here) or entry.room in held:
                 continue
             if now < entry.not_before:
-                # What comes after it in the same room must not overtake it.
+                # Later commands of the same room must not overtake it.
                 held.add(entry.room)
                 continue
             entry.in_flight = True
@@ -107,8 +109,8 @@ class Outbox:
 class Pace:
     """How fast this client may send, so that a server seldom has to say that it is too fast.
 
-    The generic cell rate algorithm (ITU-T I.371, annex A) with the server's own rate and half of its burst: the other
-    half is for what the network bunches together.
+    The generic cell rate algorithm (ITU-T I.371, annex A) with the server's rate and half of its burst. The other half
+    is for frames that the network delivers close together.
     """
 
     def __init__(self) -> None:
@@ -130,9 +132,8 @@ class Pace:
         self._arrival = max(self._arrival, now) + self._interval
 
     def too_fast(self, now: float, retry_after: float | None) -> None:
-        """The server has seen more at once than was meant: it has nothing left of our burst.
-
-        What an application's own rule asks for, a minute perhaps, holds up the command that broke it, and no other.
+        """The server has received more at once than we sent at once, so our burst is used up. If an application's own
+        rule asks for a longer wait, a minute perhaps, only the command that broke the rule waits.
         """
         wait = self._interval if retry_after is None else min(retry_after, self._interval)
         self._arrival = max(self._arrival, now + self._slack + wait)

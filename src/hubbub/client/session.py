@@ -1,8 +1,7 @@
 """A client's session: one identity, its rooms and its commands, over as many connections as it takes.
 
-The session knows events, commands and the time. It knows no sockets and no event loop: whoever owns it opens a
-connection when the state says so, gives it the events that come, and takes what it wants to send, to hand out and to
-answer.
+The session knows events, commands and the time. It knows no sockets and no event loop. Its owner opens a connection
+when the state says so, passes events on to the session, and takes from it what is to be sent, handed out and answered.
 """
 
 from __future__ import annotations
@@ -40,15 +39,16 @@ from hubbub.wire.rooms import (
 OPENING_DEADLINE = 10.0
 """Seconds from the first packet to `welcome`."""
 SETTLED = 5.0
-"""Seconds. A connection that lives shorter does not count as mended: a server that crashes again and again must not
-be hammered."""
+"""Seconds. A connection that lives shorter does not count as a success, so that clients do not hammer a server that
+crashes again and again."""
 GHOST = 60.0
-"""Seconds in which the server may still take a connection of ours, that broke before its `welcome`, for somebody
-else who uses our name."""
+"""If a connection broke before its `welcome`, the server may for so many seconds believe that it still exists, and that
+somebody else uses our name."""
 SILENT_BEATS = 2
 LONGER_BY = 5.0
 TIMES_LONGER = 10
-"""After a connection that was closed for its haste: at least so many seconds, and then so many times the usual wait."""
+"""After a connection that was closed because it sent too fast: wait at least so many seconds, and then so many times
+the usual wait."""
 
 ERRORS: dict[str, type[RequestError]] = {error.code: error for error in RequestError.__subclasses__()}
 
@@ -60,7 +60,7 @@ class State(Enum):
     WAITING = "waiting"
     """Until the time of the next attempt."""
     REFUSED = "refused"
-    """For good: another attempt would meet the same answer."""
+    """For good: another attempt would get the same answer."""
     CLOSED = "closed"
 
 
@@ -94,11 +94,11 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
     State.REFUSED: {Happening.CLOSE: State.CLOSED},
     State.CLOSED: {Happening.CLOSE: State.CLOSED},
 }
-"""A happening that a state does not list is a bug, and raises KeyError."""
+"""If something happens that a state does not list, that is a bug, and raises KeyError."""
 
 
 class Ended(HubbubError):
-    """The server has closed the connection, and another one would end alike. `code` is its close code."""
+    """The server has closed the connection, and would close another one in the same way. `code` is the close code."""
 
     def __init__(self, code: int, reason: str) -> None:
         meaning = CLOSE_MEANINGS[CloseCode(code)].meaning
@@ -108,11 +108,11 @@ class Ended(HubbubError):
 
 
 class Undelivered(HubbubError):
-    """No answer will come any more. Whether the server has done it is not known."""
+    """No answer will come. It is not known whether the server has done the command."""
 
 
 class Standing(Enum):
-    """A room, as far as this connection is concerned."""
+    """The state of a room on this connection."""
 
     AWAY = "away"
     ASKED = "asked"
@@ -141,11 +141,11 @@ class _Place:
 
 @dataclass(slots=True)
 class _Output:
-    """What the session's owner takes."""
+    """The session's output, which its owner takes."""
 
     events: deque[Event] = field(default_factory=deque)
     answers: deque[tuple[str, Reply | Exception]] = field(default_factory=deque)
-    """By the command's id. The answer to `join` comes under the folded key of its room."""
+    """Answers by the command's id. The answer to a `join` has the folded key of its room instead."""
 
 
 class Session:
@@ -167,9 +167,9 @@ class Session:
         self._pace = Pace()
         self._urgent: deque[Command] = deque()
         self._fleeting: deque[Command] = deque()
-        """Commands that are sent now or never."""
+        """Commands that are sent now, or not at all."""
         self._joins: dict[str, set[str]] = {}
-        """The rooms that each join of this connection still waits for."""
+        """For each `join` of this connection, the rooms that it still waits for."""
         self._ids = itertools.count(1)
         self._live_since: float | None = None
         self._has_been_live = False
@@ -210,8 +210,8 @@ class Session:
     def rejected(self, error: RequestError, *, may_pass: bool, is_strange: bool = False) -> None:
         """The handshake was answered with a refusal. `may_pass` says that a later one may be accepted.
 
-        A strange answer is not in our server's words, nor in its application's: a proxy may give it while the server is
-        away, so it counts only where nobody has ever let us in.
+        A strange answer is one that neither our server nor its application gives. A proxy may give it while the server
+        is away, so it counts only if this session has never been let in.
         """
         now = self._clock()
         is_ghost = error.code == "conflict" and now < self._ghost_until
@@ -225,14 +225,14 @@ class Session:
         self._refuse(failure)
 
     def close(self) -> None:
-        """We have had enough. What has no answer gets none."""
+        """The owner ends the session. Commands without an answer get none."""
         self._step(Happening.CLOSE)
         self._disconnected()
         self._abandon(Undelivered("the client was closed before the server answered"))
 
     @property
     def silence_deadline(self) -> float:
-        """Without a frame until then, the server is gone."""
+        """If no frame has come until then, the server is taken for dead."""
         if self.state is State.LIVE and self.me is not None:
             return self._last_frame + SILENT_BEATS * self.me.heartbeat / 1000
         return self._last_frame + OPENING_DEADLINE
@@ -244,7 +244,7 @@ class Session:
         now = self._clock()
         if self.state is State.CONNECTING:
             self._ghost_until = now + GHOST
-        # One that was closed for its haste has not mended anything, however long it lived.
+        # A connection that was closed because it sent too fast is no success, however long it lived.
         if self._live_since is not None and now - self._live_since >= SETTLED and times == 1:
             self._backoff.reset()
         self._step(Happening.LOST)
@@ -292,7 +292,7 @@ class Session:
         return folded
 
     def leave(self, room: str) -> None:
-        """Follow a room no longer. What was asked for in it and has no answer gets none."""
+        """Stop following a room. Commands in it that have no answer get none."""
         if self._forget(fold(room), Undelivered(f"room {room!r} was left before the server answered")) in HERE | ASKED:
             self._urgent.append(Leave(room=room))
 
@@ -305,21 +305,22 @@ class Session:
         return id
 
     def _answer_at_once(self, id: str) -> None:
-        """Where no server will ever answer."""
+        """The answer of a session that has ended: no server will answer."""
         if self.failure is not None or self.state is State.CLOSED:
             self._answer(id, self.failure or Undelivered("the client is closed"))
 
     def withdraw(self, id: str) -> None:
-        """Nobody waits for the answer any more: it is not sent, or not again."""
+        """Nobody waits for the answer any more. The command is not sent, or not again."""
         self._outbox.remove(id)
 
     def tell(self, command: Command) -> None:
-        """Send a command that needs no answer, or drop it: without a connection, and beyond the server's limits."""
+        """Send a command that needs no answer. It is dropped without a connection, and beyond the server's limits."""
         if self.state is State.LIVE:
             self._fleeting.append(command)
 
     def next_command(self) -> Command | None:
-        """What to send next; None if there is nothing, or it is not time yet. Whoever takes it sends it."""
+        """The next command to send; None if there is none, or if it is too early. The caller must send what it
+        takes."""
         now = self._looked_at = self._clock()
         if self.state is not State.LIVE or self.me is None:
             return None
@@ -332,10 +333,10 @@ class Session:
         return command
 
     def next_send(self) -> float | None:
-        """After `next_command` had nothing: when to ask again although nothing has happened; None for never."""
+        """When to call `next_command` again after it gave None, even if nothing happens meanwhile; None for never."""
         if self.state is not State.LIVE:
             return None
-        # What came due since then was not looked at: its time is over, but it is a time.
+        # A command that became due after that call has not been looked at. Its time may be in the past.
         now = self._looked_at
         times = [place.not_before for place in self._places.values() if place.must_ask and place.not_before > now]
         postponed = self._outbox.next_due(now)
@@ -356,7 +357,7 @@ class Session:
 
     def _due_joins(self, now: float) -> Iterator[Join]:
         due = [(folded, place) for folded, place in self._places.items() if place.must_ask and place.not_before <= now]
-        # One command has one limit.
+        # One command has one `limit`, so rooms with another one go into another command.
         due.sort(key=lambda pair: -1 if pair[1].limit is None else pair[1].limit)
         for limit, group in itertools.groupby(due, key=lambda pair: pair[1].limit):
             alike = list(group)
@@ -401,7 +402,7 @@ class Session:
                 self._hand_out(event)
 
     def heard(self) -> None:
-        """A frame came that is not for us: the server lives."""
+        """A frame came that this session does not use. It proves that the server lives."""
         self._last_frame = self._clock()
 
     def _welcome(self, event: Welcome) -> None:
@@ -414,7 +415,8 @@ class Session:
 
     def _joined(self, event: Joined) -> None:
         folded = fold(event.room)
-        # One without an id is the server's own idea; one that nobody asked for is for a room that was left meanwhile.
+        # A `joined` without an id is sent by the server unasked. One that nobody waits for is of a room that was left
+        # meanwhile.
         is_expected = event.id is None or self._joins_answered(event.id, folded)
         place = self._places.get(folded)
         if place is None or not is_expected:
@@ -433,7 +435,7 @@ class Session:
         new = sorted((row for row in rows or [] if place.view.is_new(row)), key=lambda row: row.seq or 0)
         verdict = apply(place.view)
         if verdict is Verdict.GAP:
-            # While it is being asked for anyway, what comes before the answer is part of it.
+            # If the room has been asked for already, events that come before the answer are part of the answer.
             place.has_gap = place.standing not in ASKED
         elif verdict is Verdict.APPLIED:
             self._hand_out(event)
@@ -478,11 +480,11 @@ class Session:
             return
         self._forget(folded, error)
         self._answer(folded, error)
-        # For those who had joined it on an earlier connection: nobody waits for an answer there.
+        # For a room that was joined on an earlier connection, nobody waits for an answer.
         self._hand_out(event)
 
     def _joins_answered(self, id: str | None, folded: str) -> bool:
-        """Strike a room off a join. False if the join does not wait for it."""
+        """Note that a join does not wait for a room any more. False if it did not wait for it."""
         waiting = self._joins.get(id or "", set())
         if folded not in waiting:
             return False
@@ -490,7 +492,7 @@ class Session:
         return True
 
     def _forget(self, folded: str, failure: HubbubError) -> Standing | None:
-        """Returns how the room stood."""
+        """Returns the room's state until now."""
         place = self._places.pop(folded, None)
         for waiting in self._joins.values():
             waiting.discard(folded)

@@ -1,4 +1,4 @@
-"""One room as a client sees it: where it stands in the room's log, and the messages from there back.
+"""One room as a client sees it: its position in the room's log, and the messages up to there.
 
 A view knows events. It knows no sockets, no clock and no other rooms.
 """
@@ -31,9 +31,9 @@ class RoomView:
     """A room's messages and position, fed with the room's events in the order in which they come.
 
     The position (`rev` in `epoch`) comes from events alone: an `ack` may overtake the events before it, so it never
-    moves a position. Of two rows of one message the one with the higher rev is the later one.
+    moves a position. Of two rows of one message, the one with the higher rev is newer.
 
-    At most `kept` messages are held, the latest ones; `page` brings older ones back.
+    The latest messages are held, at most `kept`. `page` adds older ones.
     """
 
     def __init__(self, key: str, *, kept: int = KEPT) -> None:
@@ -55,10 +55,10 @@ class RoomView:
 
     @property
     def messages(self) -> list[MessageEvent]:
-        """The latest messages, by seq; what was deleted is there as a row that says so.
+        """The latest messages, by seq. A deleted message is a row that says so.
 
-        They have no hole, but while a long absence is being caught up with: rows come by rev then, and a message that
-        was changed late comes late.
+        No message is missing between them, except while the client catches up after a long absence: then rows come by
+        rev, so a message that was changed late comes late.
         """
         if self.rev is None:
             return list(self._unnumbered)
@@ -78,7 +78,7 @@ class RoomView:
         return self._rows.get(seq)
 
     def is_new(self, row: MessageEvent) -> bool:
-        """Whether a row is of a message that the view has not had."""
+        """Whether the view has not had this message yet."""
         return row.seq is not None and row.seq >= self._first and row.seq not in self._rows
 
     # What the room's log says.
@@ -88,7 +88,7 @@ class RoomView:
         if event.recovered and event.rev is not None:
             if self._catch_up(event.since or 0, event.rev, event.floor or 0, event.messages) is Verdict.GAP:
                 return Verdict.GAP
-            # Another one than ours where the room has not changed since a new epoch began.
+            # It differs from ours if a new epoch has begun and the room has not changed in it.
             self.epoch = event.epoch
         else:
             self._start_over(event)
@@ -121,11 +121,11 @@ class RoomView:
         return Verdict.APPLIED
 
     def page(self, page: HistoryPage) -> None:
-        """Take in a page of history, as far as it joins what is here already."""
+        """Add the part of a page of history that is adjacent to the messages here."""
         rows = {row.seq: row for row in page.messages if row.seq is not None and row.seq > self.floor}
         if self.rev is None or not rows or not min(rows) <= self._first <= max(rows) + 1:
             return
-        # Newer ones than the position come as events: taken here, they would leave a hole behind them.
+        # Messages beyond the position come as events. If they were added here, there would be a gap before them.
         self._first = min(self._first, *rows)
         self._kept = max(self._kept, self.seq - self._first + 1)
         self._put(row for seq, row in rows.items() if seq <= self.seq)
@@ -160,7 +160,8 @@ class RoomView:
 
     def _put(self, rows: Iterable[MessageEvent]) -> None:
         for row in rows:
-            # An older message than the first one here would stand behind a hole; `page` brings it as it is then.
+            # There would be a gap between an older message and the first one here. `page` gives it later, with this
+            # change.
             if row.seq is None or row.seq < self._first:
                 continue
             known = self._rows.get(row.seq)

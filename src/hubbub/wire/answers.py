@@ -34,7 +34,7 @@ class ErrorEvent(Reply):
 
     @classmethod
     def of(cls, error: RequestError, *, id: str | None, command: str | None, room: str | None) -> ErrorEvent:
-        """An error as its client is told of it. `room` is the command's, where the error names none."""
+        """The event that tells a client of an error. `room` is the command's; it is used if the error names no room."""
         return cls(
             id=id,
             command=command,

@@ -1,4 +1,4 @@
-"""What commands and events are made of, whatever they are about."""
+"""The parts that all commands and events share."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class Codec(Protocol):
     """Whether its frames are binary (RFC 6455 opcode 2) or text (opcode 1)."""
 
     def decode(self, payload: bytes | str, *, containers: int | None = CONTAINERS) -> Any:
-        """One frame's payload as a structure. Raises `Invalid` if it is none, or holds more lists and objects than
-        `containers`."""
+        """One frame's payload as a structure. Raises `Invalid` if it is not well formed, or if it holds more than
+        `containers` lists and objects."""
 
     def encode(self, structure: Mapping[str, Any]) -> bytes:
         """A structure as one frame's payload."""
@@ -92,9 +92,10 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def check_plain(value: Any, depth: int = NESTING) -> None:
-    """Raises `Invalid` for what one codec can say and the other cannot: what one takes, both must be able to send on.
+    """Raises `Invalid` if only one of the codecs can carry this: what one receives, both must be able to send.
 
-    MessagePack has bytes, NaN and keys of any type. JSON has numbers too large for a float, which become infinite.
+    MessagePack has bytes, NaN and keys of any type. JSON has numbers that are too large for a float, and become
+    infinite.
     """
     if depth == 0:
         raise Invalid(f"nested deeper than {NESTING} levels")
@@ -106,7 +107,7 @@ def check_plain(value: Any, depth: int = NESTING) -> None:
                 check_plain(item, depth - 1)
     elif isinstance(value, list):
         for item in value:
-            # A frame may hold sixty thousand numbers: a call for each would take six times as long.
+            # A frame may hold sixty thousand numbers. A call for each of them would take six times as long.
             if depth == 1 or type(item) not in _PLAIN:
                 check_plain(item, depth - 1)
     elif isinstance(value, float) and not math.isfinite(value):

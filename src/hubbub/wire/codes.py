@@ -1,4 +1,4 @@
-"""Every failure that the wire can carry, with its meaning and whether a client should try again: one table each.
+"""All error codes and close codes, in one table each, with what they mean and whether a client should try again.
 
 RFC 6455, section 7.4 defines close codes below 3000 and leaves 4000 to 4999 to applications.
 """
@@ -15,7 +15,7 @@ class ErrorMeaning(NamedTuple):
     meaning: str
     may_retry: bool
     status: int
-    """Of the HTTP answer that carries it: RFC 9110, section 15."""
+    """The status of an HTTP answer with this error (RFC 9110, section 15)."""
 
 
 class ErrorCode(StrEnum):
@@ -50,12 +50,13 @@ ERROR_MEANINGS: dict[ErrorCode, ErrorMeaning] = {
 
 
 def may_retry(code: str) -> bool:
-    """Whether the same may succeed later. A code that this version does not know is an application's own refusal."""
+    """Whether the same command may succeed later. A code that this version does not know is an application's own
+    refusal."""
     return code in ERROR_MEANINGS and ERROR_MEANINGS[ErrorCode(code)].may_retry
 
 
 def error_meaning(error: RequestError) -> ErrorMeaning:
-    """What an error means. An application's own class, with a code of its own, means what its base does."""
+    """What an error means. If an application's own class has a code of its own, it means what its base class means."""
     for base in type(error).__mro__:
         code = vars(base).get("code")
         if code in ERROR_MEANINGS:
@@ -67,7 +68,7 @@ class CloseMeaning(NamedTuple):
     meaning: str
     reconnect: bool
     after_a_while: bool = False
-    """Who comes back waits longer than after other codes."""
+    """Whether a client waits longer than after other codes before it reconnects."""
 
 
 class CloseCode(IntEnum):

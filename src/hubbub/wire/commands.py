@@ -96,9 +96,9 @@ def what_is_wrong(entry: ErrorDetails) -> str:
 
 
 def invalid_fields(error: ValidationError, *, tagged: bool = True) -> Invalid:
-    """What Pydantic found, as an `Invalid` that names each field and what was expected; never what was sent.
+    """Pydantic's findings as an `Invalid` that names each field and what was expected, but never quotes what was sent.
 
-    `tagged` says that the model is a discriminated union, whose locations begin with the tag, which is no field.
+    `tagged` says that the model is a discriminated union. Its locations begin with the tag, which is not a field.
     """
     found: list[dict[str, Any]] = [
         {

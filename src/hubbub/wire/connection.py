@@ -1,4 +1,4 @@
-"""The connection itself: its welcome, whether it lives, and its coming end."""
+"""The connection itself: the welcome, pings, and the notice that it will be closed."""
 
 from __future__ import annotations
 

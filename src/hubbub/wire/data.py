@@ -1,4 +1,4 @@
-"""An application's own object in a frame: what it may hold."""
+"""What an application's own object in a frame (`data`) may hold."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DATA_BYTES = 4096
 
 
 def _bounded(data: dict[str, Any]) -> dict[str, Any]:
-    """Every codec must be able to send on what one of them took: MessagePack has no integer over 64 bits."""
+    """What one codec received, both must be able to send: MessagePack has no integer over 64 bits."""
     try:
         encoded = JSON_CODEC.encode(data)
-        # The size comes first: the other checks would take their time with what is too large.
+        # The size comes first, because the other checks take long with large objects.
         if len(encoded) <= DATA_BYTES:
             check_plain(data)
             MSGPACK_CODEC.encode(data)
@@ -38,7 +38,7 @@ def _holds_nul(value: Any) -> bool:
 
 
 def check_data(data: dict[str, Any]) -> None:
-    """Raises `Invalid` for an application's object that not every client could be sent."""
+    """Raises `Invalid` for an application's object that could not be sent to every client."""
     try:
         _bounded(data)
     except ValueError as error:

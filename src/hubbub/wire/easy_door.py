@@ -16,7 +16,7 @@ _ALIASES = frozenset({"msg", "chat"})
 
 
 def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTable) -> Any:
-    """A payload as a strict frame. Raises `Invalid` if it begins like an object and is none."""
+    """A payload as a strict frame. Raises `Invalid` if it begins like an object and is not one."""
     if not codec.binary and payload.lstrip()[:1] != b"{":
         return {"type": "message", "room": room, "text": payload.decode()}
     frame = codec.decode(payload if codec.binary else _without_comment(payload))
@@ -32,7 +32,7 @@ def read_easily(codec: Codec, payload: bytes, *, room: str, commands: CommandTab
 
 
 def _without_comment(payload: bytes) -> bytes:
-    """The comment itself holds no `}`: what follows the last one is not part of the object."""
+    """The payload without a comment at its end. The comment must hold no `}`: the object ends at the last one."""
     if payload[-1:] == b"}":
         return payload
     object_text, brace, rest = payload.rpartition(b"}")

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 EMOJI_BYTES = 64
-"""The longest in Unicode 16 (a kiss with two skin tones, flags of regions) have 35 or fewer."""
+"""Bytes in UTF-8. The longest emoji of Unicode 16 (a kiss with two skin tones, flags of regions) have 35 or fewer."""
 
 _JOINER = "\u200d"
 _SELECTOR = "\ufe0f"

@@ -1,8 +1,8 @@
-"""RFC 6455 frames: built once for everybody, and parsed as they come from a client.
+"""RFC 6455 frames: built once for all recipients, and parsed as they come from a client.
 
-A server's frames are not masked (section 5.1), so one frame serves every recipient. The parser is an object fed with
-bytes. Between two frames it holds no buffer at all, which is what makes an idle connection small; `websockets`'
-`ServerProtocol` does the opening handshake and costs 4 KB per connection to keep, so it is let go after that.
+A server's frames are not masked (section 5.1), so one frame serves every recipient. The parser is an object that is fed
+with bytes. It holds no buffer between two frames, so an idle connection is small. `websockets` does the opening
+handshake; to keep its `ServerProtocol` would cost 4 KB per connection.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = (int(opcode) for opcode in
 _SHORT, _MEDIUM, _LONG = (struct.Struct(layout).pack for layout in ("!BB", "!BBH", "!BBQ"))
 _DEFLATE_TAIL = b"\x00\x00\xff\xff"
 AT_ONCE = 32
-"""Units of work that one call does at most, but for its last frame; a packet may hold forty thousand frames. A command
-takes some 25 µs, so this is as long as `Turns` lets others wait. Half as many cost a room's fastest sender a third of
-its speed: a burst of 32 messages then took two commits, and two writes to each member."""
+"""At most so many units of work are done in one call; its last frame may exceed that. A packet may hold forty thousand
+frames. A command takes some 25 µs, so a call takes about as long as `Turns` lets others wait. With half as many, a
+room's fastest sender lost a third of its speed: a burst of 32 messages took two commits, and two writes to each
+member."""
 _UNIT_BITS = 12
-"""A frame is one unit of work, and each 4 KiB of it, or of what it inflates to, is another."""
+"""A frame is one unit of work. Each 4 KiB of it, or of what it inflates to, is another one."""
 _QUICK_FROM = 16 * 1024
 _FRAGMENT_WEIGHT = 16
 """A fragment counts for at least this many bytes, so that a message of endless empty fragments ends too."""
@@ -70,7 +71,8 @@ def close_frame(code: int, reason: str = "") -> bytes:
 def deflate(payload: bytes) -> bytes:
     """`payload` compressed with no context before or after it (RFC 7692, sections 7.1.1 and 7.2.1).
 
-    A large one is a page of history: a sixth more bytes take a third of the time, in which nobody else is served.
+    A large payload is a page of history. It is compressed less: it has a sixth more bytes, but takes a third of the
+    time, and meanwhile all other clients wait.
     """
     compressor = zlib.compressobj(level=6 if len(payload) < _QUICK_FROM else 3, wbits=-15)
     return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(_DEFLATE_TAIL)]
@@ -82,7 +84,7 @@ def work_of(payload: bytes) -> int:
 
 
 class FrameViolation(NamedTuple):
-    """Why a connection must be closed, said with a close code."""
+    """A reason to close the connection, with its close code."""
 
     code: CloseCode
     reason: str
@@ -102,18 +104,20 @@ class _Broken(Exception):
 
 
 class FrameParser:
-    """Turns what a client sends into messages. RFC 6455 section 5, server side; RFC 7692 without context takeover.
+    """Turns what a client sends into messages. It follows RFC 6455, section 5, on the server's side, and RFC 7692
+    without context takeover.
 
-    `receive(data)` returns what became complete. After a violation, `violation` says which close code the peer must
-    get, and whatever follows is ignored. A message (all its fragments, decompressed) has at most `max_size` bytes;
-    a longer one is refused as soon as its length is known, before its bytes have come.
+    `receive(data)` returns the messages that are complete now. After a violation, `violation` says with which close
+    code the connection must be closed, and everything that follows is ignored. A message (all its fragments,
+    decompressed) has at most `max_size` bytes; a longer one is refused as soon as its length is known, before its bytes
+    have come.
 
-    One call does `AT_ONCE` units of work or a little more. `has_more` says that not all of `data` was looked at: when
-    what was returned is dealt with, call `receive(b"")` for more. `work` adds up the units; whoever charges for them
-    sets it to 0.
+    One call does `AT_ONCE` units of work or a little more. `has_more` says that a part of `data` has not been parsed
+    yet: handle what was returned, then call `receive(b"")` for more. `work` adds up the units; the caller that charges
+    for them sets it to 0.
 
-    After `await_close`, called when our own close frame is out, only the peer's counts: other frames are passed over,
-    neither inflated nor returned.
+    Call `await_close` when our own close frame has been sent. From then on the parser looks for the peer's close frame
+    only: other frames are neither inflated nor returned.
     """
 
     __slots__ = (
@@ -136,7 +140,8 @@ class FrameParser:
         self._deflate = deflate
         self._buffer: bytes | bytearray | None = None
         self._position = 0
-        """Where in the buffer the next frame begins. It is not cut off there: that would copy the rest each time."""
+        """Where in the buffer the next frame begins. What lies before it stays in the buffer, because to cut it off
+        would copy the rest each time."""
         self._fragments: bytearray | None = None
         self._opcode = 0
         self._weight = 0
@@ -151,7 +156,7 @@ class FrameParser:
         self._fragments = None
 
     def stop(self) -> None:
-        """Let go of what came, and look at nothing more."""
+        """Drop what has come, and parse nothing more."""
         self.await_close()
         self._buffer = None
         self.has_more = False
@@ -193,7 +198,7 @@ class FrameParser:
         return head_was_checked and not self._is_complete(self._buffer)
 
     def _is_complete(self, buffer: bytearray) -> bool:
-        """Whether another look is worth it, so that a frame coming byte by byte is copied once and not each time."""
+        """Whether it is worth it to parse again: a frame that comes byte by byte is copied once, not each time."""
         length, start = buffer[1] & 0x7F, 2
         if length == 126:
             if len(buffer) < 4:
@@ -297,7 +302,7 @@ class FrameParser:
         received.append(Received(opcode, payload))
 
     def _inflate(self, payload: bytes) -> bytes:
-        """Never more than one byte over the limit is produced, whatever the frame claims (a compression bomb)."""
+        """Inflate a message, up to one byte over the limit: the frame may be a compression bomb."""
         decompressor = zlib.decompressobj(wbits=-15)
         try:
             text = decompressor.decompress(payload + _DEFLATE_TAIL, self._max_size + 1)

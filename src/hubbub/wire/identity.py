@@ -1,4 +1,4 @@
-"""Who somebody is, as far as the wire can tell."""
+"""Who somebody is, on the wire."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class User:
     name: str
     guest: bool = False
     identity: str = ""
-    """Tells a guest from an earlier one of the same key, who was somebody else; empty for those with an account."""
+    """Distinguishes guests who had the same key one after the other; empty for users with an account."""
 
 
 SYSTEM = User("system", "System")
-"""Who speaks when the application does. Nobody logs in under its key."""
+"""The author of what the application itself says. Nobody can log in under this key."""
 
 
 class OnlineUser(BaseModel):

@@ -39,9 +39,10 @@ _default_ignorable = (
     (0xE0000, 0xE0FFF),
 )
 """The property Default_Ignorable_Code_Point, whole: DerivedCoreProperties.txt of the Unicode Character Database, 16.0.
-Python's `unicodedata` does not know it. What has it shows nothing by itself, unassigned code points among it."""
+Python's `unicodedata` does not know it. Characters that have it show nothing by themselves; some of these code points
+are not assigned yet."""
 _blank_pattern = 0x2800
-"""Braille's pattern without dots shows nothing either, and is neither ignorable nor white space."""
+"""Braille's pattern without dots shows nothing either, although it is neither ignorable nor white space."""
 _nothing: dict[int, None] = dict.fromkeys(
     code_point for first, last in (*_default_ignorable, (_blank_pattern,) * 2) for code_point in range(first, last + 1)
 )
@@ -51,9 +52,9 @@ _shown = re.compile(
 _direction_changing = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """The property Bidi_Control (PropList.txt of the Unicode Character Database)."""
 _controls_in_text = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""And halves of surrogate pairs, which a Python string may hold and no encoding can carry."""
+"""Control characters, and halves of surrogate pairs, which a Python string may hold but UTF-8 cannot carry."""
 _WITHOUT_NUL = r"^[^\u0000]*$"
-"""PostgreSQL stores no text with U+0000 in it."""
+"""PostgreSQL cannot store a text that contains U+0000."""
 
 
 def is_key(value: str) -> bool:
@@ -61,7 +62,7 @@ def is_key(value: str) -> bool:
 
 
 def is_topic_pattern(value: str) -> bool:
-    """A topic, or one that ends in `.*` and means all below it."""
+    """Whether this is a topic, or a pattern that ends in `.*` and means all topics below."""
     return is_key(value.removesuffix(".*"))
 
 
@@ -71,7 +72,7 @@ def fold(key: str) -> str:
 
 
 class KeyPatterns:
-    """A set of keys; one that ends in `*` stands for all that begin so."""
+    """A set of keys. A pattern that ends in `*` stands for all keys that begin with what is before it."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         folded = [fold(pattern) for pattern in patterns]
@@ -79,7 +80,7 @@ class KeyPatterns:
         self._prefixes = tuple(pattern[:-1] for pattern in folded if pattern.endswith("*"))
 
     def covers(self, folded: str) -> bool:
-        """Whether a folded key is one of them."""
+        """Whether a folded key is in the set."""
         return folded in self._keys or folded.startswith(self._prefixes)
 
 
@@ -112,18 +113,18 @@ def _checked_name(name: str) -> str:
 
 
 def look(name: str) -> str:
-    """What two names have in common that look the same, as far as compatibility forms, case, blanks and characters that
-    show nothing go (Unicode 16.0, section 3.13, "NFKC_Casefold")."""
+    """A form that is equal for two names that differ only in compatibility forms, case, blanks and characters that show
+    nothing (Unicode 16.0, section 3.13, "NFKC_Casefold")."""
     if name.isascii():
         return " ".join(name.lower().split())
-    # What shows nothing may stand between two characters that are one when it is gone.
+    # An invisible character may stand between two characters that combine when it is gone.
     folded = unicodedata.normalize("NFKC", name.translate(_nothing)).casefold().translate(_nothing)
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def clean_title(value: str) -> str:
     """`value`, unchanged. Raises ValueError if it holds control or direction-changing characters: a title is one line,
-    and stands beside other people's words."""
+    and is shown beside what other people wrote."""
     if any(
         unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _direction_changing
         for character in value
@@ -133,7 +134,8 @@ def clean_title(value: str) -> str:
 
 
 def clean_text(value: str) -> str:
-    """`value`, unchanged. Raises ValueError if it is too long or holds control characters but newline and tab."""
+    """`value`, unchanged. Raises ValueError if it is too long, or holds a control character other than newline and
+    tab."""
     if len(value) > TEXT_LENGTH:
         raise ValueError(f"a text has at most {TEXT_LENGTH} characters")
     found = _controls_in_text.search(value)
@@ -153,7 +155,7 @@ Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 """A user's, room's or topic's address."""
 
 TopicPattern = Annotated[str, StringConstraints(pattern=KEY_PATTERN[:-1] + r"(\.\*)?$")]
-"""What can be followed: a topic, or with `.*` at its end all below it."""
+"""What can be followed: a topic, or all topics below one (`orders.*`)."""
 
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_title)]
 """A notification's heading: one line of 1 to 200 code points, without control and direction-changing characters."""
@@ -162,14 +164,14 @@ Text = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(clean_text)]
 """What people write: up to 4,000 code points, no control characters but newline and tab, kept as written."""
 
 CommandId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_WITHOUT_NUL)]
-"""A client's own name for a command; its one answer carries it."""
+"""A client's own name for a command. The answer carries it."""
 
 Epoch = Annotated[str, StringConstraints(max_length=64, pattern=_WITHOUT_NUL)]
-"""Names one unbroken life of a room's numbers. Clients send back what they were given."""
+"""The name of an epoch: within one, a room's numbers only rise. Clients send back what they were given."""
 
 IdempotencyKey = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[!-~]+$")]
-"""At least 64 random bits in visible ASCII, chosen by the sender; a repeat with the same key is the same message. Keys
-that begin with the time keep the database's index of them compact."""
+"""At least 64 random bits in visible ASCII, chosen by the sender. A repeat with the same key is the same message. Keys
+that begin with the time keep the database's index compact."""
 
 Seq = Annotated[int, Field(ge=1, le=2**53 - 1)]
 """A message's number in its room. Browsers count without error up to 2**53."""

@@ -12,11 +12,11 @@ from hubbub.wire.codecs import JSON_CODEC, Codec
 class Publication:
     """An event, where it goes, and its position there.
 
-    `position` is the channel's `rev` after this change, or None where nothing is stored. It follows on `since`, which
-    is the position before unless the event brings several changes. `ephemeral` says that a client which misses it has
-    lost nothing that must be recovered (typing, presence).
+    `position` is the channel's `rev` after this change, or None where nothing is stored. `since` is the position that
+    it follows: the one before, unless the event contains several changes. `ephemeral` says that a client which misses
+    the event need not recover it (typing, presence).
 
-    A head is a position alone: it says how far a channel is, and has no event.
+    A head has no event. It only says which position the channel has reached.
     """
 
     __slots__ = ("_payloads", "_structure", "channel", "ephemeral", "is_head", "position", "since")
@@ -54,7 +54,7 @@ class Publication:
         since: int | None = None,
         ephemeral: bool = False,
     ) -> Self:
-        """One whose event is encoded already: `payloads` has the bytes for the name of every codec."""
+        """A publication whose event is encoded already. `payloads` has the bytes for each codec's name."""
         publication = cls(channel, {}, position=position, since=since, ephemeral=ephemeral)
         publication._payloads = payloads
         return publication

@@ -18,7 +18,7 @@ USERS_IN_JOINED = 100
 
 
 USERS_OF_MANY = 20
-"""Where more are online, nobody announces who comes and goes, so a longer list would only be wrong the sooner."""
+"""If more people are online, nobody announces who joins and leaves. A longer list would only be wrong sooner."""
 
 
 class RoomPosition(BaseModel):

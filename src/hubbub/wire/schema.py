@@ -14,11 +14,11 @@ from hubbub.wire.events import EventTable
 
 
 def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
-    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`. What error
-    and close codes mean stands beside them, as `x-error-codes` and `x-close-codes`.
+    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`. `x-error-codes` and
+    `x-close-codes` say what the codes mean.
 
-    Unknown fields are to be ignored, so no definition forbids them. Titles of single fields are left out: they repeat
-    the field's name, and generators make a type of each.
+    Clients ignore unknown fields, so no definition forbids them. Single fields have no title: it would repeat the
+    field's name, and generators would make a type of each.
     """
     models = [*((model, "validation") for model in commands), *((model, "serialization") for model in events)]
     _, schema = models_json_schema(models, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
@@ -68,7 +68,8 @@ class SchemaText:
 
 
 def _simplify(field: dict[str, Any]) -> None:
-    """An absent field is left out on the wire, never null; and what `| None` says in Python, `required` says here."""
+    """A field without a value is left out on the wire, never null. Python says so with `| None`, the schema with
+    `required`."""
     field.pop("title", None)
     if "default" in field and field["default"] is None:
         del field["default"]
@@ -91,7 +92,7 @@ def _union(definitions: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def _require_type(definition: dict[str, Any]) -> None:
-    """`type` has a default in Python; on the wire it is always there."""
+    """Mark `type` as required: it has a default in Python, but is always there on the wire."""
     required = definition.setdefault("required", [])
     if "type" not in required:
         required.insert(0, "type")
