@@ -21,7 +21,7 @@ from hubbub.wire.keys import clean_name, fold, is_key, look
 
 RESERVED = frozenset({"system", "server", "hubbub", "admin", "everyone", "here", "all"})
 MADE_KEYS_BEGIN = "guest"
-"""Nobody's key by itself: a policy is asked about HTTP requests of people without an account under it."""
+"""The key under which a policy is asked about HTTP requests of people without an account. No user has it."""
 
 
 @dataclass(slots=True)

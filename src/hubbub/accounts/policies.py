@@ -27,7 +27,8 @@ class Action(StrEnum):
 
 
 Policy = Callable[[User, Action, str], bool]
-"""Whether this user may do this action there. It is called in the event loop for each command, so it must not wait."""
+"""Whether this user may do this action in this place. It is called in the event loop for each command, so it must not
+wait."""
 
 
 def allow_everybody(user: User, action: Action, where: str) -> bool:

@@ -19,7 +19,7 @@ class Broker(Protocol):
     """Five verbs and a state. A broker belongs to one event loop, between `start` and `stop`."""
 
     async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
-        """Begin to hand publications of subscribed channels to `deliver`, in the order of each channel.
+        """Begin to give publications of subscribed channels to `deliver`, in each channel's order.
 
         `missed` is called with subscribed channels of which publications may not have come until now: once after each
         gap, and about once a second while it lasts. `cluster` names the nodes' common database. A part of the broker

@@ -1,7 +1,7 @@
 """Who is let in: origin, capacity and identity of a connection, decided before the upgrade.
 
-Guests, who prove nothing, come in by default only from this machine itself, addressed by a name of this machine, and
-not through a proxy.
+Guests prove nothing. By default they are admitted only from this machine, under a name of this machine, and not through
+a proxy.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ FORWARDING_HEADERS = (
     b"true-client-ip",
     b"via",
 )
-"""How the names of the headers begin by which proxies say that they forward a request."""
+"""Proxies say that they forward a request by headers whose names begin so."""
 
 DEBTS_KEPT = 60.0
 """Seconds after which a debt is forgotten, paid or not."""
 
 GUEST = User("guest", "Guest", guest=True)
-"""Whoever makes an HTTP request without an account, where guests are let in."""
+"""The user of an HTTP request without an account, if guests are admitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Admissions:
     async def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
         """Decide about one handshake; `account` is what the application's own login said, None for nobody.
 
-        What costs nothing is checked first: the database is asked for nobody who would be refused anyway.
+        Cheap checks come first, so that the database is not asked about somebody who will be refused anyway.
 
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
@@ -104,7 +104,7 @@ class Admissions:
         return admitted
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
-        """Who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
+        """The user who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
         hide_credentials(request)
         self.origins.check(request)
         if account is not None:
@@ -113,7 +113,8 @@ class Admissions:
         return GUEST
 
     def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Debt:
-        """Count a request of `size` usual ones. What it turns out to cost besides is added to what this returns.
+        """Count a request that is as large as `size` usual ones. If it costs more in the end, the caller adds that to
+        the returned debt.
 
         Raises `RateLimited` if the user, or the address of somebody without an account, has made too many.
         """
@@ -127,13 +128,13 @@ class Admissions:
         return debt
 
     def leave(self, admitted: Admitted, *, clean: bool) -> None:
-        """The connection is gone. A guest's name is kept for a while where it was not closed `clean`."""
+        """The connection is gone. Unless it was closed `clean`, a guest's name is kept for a while."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
             self._people.guests.leave(admitted.user, clean=clean)
 
     def withdraw(self, admitted: Admitted) -> None:
-        """There was no connection, or is none now. Nobody's name is free because of that."""
+        """The connection did not come to be, or is taken back. No name becomes free by that."""
         self._node.addresses.leave(admitted.address)
         if admitted.secret is not None:
             self._people.guests.withdraw(admitted.user)
@@ -154,7 +155,7 @@ class Admissions:
         host = host_name(connection.headers.get("host", ""))
         forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
         at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
-        # Starlette's TestClient has no socket; its addresses are these words.
+        # Starlette's TestClient has no socket. It gives these words as addresses.
         in_process = address == "testclient" and host == "testserver"
         if forwarded or not (at_home or in_process):
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
@@ -168,10 +169,11 @@ def _peer(connection: HTTPConnection) -> str:
 def as_user(account: Any) -> User:
     """What an application's login returned, as an identity.
 
-    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. The key
-    stands for a name that can be none, such as one that is too long. Raises `ConfigurationError` for anything else, and
-    for what is no key: the application's own code must change, not the client. Raises `Forbidden`
-    for the key under which the application itself speaks: who had it could edit what the application said.
+    Takes a `User`, a key (str or int), or an object or mapping with `key` or `id`, and `name` or `username`. If the
+    name cannot be used, for instance because it is too long, the key is shown instead. Raises `ConfigurationError` for
+    anything else, and for an invalid key: then the application's own code must change, not the client. Raises
+    `Forbidden` for the key under which the application itself speaks: a user with that key could edit what the
+    application said.
     """
     user = _read_account(account)
     if fold(user.key) == SYSTEM.key:
@@ -206,15 +208,15 @@ _PRESENTED = "hubbub.presented"
 
 @dataclass(frozen=True, slots=True)
 class _Presented:
-    """What a client has presented in its address, where whoever prints the scope does not see it."""
+    """The parameters that a client sent in its address, kept where a printed scope does not show them."""
 
     query: dict[str, str] = field(repr=False)
 
 
 def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
-    """The query's parameters as they came, however often they are asked for.
+    """The query's parameters as they came. It may be called more than once.
 
-    The address in the scope keeps no credentials: the server logs it from there.
+    Credentials are removed from the address in the scope, because the server logs it from there.
     """
     presented: _Presented | None = connection.scope.get(_PRESENTED)
     if presented is not None:
@@ -231,8 +233,8 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
 
 
 class HiddenCredentials:
-    """Middleware for a server whose addresses are all ours: where nothing takes a credential (the page, an address that
-    is none, a redirection), none is logged either."""
+    """Middleware for a server whose addresses are all ours. It hides credentials also at addresses that do not read
+    them: unknown ones, redirections."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

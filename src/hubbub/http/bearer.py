@@ -1,4 +1,5 @@
-"""Where a client can put its credentials: in a header, or, since a page sets none, among the subprotocols."""
+"""Where a client can put its credentials: in a header or, since a page cannot set headers of a WebSocket, among the
+subprotocols."""
 
 from __future__ import annotations
 
@@ -10,14 +11,15 @@ from starlette.requests import HTTPConnection
 BEARER_SUBPROTOCOL = "bearer."
 GUEST_SUBPROTOCOL = "secret."
 GUEST_HEADER = "hubbub-secret"
-"""For the GET that asks why a handshake is refused: a page can set no subprotocol there."""
+"""For the GET that asks why a handshake is refused: a page cannot send subprotocols with it."""
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:
-    """The token of a request or handshake, for an application's own `authenticate`; None if it brought none.
+    """The token of a request or handshake, for an application's own `authenticate`; None if there is none.
 
-    It is that of `Authorization: Bearer <token>` (RFC 6750, section 2.1), else of the subprotocol `bearer.<token>`,
-    which a page offers beside the one that it speaks: `new WebSocket(url, ["hubbub.v1.json", "bearer." + token])`.
+    It comes from `Authorization: Bearer <token>` (RFC 6750, section 2.1), or otherwise from the subprotocol
+    `bearer.<token>`, which a page offers beside the one that it speaks: `new WebSocket(url, ["hubbub.v1.json",
+    "bearer." + token])`.
     """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
@@ -29,9 +31,10 @@ def bearer_token(connection: HTTPConnection) -> str | None:
 
 
 def guest_secret(connection: HTTPConnection, query: Mapping[str, str]) -> str | None:
-    """What a guest proves itself with: the subprotocol `secret.<base64url>`, the header of that name, or `?secret=`.
+    """A guest's secret: from the subprotocol `secret.<base64url>`, the header `Hubbub-Secret`, or `?secret=`.
 
-    Proxies log addresses, so our own clients use the first two. `query` is the query as it came.
+    Proxies log addresses, so our own clients use the first two. `query` has the parameters before credentials were
+    hidden.
     """
     for name in connection.scope.get("subprotocols", ()):
         if name.startswith(GUEST_SUBPROTOCOL):
@@ -42,7 +45,8 @@ def guest_secret(connection: HTTPConnection, query: Mapping[str, str]) -> str | 
 
 
 def _decoded(encoded: str) -> str:
-    """base64url without padding (RFC 4648, section 5). What is none stays as it is, and is no secret of ours."""
+    """Decodes base64url without padding (RFC 4648, section 5). Anything else stays as it is; it cannot be one of our
+    secrets."""
     try:
         padded = encoded + "=" * (-len(encoded) % 4)
         return base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()

@@ -1,4 +1,4 @@
-"""The body of a request, whole and in time, or an error that says what it lacks."""
+"""Reads a request's body, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BODY_TIMEOUT = 10.0
 
 
 async def read_body(request: Request) -> bytes:
-    """Raises `TooLarge` for a body over 64 KiB, `Invalid` for one that does not come whole and in time."""
+    """Raises `TooLarge` for a body over 64 KiB, `Invalid` for a body that is cut short or comes too late."""
     body = bytearray()
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
@@ -27,7 +27,7 @@ async def read_body(request: Request) -> bytes:
     except TimeoutError:
         raise Invalid(f"the body did not come within {BODY_TIMEOUT:.0f} seconds") from None
     except ClientDisconnect:
-        raise Invalid("the body ended before its length") from None  # which nobody hears
+        raise Invalid("the body ended before its length") from None  # the client is gone, and gets no answer
     return bytes(body)
 
 

@@ -1,6 +1,6 @@
 """What pages of other origins may read of this server's answers: CORS (the Fetch standard, section 3.3).
 
-Pages of allowed origins read all; a page that is refused reads why, and nothing but that.
+Pages of allowed origins may read all answers. A refused page may read only why it was refused.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PREFLIGHT_SECONDS = 600
 
 
 def route_for_pages(hub: Mounted) -> type[APIRoute]:
-    """The class of the routes that pages of other origins use. They ask for the origin before they ask who it is,
-    and answer a `RequestError` that they raise with its status."""
+    """The class of the routes that pages of other origins use. They check the origin before they ask who the user is.
+    If they raise a `RequestError`, the answer has its status."""
 
     class PagesRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -47,10 +47,10 @@ def route_for_pages(hub: Mounted) -> type[APIRoute]:
 
 
 async def answer_page(origins: Origins, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer an HTTP request, and let its page read the answer if it is an allowed one, or else why it is none.
+    """Answer an HTTP request. An allowed page may read the answer; another page may read why it is not allowed.
 
-    Only the refusal itself is for everybody to read, and never with credentials. The application's own CORS middleware,
-    around this, sets the same headers again and so replaces them.
+    Every page may read the refusal itself, but only of a request without credentials. If the application has a CORS
+    middleware of its own, that sets the same headers later and so replaces these.
     """
     connection = HTTPConnection(scope)
     origin = connection.headers.get("origin")
@@ -75,14 +75,14 @@ async def answer_page(origins: Origins, app: ASGIApp, scope: Scope, receive: Rec
 
 
 def _preflight(connection: HTTPConnection, shared: dict[str, str]) -> Response:
-    """What the page may send; the request that follows is asked for its origin again."""
+    """Answer a preflight: what the page may send. The origin of the request that follows is checked again."""
     headers = {"Vary": "Origin, Access-Control-Request-Headers"}
     if shared:
         headers |= shared | {
             "Access-Control-Allow-Methods": METHODS,
             "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
         }
-        # An application's own login may read any header.
+        # Any header, because an application's own login may read it.
         if asked := connection.headers.get("access-control-request-headers"):
             headers["Access-Control-Allow-Headers"] = asked
     return Response(status_code=204, headers=headers)

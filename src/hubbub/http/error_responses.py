@@ -1,4 +1,4 @@
-"""What an error of ours is in HTTP's words."""
+"""Turns our errors into HTTP answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubbub.wire.codes import ERROR_MEANINGS, ErrorCode, error_meaning
 
 
 class Refusal(BaseModel):
-    """The body of an answer that refuses, as OpenAPI shows it."""
+    """The body of a refusal, as OpenAPI shows it."""
 
     code: str
     message: str
@@ -22,7 +22,7 @@ class Refusal(BaseModel):
 
 
 def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
-    """What a route may be refused with, for its `responses` in OpenAPI. `internal` may happen anywhere."""
+    """The errors with which a route may refuse, for its `responses` in OpenAPI. Any route may answer `internal`."""
     by_status: dict[int | str, list[str]] = {}
     for code in (*(ErrorCode(error.code) for error in errors), ErrorCode.INTERNAL):
         by_status.setdefault(ERROR_MEANINGS[code].status, []).append(f"`{code}`")
@@ -30,7 +30,8 @@ def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
 
 
 def error_response(error: RequestError) -> JSONResponse:
-    """An error as an HTTP answer: its status, `{code, message, …}`, and `Retry-After` in seconds where it may pass."""
+    """An error as an HTTP answer: its status, `{code, message, …}`, and `Retry-After` in seconds if a later request may
+    succeed."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     headers = {}
     if error.errors:

@@ -1,4 +1,4 @@
-"""Whose word counts about where a request comes from."""
+"""Which proxies are believed about where a request comes from."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
     def client(self, peer: str, headers: HeaderList) -> str:
-        """Who sent a request that came from the trusted proxy `peer`.
+        """The address of the client whose request came through the trusted proxy `peer`.
 
-        Each proxy adds the address that it was called from at the end, so that is read backwards, up to the first
-        address that is no trusted proxy. What stands before it, anybody can have written.
+        Each proxy appends the address that called it. So the list is read backwards, up to the first address that is
+        not a trusted proxy. Anybody may have written what stands before that.
         """
         client = peer
         for hop in _backwards(headers, b"x-forwarded-for"):
@@ -46,7 +46,7 @@ class TrustedProxies:
         return client
 
     def scheme(self, headers: HeaderList) -> str | None:
-        """`http` or `https`, as the nearest proxy says; None where it says neither."""
+        """`http` or `https`, as the nearest proxy says; None if it says neither."""
         scheme = next(_backwards(headers, b"x-forwarded-proto"), None)
         return scheme if scheme in {"http", "https"} else None
 

@@ -1,4 +1,4 @@
-"""How an endpoint finds what can hand its socket over. Other servers than ours offer nothing of the kind."""
+"""How an endpoint finds the object that can hand its socket over. Only our own server offers one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Handover(Protocol):
 
     @property
     def compresses(self) -> bool:
-        """Whether this client takes compressed frames, with the window that shared ones are made with."""
+        """Whether this client takes compressed frames that are made once for all, with their window size."""
 
     def adopt(self, connection: Connection, *, max_size: int) -> None:
         """Serve `connection` on this socket. Raises RuntimeError if the client is gone already."""

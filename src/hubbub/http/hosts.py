@@ -1,8 +1,8 @@
-"""By which names the server may be asked for.
+"""Which names of hosts a request may use.
 
-A foreign page can let its own name resolve to this machine once it is loaded (DNS rebinding). The browser then takes
-this server for the page's own, with any origin check passed. Such a page cannot change its name, so names must be
-known: addresses and this machine's own names are, and others are those of the setting `allowed_hosts`.
+A foreign page can let its own name resolve to this machine after it was loaded (DNS rebinding). For the browser, this
+server is then the page's own server, and any check of the origin passes. Such a page cannot change its name. So a name
+must be known: known names are addresses, this machine's own names, and the names in the setting `allowed_hosts`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REMEMBERED = 256
 
 
 class HostNames:
-    """The names that may be asked for: `chat.example.com`, or `.example.com` with all names below; `*` is any."""
+    """The names that are allowed: `chat.example.com`, or `.example.com` for it and all names below; `*` is any name."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._exact: set[str] = set()
@@ -41,11 +41,11 @@ class HostNames:
             else:
                 self._exact.add(name)
         self._asked_before: set[bytes] = set()
-        """Headers that were allowed: clients use few."""
+        """The `Host` headers that were allowed, remembered: clients use few different ones."""
         own = socket.gethostname().lower()
         first = own.partition(".")[0]
         self._exact |= {"localhost", own, first, f"{first}.local"}
-        # A name server may take seconds to say that it knows nothing; nobody waits for it.
+        # A name server may take seconds to say that it knows nothing, so no request waits for it.
         threading.Thread(target=self._add_full_name, args=(own,), daemon=True).start()
 
     def _add_full_name(self, own: str) -> None:
@@ -76,9 +76,9 @@ class HostNames:
 
 
 class AllowedHosts:
-    """Middleware that refuses, by HTTP and WebSocket, what was asked of another name.
+    """Middleware that refuses HTTP requests and WebSockets for a host of another name.
 
-    A request without `Host` names nobody and comes from no browser: whether that is allowed is for the HTTP parser.
+    A request without `Host` does not come from a browser. The HTTP parser decides whether it is allowed.
     """
 
     def __init__(self, app: ASGIApp, *, names: HostNames) -> None:
@@ -113,5 +113,5 @@ class AllowedHosts:
 
 
 def _in_process(scope: Scope) -> bool:
-    """Starlette's TestClient has no socket; its addresses are these words."""
+    """Starlette's TestClient has no socket. It gives these words as addresses."""
     return (scope.get("client") or ("",))[0] == "testclient" and (b"host", b"testserver") in scope["headers"]

@@ -1,4 +1,4 @@
-"""What the routes need of the hub that they are made for. `Hubbub` is one; they know nothing else of it."""
+"""What the routes need of the hub that they are made for. `Hubbub` has it; the routes know nothing more of the hub."""
 
 from __future__ import annotations
 

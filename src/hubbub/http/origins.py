@@ -1,7 +1,7 @@
 """Which pages may talk to this server from a browser.
 
-A foreign page can make its visitor's browser send requests and open sockets to any server that the visitor can reach,
-`localhost` included, with the visitor's cookies. So an `Origin` must be the server's own or an allowed one.
+A foreign page can make its visitor's browser send requests and open sockets, with the visitor's cookies, to any server
+that the visitor can reach, also to `localhost`. So an `Origin` must be the server's own or an allowed one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from hubbub.origins import parse_origin
 
 
 class Origins:
-    """The pages that may come: the server's own, and those that the setting `allowed_origins` names."""
+    """The pages that may talk to the server: its own, and those of the setting `allowed_origins`."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = {parse_origin(origin) for origin in allowed}
         self._warning = SeldomWarning()
 
     def check(self, connection: HTTPConnection) -> bool:
-        """Raises `Forbidden` if a foreign page makes this request. Returns whether the page has another origin than
-        the server, so that its browser hides the answer from it unless a header allows it."""
+        """Raises `Forbidden` if a foreign page makes this request. Returns whether an allowed page has another origin
+        than the server: then its browser shows it the answer only if a header says so."""
         origin = connection.headers.get("origin")
         if origin is None:
             if connection.headers.get("sec-fetch-site") == "cross-site":
@@ -37,8 +37,8 @@ class Origins:
                 return True
             own = parse_origin(f"{connection.scope['scheme']}://{connection.headers.get('host', '')}")
             if own is not None and page.is_of(own):
-                # By another name of the loopback it is another origin to the browser. By another scheme it may be, but
-                # such a page could come from whoever can change what plain HTTP carries.
+                # Another name of the loopback is another origin for the browser. Another scheme may be one too, but
+                # anybody who can change plain HTTP on its way could have made such a page.
                 return own.host == "localhost"
         self._warning.log(
             "refused a page of the origin %s (from %s); if it may connect, name it in the setting allowed_origins",

@@ -1,6 +1,6 @@
 """The web client's files, and the headers under which a browser shows them.
 
-The files are few and known when the server starts, so each has a route of its own and no request ever names a path
+There are few files, and they are known when the server starts. So each has its own route, and no request names a path
 in the file system.
 """
 
@@ -51,7 +51,7 @@ NOT_BUILT = "The web client is not built. `scripts/serve` builds it, and so does
 
 
 def add_page(router: APIRouter, directory: Path = DIRECTORY) -> None:
-    """Serve the web client at the router's root. Its addresses are relative, so any prefix will do."""
+    """Serve the web client at the router's root. Its addresses are relative, so any prefix works."""
     index = directory / "index.html"
     if not index.is_file():
         router.add_api_route("/", _not_built, include_in_schema=False)
@@ -60,7 +60,7 @@ def add_page(router: APIRouter, directory: Path = DIRECTORY) -> None:
     for file in sorted(directory.rglob("*")):
         if file.is_file() and file != index:
             name = file.relative_to(directory).as_posix()
-            # The build names what is in assets/ after its contents.
+            # The build names the files in assets/ by their contents.
             cache = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
             _add_file(router, f"/{name}", file, cache=cache)
 
@@ -80,14 +80,15 @@ def _add_file(router: APIRouter, path: str, file: Path, *, cache: str) -> None:
 
 
 async def say_nothing_is_here(request: Request, error: Exception) -> Response:
-    """An application's handler for 404: a browser's user gets a page that leads to the chat, and programs get JSON."""
+    """An application's handler for 404: people in a browser get a page with a link to the chat, and programs get
+    JSON."""
     assert isinstance(error, HTTPException)
     if "text/html" not in request.headers.get("accept", ""):
         return await http_exception_handler(request, error)
     address, words = f"{request.scope.get('root_path', '')}/", "To the chat"
     room = request.url.path.rstrip("/").rpartition("/")[2]
     if is_key(room):
-        # People guess that a room is an address of its own.
+        # People guess that each room has its own address.
         address, words = f"{address}#{room}", f"To the room “{room}”"
     return HTMLResponse(NOTHING_HERE.format(address=html.escape(address), words=words), 404, headers=HEADERS)
 

@@ -1,6 +1,6 @@
-"""What is logged of requests that are refused: enough for the operator, and no more than a log can take.
+"""The log of refused requests: enough for the operator, and not so much that it fills the log.
 
-Whatever a client can cause at will is logged as a warning only now and then, and always at debug.
+If a client can cause a line at will, it is a warning only now and then, and always a line at debug level.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WARNINGS_PER_SECOND = 1 / 30
 
 
 class SeldomWarning:
-    """A warning that a client can cause: a few at once, then one in half a minute. It says how many were left out."""
+    """A warning that clients can cause: a few at once, then one in half a minute, which says how many were left out."""
 
     def __init__(self) -> None:
         self._bucket = TokenBucket()
@@ -37,7 +37,7 @@ class SeldomWarning:
 
 
 def where(connection: HTTPConnection) -> str:
-    """From which address a request comes, and for what; without its query, which may hold credentials."""
+    """The address that a request comes from, and its path; without the query, which may hold credentials."""
     client = connection.scope.get("client")
     target = connection.headers.get("host", "")[:200] + connection.scope["path"][:200]
     return f"{client[0] if client else 'nowhere'} to {target!a}"

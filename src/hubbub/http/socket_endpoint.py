@@ -1,4 +1,4 @@
-"""From an accepted handshake to a connection that the hub looks after."""
+"""Makes a connection of the hub out of a handshake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger("hubbub.connections")
 
 MakeReceiver = Callable[[Connection], Receiver]
 Begin = Callable[[Connection, Receiver], Coroutine[Any, Any, None] | None]
-"""Sends the first events. What it returns is still to be done; nothing is read from the client until then."""
+"""Sends the first events. The hub awaits what it returns, and reads nothing from the client until that is done."""
 
 
 class WebSocketDoor:
@@ -54,9 +54,10 @@ class WebSocketDoor:
     async def serve(
         self, websocket: WebSocket, account: Any, *, room: str | None = None, first: Command | None = None
     ) -> None:
-        """Serve the protocol. `room` opens the easy door to it; `first` is the command that the address implies.
+        """Serve the protocol. With `room`, the easy door is open to that room. `first` is the command that the address
+        stands for.
 
-        Returns as soon as the hub has taken the socket over; on other servers, when the connection ends.
+        Returns as soon as the hub has taken over the socket; on other servers, when the connection ends.
         """
         admitted = await self._admit(websocket, account)
         if admitted is None:
@@ -107,7 +108,7 @@ class WebSocketDoor:
         )
 
     async def try_handshake(self, request: Request, account: Any) -> None:
-        """Raises what a handshake with the same headers would be refused with."""
+        """Raises the error with which a handshake with the same headers would be refused."""
         self._node.require_started()
         self._admissions.withdraw(await self._admissions.admit(request, account))
 
@@ -196,7 +197,8 @@ class WebSocketDoor:
 
 
 def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:
-    """The first subprotocol that we speak; JSON, and none named, where the client asks for none (of ours)."""
+    """The first offered subprotocol that we speak. If the client offers none of ours: JSON, and no subprotocol in the
+    answer."""
     for name in websocket.scope.get("subprotocols", []):
         if name in CODECS_BY_SUBPROTOCOL:
             return name, CODECS_BY_SUBPROTOCOL[name]
@@ -204,7 +206,7 @@ def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:
 
 
 def _sending(websocket: WebSocket) -> Send:
-    """Starlette says that a client is gone in its own way; the transport knows no Starlette."""
+    """Translates Starlette's exception for a client that is gone: the transport does not know Starlette."""
 
     async def send(message: MutableMapping[str, Any]) -> None:
         try:
@@ -216,9 +218,9 @@ def _sending(websocket: WebSocket) -> Send:
 
 
 def awaits_answer(websocket: WebSocket) -> bool:
-    """Whether a handshake can still be accepted or refused; False where the application has closed it, as a login may.
+    """Whether a handshake can still be accepted or refused. False if the application has closed it, as a login may do.
 
-    Raises `ConfigurationError` where the application has accepted it: then nothing could be refused any more.
+    Raises `ConfigurationError` if the application has accepted it: then it could not be refused any more.
     """
     if websocket.application_state is WebSocketState.CONNECTED:
         raise ConfigurationError(

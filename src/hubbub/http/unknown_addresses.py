@@ -1,4 +1,4 @@
-"""WebSocket addresses that nobody serves: 404, with the nearest address that somebody does."""
+"""WebSocket addresses that nobody serves get 404, with the nearest address that exists."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from hubbub.wire.keys import is_key, is_topic_pattern
 
 
 class UnknownAddresses(Mount):
-    """All that is left below a router's prefix, for WebSockets, and for the `GET` that asks why one is refused.
+    """A route for all other addresses below a router's prefix: for WebSockets, and for the `GET` that asks why one is
+    refused.
 
-    It matches only partly, as Starlette's router calls it, so each route of the application comes first, whether it
-    was added before or after this one.
+    It is only a partial match (Starlette's word), so every route of the application comes first, also one that is added
+    after this one.
     """
 
     def __init__(self) -> None:
         super().__init__("/", app=_say_which_is_nearest)
-        # FastAPI includes no route whose path is empty, and takes this slash away again.
+        # FastAPI does not include a route with an empty path. It removes this slash.
         self.path = "/"
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -35,7 +36,7 @@ class UnknownAddresses(Mount):
             return match, {}
         prefix = child_scope["root_path"]
         below = scope["path"].removeprefix(prefix).removeprefix("/")
-        # A GET that ends in a slash is redirected to the address without one, if there is such.
+        # A GET of an address that ends in a slash is redirected to the address without it, if that exists.
         asks_why = scope["type"] == "http" and scope["method"] == "GET" and below.startswith("ws/") and below[-1] != "/"
         if scope["type"] != "websocket" and not asks_why:
             return Match.NONE, {}
@@ -58,9 +59,9 @@ _NOTICES = frozenset({"notify", "notification", "notifications"})
 
 
 def nearest(path: str) -> str:
-    """The address that somebody may have meant by another one, both below the hub's prefix.
+    """The existing address that is most like an unknown one; both are below the hub's prefix.
 
-    Two names behind `ws` are a room and a username to those who come from a tutorial.
+    In the addresses of many tutorials, two names behind `ws` are a room and a username.
     """
     words = [word for word in path.split("/") if word]
     words[:-1] = [_without_slip(word) for word in words[:-1]]
@@ -76,5 +77,5 @@ def nearest(path: str) -> str:
 
 
 def _without_slip(word: str) -> str:
-    """The word of our own addresses that this one nearly is, such as `chat` for `chatt`; otherwise itself."""
+    """The word of our own addresses that is nearly the same, such as `chat` for `chatt`; otherwise the word itself."""
     return next(iter(get_close_matches(word, ["chat", "rooms", "notify"], n=1, cutoff=0.88)), word)

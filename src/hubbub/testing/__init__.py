@@ -1,4 +1,4 @@
-"""For the tests of applications that mount a hub: a real server, and a client whose waiting always ends.
+"""For the tests of applications that mount a hub: a real server, and a client that never waits for ever.
 
     async def test_a_message_reaches_the_room() -> None:
         async with serving(app) as server:
@@ -7,7 +7,7 @@
                 await alice.expect("message", text="hello")
 
 The server is uvicorn with Hubbub's protocol classes, in the test's own event loop, on a free port of 127.0.0.1. With
-pytest, the fixtures of `hubbub.testing.fixtures` save an indentation.
+pytest, use the fixtures of `hubbub.testing.fixtures`: they need no `async with` for the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ TIMEOUT = 10.0
 
 
 class TestClient:
-    """One WebSocket client. Whatever waits, waits at most `timeout` seconds, and says what it had seen until then."""
+    """One WebSocket client. It waits for at most `timeout` seconds each time; an error says what it had seen until
+    then."""
 
     __test__ = False
 
@@ -50,15 +51,15 @@ class TestClient:
         self._connection = connection
         self._timeout = timeout
         self.seen: list[Any] = []
-        """What came and was not asked for."""
+        """What came and was not waited for."""
 
     async def send(self, message: Mapping[str, Any] | str | bytes) -> None:
-        """Send a command (anything JSON can say), or a text or binary frame with just this in it."""
+        """Send a command (anything that JSON can say), or a str or bytes as one text or binary frame."""
         frame = message if isinstance(message, (str, bytes)) else json.dumps(message)
         await self._within(self._connection.send(frame), "the server to take a message")
 
     async def receive(self) -> Any:
-        """The next frame: an event, or text that is no JSON, or bytes.
+        """The next frame: an event, or a text that is not JSON, or bytes.
 
         Raises TimeoutError, or `websockets.ConnectionClosed` with the server's close code.
         """
@@ -71,9 +72,9 @@ class TestClient:
             return frame
 
     async def expect(self, type: str, **fields: Any) -> dict[str, Any]:
-        """The next event of this type with these fields; what comes before it is kept in `seen`.
+        """The next event of this type with these fields. Events before it are kept in `seen`.
 
-        Raises AssertionError if none comes in time or the connection ends, saying what came instead.
+        Raises AssertionError if none comes in time or the connection ends; it says what came instead.
         """
         wanted = {"type": type} | fields
         try:
@@ -98,7 +99,7 @@ class TestClient:
         self._connection.transport.abort()
 
     def fall_silent(self) -> None:
-        """Stay connected, but read nothing and answer no ping, as a laptop does that sleeps."""
+        """Stay connected, but read nothing and answer no ping, as a sleeping laptop does."""
         self._connection.transport.pause_reading()
 
     async def _within(self, waiting: Any, what: str) -> Any:
@@ -144,8 +145,8 @@ async def serving(
 ) -> AsyncIterator[TestServer]:
     """Serve an ASGI application for as long as the block runs.
 
-    `settings` are the server's, read from the environment if not given; a hub has its own. `plain` serves by uvicorn's
-    own protocol classes, as any other ASGI server would. `timeout` is in seconds, and bounds every wait.
+    `settings` are the server's, read from the environment if not given; a hub has its own. With `plain`, uvicorn's own
+    protocol classes serve, so the hub runs as under any other ASGI server. `timeout` is in seconds, for each wait.
 
     Raises RuntimeError if the application does not start.
     """
@@ -182,18 +183,18 @@ class _InProcessServer(HubbubServer):
         self.told_to_stop = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn ends the process of an application that does not start; this one belongs to the tests."""
+        """uvicorn would end the process if the application does not start, but this process belongs to the tests."""
         try:
             await super().startup(sockets)
         except SystemExit:
             self.should_exit = True
 
     async def main_loop(self) -> None:
-        """uvicorn looks ten times a second whether it should stop, which every test would wait for."""
+        """uvicorn looks only ten times a second whether it should stop, and every test would wait for that."""
         await self.on_tick(0)
         await self.told_to_stop.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The process belongs to the tests, and so do its signals."""
+        """The process and its signals belong to the tests."""
         yield

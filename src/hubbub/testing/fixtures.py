@@ -6,8 +6,8 @@
             await alice.send({"text": "hello"})
             await alice.expect("message", text="hello")
 
-It takes a plugin that runs `async` tests and fixtures: anyio's, which came with FastAPI (`anyio_mode = "auto"`), or
-pytest-asyncio (`asyncio_mode = "auto"`).
+It needs a plugin that runs `async` tests and fixtures: anyio's, which is installed with FastAPI (`anyio_mode =
+"auto"`), or pytest-asyncio (`asyncio_mode = "auto"`).
 """
 
 from __future__ import annotations
