@@ -1,8 +1,8 @@
-"""What an application can do from any of its routes and tasks: with rooms, users, topics and connections.
+"""What an application can do, from any of its routes and tasks, with rooms, users, topics and connections.
 
-Handles are cheap and hold nothing; make one where it is needed. All of them raise `NotStarted` outside the
-application's lifespan or event loop. What ends in `_sync` is for other threads, such as those of plain `def` routes: it
-waits there until the event loop has done the same, and raises `InEventLoop` in that loop itself.
+Handles are cheap and hold nothing; make one where you need it. All of them raise `NotStarted` outside the application's
+lifespan or event loop. Methods that end in `_sync` are for other threads, such as those of plain `def` routes. They
+wait until the event loop has done the same, and raise `InEventLoop` in that loop.
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ class RoomHandle(_Handle):
     async def send(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
         """Say something to everybody in the room, as the application (`kind: system`).
 
-        Raises `Invalid` for what no client could send (a blank text without data, one over 4,000 characters or with
-        control characters, data that not every client could be sent), and `Unavailable` if it could not be
-        stored: then nobody has heard it.
+        Raises `Invalid` for a message that no client could send: a blank text without data, a text over 4,000
+        characters or with control characters, data that not every client could receive. Raises `Unavailable` if it
+        could not be stored; then nobody has received it.
         """
         try:
             command = SendMessage(room=self.key, text=text, data=data)
         except ValidationError as error:
             raise invalid_fields(error, tagged=False) from None
         sent = await self._node.feature(MessagesFeature).messages.change(ChangeRequest(SYSTEM, self.key, command))
-        assert sent.event is not None  # only a repeat has none
+        assert sent.event is not None  # only a repeat has no event
         return sent.event
 
     def send_sync(self, text: str, *, data: dict[str, Any] | None = None) -> MessageEvent:
@@ -88,7 +88,8 @@ class RoomHandle(_Handle):
         return self._source().wait_for(self.send(text, data=data))
 
     async def publish(self, event: Event) -> None:
-        """Send an event of the application's own to everybody in the room. It is not stored: who is away misses it."""
+        """Send an event of the application's own to everybody in the room. It is not stored: people who are away miss
+        it."""
         self._node.broker.publish(Publication(channel_of(self.key), event, ephemeral=True))
 
     def publish_sync(self, event: Event) -> None:
@@ -97,7 +98,7 @@ class RoomHandle(_Handle):
 
 
 class RoomHandles:
-    """The rooms of a hub. Called with a key, it gives that room; iterated over, those that somebody is in."""
+    """The rooms of a hub. Call it with a key for that room; iterate over it for the rooms with people in them."""
 
     def __init__(self, source: NodeSource) -> None:
         self._source = source
@@ -136,7 +137,7 @@ class UserHandle(_Handle):
         return self._source().wait_for(self.send(event))
 
     async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
-        """Close all their connections. Returns how many that were."""
+        """Close all their connections. Returns how many there were."""
         connections = self.connections
         for connection in connections:
             connection.close(code, reason)
@@ -155,7 +156,7 @@ class TopicHandle(_Handle):
     async def publish(
         self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
     ) -> int:
-        """Tell everybody who follows the topic. Returns how many connections of this process that are."""
+        """Tell everybody who follows the topic. Returns how many connections of this process do."""
         return self._node.feature(TopicsFeature).notifications.publish(
             None, self.key, title=title, message=message, level=level, data=data
         )
@@ -183,5 +184,6 @@ class Connections:
         return self._source().fanout.connections.get(id)
 
     def send(self, message: Event | str | bytes) -> int:
-        """Send to every connection. Returns how many took it. For many, a room is cheaper: it is encoded once."""
+        """Send to every connection. Returns how many took it. For many connections, a room is cheaper: there it is
+        encoded once."""
         return sum(connection.send(message) for connection in self)

@@ -101,7 +101,7 @@ def _explaining(read: Callable[[], T], table: str = "") -> T:
 
 
 def _warn_of_unknown(environment: Mapping[str, str], features: Iterable[Feature]) -> None:
-    """Nobody would notice a variable with a mistake in its name."""
+    """Warn of variables with unknown names: nobody would notice a mistake in a name."""
     known = [*(name.upper() for name in Settings.model_fields), "CONFIG"]
     for feature in features:
         known += variables_of(feature)

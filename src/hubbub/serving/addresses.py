@@ -15,11 +15,11 @@ from hubbub.origins import is_loopback
 EVERY_IPV4, EVERY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 _OUTSIDE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses for documentation (RFC 5737, RFC 3849): nothing is sent there, but there is a way to them."""
+"""Addresses for documentation (RFC 5737, RFC 3849). Nothing is sent to them, but the system knows a route to them."""
 
 _SIOCGIFADDR = 0x8915
 _LINK_OR_HOST = {"10", "20"}
-"""Scopes of IPv6 addresses that are not for others, in /proc/net/if_inet6."""
+"""Scopes in /proc/net/if_inet6 of IPv6 addresses that other machines cannot use."""
 
 
 def own_address(host: str | None, port: int) -> str:
@@ -44,7 +44,8 @@ def _url(host: str, port: int) -> str:
 
 
 def _ipv4() -> Iterator[str]:
-    """The address that leads outside first, then what Linux says of each interface."""
+    """This machine's addresses: first the one that is used towards other networks, then those that Linux names for each
+    interface."""
     yield from _towards_outside(socket.AF_INET)
     if sys.platform != "linux":
         return
@@ -52,7 +53,7 @@ def _ipv4() -> Iterator[str]:
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _, name in socket.if_nameindex():
-            with suppress(OSError):  # an interface without an address
+            with suppress(OSError):  # the interface has no address
                 answer = fcntl.ioctl(sock, _SIOCGIFADDR, struct.pack("256s", name.encode()))
                 yield socket.inet_ntoa(answer[20:24])
 
@@ -68,5 +69,5 @@ def _ipv6() -> Iterator[str]:
 
 def _towards_outside(family: socket.AddressFamily) -> Iterator[str]:
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect((_OUTSIDE[family], 9))  # which sends nothing: it is UDP
+        sock.connect((_OUTSIDE[family], 9))  # UDP: this sends nothing
         yield sock.getsockname()[0]

@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
     hub = Hubbub(guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
-    # A name to listen on is one that the operator has given to this server.
+    # If the server listens on a name, the operator has given it that name.
     app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))
     app.add_middleware(HiddenCredentials)
     app.include_router(hub.router)
@@ -47,9 +47,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _without_dependencies(router: APIRouter) -> list[WebSocketRoute]:
-    """The router's WebSocket addresses as routes that FastAPI solves no dependencies for: that is a fifth of a connect.
+    """The router's WebSocket addresses as routes without FastAPI's dependencies, which would take a fifth of a
+    connect's time.
 
-    Only for an application without a login, to which nobody adds dependencies of their own.
+    Only for an application without a login, to which nobody adds dependencies.
     """
     sockets = [route for route in router.routes if isinstance(route, APIWebSocketRoute)]
     assert not any(route.dependencies for route in sockets)

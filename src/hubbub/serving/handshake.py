@@ -1,8 +1,8 @@
-"""The opening handshake of RFC 6455, section 4.2, without I/O: what client and server agree upon, as bytes.
+"""The opening handshake of RFC 6455, section 4.2, without I/O: what client and server agree on, as bytes.
 
-`websockets` negotiates extensions, and says what is wrong with a handshake that is not plainly right. One
-`ServerProtocol` serves all handshakes: it keeps nothing from one to the next that this module uses, and making one
-costs more than the handshake itself.
+`websockets` negotiates extensions, and explains what is wrong with an unusual handshake. One `ServerProtocol` serves
+all handshakes: this module uses nothing that it keeps between two of them, and making one costs more than the handshake
+itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Head(NamedTuple):
     headers: HeaderList
 
     def values(self, name: bytes) -> Iterable[str]:
-        """The comma-separated values of a header, however many lines it came in."""
+        """The comma-separated values of a header, which may have come in several lines."""
         for field, value in self.headers:
             if field == name:
                 for item in value.decode("latin-1").split(","):
@@ -52,14 +52,14 @@ class Agreement(NamedTuple):
     extensions: list[Extension]
 
     def response(self, *, subprotocol: str | None, headers: HeaderList) -> bytes:
-        """The 101, with headers of the server's and the application's. Raises `InvalidHeaderValue`."""
+        """The 101, with the headers of the server and of the application. Raises `InvalidHeaderValue`."""
         lines = [
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
             f"Sec-WebSocket-Accept: {self.accept}\r\n",
         ]
         if self.extensions_header is not None:
             lines.append(f"Sec-WebSocket-Extensions: {self.extensions_header}\r\n")
-        # What others say is checked, so that it can't smuggle in a line of its own.
+        # The values come from others. They are checked, so that none of them contains another line.
         checked = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
         if subprotocol is not None:
             checked["Sec-WebSocket-Protocol"] = subprotocol
@@ -67,14 +67,14 @@ class Agreement(NamedTuple):
 
 
 class HandshakeRefused(Exception):
-    """What the client sent is no handshake that this server can accept; `response` tells it why."""
+    """The server cannot accept this handshake; `response` tells the client why."""
 
     def __init__(self, response: bytes) -> None:
         self.response = response
 
 
 def parse_head(data: bytes) -> Head:
-    """A whole head, as uvicorn's HTTP classes write it anew. Raises `HandshakeRefused`."""
+    """Parse a whole head, as uvicorn's HTTP classes write it. Raises `HandshakeRefused`."""
     parser = ServerProtocol()
     parser.receive_data(data)
     for event in parser.events_received():
@@ -104,7 +104,8 @@ def agree(head: Head, *, compress: bool) -> Agreement:
 
 
 def _is_plainly_right(head: Head, fields: dict[bytes, bytes]) -> bool:
-    """RFC 6455, section 4.2.1, for a head that names no header twice: what nearly all clients send."""
+    """Whether this is plainly a handshake of RFC 6455, section 4.2.1, in which no header comes twice. Nearly all
+    clients send such ones."""
     return (
         head.method == "GET"
         and head.version == "1.1"
@@ -152,6 +153,6 @@ def denial(status: int, headers: HeaderList, body: bytes) -> bytes:
 
 @cache
 def _negotiator(compress: bool) -> ServerProtocol:
-    # A compression context costs 32 KB per connection; without one, a compressed frame can also be shared.
+    # A compression context would cost 32 KB per connection. Without one, a compressed frame can also be shared.
     deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
     return ServerProtocol(extensions=[deflate] if compress else [], logger=logging.getLogger("uvicorn.error"))

@@ -1,11 +1,11 @@
 """The protocol class that our own server gives to uvicorn for HTTP (`http=`).
 
-One request is parsed at a time. What comes behind it waits until it is answered and the client has taken its answers:
-one read of it here, the rest in the kernel. So a pipelined upgrade comes after the answers before it, and nobody's
-requests fill the memory. Heads have a size, all waiting has a deadline, and parsing goes by slices of time.
+One request is parsed at a time. What comes after it waits until it is answered and the client has taken the answer:
+what one read gave waits here, the rest in the kernel. So a pipelined upgrade comes after the answers before it, and no
+client's requests fill the memory. The size of a head is limited, each wait has a deadline, and parsing takes turns.
 
-An opening handshake is passed on as it was parsed; uvicorn's HTTP classes write it anew for `WebSocketProtocol` to
-parse again.
+The head of an opening handshake is passed on as it was parsed. uvicorn's HTTP classes would write it as bytes again,
+and `WebSocketProtocol` would parse these.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ log = logging.getLogger("hubbub.connections")
 
 DISCARDED_BYTES = 2**20
 LINGER = 2.0
-"""What is still read behind a request that was refused, or answered before its end, and for how many seconds: to close
-while the client sends would reset the link, and a reset can overtake the answer."""
+"""If a request is refused, or answered before its end, so many bytes after it are still read, for so many seconds. To
+close while the client sends would reset the link, and a reset can overtake the answer."""
 
 SLICE = 0.0005
 """Seconds of parsing for one connection before the others have their turn."""
 PART = 1024
-"""Bytes of a chunked body between two looks at the clock. At worst each six of them are a chunk."""
+"""Bytes of a chunked body between two looks at the clock. In the worst case, every six of them are a chunk."""
 
 _END = b"\r\n\r\n"
 _DEFAULT_LIMITS = SocketLimits.of(Settings.model_construct())
@@ -63,7 +63,7 @@ class Phase(Enum):
 
 
 class Flow(FlowControl):
-    """Does not read while something read is held, whatever uvicorn asks for."""
+    """Does not read while bytes are held that were read already, even if uvicorn asks for more."""
 
     held = False
 
@@ -78,7 +78,7 @@ class Flow(FlowControl):
 
 
 class HTTPProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with limits. `limits` are those of a server that has no settings of ours."""
+    """uvicorn's HTTP protocol with limits. `limits` are for a server without settings of ours."""
 
     limits: ClassVar[SocketLimits] = _DEFAULT_LIMITS
     flow: Flow
@@ -94,29 +94,29 @@ class HTTPProtocol(HttpToolsProtocol):
         self._sockets = Sockets.of(server_state, self.limits)
         self._place = Place(server_state.connections)
         self._outflow: Outflow | None = None
-        """None until something was left that the client had not taken."""
+        """None until the client has left something of an answer untaken."""
         self._verdict = Verdict.WELCOME
         self._phase = Phase.HEAD
         self._waited = 0.0
-        """Seconds for which the client was waited for in this phase."""
+        """Seconds in this phase in which the server waited for the client."""
         self._came = 0
         """Bytes that came in this phase."""
         self._kept = 0
-        """Bytes since the last end of a head, of a chunk's head, or part of a body: the parser may keep those."""
+        """Bytes since the end of the last head, chunk's head or part of a body. The parser may keep these."""
         self._body_left: int | None = None
         """Bytes; None while that is not known: in a head, or a body in chunks."""
         self._before = b""
-        """The last three bytes, if they may belong to the end of a head."""
+        """The last three bytes, if the end of a head may begin in them."""
         self._held = b""
         self._held_from = 0
         self._refusal: bytes | None = None
         self._upgrades: bool | None = None
-        """Whether the request asks for a WebSocket; None until somebody wants to know."""
+        """Whether the request asks for a WebSocket; None until this is asked for."""
 
     # A socket comes and goes.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # What uvicorn's class does, which would make a FlowControl besides.
+        # The same as in uvicorn's class, which would also make a FlowControl.
         self.connections.add(self)
         self.transport = transport
         self.flow = Flow(transport)
@@ -125,7 +125,7 @@ class HTTPProtocol(HttpToolsProtocol):
         self.scheme = "https" if is_ssl(transport) else "http"
         limit_unsent(transport)
         peer = self.client[0] if self.client else ""
-        # What a proxy sends is its clients', and the head will say whose.
+        # A trusted proxy sends its clients' requests. The head will say which client's.
         address = "" if self._sockets.limits.proxies.trusts(peer) else peer
         self._verdict = self._sockets.enter(self._place, address, _file_number(transport))
         if self._verdict is Verdict.DROP:
@@ -211,7 +211,7 @@ class HTTPProtocol(HttpToolsProtocol):
             self._take(data, 0)
 
     def _take(self, data: bytes, start: int) -> None:
-        """Parse to the end of one request, or for a slice of time; the rest waits."""
+        """Parse up to the end of one request, or until this connection's time is over. The rest waits."""
         if self._phase is Phase.NEXT:
             self._enter(Phase.HEAD)
         ends = time.perf_counter() + SLICE
@@ -228,7 +228,7 @@ class HTTPProtocol(HttpToolsProtocol):
                 return
 
     def _go_on(self) -> None:
-        """Take what is held, unless an answer must come or be taken first."""
+        """Take what is held, unless an answer must be sent or taken first."""
         if not self._held or self._phase in {Phase.ANSWER, Phase.END} or self.transport.is_closing():
             return
         if self._phase is Phase.NEXT and self.flow.write_paused:
@@ -241,12 +241,12 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def _read_on(self) -> None:
         self.flow.held = False
-        # uvicorn reads on by itself when the application has taken the body so far.
+        # uvicorn reads again by itself when the application has taken the body so far.
         if self._phase is not Phase.BODY or len(self.cycle.body) <= HIGH_WATER_LIMIT:
             self.flow.resume_reading()
 
     def _end_of_part(self, data: bytes, start: int) -> int:
-        """How far the parser may be fed without being given a byte of the next request."""
+        """Up to where the parser may get the data, so that it gets no byte of the next request."""
         if self._body_left is not None:
             return min(len(data), start + self._body_left)
         if self._before:
@@ -258,7 +258,7 @@ class HTTPProtocol(HttpToolsProtocol):
         return limit if found < 0 else found + len(_END)
 
     def _feed(self, data: bytes, start: int, end: int) -> bool:
-        """Parse a part. False if this connection's requests end here."""
+        """Parse a part. False if no more requests of this connection are parsed."""
         part = data if not start and end == len(data) else data[start:end]
         size = end - start
         self._came += size
@@ -281,7 +281,7 @@ class HTTPProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refusal = self._refusal or _invalid()
         if self._phase is Phase.HEAD and self._before == _END[1:]:
-            # Empty lines only. RFC 9112, section 2.2, asks to ignore one; each costs as much as a head.
+            # Empty lines only. RFC 9112, section 2.2, asks servers to ignore one. Each costs as much as a head.
             self._refusal = self._refusal or _invalid()
         if self._refusal is not None:
             self._refuse(self._refusal)
@@ -301,10 +301,10 @@ class HTTPProtocol(HttpToolsProtocol):
         self._upgrades = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # The parser gives trailers too. Nobody may add to the headers that the application decides by.
+        # The parser gives trailers too. They must not change the headers by which the application decides.
         if self._headers_complete:
             return
-        # What uvicorn's class does, without a second call for each header of each connect.
+        # The same as in uvicorn's class, but without a second call for each header.
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -350,7 +350,7 @@ class HTTPProtocol(HttpToolsProtocol):
             self._enter(Phase.NEXT)
 
     def _believe_proxy(self) -> None:
-        """Take the address and the scheme from the head, if a trusted proxy sent it. Raises `RateLimited`."""
+        """If a trusted proxy sent the head, take the address and the scheme from it. Raises `RateLimited`."""
         proxies = self._sockets.limits.proxies
         if self.client is None or not proxies.trusts(self.client[0]):
             return
@@ -372,7 +372,7 @@ class HTTPProtocol(HttpToolsProtocol):
             return
         self._enter(Phase.NEXT)
         if self._held:
-            # In a turn of its own: the others have theirs before.
+            # In another turn of the loop, so that other connections have theirs first.
             self.loop.call_soon(self._go_on)
         else:
             self._read_on()
@@ -397,7 +397,7 @@ class HTTPProtocol(HttpToolsProtocol):
             if self.cycle.response_started:
                 self.transport.abort()
                 return
-            # The application answers as well, and is heard no more.
+            # The application answers as well, but its answer is dropped.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.write(answer)
@@ -412,14 +412,15 @@ class HTTPProtocol(HttpToolsProtocol):
     # A WebSocket's opening handshake.
 
     def _should_upgrade(self) -> bool:
-        # It is asked four times for each handshake.
+        # This is called four times for each handshake.
         if self._upgrades is None:
             self._upgrades = super()._should_upgrade()
         return self._upgrades
 
     def _upgrade(self, behind: bytes) -> None:
         if not self._should_upgrade():
-            # RFC 9110, section 7.8: a server may ignore the wish. But the parser reads nothing behind it.
+            # A server may ignore this request for an upgrade (RFC 9110, section 7.8), but the parser reads nothing
+            # after it.
             if self._phase in {Phase.BODY, Phase.ANSWER}:
                 self.cycle.keep_alive = False
             return
@@ -447,7 +448,7 @@ class HTTPProtocol(HttpToolsProtocol):
             client=self.scope["client"],
             server=self.server,
         )
-        # The parser refers to this object: without this line both would wait for the garbage collector.
+        # The parser refers to this object. Without this line, both would wait for the garbage collector.
         self.parser = None  # type: ignore[assignment]
 
 

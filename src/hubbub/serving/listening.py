@@ -1,7 +1,7 @@
 """The sockets that a server listens on: opened here, or opened by another process and handed over.
 
-Whoever hands a socket over keeps it open. So connects wait in the kernel while one server stops and the next starts,
-and none is refused.
+The process that hands a socket over keeps it open. So connects wait in the kernel while one server stops and the next
+one starts, and none is refused.
 """
 
 from __future__ import annotations

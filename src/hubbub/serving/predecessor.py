@@ -1,4 +1,4 @@
-"""Waits for the server before this one, where both use one SQLite file and one listening socket."""
+"""Waits for the server before this one, if both use the same SQLite file and the same listening socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_EVERY = 0.05
 
 def wait_for_predecessor(settings: Settings, seconds: float) -> None:
     """Return when no other server uses the data directory any more, or after `seconds`; at once if messages are stored
-    elsewhere. Whether the directory can be had is for the start to say.
+    elsewhere. If the directory is still in use then, the start says so.
 
     Raises `ConfigurationError`.
     """

@@ -1,4 +1,4 @@
-"""What the head of an HTTP/1.1 request must be, beyond what its parser checks already. Pure: no I/O, no clock."""
+"""The rules for the head of an HTTP/1.1 request that its parser does not check. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hubbub.serving.handshake import HeaderList
 
 HEAD_BYTES = 64 * 1024
 HEADERS = 256
-"""Lines of a head. Each is a call and three objects."""
+"""Lines of a head. Each costs a call and three objects."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(?::[0-9]*)?")
-"""RFC 3986, section 3.2.2, and a port; no comma, which joins two headers."""
+"""A host (RFC 3986, section 3.2.2) and a port. It has no comma, which would join two headers."""
 
 
 class HeadRefused(Exception):
-    """This head is answered with `status`, and nothing behind it is read."""
+    """The request is answered with `status`, and nothing after its head is read."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -31,7 +31,8 @@ def too_large() -> HeadRefused:
 def body_length(version: str, headers: HeaderList, *, is_upgrade: bool) -> int | None:
     """Check a head, whose names are in lower case. Returns the body's length, None if it comes in chunks.
 
-    Raises `HeadRefused`. Conflicts between `Content-Length` and `Transfer-Encoding` the parser has refused already.
+    Raises `HeadRefused`. The parser has already refused a head in which `Content-Length` and `Transfer-Encoding`
+    conflict.
     """
     if version not in {"1.0", "1.1"}:
         raise HeadRefused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This server speaks HTTP/1.1.")
@@ -53,7 +54,7 @@ def body_length(version: str, headers: HeaderList, *, is_upgrade: bool) -> int |
     if hosts and not _HOST.fullmatch(hosts[0].strip()):
         raise HeadRefused(HTTPStatus.BAD_REQUEST, "The Host header is no host.")
     if is_upgrade and length != 0:
-        # The parser reads no body there, so the application would take it for empty.
+        # The parser reads no body of such a request, so the application would think that it is empty.
         raise HeadRefused(HTTPStatus.BAD_REQUEST, "A request that asks for another protocol has no body.")
     return length
 

@@ -37,18 +37,19 @@ from hubbub.settings import Settings
 log = logging.getLogger("hubbub")
 
 STOPPING = 10.0
-"""Seconds that a stop may take besides `drain_timeout` and `close_timeout`: for the last commit, and for what the
-application does then. As many for a start that is told to stop."""
+"""Seconds that a stop may take in addition to `drain_timeout` and `close_timeout`: for the last commit, and for the
+application's own shutdown. A start that is told to stop has the same time."""
 GARBAGE_AFTER = 10_000
-"""New objects after which Python looks for cycles among them. At its own 700 it does so in the middle of a few
-messages, none of which is garbage yet."""
+"""After so many new objects, Python looks for cycles among them. With its default of 700, it would do so after a few
+messages, when none of them is garbage yet."""
 
 
 class HubbubServer(uvicorn.Server):
     """uvicorn with a staged stop: no new connections, then the application's hubs drain, then the rest.
 
-    A second signal does not wait, unless a supervisor decides that, by the lifeline. `on_ready` is called once the
-    server answers. `deadline` is told of a stop, if there is one: it ends the process where something hangs.
+    After a second signal it does not wait, unless there is a supervisor, which decides that through the lifeline.
+    `on_ready` is called when the server answers. `deadline`, if given, is told of a stop: it ends the process if
+    something hangs.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class HubbubServer(uvicorn.Server):
         self._deadline = deadline
         self._draining: asyncio.Future[Any] | None = None
         self.hangs = False
-        """Whether something was left behind in the stop, because it did not end."""
+        """Whether something did not end in the stop, and was left behind."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._captured_signals.append(sig)
@@ -100,15 +101,16 @@ class HubbubServer(uvicorn.Server):
         return draining + (self.config.timeout_graceful_shutdown or 0) + STOPPING
 
     def _hubs(self) -> list[Hubbub]:
-        # Each hub puts itself into the lifespan's state, where also a wrapped application's can be found.
+        # Each hub puts itself into the lifespan's state. There it can be found even if its application is wrapped in
+        # another one.
         return [value for value in self.lifespan.state.values() if isinstance(value, Hubbub)]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if self._deadline is not None:
             self._deadline.watch(asyncio.get_running_loop())
         await super().startup(sockets)
-        # All that exists by now lasts as long as the server. Going through it again and again, as connections come,
-        # took the garbage collector an eighth of the time of a connect.
+        # All objects of now live as long as the server. While connections came, the garbage collector went through them
+        # again and again, which took an eighth of a connect's time.
         gc.collect()
         gc.freeze()
         if self.started and self._on_ready is not None:
@@ -125,7 +127,7 @@ class HubbubServer(uvicorn.Server):
                 await self._draining
         await super().shutdown(sockets)
         self.hangs = any(hub.hangs for hub in hubs)
-        # uvicorn would raise the signal again and so end with a failure, after a stop that went as it should.
+        # uvicorn would raise the signal again, and so end with a failure after a stop without one.
         self._captured_signals.clear()
 
 
@@ -214,8 +216,8 @@ def serve_on(
     config = server_config(started, settings, access_log=access_log)
     deadline = StopDeadline()
     server = HubbubServer(config, on_ready=on_ready, deadline=deadline, lifeline=lifeline)
-    # uvicorn has just set this level by itself. What it says of its own starting and stopping is said here; for
-    # debugging, it names the handshakes that an application's login refuses. At its own debug level it shows frames.
+    # uvicorn has just set this level by itself. We log starts and stops ourselves. For debugging, uvicorn's INFO names
+    # the handshakes that an application's login refuses; its debug level would show frames.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO if settings.log_level == "debug" else logging.WARNING)
     try:
         server.run(sockets)
@@ -237,11 +239,11 @@ def serve_on(
 
 
 def configure_log(level: str, process: str = "") -> None:
-    """Log to stderr. `process` says which one it is, where there are several."""
+    """Log to stderr. If there are several processes, `process` says which one this is."""
     which = f" [{process}]" if process else ""
     logging.basicConfig(level=level.upper(), format=f"%(asctime)s %(levelname)s{which} %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Its debug level shows the headers of handshakes and the contents of frames.
+    # Its debug level would show the headers of handshakes and the contents of frames.
     logging.getLogger("websockets").setLevel(logging.INFO)
 
 
@@ -252,7 +254,8 @@ def _announce(others: Sequence[str], address: str) -> None:
 
 
 class _Started:
-    """An application whose start may fail for a reason that a person can mend: they get the reason, no traceback."""
+    """An application whose start may fail for a reason that a person can mend. The person gets the reason without a
+    traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -268,7 +271,7 @@ class _Started:
                 error = sys.exc_info()[1]
                 if isinstance(error, ConfigurationError):
                     self.failure = error
-                    # Whoever started it is told the reason; uvicorn would add that there was one.
+                    # The caller reports the reason. uvicorn would only add that there was one.
                     logging.getLogger("uvicorn.error").disabled = True
                     message = {"type": message["type"], "message": ""}
             await send(message)
@@ -281,7 +284,7 @@ class _Started:
 
 
 def raise_file_limit() -> int:
-    """Let this process have as many open files, and so connections, as it may. Returns how many."""
+    """Raise this process's limit of open files, and so of connections, as far as it may. Returns the limit."""
     try:
         import resource
     except ImportError:  # pragma: no cover - Windows has no such limit

@@ -1,7 +1,8 @@
-"""All sockets that a server has accepted: how many each address has, and who goes when the process runs out of files.
+"""All sockets that a server has accepted: how many each address has, and which are closed when the process runs out of
+files.
 
-It also asks those that are no WebSockets yet, about once a second, whether their time is over: one timer for all of
-them. It knows addresses, files and time. It knows no HTTP.
+About once a second, one timer asks all sockets that are no WebSockets yet whether their time is over. This module knows
+addresses, files and time. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from hubbub.settings import Settings
 
 LOOK_EVERY = 1.0
 TURNED_AWAY = 16
-"""Sockets of one address over its limit that may stay until they are told why. Any more are dropped without a word."""
+"""If an address is over its limit, so many of its sockets may stay until they have been told why. More are dropped
+without an answer."""
 
 ASKED_TO_GIVE_WAY = 64
 """How many of the oldest sockets are asked when a file is needed."""
 
 RESERVE = 4096 + 256
-"""Files that are no client's, for the database and the log: these, or a quarter where there are few in all."""
+"""Files that are kept free of clients, for the database and the log: so many, or a quarter if there are few in all."""
 
 
 class Watched(Protocol):
@@ -41,7 +43,7 @@ class Watched(Protocol):
         """End the connection if its client's time is over. `elapsed` are the seconds since the last look."""
 
     def give_way(self) -> bool:
-        """End the connection if nobody would miss it; whether it was ended."""
+        """End the connection if nothing happens on it. Returns whether it was ended."""
 
 
 class Verdict(Enum):
@@ -54,7 +56,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """The settings that bound what comes by sockets. Durations are in seconds."""
+    """The settings that limit sockets. Durations are in seconds."""
 
     per_address: int
     head_timeout: float
@@ -74,7 +76,7 @@ class SocketLimits:
 
 
 class Place:
-    """What one socket is counted as, from its accept until it is lost, whoever serves it meanwhile."""
+    """The place of one socket in the count, from its accept until it is lost, whichever protocol serves it."""
 
     __slots__ = ("_address", "_connections", "_limit")
 
@@ -84,7 +86,8 @@ class Place:
         self._address = ""
 
     def take(self, limit: AddressLimit, address: str) -> bool:
-        """Count as one of `address`, and of no other from now on. False, and still what it was, if there is no room."""
+        """Count the socket as one of `address` from now on, and no longer of another one. If that address is at its
+        limit, nothing changes, and the result is False."""
         if self._limit is limit and self._address == address:
             return True
         if not limit.enter(address):
@@ -119,7 +122,8 @@ class Sockets:
 
     @classmethod
     def of(cls, server: ServerState, limits: SocketLimits) -> Sockets:
-        """Those of one server. uvicorn makes a protocol for each connection, and tells it no more than the server."""
+        """The sockets of one server. uvicorn makes a protocol for each connection, and tells it nothing but the
+        server's state."""
         sockets = _SOCKETS.get(server)
         if sockets is None:
             sockets = _SOCKETS[server] = cls(limits)
@@ -130,13 +134,14 @@ class Sockets:
         return most_files()
 
     def enter(self, place: Place, address: str, file: int) -> Verdict:
-        """Decide about a new socket of `address`, whose file has this number: the lowest that was free."""
+        """Decide about a new socket of `address`. Its file has this number, the lowest that was free."""
         if file >= self._most_files and not self._make_room():
             return Verdict.NO_FILES
         return self.count(place, address)
 
     def count(self, place: Place, address: str) -> Verdict:
-        """Count a socket as one of `address`; "" is nobody's, as a trusted proxy's is before it says whose it is."""
+        """Count a socket as one of `address`. With "" it is of no address yet: a trusted proxy has not said whose it
+        is."""
         if not address or place.take(self._by_address, address):
             return Verdict.WELCOME
         return Verdict.TOO_MANY if place.take(self._turned_away, address) else Verdict.DROP
@@ -161,7 +166,7 @@ class Sockets:
 
     def _look(self) -> None:
         now = time.monotonic()
-        # What a server that stood still has not read can't be held against anybody.
+        # If the server stood still, it did not read, and clients must not be blamed for that.
         elapsed = min(now - self._looked, 2 * self._every)
         self._looked = now
         for socket in list(self._watched):

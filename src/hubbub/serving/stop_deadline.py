@@ -1,7 +1,7 @@
-"""Sees to it that a server which was told to stop ends, whatever hangs.
+"""Ends a server that was told to stop, even if something hangs.
 
 A thread that is stuck in a call cannot be ended, and Python waits for it when it exits. So at the deadline the log says
-what hangs, and the process ends there and then. Nothing that was acked is lost by that: it is durable.
+what hangs, and the process ends at once. Nothing that was acked is lost by that: it is durable.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from hubbub.serving.lifeline import THREAD as LIFELINE
 log = logging.getLogger("hubbub")
 
 HUNG = 1
-"""The exit status of a server whose stop was broken off."""
+"""The exit status of a server whose stop was cut short."""
 AT_ONCE = 1.0
-"""Seconds for what a stop still has to do when it must not wait."""
+"""Seconds for the rest of a stop that must not wait."""
 SAYING_SO = 1.0
-"""Seconds for the log: it may be what hangs, if nobody reads it."""
+"""Seconds for writing the log, which may hang itself if nobody reads it."""
 TASKS_NAMED = 5
 _NO_DEADLINE = float("inf")
 
@@ -36,22 +36,22 @@ class StopDeadline:
     """Ends this process at a deadline, from a thread that only waits for it. Without a deadline it does nothing."""
 
     def __init__(self) -> None:
-        # Its `put` may interrupt itself, so a signal's handler may call it. No lock may.
+        # A signal's handler may call its `put`, even while `put` runs. It must not take a lock.
         self._deadlines: SimpleQueue[float | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin. The tasks of this loop are named where it is what hangs."""
+        """Begin. If the loop itself hangs, the log names its tasks."""
         self._loop = loop
         threading.Thread(target=self._wait, name="hubbub-stop", daemon=True).start()
 
     def end_within(self, seconds: float) -> None:
-        """The process ends in `seconds` at the latest; the earliest deadline holds. For a signal's handler, too."""
+        """The process ends in `seconds` at the latest; the earliest deadline counts. A signal's handler may call it."""
         self._deadlines.put(time.monotonic() + seconds)
 
     def stopped(self) -> None:
-        """The server has stopped in time. The program may go on; but once it is at its end, and was told to stop, it is
-        not kept by a thread that Python waits for."""
+        """The server has stopped in time, and the program may go on. But if it was told to stop, a thread for which
+        Python waits does not keep it from ending."""
         self._deadlines.put(None)
 
     def _wait(self) -> None:
@@ -65,7 +65,7 @@ class StopDeadline:
                 if deadline == _NO_DEADLINE:
                     return
                 threading.main_thread().join()
-                # Not by `time.sleep`, which fails where the wall clock is set back or forth for this process.
+                # Not `time.sleep`: it fails if the wall clock of this process is changed meanwhile.
                 with contextlib.suppress(Empty):
                     self._deadlines.get(timeout=max(AT_ONCE, deadline - time.monotonic()))
                 break
@@ -100,7 +100,7 @@ def _threads() -> list[str]:
 
 
 def _place(frame: FrameType) -> str:
-    """Where a frame is: with the program's own part of the way, and not only the library that it waits in."""
+    """Where a thread is: the program's own frames, not only the library in which it waits."""
     stack = traceback.extract_stack(frame)
     own = [entry for entry in stack if f"{os.sep}site-packages{os.sep}" not in entry.filename and not _is_python(entry)]
     places = [

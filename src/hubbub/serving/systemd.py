@@ -1,4 +1,4 @@
-"""What systemd and a service tell each other: the sockets it was started with, and how far it is.
+"""What systemd and a service tell each other: the sockets that the service was started with, and its state.
 
 See sd_listen_fds(3) and sd_notify(3). Both are a few variables of the environment; without systemd nothing happens.
 """

@@ -1,9 +1,9 @@
 """The protocol class that our own server gives to uvicorn for WebSockets (`ws=`).
 
-It does the opening handshake through ASGI, so that an endpoint is a plain FastAPI route with dependencies. An endpoint
-that then gives its connection to the hub returns, its task ends, and a `SocketTransport` takes the socket over: an idle
-client costs no task, no queue and no parser of uvicorn's. Endpoints that go on to receive and send by themselves are
-served by uvicorn's own class.
+It does the opening handshake through ASGI, so that an endpoint is a plain FastAPI route with dependencies. If the
+endpoint gives its connection to the hub, it returns, its task ends, and a `SocketTransport` takes over the socket: an
+idle client costs no task, no queue and no parser of uvicorn's. If the endpoint receives and sends by itself, uvicorn's
+own class serves it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("uvicorn.error")
 
 EARLY_BYTES = 64 * 1024
-"""What may come behind the handshake before it is known who reads it; then reading pauses."""
+"""Bytes that may come after the handshake before it is decided who reads them. With more, reading pauses."""
 
 _DISCONNECT: ASGIReceiveEvent = {"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE, "reason": ""}
 
@@ -61,10 +61,10 @@ class Phase(Enum):
 
 
 class WebSocketProtocol(asyncio.Protocol):
-    """The opening handshake, until it is known who serves the connection: the hub, or uvicorn's own class.
+    """The opening handshake, until it is decided what serves the connection: the hub, or uvicorn's own class.
 
-    What the client sends meanwhile is kept for whoever that is. The 101 waits for what the endpoint writes together
-    with it, until the event loop's next turn at most. An application that fails after the handshake closes with 1011.
+    What the client sends meanwhile is kept for that. The 101 is sent together with what the endpoint writes at once, or
+    in the event loop's next turn. If the application fails after the handshake, the connection is closed with 1011.
     """
 
     __slots__ = (
@@ -116,7 +116,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._response: bytes | None = None
         """The 101, until it is written."""
         self._early = bytearray()
-        """What came behind the handshake, until it is known who reads it."""
+        """What came after the handshake, until it is decided who reads it."""
         self._place: Place | None = None
         self._sockets: Sockets | None = None
         self._outflow: Outflow | None = None
@@ -125,7 +125,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._heir: WebSocketsSansIOProtocol | None = None
 
     def take_over(self, sockets: Sockets, place: Place) -> None:
-        """The socket is counted already; call it first."""
+        """The socket is counted already. Call this first."""
         self._sockets, self._place = sockets, place
         sockets.watch(self)
 
@@ -133,7 +133,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     @property
     def compresses(self) -> bool:
-        """Whether this client takes compressed frames, with the window that shared ones are made with."""
+        """Whether this client takes compressed frames that are made once for all, with their window size."""
         return any(
             isinstance(extension, PerMessageDeflate) and extension.local_max_window_bits == 15
             for extension in self._agreement.extensions
@@ -334,7 +334,7 @@ class WebSocketProtocol(asyncio.Protocol):
     # Who serves the connection afterwards.
 
     def _stay(self) -> WebSocketsSansIOProtocol:
-        """The application receives and sends by itself: from here on, uvicorn's own class serves it."""
+        """The application receives and sends by itself. From now on, uvicorn's own class serves it."""
         self._write_response()
         heir = self._heir = _Heir(self._heir_lost, self._config, self._server_state, self._app_state, self._loop)
         heir.conn = ServerProtocol(state=State.OPEN, max_size=self._config.ws_max_size, logger=log)
@@ -375,7 +375,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state.connections.add(cast(Any, adopted))
         if failed:
             connection.close(CloseCode.INTERNAL_ERROR, "the application failed")
-        # The scope refers to this object: without these lines it would wait for the garbage collector.
+        # The scope refers to this object. Without these lines, it would wait for the garbage collector.
         early, self._early = bytes(self._early), bytearray()
         self._adopted = self._connection = None
         del self._scope
@@ -405,8 +405,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
         if self._adopted is not None:
-            # At once, and not when the application returns: uvloop raises at whoever writes to what is gone, which
-            # would end a flush before all others have had it.
+            # At once, not when the application returns. If a flush writes to a lost socket, uvloop raises, and the
+            # members after it would get nothing.
             self._adopted.connection_lost(exc)
 
     def _leave(self, protocol: Any) -> None:
@@ -441,7 +441,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
 
 class _Heir(WebSocketsSansIOProtocol):
-    """uvicorn's own class, which says when it has lost its socket."""
+    """uvicorn's own class, which also reports that its socket is lost."""
 
     def __init__(self, on_lost: Callable[[WebSocketsSansIOProtocol], None], *arguments: Any) -> None:
         super().__init__(*arguments)
