@@ -167,6 +167,26 @@ async def test_what_comes_while_the_store_is_read_follows_what_is_read() -> None
     assert town.spans == [(9, 10), (10, 12), (12, 13)]
 
 
+async def test_a_head_that_is_heard_while_the_first_one_joins_counts_when_they_have_joined() -> None:
+    town = Town()
+
+    town.hear_head(4)
+    town.sequencer.was_told_up_to(ROOM, 3)
+
+    await town.until(lambda: town.spans == [(3, 4)])
+
+
+async def test_a_head_that_the_first_one_was_told_of_is_not_asked_for() -> None:
+    town = Town()
+
+    town.hear_head(4)
+    town.sequencer.was_told_up_to(ROOM, 4)
+    town.receive(5)
+
+    assert town.spans == [(4, 5)]
+    assert town.asked == []
+
+
 async def test_a_head_that_is_heard_while_the_store_is_read_counts_afterwards() -> None:
     town = Town()
     town.gate.clear()

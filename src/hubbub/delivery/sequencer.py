@@ -89,11 +89,11 @@ class Sequencer:
         line = self._lines.get(channel)
         if line is None:
             return
-        if line.position is None:
-            line.position = line.began = position
-        elif position < line.began:
-            # What came between this and the first publication here was lost.
-            line.position = line.began = position
+        if line.position is not None and position >= line.began:
+            return
+        # What came between this and the first publication here was lost, or the first head is beyond it.
+        line.position = line.began = position
+        if line.known > position:
             self._wait_for_others(channel, line)
 
     def receive(self, publication: Publication) -> None:
@@ -106,6 +106,8 @@ class Sequencer:
             return
         if line.position is None:
             if publication.is_head:
+                # Somebody is reading the store at this moment, and may be told less than this.
+                line.known = max(line.known, position)
                 return
             line.position = line.began = position - 1
         line.known = max(line.known, position)
