@@ -122,6 +122,44 @@ def test_systemd_is_told_when_the_server_answers_and_when_it_stops(tmp_path: Pat
             assert manager.recv(100) == b"STOPPING=1"
 
 
+def test_a_client_that_has_connected_just_before_a_stop_gets_an_answer(tmp_path: Path, listener: socket.socket) -> None:
+    with (
+        on_socket(tmp_path, listener, ["-c", WITH_PATIENCE, str(listener.fileno())]) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as client,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as accepted_later,
+    ):
+        # When this one is answered, the other one has been accepted too.
+        accepted_later.sendall(ASKING)
+        assert accepted_later.recv(12) == b"HTTP/1.1 200"
+        server.signal(signal.SIGTERM)
+        while is_listening(server.pid, listener):
+            pass
+        client.sendall(ASKING)
+
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert server.wait() == 0
+
+
+ASKING = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WITH_PATIENCE = """
+import sys
+from hubbub.serving import server
+server.FIRST_REQUEST = 15.0
+sys.argv = ["hubbub", "serve", "--fd", sys.argv[1]]
+from hubbub.cli import main
+main()
+"""
+
+
+def is_listening(process: int, listener: socket.socket) -> bool:
+    """Whether a process still has this socket."""
+    own = Path(f"/proc/self/fd/{listener.fileno()}").readlink()
+    try:
+        return own in {file.readlink() for file in Path(f"/proc/{process}/fd").iterdir()}
+    except FileNotFoundError:  # a file that was closed meanwhile
+        return True
+
+
 def test_a_server_that_waits_too_long_for_the_directory_says_who_has_it(
     tmp_path: Path, listener: socket.socket
 ) -> None:

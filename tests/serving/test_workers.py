@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -274,6 +275,45 @@ def test_a_server_that_is_told_to_stop_while_it_starts_ends_well(tmp_path: Path,
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(DEADLINE) == 0
+
+
+async def test_workers_take_a_socket_that_was_handed_over_and_leave_it_open(tmp_path: Path, redis: Redis) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-m", "hubbub.cli", "serve", "--workers", "2", "--fd", str(listener.fileno())]
+        shared = {"HUBBUB_BROKER_URL": redis.url, "HUBBUB_DATABASE_URL": "none"}
+        port = listener.getsockname()[1]
+        server = WebServer(tmp_path, command, port=port, ready_path="/health/live", environment=shared)
+        server.pass_fds = [listener.fileno()]
+        with server:
+            await eventually(lambda: "Hubbub is at" in server.log, deadline=DEADLINE)
+            os.kill(processes_of(server)[0], signal.SIGKILL)
+            async with person(server, "alice") as alice:
+                await alice.join("hall")
+            await eventually(lambda: server.log.count("[worker 0]") == 2, deadline=DEADLINE)
+        assert server.wait() == 0
+        # Whoever comes now waits for the next server.
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_a_terminal_that_is_closed_stops_the_server(redis: Redis, tmp_path: Path) -> None:
+    terminal, stdin = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hubbub.cli", "serve", "--port", "0", "--workers", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"HUBBUB_BROKER_URL": redis.url, "HUBBUB_DATABASE_URL": "none", "PYTHONUNBUFFERED": "1"},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "Hubbub is at" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGHUP)
+
+    assert process.wait(DEADLINE) == 0
+    process.stdout.close()
+    os.close(terminal)
+    os.close(stdin)
 
 
 # The restart.

@@ -140,6 +140,11 @@ class HTTPProtocol(HttpToolsProtocol):
         self._held = b""
         super().connection_lost(exc)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether its first request has not come yet, or not in whole."""
+        return self._phase is Phase.HEAD
+
     def look(self, elapsed: float) -> None:
         limits = self._sockets.limits
         left = self.transport.get_write_buffer_size()

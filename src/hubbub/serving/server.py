@@ -39,6 +39,8 @@ log = logging.getLogger("hubbub")
 STOPPING = 10.0
 """Seconds that a stop may take in addition to `drain_timeout` and `close_timeout`: for the last commit, and for the
 application's own shutdown. A start that is told to stop has the same time."""
+FIRST_REQUEST = 0.5
+"""Seconds that a stop waits for the first requests of new connections."""
 GARBAGE_AFTER = 10_000
 """After so many new objects, Python looks for cycles among them. With its default of 700, it would do so after a few
 messages, when none of them is garbage yet."""
@@ -125,10 +127,19 @@ class HubbubServer(uvicorn.Server):
             self._draining = asyncio.gather(*(hub.drain() for hub in hubs))
             with contextlib.suppress(asyncio.CancelledError):
                 await self._draining
+            await self._await_first_requests()
         await super().shutdown(sockets)
         self.hangs = any(hub.hangs for hub in hubs)
         # uvicorn would raise the signal again, and so end with a failure after a stop without one.
         self._captured_signals.clear()
+
+    async def _await_first_requests(self) -> None:
+        """A client that connected just before the stop gets an answer; uvicorn would close its connection instead."""
+        for _ in range(20):
+            connections = self.server_state.connections
+            if self.force_exit or not any(isinstance(one, HTTPProtocol) and one.is_new for one in connections):
+                return
+            await asyncio.sleep(FIRST_REQUEST / 20)
 
 
 def server_config(app: Any, settings: Settings, *, access_log: bool = True) -> uvicorn.Config:

@@ -17,6 +17,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,7 +115,8 @@ class Place:
 class Supervisor:
     """Starts `number` workers, replaces those that die, and ends when all have ended.
 
-    SIGTERM or SIGINT stops all; a second one hastens them. SIGHUP replaces them one after the other.
+    SIGTERM or SIGINT stops all; a second one hastens them. SIGHUP replaces them one after the other; it stops all if
+    the supervisor was started in a terminal.
     """
 
     def __init__(
@@ -137,7 +139,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._replace_all)
+        # In a terminal it says that the terminal is gone.
+        in_terminal = sys.stdin is not None and sys.stdin.isatty()
+        loop.add_signal_handler(signal.SIGHUP, self._stop if in_terminal else self._replace_all)
         async with asyncio.TaskGroup() as self._tasks:
             # The first one may have a database to bring up to date. If it cannot start, no other one can.
             first = await self._start(self._places[0])
