@@ -31,10 +31,10 @@ from hubbub.cli import app as cli
 from hubbub.features.messages.log import LATEST, RECOVERED_BYTES, RECOVERED_ROWS
 from hubbub.features.messages.log_react import REACTION_KINDS, REACTION_USERS
 from hubbub.features.messages.log_send import QUOTED
-from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO
 from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT
 from hubbub.http.unknown_addresses import UnknownAddresses
 from hubbub.limits import PAGE_BYTES_PER_WORK, SECONDS_PER_WORK, WORK_PER_COMMAND, WORK_PER_PAGE
+from hubbub.presence.crowd import NAMED_UP_TO
 from hubbub.testing import TestClient, TestServer, serving
 from hubbub.wire.codecs import CONTAINERS
 from hubbub.wire.data import DATA_BYTES
@@ -201,7 +201,7 @@ def as_shown(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
         f"at most {PAGE} messages",
         f"at most {REACTION_KINDS} different reactions; of each, the first {REACTION_USERS} users",
         f"its first {QUOTED} characters",
-        f"more than {ANNOUNCED_UP_TO} people online",
+        f"more than {NAMED_UP_TO} people online",
         f"forget after {EXPIRY:g} s; repeat the command every {REPEAT:g} s",
         f"up to {TEXT_LENGTH:,} code points",
         f"1 to {NAME_LENGTH} characters",

@@ -26,6 +26,8 @@ from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Features, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
+from hubbub.presence.base import Presence
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
@@ -61,6 +63,7 @@ class Node:
         settings: Settings,
         *,
         broker: Broker,
+        presence: Presence | None = None,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -86,6 +89,7 @@ class Node:
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,
+            presence=presence or LocalPresence(),
             sequencer=self.sequencer,
             epoch=secrets.token_hex(6),
             database=self.database,

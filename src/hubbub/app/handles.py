@@ -55,7 +55,7 @@ class RoomHandle(_Handle):
     @property
     def online(self) -> int:
         """How many users are in the room."""
-        return self._node.feature(RoomsFeature).rooms.online(self.key)
+        return self._node.feature(RoomsFeature).rooms.online(self.key) or 0
 
     def users(self) -> list[OnlineUser]:
         """All who are in the room, up to 100; of more, the 20 who came first."""

@@ -21,6 +21,7 @@ from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recover
 from hubbub.dispatch.registry import Registration
 from hubbub.features.jobs import Job, LeasedJob
+from hubbub.presence.base import Presence
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -72,6 +73,7 @@ class Services:
     policy: Policy
     fanout: Fanout
     broker: Broker
+    presence: Presence
     sequencer: Sequencer
     epoch: str
     """Names the time in which the rooms' numbers have one meaning (docs/protocol.md). The node makes one; a feature may

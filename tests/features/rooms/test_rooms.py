@@ -36,6 +36,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.broker = MemoryBroker()
+        self.presence = LocalPresence()
         self.fanout = Fanout(
             open_channel=self.broker.subscribe,
             close_channel=self.broker.unsubscribe,
@@ -47,6 +48,7 @@ class House:
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,
+            presence=self.presence,
             sequencer=Sequencer(deliver=self.fanout.deliver, fetch=nothing_to_fetch),
             epoch="epoch",
         )
@@ -54,6 +56,7 @@ class House:
 
     async def open(self) -> "House":
         await self.broker.start(self.fanout.deliver, lambda _: None, cluster="ours")
+        await self.presence.start(self.rooms)
         return self
 
     def visitor(self, name: str, tab: int = 1) -> Person:
@@ -197,11 +200,11 @@ async def test_the_last_one_who_vanishes_takes_the_room_along_after_the_while() 
 
 async def test_above_a_hundred_a_count_is_published_once_a_tick() -> None:
     house = await new_house()
-    people = [house.visitor(f"guest-{number}") for number in range(ANNOUNCED_UP_TO + 20)]
+    people = [house.visitor(f"guest-{number}") for number in range(NAMED_UP_TO + 20)]
     for person in people:
         await house.join(person)
     await turn(3)
-    assert len(told(people[0], "join")) == ANNOUNCED_UP_TO
+    assert len(told(people[0], "join")) == NAMED_UP_TO
     assert not told(people[0], "online")
 
     house.rooms.tick()
@@ -216,7 +219,7 @@ async def test_above_a_hundred_a_count_is_published_once_a_tick() -> None:
 
 async def test_at_a_hundred_names_are_announced_again() -> None:
     house = await new_house()
-    people = [house.visitor(f"guest-{number}") for number in range(ANNOUNCED_UP_TO + 1)]
+    people = [house.visitor(f"guest-{number}") for number in range(NAMED_UP_TO + 1)]
     for person in people:
         await house.join(person)
     house.rooms.tick()

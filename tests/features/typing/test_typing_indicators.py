@@ -10,6 +10,7 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import Forbidden
 from hubbub.features.rooms.rooms import Room
 from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT, SHOWN, TypingIndicators
+from hubbub.presence.local import LocalPresence
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -23,7 +24,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = 1000.0
         self.published: list[dict[str, Any]] = []
-        self.room = Room("lobby")
+        self.room = Room("lobby", LocalPresence())
         self.broker = MemoryBroker()
         self.typing = TypingIndicators(broker=self.broker, policy=allow_everybody, clock=lambda: self.now)
 
@@ -129,4 +130,4 @@ async def test_a_policy_may_forbid_it() -> None:
     )
 
     with pytest.raises(Forbidden, match="may not type"):
-        typing.start(ALICE, Room("lobby"))
+        typing.start(ALICE, Room("lobby", LocalPresence()))

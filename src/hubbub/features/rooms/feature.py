@@ -11,6 +11,7 @@ from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.rooms.commands import RoomCommands
 from hubbub.features.rooms.rooms import Room, Rooms
+from hubbub.wire.codes import CloseCode
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -41,12 +42,21 @@ class RoomsFeature(Feature):
 
         add_routes(router, hub)
 
+    async def start(self) -> None:
+        await self.services.presence.start(self.rooms)
+
+    async def stop(self) -> None:
+        await self.services.presence.stop()
+
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.rooms.tick)
 
     def welcome(self, room: str | None) -> dict[str, Any]:
-        return {"online": self.rooms.online(room)} if room is not None else {}
+        online = self.rooms.online(room) if room is not None else None
+        return {"online": online} if online is not None else {}
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
-        for room in self.rooms.disconnected(connection, clean=clean):
+        # Who is told to come back has not left.
+        has_left = clean and connection.close_code != CloseCode.SERVICE_RESTART
+        for room in self.rooms.disconnected(connection, clean=has_left):
             self.services.features.left(connection, room)

@@ -1,9 +1,10 @@
 """Rooms while people are in them: who is online, and telling the others.
 
-A room comes to be when somebody joins it and leaves no trace when the last one has gone. A user counts once, however
-many connections: the first one is announced as `join`, the last one gone as `leave` (after a while where it vanished
-without a word, since most of those come back at once). Above a hundred online, a count replaces the announcements:
-they would grow with the square of the room.
+A room comes to be when somebody joins it here and leaves no trace when the last one has gone. A user counts once,
+however many connections to however many nodes. Here their connections to this node are counted: presence is told of the
+first one and of the last one gone (after a while where it vanished without a word, since most of those come back at
+once). It says whom all nodes have, and what of that is to be announced to those who are connected here: `join` and
+`leave`, or a count, once a second, where many are online.
 """
 
 from __future__ import annotations
@@ -12,20 +13,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from itertools import islice
 
 from hubbub.accounts.policies import Action, permit
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.feature import Services
+from hubbub.presence.base import Presence
+from hubbub.wire.base import Event
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
 from hubbub.wire.publication import Publication
-from hubbub.wire.rooms import USERS_IN_JOINED, USERS_OF_MANY, JoinEvent, LeaveEvent, Online
-
-ANNOUNCED_UP_TO = 100
-"""With more people online than this, a count is published at most once a second instead of each coming and going."""
+from hubbub.wire.rooms import JoinEvent, LeaveEvent, Online
 
 PREFIX = "room:"
 
@@ -47,14 +46,14 @@ class _Person:
 class Room:
     """A room that somebody is in. Its key is spelled as the first one who joined spelled it."""
 
-    __slots__ = ("_people", "_shown", "channel", "joining", "key")
+    __slots__ = ("_people", "_presence", "channel", "joining", "key")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, presence: Presence) -> None:
         self.key = key
         self.channel = channel_of(key)
         self.joining = 0
+        self._presence = presence
         self._people: dict[str, _Person] = {}
-        self._shown: list[OnlineUser] | None = None
 
     @property
     def name(self) -> str:
@@ -62,32 +61,32 @@ class Room:
 
     @property
     def online(self) -> int:
-        return len(self._people)
+        """How many users all nodes have here."""
+        crowd = self._presence.crowd(self.channel)
+        return crowd.online if crowd is not None else len(self._people)
 
     @property
     def is_empty(self) -> bool:
+        """Whether this node has nobody here."""
         return not self._people and not self.joining
 
     def users(self) -> list[OnlineUser]:
         """All who are online, up to 100; of more, the 20 who came first."""
-        if self._shown is None:
-            most = USERS_IN_JOINED if self.online <= USERS_IN_JOINED else USERS_OF_MANY
-            people = [person.user for person in islice(self._people.values(), most)]
-            self._shown = [OnlineUser(user=user.key, name=user.name, guest=user.guest or None) for user in people]
-        return self._shown
+        crowd = self._presence.crowd(self.channel)
+        return crowd.users() if crowd is not None else []
 
     def enter(self, user: User) -> bool:
-        """One more connection of this user. True if it is the first."""
+        """One more connection of this user to this node. True if presence must hear of it."""
         person = self._people.get(fold(user.key))
         if person is None:
             person = self._people[fold(user.key)] = _Person(user)
-            if self.online <= USERS_IN_JOINED + 1:
-                self._shown = None
-        elif person.user.identity != user.identity:
+            is_news = True
+        else:
             # The one who had the key before is about to go: their connections are being closed.
-            person.user, self._shown = user, None
+            is_news = person.user.identity != user.identity
+            person.user = user
         person.connections += 1
-        return person.connections == 1
+        return is_news
 
     def exit(self, user: User) -> bool:
         """One connection less. True if it was the last."""
@@ -104,17 +103,16 @@ class Room:
         return person is not None and person.connections == 0
 
     def forget(self, user: User) -> None:
-        if self._people.pop(fold(user.key), None) is not None:
-            self._shown = None
+        self._people.pop(fold(user.key), None)
 
 
 class Rooms:
-    """All rooms that somebody on this node is in. Call `tick` about once a second. `clock` gives seconds that never
-    jump."""
+    """All rooms that somebody on this node is in: the `Audience` of its presence. Call `tick` about once a second.
+    `clock` gives seconds that never jump."""
 
     def __init__(self, services: Services, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fanout = services.fanout
-        self._broker = services.broker
+        self._presence = services.presence
         self._policy = services.policy
         self._linger = services.settings.linger
         self._rooms_per_connection = services.settings.rooms_per_connection
@@ -137,13 +135,14 @@ class Rooms:
         # What an ended connection was in stays on record, for those who clean up after it.
         return connection.is_open and channel_of(key) in connection.channels
 
-    def online(self, key: str) -> int:
-        room = self._rooms.get(channel_of(key))
-        return room.online if room is not None else 0
+    def online(self, key: str) -> int | None:
+        """None where this node does not know, because nobody in the room is connected to it."""
+        crowd = self._presence.crowd(channel_of(key))
+        return crowd.online if crowd is not None else None
 
     def users(self, key: str) -> list[OnlineUser]:
-        room = self._rooms.get(channel_of(key))
-        return room.users() if room is not None else []
+        crowd = self._presence.crowd(channel_of(key))
+        return crowd.users() if crowd is not None else []
 
     def joined_by(self, connection: Connection, key: str) -> Room:
         """A room that this connection has joined, and is still there. Raises `Forbidden`."""
@@ -169,7 +168,7 @@ class Rooms:
             raise TooLarge(f"a connection is in at most {self._rooms_per_connection} rooms", room=key)
         room = self._rooms.get(channel)
         if room is None:
-            room = self._rooms[channel] = Room(key)
+            room = self._rooms[channel] = Room(key, self._presence)
         room.joining += 1
         try:
             hold = await self._fanout.subscribe_held(connection, channel)
@@ -180,6 +179,7 @@ class Rooms:
             self._forget_if_empty(room)
         with hold:
             try:
+                await self._presence.look(channel)
                 yield room, hold
             except BaseException:
                 # One that has ended leaves its rooms by itself, and must not leave them twice.
@@ -216,8 +216,31 @@ class Rooms:
                     self._gone(room, user)
         recount, self._recount = self._recount, {}
         for room in recount:
-            event = Online(room=room.key, online=room.online)
-            self._broker.publish(Publication(room.channel, event, ephemeral=True))
+            self._announce(Online(room=room.key, online=room.online), room.channel)
+
+    # What presence says.
+
+    def came(self, channel: str, user: User, online: int) -> None:
+        room = self._rooms.get(channel)
+        if room is not None:
+            guest = user.guest or None
+            self._announce(JoinEvent(room=room.key, user=user.key, name=user.name, guest=guest, online=online), channel)
+
+    def went(self, channel: str, user: User, online: int) -> None:
+        room = self._rooms.get(channel)
+        if room is not None:
+            self._announce(LeaveEvent(room=room.key, user=user.key, name=user.name, online=online), channel)
+
+    def counted(self, channel: str) -> None:
+        room = self._rooms.get(channel)
+        if room is not None:
+            self._recount[room] = None
+
+    def _announce(self, event: Event, channel: str) -> None:
+        """To those who are connected here; every other node does the same."""
+        self._fanout.deliver(Publication(channel, event, ephemeral=True))
+
+    # What this node tells presence.
 
     def _enter(self, room: Room, user: User) -> None:
         leaving = self._leaving.get((room, fold(user.key)))
@@ -225,17 +248,9 @@ class Rooms:
             # Whoever had the key before them does not come back under it.
             del self._leaving[room, fold(user.key)]
             self._gone(room, leaving[1])
-        back = room.is_away(user)
-        if not room.enter(user):
-            return
+        if room.enter(user):
+            self._presence.enter(room.channel, user)
         self._leaving.pop((room, fold(user.key)), None)
-        if back:
-            return
-        if room.online > ANNOUNCED_UP_TO:
-            self._recount[room] = None
-            return
-        event = JoinEvent(room=room.key, user=user.key, name=user.name, guest=user.guest or None, online=room.online)
-        self._broker.publish(Publication(room.channel, event, ephemeral=True))
 
     def _exit(self, room: Room, user: User, *, linger: float) -> None:
         if not room.exit(user):
@@ -247,13 +262,8 @@ class Rooms:
 
     def _gone(self, room: Room, user: User) -> None:
         room.forget(user)
-        if room.is_empty:
-            self._forget_if_empty(room)
-        elif room.online >= ANNOUNCED_UP_TO:
-            self._recount[room] = None
-        else:
-            event = LeaveEvent(room=room.key, user=user.key, name=user.name, online=room.online)
-            self._broker.publish(Publication(room.channel, event, ephemeral=True))
+        self._forget_if_empty(room)
+        self._presence.exit(room.channel, user)
 
     def _forget_if_empty(self, room: Room) -> None:
         if room.is_empty and self._rooms.get(room.channel) is room:

@@ -1,0 +1,57 @@
+"""Presence where there is one node: what it has is all there is."""
+
+from __future__ import annotations
+
+from hubbub.presence.base import Audience
+from hubbub.presence.crowd import NAMED_UP_TO, Crowd
+from hubbub.wire.identity import User
+from hubbub.wire.keys import fold
+
+NOBODY = Crowd()
+
+
+class LocalPresence:
+    """Tells of each change at once, in the same turn of the event loop."""
+
+    def __init__(self) -> None:
+        self._audience: Audience | None = None
+        self._crowds: dict[str, Crowd] = {}
+
+    async def start(self, audience: Audience) -> None:
+        self._audience = audience
+
+    async def stop(self) -> None:
+        self._audience = None
+        self._crowds.clear()
+
+    def enter(self, channel: str, user: User) -> None:
+        crowd = self._crowds.get(channel)
+        if crowd is None:
+            crowd = self._crowds[channel] = Crowd()
+        if not crowd.add(fold(user.key), user) or self._audience is None:
+            return
+        online = len(crowd.people)
+        if online > NAMED_UP_TO:
+            self._audience.counted(channel)
+        else:
+            self._audience.came(channel, user, online)
+
+    def exit(self, channel: str, user: User) -> None:
+        crowd = self._crowds.get(channel)
+        if crowd is None or crowd.remove(fold(user.key)) is None:
+            return
+        online = len(crowd.people)
+        if not online:
+            del self._crowds[channel]
+        elif self._audience is None:
+            return
+        elif online >= NAMED_UP_TO:
+            self._audience.counted(channel)
+        else:
+            self._audience.went(channel, user, online)
+
+    def crowd(self, channel: str) -> Crowd | None:
+        return self._crowds.get(channel, NOBODY)
+
+    async def look(self, channel: str) -> None:
+        return
