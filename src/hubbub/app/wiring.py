@@ -5,6 +5,8 @@ from __future__ import annotations
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import ConfigurationError
+from hubbub.presence.base import Presence
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 
@@ -43,3 +45,18 @@ def choose_broker(settings: Settings) -> Broker:
 
     addresses = parse_addresses(settings.broker_url.get_secret_value())
     return RedisBroker(addresses, namespace=settings.broker_namespace, timeout=settings.broker_timeout)
+
+
+def choose_presence(settings: Settings) -> Presence:
+    """What all nodes that share `broker_url` have; without one, what this node has. Raises as `choose_broker` does."""
+    if settings.broker_url is None:
+        return LocalPresence()
+    from hubbub.broker.redis_address import parse_addresses
+    from hubbub.presence.redis import RedisPresence
+
+    return RedisPresence(
+        parse_addresses(settings.broker_url.get_secret_value()),
+        linger=settings.linger,
+        namespace=settings.broker_namespace,
+        timeout=settings.broker_timeout,
+    )

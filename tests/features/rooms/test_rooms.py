@@ -13,7 +13,9 @@ from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import Forbidden, TooLarge, Unavailable
 from hubbub.features.feature import Services
-from hubbub.features.rooms.rooms import ANNOUNCED_UP_TO, Rooms
+from hubbub.features.rooms.rooms import Rooms
+from hubbub.presence.crowd import NAMED_UP_TO
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication

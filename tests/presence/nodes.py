@@ -1,0 +1,130 @@
+"""Nodes that share a presence on a real Redis, whose every step is the test's to take, to lose or to leave out."""
+
+from typing import Any
+
+import ormsgpack
+
+from hubbub.presence.redis import SCRIPT
+from hubbub.presence.shared import Shared, Step
+from hubbub.wire.identity import User
+from hubbub.wire.keys import fold
+
+PREFIX = "test:"
+LEASE = 600_000
+"""Milliseconds. No lease runs out but where the test says so."""
+
+
+def person(number: int) -> User:
+    return User(f"User-{number}", f"User {number}")
+
+
+class Heard:
+    """What a node's connections are told, checked for sense: nobody comes twice, or goes without having come."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, int]] = []
+        self.shown: dict[str, set[str]] = {}
+        self.counted_channels: set[str] = set()
+
+    def came(self, channel: str, user: User, online: int) -> None:
+        self.events.append(("came", user.key, online))
+        shown = self.shown.setdefault(channel, set())
+        assert channel in self.counted_channels or fold(user.key) not in shown, f"{user.key} comes twice"
+        shown.add(fold(user.key))
+
+    def went(self, channel: str, user: User, online: int) -> None:
+        self.events.append(("went", user.key, online))
+        shown = self.shown.setdefault(channel, set())
+        assert channel in self.counted_channels or fold(user.key) in shown, f"{user.key} goes, and was not there"
+        shown.discard(fold(user.key))
+
+    def counted(self, channel: str) -> None:
+        self.events.append(("counted", channel, 0))
+        self.counted_channels.add(channel)
+
+    def take(self) -> list[tuple[str, str, int]]:
+        events, self.events = self.events, []
+        return events
+
+
+class Node:
+    """One node, with a clock that the test moves."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
+        self.client = client
+        self.now = 1000.0
+        self.heard = Heard()
+        self.shared = Shared(name, clock=lambda: self.now, audience=self.heard)
+        self._script = client.register_script(SCRIPT)
+
+    def enter(self, channel: str, user: User) -> None:
+        if channel not in self.shared._mine:
+            # Who comes first is told by `joined` who is there.
+            self.heard.shown.pop(channel, None)
+            self.heard.counted_channels.discard(channel)
+        self.shared.enter(channel, user)
+
+    def exit(self, channel: str, user: User) -> None:
+        self.shared.exit(channel, user)
+
+    def step(self) -> bool:
+        """Take a step. True if there was a dead node to take out."""
+        step = self.shared.step()
+        reply = self.do(step)
+        if reply is None:
+            self.shared.lost()
+            return True
+        busy, run, heard = reply
+        happened = [what for packed in heard for what in ormsgpack.unpackb(packed)]
+        self._look_on(happened)
+        self.shared.heard(step, run.decode(), happened, is_over=not busy)
+        return bool(busy)
+
+    def step_without_answer(self) -> None:
+        self.do(self.shared.step())
+        self.shared.lost()
+
+    def step_that_never_comes(self) -> None:
+        self.shared.step()
+        self.shared.lost()
+
+    def do(self, step: Step) -> Any:
+        arguments = [PREFIX, step.node, LEASE, int(step.begins), ormsgpack.packb(step.operations)]
+        return self._script(args=arguments)
+
+    def let_lease_run_out(self) -> None:
+        """Also those of its former names."""
+        for name in self.client.zrange(f"{PREFIX}leases", 0, -1):
+            if name.decode().startswith(f"{self.name}."):
+                self.client.zadd(f"{PREFIX}leases", {name: 1})
+
+    def shown(self, channel: str) -> list[str]:
+        crowd = self.shared.crowd(channel)
+        assert crowd is not None
+        return [user.user for user in crowd.users()]
+
+    def online(self, channel: str) -> int:
+        crowd = self.shared.crowd(channel)
+        assert crowd is not None
+        return crowd.online
+
+    def _look_on(self, happened: list[Any]) -> None:
+        """The first picture of a channel is no event: those who join are told by `joined`."""
+        for what, channel, *rest in happened:
+            if what == "A" and self.shared.crowd(channel) is None:
+                self.heard.shown[channel] = set(rest[0][::2])
+
+
+def settle(*nodes: Node) -> None:
+    """Let all that is under way arrive."""
+    quiet = 0
+    for _ in range(200):
+        if quiet == 3:
+            return
+        for node in nodes:
+            node.now += 2
+        busy = [node.step() for node in nodes]
+        is_quiet = not any(busy) and all(node.shared._is_back and not node.shared._untold for node in nodes)
+        quiet = quiet + 1 if is_quiet else 0
+    raise AssertionError("the nodes do not come to rest")

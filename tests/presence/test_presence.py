@@ -1,0 +1,237 @@
+"""One suite for every presence: that of a single node, one Redis, and three that share the channels out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from hubbub.broker.redis_address import parse_addresses
+from hubbub.presence.base import Presence
+from hubbub.presence.crowd import NAMED_UP_TO
+from hubbub.presence.local import LocalPresence
+from hubbub.presence.redis import RedisPresence
+from hubbub.wire.identity import User
+from tests.presence.nodes import Heard, person
+from tests.servers import MissingError, Redis
+from tests.waiting import DEADLINE, eventually
+
+HALL, ROOMS = "room:hall", [f"room:{number}" for number in range(12)]
+ALICE, BOB = User("alice", "Alice"), User("bob", "Bob")
+
+
+class Told(Heard):
+    """Waits for what is told."""
+
+    async def until(self, *events: tuple[str, str, int]) -> None:
+        await eventually(lambda: self.events == list(events))
+
+
+@pytest.fixture(scope="module")
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
+) -> Iterator[list[Redis]]:
+    with ExitStack() as stack:
+        try:
+            started = [Redis(tmp_path_factory.mktemp("redis")) for _ in range(3)]
+        except MissingError as error:
+            missing(error)
+        yield [stack.enter_context(server) for server in started]
+
+
+def over(servers: list[Redis], *, namespace: str = "hubbub", timeout: float = 3.0) -> RedisPresence:
+    addresses = parse_addresses(",".join(server.url for server in servers))
+    return RedisPresence(addresses, linger=10.0, namespace=namespace, timeout=timeout)
+
+
+@pytest.fixture(params=["local", "one Redis", "three"])
+async def presence(request: pytest.FixtureRequest, servers: list[Redis]) -> Presence:
+    for server in servers:
+        server.empty()
+    if request.param == "local":
+        return LocalPresence()
+    return over(servers if request.param == "three" else servers[:1])
+
+
+@pytest.fixture
+async def told(presence: Presence) -> AsyncIterator[Told]:
+    told = Told()
+    await presence.start(told)
+    yield told
+    await presence.stop()
+
+
+def shown(presence: Presence, channel: str = HALL) -> list[str]:
+    crowd = presence.crowd(channel)
+    return [user.user for user in crowd.users()] if crowd is not None else []
+
+
+async def test_comings_and_goings_are_told(presence: Presence, told: Told) -> None:
+    presence.enter(HALL, ALICE)
+    await presence.look(HALL)
+    presence.enter(HALL, BOB)
+    await presence.look(HALL)
+    assert shown(presence) == ["alice", "bob"]
+    presence.exit(HALL, BOB)
+    await presence.look(HALL)
+
+    await told.until(("came", "alice", 1), ("came", "bob", 2), ("went", "bob", 1))
+    assert shown(presence) == ["alice"]
+
+
+async def test_the_last_one_leaves_nothing(presence: Presence, told: Told) -> None:
+    presence.enter(HALL, ALICE)
+    await presence.look(HALL)
+    presence.exit(HALL, ALICE)
+    await presence.look(HALL)
+
+    assert shown(presence) == []
+    await told.until(("came", "alice", 1))
+
+
+async def test_channels_have_nothing_to_do_with_each_other(presence: Presence, told: Told) -> None:
+    for number, room in enumerate(ROOMS):
+        presence.enter(room, person(number))
+    for number, room in enumerate(ROOMS):
+        await presence.look(room)
+        assert shown(presence, room) == [f"User-{number}"]
+
+
+async def test_to_enter_again_changes_how_one_is_shown(presence: Presence, told: Told) -> None:
+    presence.enter(HALL, ALICE)
+    await presence.look(HALL)
+    presence.enter(HALL, User("alice", "Alice B."))
+    await presence.look(HALL)
+
+    crowd = presence.crowd(HALL)
+    assert crowd is not None
+    assert [user.name for user in crowd.users()] == ["Alice B."]
+    assert told.events == [("came", "alice", 1)]
+
+
+async def test_above_a_hundred_there_is_a_count(presence: Presence, told: Told) -> None:
+    for number in range(NAMED_UP_TO):
+        presence.enter(HALL, person(number))
+    await presence.look(HALL)
+    assert shown(presence) == [f"User-{number}" for number in range(NAMED_UP_TO)]
+    told.take()
+
+    presence.enter(HALL, ALICE)
+    await presence.look(HALL)
+    assert len(shown(presence)) == 20
+    presence.exit(HALL, ALICE)
+    await eventually(lambda: len(shown(presence)) == NAMED_UP_TO)
+
+    assert told.take() == [("counted", HALL, 0)] * 2
+    presence.exit(HALL, person(50))
+    await told.until(("went", "User-50", NAMED_UP_TO - 1))
+
+
+async def two(stack: AsyncExitStack, *presences: Presence) -> list[Told]:
+    heard = []
+    for presence in presences:
+        heard.append(Told())
+        await presence.start(heard[-1])
+        stack.push_async_callback(presence.stop)
+    return heard
+
+
+async def test_two_nodes_hear_of_each_other_on_each_of_three_servers(servers: list[Redis]) -> None:
+    for server in servers:
+        server.empty()
+    async with AsyncExitStack() as stack:
+        here, there = over(servers), over(servers)
+        told, _ = await two(stack, here, there)
+        for room in ROOMS:
+            here.enter(room, ALICE)
+            await here.look(room)
+        told.take()
+        for room in ROOMS:
+            there.enter(room, BOB)
+        await told.until(*[("came", "bob", 2)] * len(ROOMS))
+
+        assert all(shown(here, room) == ["alice", "bob"] for room in ROOMS)
+
+
+async def test_namespaces_keep_two_clusters_apart(servers: list[Redis]) -> None:
+    servers[0].empty()
+    async with AsyncExitStack() as stack:
+        here, there = over(servers[:1], namespace="one"), over(servers[:1], namespace="two")
+        await two(stack, here, there)
+        here.enter(HALL, ALICE)
+        there.enter(HALL, BOB)
+        await here.look(HALL)
+        await there.look(HALL)
+
+        assert (shown(here), shown(there)) == (["alice"], ["bob"])
+
+
+async def test_a_node_that_stops_leaves_its_people_to_come_back(servers: list[Redis]) -> None:
+    servers[0].empty()
+    async with AsyncExitStack() as stack:
+        here, there = over(servers[:1]), over(servers[:1])
+        told, _ = await two(stack, here, there)
+        here.enter(HALL, ALICE)
+        await here.look(HALL)
+        there.enter(HALL, BOB)
+        there.enter(HALL, person(1))
+        await told.until(("came", "alice", 1), ("came", "bob", 2), ("came", "User-1", 3))
+
+        there.exit(HALL, person(1))
+        await there.stop()
+
+        await told.until(("came", "alice", 1), ("came", "bob", 2), ("came", "User-1", 3), ("went", "User-1", 2))
+        assert shown(here) == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("trouble", ["away", "frozen", "without its scripts", "without memory"])
+async def test_a_node_goes_on_alone_while_redis_is_in_trouble(tmp_path: Path, trouble: str) -> None:
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(Redis(tmp_path))
+        here, there = over([server], timeout=0.5), over([server], timeout=0.5)
+        told, _ = await two(stack, here, there)
+        here.enter(HALL, ALICE)
+        there.enter(HALL, BOB)
+        await told.until(("came", "alice", 1), ("came", "bob", 2))
+
+        match trouble:
+            case "away":
+                server.kill()
+            case "frozen":
+                server.ask("CLIENT", "PAUSE", "2000", "ALL")
+            case "without its scripts":
+                server.ask("SCRIPT", "FLUSH")
+            case _:
+                server.ask("CONFIG", "SET", "maxmemory", "1")
+        here.enter(HALL, person(1))
+        async with asyncio.timeout(DEADLINE):
+            await here.look(HALL)
+        assert shown(here) == ["alice", "bob", "User-1"]
+        if trouble == "away":
+            server.start()
+        elif trouble == "without memory":
+            server.ask("CONFIG", "SET", "maxmemory", "0")
+        await eventually(lambda: shown(there) == ["alice", "bob", "User-1"])
+
+        assert sorted(told.events) == [("came", "User-1", 3), ("came", "alice", 1), ("came", "bob", 2)]
+
+
+async def test_the_rights_that_the_documentation_names_are_enough(servers: list[Redis]) -> None:
+    server = servers[1]
+    server.empty()
+    page = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+    rights = page.split("ACL needs\n", 1)[1].split("`")[1].split()
+    server.ask("ACL", "SETUSER", "node", "reset", "on", ">secret", *rights)
+    address = server.url.replace("redis://", "redis://node:secret@")
+    async with AsyncExitStack() as stack:
+        here = RedisPresence(parse_addresses(address), linger=10.0)
+        (told,) = await two(stack, here)
+        here.enter(HALL, ALICE)
+        await told.until(("came", "alice", 1))
+        here.enter("room:other", BOB)
+        here.exit("room:other", BOB)
+        await here.look("room:other")
+
+        assert server.ask("ZCARD", "hubbub:presence:leases") == 1
