@@ -10,7 +10,8 @@ from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
 from bench.scenarios.latency import Latency
+from bench.scenarios.presence import Presence
 from bench.scenarios.recover import Recover
 from bench.scenarios.rooms import Rooms
 
-SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History, AttackScenario)
+SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History, Presence, AttackScenario)

@@ -10,6 +10,7 @@ from bench.systems.discard import Control
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
 from bench.systems.nats import Nats
 from bench.systems.node_ws import NodeWs
+from bench.systems.redis import Redis
 from bench.systems.send_loop import SendLoop
 from bench.systems.socketio import PythonSocketIO
 
@@ -26,4 +27,5 @@ SYSTEMS: Sequence[type[System]] = (
     NodeWs,
     Nats,
     SendLoop,
+    Redis,
 )
