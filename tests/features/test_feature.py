@@ -1,8 +1,9 @@
 """What features add to a hub, and what a hub asks of each."""
 
+import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import httpx
@@ -16,12 +17,14 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
+from hubbub.features.feature import ChannelKind
 from hubbub.features.jobs import Job
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.socket_routes import add_socket, check_key
 from hubbub.node import Node
 from hubbub.testing import serving
 from hubbub.testing.fixtures import Serve, serve
+from hubbub.wire.publication import Publication
 from tests.waiting import eventually
 
 __all__ = ["serve"]
@@ -241,6 +244,41 @@ async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
         assert await node._fetch("poll:1", 3) == []
 
     assert "'poll:1'" in caplog.text
+
+
+class Counting(Feature):
+    """Has channels of its own, and says where they are."""
+
+    def __init__(self) -> None:
+        self.fetched = asyncio.Event()
+
+    def channels(self) -> Iterable[ChannelKind]:
+        yield ChannelKind("count:", heads=self.heads, fetch=self.fetch)
+        yield ChannelKind("passing:")
+
+    async def heads(self, channels: Sequence[str]) -> list[Publication]:
+        return [Publication.head(channel, 9) for channel in channels]
+
+    async def fetch(self, channel: str, position: int) -> list[Publication]:
+        if (channel, position) == ("count:1", 7):
+            self.fetched.set()
+        return [Publication(channel, {"type": "counted"}, position=9, since=position)]
+
+
+async def test_a_gap_in_a_feature_s_own_channel_is_filled_as_the_feature_says() -> None:
+    counting = Counting()
+    node = Node(Settings(), broker=MemoryBroker(), features=[*built_in(Hooks()), counting])
+    await node.start()
+    try:
+        node.sequencer.follow("count:1")
+        node.sequencer.was_told_up_to("count:1", 7)
+
+        node.gaps.missed(["count:1", "passing:1", "unknown:1", "room:hall"])
+
+        async with asyncio.timeout(20):
+            await counting.fetched.wait()
+    finally:
+        await node.stop()
 
 
 def test_two_features_cannot_do_the_same_command() -> None:
