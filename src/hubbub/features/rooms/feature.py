@@ -56,7 +56,7 @@ class RoomsFeature(Feature):
         return {"online": online} if online is not None else {}
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
-        # Who is told to come back has not left.
+        # A client that was told to reconnect has not left.
         has_left = clean and connection.close_code != CloseCode.SERVICE_RESTART
         for room in self.rooms.disconnected(connection, clean=has_left):
             self.services.features.left(connection, room)

@@ -1,10 +1,10 @@
-"""Rooms while people are in them: who is online, and telling the others.
+"""Who is online in which room, and the events that tell the others.
 
-A room comes to be when somebody joins it here and leaves no trace when the last one has gone. A user counts once,
-however many connections to however many nodes. Here their connections to this node are counted: presence is told of the
-first one and of the last one gone (after a while where it vanished without a word, since most of those come back at
-once). It says whom all nodes have, and what of that is to be announced to those who are connected here: `join` and
-`leave`, or a count, once a second, where many are online.
+A `Room` exists while somebody is in it on this node. A user counts once, with any number of connections to any number
+of nodes. This module counts the connections to this node. It tells presence of a user's first connection, and of the
+end of the last one: if that one broke, only a while later, since most users come back at once. Presence knows the users
+of all nodes. It says what is announced to the connections of this node: `join` and `leave`, or a count once a second if
+many are online.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Person:
 
 
 class Room:
-    """A room that somebody is in. Its key is spelled as the first one who joined spelled it."""
+    """A room that somebody is in. Its key is spelled as the first user who joined it spelled it."""
 
     __slots__ = ("_people", "_presence", "channel", "joining", "key")
 
@@ -61,13 +61,13 @@ class Room:
 
     @property
     def online(self) -> int:
-        """How many users all nodes have here."""
+        """How many users are in the room, on all nodes."""
         crowd = self._presence.crowd(self.channel)
         return crowd.online if crowd is not None else len(self._people)
 
     @property
     def is_empty(self) -> bool:
-        """Whether this node has nobody here."""
+        """Whether nobody on this node is in the room."""
         return not self._people and not self.joining
 
     def users(self) -> list[OnlineUser]:
@@ -76,20 +76,20 @@ class Room:
         return crowd.users() if crowd is not None else []
 
     def enter(self, user: User) -> bool:
-        """One more connection of this user to this node. True if presence must hear of it."""
+        """One more connection of this user joins on this node. True if presence must be told."""
         person = self._people.get(fold(user.key))
         if person is None:
             person = self._people[fold(user.key)] = _Person(user)
             is_news = True
         else:
-            # The one who had the key before is about to go: their connections are being closed.
+            # If somebody else had this key before, that user is being disconnected.
             is_news = person.user.identity != user.identity
             person.user = user
         person.connections += 1
         return is_news
 
     def exit(self, user: User) -> bool:
-        """One connection less. True if it was the last."""
+        """One connection of this user leaves. True if it was the last."""
         person = self._people[fold(user.key)]
         person.connections -= 1
         return person.connections == 0
@@ -107,7 +107,7 @@ class Room:
 
 
 class Rooms:
-    """All rooms that somebody on this node is in: the `Audience` of its presence. Call `tick` about once a second.
+    """All rooms that somebody on this node is in. Presence calls it as its `Audience`. Call `tick` about once a second.
     `clock` gives seconds that never jump."""
 
     def __init__(self, services: Services, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -128,15 +128,15 @@ class Rooms:
         return iter(self._rooms.values())
 
     def at(self, channel: str) -> Room | None:
-        """The room whose channel this is, if somebody is in it."""
+        """The room with this channel, None if nobody is in it."""
         return self._rooms.get(channel)
 
     def has_joined(self, connection: Connection, key: str) -> bool:
-        # What an ended connection was in stays on record, for those who clean up after it.
+        # An ended connection keeps its list of channels, for those that clean up after it.
         return connection.is_open and channel_of(key) in connection.channels
 
     def online(self, key: str) -> int | None:
-        """None where this node does not know, because nobody in the room is connected to it."""
+        """How many are online in a room. None if nobody on this node is in it: then the node does not know."""
         crowd = self._presence.crowd(channel_of(key))
         return crowd.online if crowd is not None else None
 
@@ -145,7 +145,7 @@ class Rooms:
         return crowd.users() if crowd is not None else []
 
     def joined_by(self, connection: Connection, key: str) -> Room:
-        """A room that this connection has joined, and is still there. Raises `Forbidden`."""
+        """The room, if this connection is in it. Raises `Forbidden` if it is not."""
         room = self._rooms.get(channel_of(key))
         if room is None or not self.has_joined(connection, key):
             raise Forbidden(f"join room {key!r} first", room=key)
@@ -153,8 +153,9 @@ class Rooms:
 
     @asynccontextmanager
     async def joining(self, connection: Connection, key: str) -> AsyncIterator[tuple[Room, Hold]]:
-        """Subscribe a connection to a room's events, and count its user in. In the block it is held, and told what it
-        missed. If the block fails, the connection leaves the room again, unless it was in it before.
+        """Subscribe a connection to a room's events, and count its user as online. In the block the connection's live
+        events are held, so that it can be sent what it missed. If the block fails, the connection leaves the room
+        again, unless it was in the room before.
 
         Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
         """
@@ -182,19 +183,20 @@ class Rooms:
                 await self._presence.look(channel)
                 yield room, hold
             except BaseException:
-                # One that has ended leaves its rooms by itself, and must not leave them twice.
+                # An ended connection has left its rooms already, and must not leave them twice.
                 if self.has_joined(connection, key):
                     self.leave(connection, key)
                 raise
 
     def leave(self, connection: Connection, key: str) -> None:
-        """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it was not in it."""
+        """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it is not in the room."""
         room = self.joined_by(connection, key)
         self._fanout.unsubscribe(connection, room.channel)
         self._exit(room, connection.user, linger=0.0)
 
     def disconnected(self, connection: Connection, *, clean: bool) -> list[str]:
-        """A connection is gone. A clean close is a leave; who vanishes has a while to come back unnoticed.
+        """A connection has ended. If it was closed cleanly, its user leaves at once. If it broke, its user stays online
+        for a while, and may come back without any event.
 
         Returns the keys of the rooms that it was in.
         """
@@ -207,7 +209,7 @@ class Rooms:
         return left
 
     def tick(self) -> None:
-        """Announce those whose while is over, and the counts of the large rooms."""
+        """Announce the users who did not come back in time, and the counts of large rooms."""
         now = self._clock()
         for (room, key), (deadline, user) in list(self._leaving.items()):
             if now >= deadline:
@@ -237,7 +239,7 @@ class Rooms:
             self._recount[room] = None
 
     def _announce(self, event: Event, channel: str) -> None:
-        """To those who are connected here; every other node does the same."""
+        """Send an event to this node's connections. Every other node does the same for its own."""
         self._fanout.deliver(Publication(channel, event, ephemeral=True))
 
     # What this node tells presence.
@@ -245,7 +247,7 @@ class Rooms:
     def _enter(self, room: Room, user: User) -> None:
         leaving = self._leaving.get((room, fold(user.key)))
         if leaving is not None and leaving[1].identity != user.identity:
-            # Whoever had the key before them does not come back under it.
+            # The user who had this key before cannot come back under it.
             del self._leaving[room, fold(user.key)]
             self._gone(room, leaving[1])
         if room.enter(user):
