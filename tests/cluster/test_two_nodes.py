@@ -3,9 +3,10 @@
 import httpx
 import pytest
 
+from tests.cluster.conftest import MakeNodes
 from tests.cluster.views import messages
 from tests.people import person
-from tests.servers import WebServer
+from tests.servers import Redis, WebServer
 
 Nodes = tuple[WebServer, WebServer]
 CODECS = ["hubbub.v1.json", "hubbub.v1.msgpack"]
@@ -70,6 +71,24 @@ async def test_a_thousand_messages_from_both_nodes_arrive_everywhere_in_one_orde
         assert [message["rev"] for message in await messages(alice, 1000)] == revs
         assert [message["rev"] for message in await messages(bob, 1000)] == revs
         assert await messages(alice, 1000) == await messages(bob, 1000)
+
+
+async def test_three_redis_servers_share_the_rooms(make_nodes: MakeNodes, three_redis: list[Redis]) -> None:
+    serving, mounted = make_nodes(",".join(server.url for server in three_redis))
+    rooms = [f"room-{number}" for number in range(20)]
+    async with person(serving, "alice") as alice, person(mounted, "bob") as bob:
+        for room in rooms:
+            await alice.join(room)
+            await bob.join(room)
+
+        for room in rooms:
+            await alice.say(room, f"Hello {room}!")
+        said = await messages(bob, len(rooms))
+        channels = [len(server.ask("PUBSUB", "CHANNELS", "hubbub:0:room:*")) for server in three_redis]
+
+    assert {message["text"] for message in said} == {f"Hello {room}!" for room in rooms}
+    assert sum(channels) == len(rooms)
+    assert all(channels)
 
 
 async def test_both_nodes_are_ready(nodes: Nodes) -> None:

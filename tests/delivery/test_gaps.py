@@ -65,7 +65,9 @@ async def test_many_channels_are_asked_for_in_a_few_questions(store: Store) -> N
     assert [len(asked) for asked in store.asked] == [CHECKED, CHECKED, 1]
 
 
-async def test_what_could_not_be_read_is_asked_for_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_could_not_be_read_is_asked_for_again_and_logged_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("hubbub.delivery.gaps.RETRY", 0.01)
     store.failures = [Unavailable("the database is away")] * 2
 
@@ -73,6 +75,7 @@ async def test_what_could_not_be_read_is_asked_for_again(store: Store, monkeypat
 
     await store.until(lambda: store.heard == [("room:a", 7)])
     assert len(store.asked) == 3
+    assert caplog.text.count("the database is away") == 1
 
 
 async def test_a_mistake_of_a_feature_does_not_end_the_checks(store: Store) -> None:

@@ -44,6 +44,7 @@ class Gaps:
         self._unswept: list[str] = []
         self._share = 0
         self._checking: asyncio.Task[None] | None = None
+        self._has_warned = False
 
     def missed(self, channels: Iterable[str]) -> None:
         """Something may have been missed in these channels until now."""
@@ -81,11 +82,14 @@ class Gaps:
         try:
             heads = await self._heads(channels)
         except Unavailable as error:
-            log.warning("where channels stand cannot be read now: %s", error.message)
+            if not self._has_warned:
+                self._has_warned = True
+                log.warning("where channels stand cannot be read now, and is asked again: %s", error.message)
             self._unchecked.update(dict.fromkeys(channels))
             await asyncio.sleep(RETRY)
         except Exception:
             log.exception("where channels stand could not be read")
         else:
+            self._has_warned = False
             for head in heads:
                 self._heard(head)
