@@ -30,7 +30,7 @@ async def test_a_name_that_is_a_key_is_the_key() -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "Zoë", "two words", "Guest"])
-async def test_any_other_name_gets_a_key_that_is_one(name: str | None) -> None:
+async def test_any_other_name_gets_a_made_key(name: str | None) -> None:
     user = (await guests_here().admit(name)).user
 
     assert is_key(user.key)
@@ -38,7 +38,7 @@ async def test_any_other_name_gets_a_key_that_is_one(name: str | None) -> None:
     assert user.name == (name or user.key)
 
 
-async def test_a_name_is_taken_as_long_as_somebody_uses_it_whatever_its_case() -> None:
+async def test_a_used_name_is_taken_in_any_case() -> None:
     guests = guests_here()
     alice = await guests.admit("alice")
     for name in ("alice", "ALICE"):
@@ -81,7 +81,7 @@ async def test_the_secret_outlives_the_server_that_gave_it_but_not_its_key() -> 
         await guests_here(b"another" * 8).admit("Zoë", first.secret)
 
 
-async def test_a_secret_whose_key_somebody_else_uses_now_has_to_wait() -> None:
+async def test_a_secret_does_not_help_while_another_guest_uses_its_key() -> None:
     guests = guests_here()
     first = await guests.admit("alice")
     guests.leave(first.user)
@@ -102,7 +102,7 @@ async def test_two_guests_of_one_name_have_two_identities() -> None:
 @given(st.integers(min_value=0), st.characters(codec="utf-8"))
 async def test_a_secret_with_one_other_character_is_refused(place: int, character: str) -> None:
     secret = (await guests_here().admit("alice")).secret
-    # Not in the key at its end: keys are the same without regard to case, and so is their secret.
+    # Not in the key at its end: keys that differ only in case are the same, and so are their secrets.
     place %= len(secret) - len(".alice")
     assume(secret[place] != character)
     changed = secret[:place] + character + secret[place + 1 :]
@@ -112,7 +112,7 @@ async def test_a_secret_with_one_other_character_is_refused(place: int, characte
 
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "System", "dm:alice", "DM:x"])
-async def test_the_server_s_own_names_are_reserved(name: str) -> None:
+async def test_the_servers_own_names_are_reserved(name: str) -> None:
     with pytest.raises(Conflict, match="reserved"):
         await guests_here().admit(name)
 
@@ -122,7 +122,7 @@ async def test_the_server_s_own_names_are_reserved(name: str) -> None:
     ["System ", " admin", "Sys\u200dtem", "\uff33ystem", "admin\u034f", "\ufe0fhere", "dm\u2065:alice"],
     ids=ascii,
 )
-async def test_what_looks_like_one_of_them_is_reserved_too(name: str) -> None:
+async def test_a_name_that_looks_like_a_reserved_one_is_reserved(name: str) -> None:
     with pytest.raises(Conflict, match="reserved"):
         await guests_here().admit(name)
 
@@ -155,7 +155,7 @@ async def test_beside_accounts_a_guest_gets_a_made_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 65, " ", "\u200d", "\u3164", "\u202eecila", "a\x00"], ids=ascii)
-async def test_what_is_no_name_is_invalid_and_the_field_named(name: str) -> None:
+async def test_the_error_for_an_invalid_name_names_the_field(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         await guests_here().admit(name)
 
@@ -174,7 +174,7 @@ async def test_nothing_is_kept_for_guests_who_are_gone() -> None:
     assert not guests._names
 
 
-async def test_who_vanished_has_the_name_until_the_linger_is_over() -> None:
+async def test_a_guest_whose_link_broke_keeps_the_name_for_the_linger() -> None:
     now = [0.0]
     guests = guests_here(clock=lambda: now[0], linger=10.0)
     alice = await guests.admit("alice")
@@ -196,14 +196,14 @@ async def test_who_vanished_has_the_name_until_the_linger_is_over() -> None:
     assert (await guests.admit("alice")).user.identity != alice.user.identity
 
 
-async def test_who_closes_gives_the_name_free_at_once() -> None:
+async def test_a_guest_who_closes_frees_the_name_at_once() -> None:
     guests = guests_here(linger=10.0)
     guests.leave((await guests.admit("alice")).user, clean=True)
 
     assert (await guests.admit("alice")).user.key == "alice"
 
 
-async def test_who_only_asks_whether_a_handshake_would_be_refused_leaves_the_name_as_it_was() -> None:
+async def test_asking_why_a_handshake_is_refused_does_not_change_a_name() -> None:
     now = [0.0]
     guests = guests_here(clock=lambda: now[0], linger=10.0)
     alice = await guests.admit("alice")
@@ -220,7 +220,7 @@ async def test_who_only_asks_whether_a_handshake_would_be_refused_leaves_the_nam
     assert newcomer.user.key == "alice"
 
 
-async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_now() -> None:
+async def test_a_late_end_of_a_connection_does_not_remove_the_keys_new_guest() -> None:
     displaced: list[User] = []
     guests = Guests(SigningKeys(KEY), clock=time.monotonic, displaced=displaced.append)
     first = await guests.admit("alice")
@@ -236,7 +236,7 @@ async def test_a_connection_that_ends_late_does_not_count_out_who_has_the_key_no
     assert not guests._present
 
 
-async def test_beside_an_account_of_that_key_a_guest_gets_a_made_one() -> None:
+async def test_beside_an_account_with_that_key_a_guest_gets_a_made_key() -> None:
     guests = Guests(SigningKeys(KEY), clock=time.monotonic, is_accounts=lambda key: key == "alice")
 
     user = (await guests.admit("alice")).user

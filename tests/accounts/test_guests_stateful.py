@@ -1,4 +1,4 @@
-"""Whoever comes, speaks, vanishes and returns in whatever order: a key never belongs to two identities."""
+"""People come, speak, vanish and return in any order: a key never belongs to two identities."""
 
 import asyncio
 import tempfile
@@ -32,7 +32,7 @@ places = st.integers(0, 50)
 
 @dataclass
 class Visitor:
-    """Somebody who kept their secret."""
+    """A guest who has kept the secret."""
 
     name: str
     secret: str

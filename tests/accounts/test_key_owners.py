@@ -1,4 +1,4 @@
-"""Whose a key is, asked of the database: few questions for many who come, and no wait without an end."""
+"""The database says who owns a key: few queries for many clients, and no endless wait."""
 
 import asyncio
 import sqlite3
@@ -38,7 +38,7 @@ def owners_in(database: Database, *, deadline: float = 20.0) -> KeyOwners:
     return KeyOwners(database, claim=claim, deadline=deadline)
 
 
-async def test_a_key_is_whose_who_spoke_under_it(database: Database) -> None:
+async def test_a_key_belongs_to_the_first_who_spoke_under_it(database: Database) -> None:
     await Logbook(database).send(User("Alice", "Alice", identity="first"), "general", "hello")
 
     owner, of_identity = await owners_in(database).look_up("alice", "first")
@@ -50,7 +50,7 @@ async def test_a_key_is_whose_who_spoke_under_it(database: Database) -> None:
     assert nobody == (None, None)
 
 
-async def test_two_thousand_who_come_at_once_are_a_few_questions(tmp_path: Path) -> None:
+async def test_two_thousand_clients_at_once_need_a_few_queries(tmp_path: Path) -> None:
     database = CountedDatabase(SQLite(tmp_path / "data"))
     await database.start()
     try:
@@ -65,7 +65,7 @@ async def test_two_thousand_who_come_at_once_are_a_few_questions(tmp_path: Path)
         await database.stop()
 
 
-async def test_a_question_leaves_deferred_rows_where_they_are(
+async def test_a_query_leaves_deferred_rows_where_they_are(
     tmp_path: Path, open_database: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "IDLE_AFTER", 3600)
@@ -108,7 +108,7 @@ async def test_a_database_that_hangs_is_not_waited_for(tmp_path: Path, open_data
     assert await patient.look_up("alice") == (None, None)
 
 
-async def test_an_account_is_asked_about_once(tmp_path: Path) -> None:
+async def test_an_account_needs_one_query(tmp_path: Path) -> None:
     database = CountedDatabase(SQLite(tmp_path / "data"))
     await database.start()
     try:
@@ -125,7 +125,7 @@ async def test_an_account_is_asked_about_once(tmp_path: Path) -> None:
         await database.stop()
 
 
-async def test_a_name_that_was_never_seen_needs_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_was_never_seen_needs_no_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_owners, "_KEYS_PER_READ", 3)
     database = CountedDatabase(SQLite(tmp_path / "data"))
     await database.start()
@@ -142,7 +142,7 @@ async def test_a_name_that_was_never_seen_needs_no_question(tmp_path: Path, monk
         known = [(await owners.look_up(f"user{number}"))[0] for number in range(7)]
         assert [person.identity for person in known if person is not None] == [f"identity {n}" for n in range(7)]
 
-        # Who came as a stranger may have spoken since.
+        # A guest without an owned key may have spoken since.
         await Logbook(database).send(User("stranger1", "", identity="another"), "general", "hello")
         owner, _ = await owners.look_up("stranger1")
         assert owner is not None

@@ -1,4 +1,4 @@
-"""What those may do whom nobody has restricted."""
+"""What everybody may do under the default policy."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from hubbub.wire.identity import User
 
 
 @pytest.mark.parametrize("action", Action)
-def test_everybody_may_do_everything_but_to_what_others_wrote(action: Action) -> None:
+def test_everybody_may_do_everything_except_delete_others_messages(action: Action) -> None:
     allowed = allow_everybody(User("alice", "Alice"), action, "lobby")
 
     assert allowed is (action is not Action.MODERATE)

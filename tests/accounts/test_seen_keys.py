@@ -7,7 +7,7 @@ from hubbub.accounts.seen_keys import SeenKeys
 
 
 @given(st.lists(st.text(max_size=64)))
-def test_what_was_seen_is_known(keys: list[str]) -> None:
+def test_a_seen_key_is_known(keys: list[str]) -> None:
     seen = SeenKeys()
     for key in keys:
         seen.add(key)
@@ -15,7 +15,7 @@ def test_what_was_seen_is_known(keys: list[str]) -> None:
     assert not any(seen.add(key) for key in keys)
 
 
-def test_what_was_not_seen_is_hardly_ever_taken_for_it() -> None:
+def test_a_new_key_is_hardly_ever_taken_for_a_seen_one() -> None:
     seen = SeenKeys()
     for number in range(20_000):
         seen.add(f"user{number}")

@@ -23,7 +23,7 @@ OLD, NEW, OTHER = (
 # In a file.
 
 
-def test_it_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     key = make_key_in_file(tmp_path / "data")
 
     assert len(key) >= 32
@@ -52,7 +52,7 @@ def test_a_key_that_is_too_short_is_not_used(tmp_path: Path) -> None:
 # Signatures.
 
 
-def test_what_a_previous_key_signed_is_believed_and_nothing_is_signed_with_it() -> None:
+def test_a_previous_key_is_believed_and_signs_nothing() -> None:
     signature = SigningKeys(OLD).sign("alice")
     changed = SigningKeys(NEW, OLD)
 
@@ -108,7 +108,7 @@ async def test_nodes_without_a_secret_sign_with_one_key_of_their_database(shared
     assert not (tmp_path / "one").exists()
 
 
-async def test_the_key_of_the_first_node_s_data_directory_becomes_that_of_all(shared: Database, tmp_path: Path) -> None:
+async def test_the_key_of_the_first_nodes_data_directory_becomes_that_of_all(shared: Database, tmp_path: Path) -> None:
     """A server that had its key in a file until now: nobody loses their name."""
     kept = make_key_in_file(tmp_path / "one")
     make_key_in_file(tmp_path / "two")
@@ -142,7 +142,7 @@ async def test_a_secret_is_changed_by_giving_the_previous_one_too(shared: Databa
         await keys_of(shared, Secret(OLD))
 
 
-async def test_what_the_database_s_key_signed_is_believed_once_there_is_a_secret_and_afterwards(
+async def test_what_the_databases_key_signed_is_believed_once_there_is_a_secret_and_afterwards(
     shared: Database,
 ) -> None:
     (made,) = await keys_of(shared, Secret())

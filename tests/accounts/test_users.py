@@ -1,4 +1,5 @@
-"""A key has one owner, on both engines, whoever comes when; and nobody's words are lost for coming too late."""
+"""A key has one owner, on both engines, in whichever order people come; and the messages of those who come too late are
+kept."""
 
 import asyncio
 from pathlib import Path
@@ -28,7 +29,7 @@ def log(database: Database) -> Logbook:
 
 
 async def users_of(log: Logbook) -> list[str]:
-    """Who wrote the room's messages, in their order."""
+    """The authors of the room's messages, in their order."""
     return [message.user for message in (await log.latest(ROOM)).messages]
 
 
@@ -46,7 +47,7 @@ async def test_the_first_to_speak_owns_the_key_and_the_next_one_gets_a_made_one(
     assert (await log.edit(SECOND, ROOM, 2, "mine")).event is not None
 
 
-async def test_of_two_who_first_speak_in_one_commit_one_owns_the_key(log: Logbook) -> None:
+async def test_of_two_guests_who_first_speak_in_one_commit_one_owns_the_key(log: Logbook) -> None:
     await asyncio.gather(*(log.send(author, ROOM, "hello") for author in (FIRST, SECOND)))
 
     first, second = await users_of(log)
@@ -64,7 +65,7 @@ async def test_the_database_itself_takes_no_second_owner(log: Logbook, database:
         )
 
 
-async def test_nodes_that_let_the_same_name_in_at_once_give_it_to_one_of_them(
+async def test_if_two_nodes_admit_one_name_one_guest_owns_it(
     postgres_with_schema: str, tmp_path: Path, open_database: Opener
 ) -> None:
     logs = [Logbook(await open_database(engine_at(tmp_path, postgres_with_schema))) for _ in range(3)]
@@ -85,7 +86,7 @@ async def test_nodes_that_let_the_same_name_in_at_once_give_it_to_one_of_them(
     assert set(names) <= set(users)
 
 
-async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Logbook, database: Database) -> None:
+async def test_an_account_gets_its_key_and_the_guests_rows_show_another_one(log: Logbook, database: Database) -> None:
     await log.send(FIRST, ROOM, "of the guest", key="key-00000001")
     await log.react(FIRST, ROOM, 1, "👍")
 
@@ -100,7 +101,7 @@ async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Logb
     assert [reaction.users for reaction in message.reactions or []] == [[guest, "alice"]]
     with pytest.raises(Forbidden):
         await log.edit(ACCOUNT, ROOM, 1, "not mine")
-    # The guest goes on under its key of now, whichever it came with.
+    # The guest continues under its present key, whichever key it came with.
     assert (await log.send(FIRST, ROOM, "of the guest", key="key-00000001")).event is None
     await log.react(FIRST, ROOM, 1, "👍", on=False)
     (message, _) = (await log.latest(ROOM)).messages
@@ -110,7 +111,7 @@ async def test_an_account_gets_its_key_and_a_guest_s_rows_show_another(log: Logb
     assert sent.event.user == guest
 
 
-async def test_an_account_that_speaks_unannounced_gets_its_key_too(log: Logbook) -> None:
+async def test_an_account_that_was_not_claimed_before_gets_its_key_too(log: Logbook) -> None:
     await log.send(FIRST, ROOM, "of the guest")
 
     await asyncio.gather(log.send(SECOND, ROOM, "of another"), log.send(ACCOUNT, ROOM, "of the account"))
@@ -120,7 +121,7 @@ async def test_an_account_that_speaks_unannounced_gets_its_key_too(log: Logbook)
     assert len({guest, other, account}) == 3
 
 
-def test_a_made_key_is_a_key_however_long_the_name() -> None:
+def test_a_made_key_is_valid_even_for_a_long_name() -> None:
     for name in ("a", "alice", "x" * 64):
         key = made_key(name)
 

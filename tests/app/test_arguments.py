@@ -1,4 +1,4 @@
-"""Nonsense that is given to `Hubbub(…)` is told when the hub is made, with what to write instead."""
+"""Nonsense as an argument of `Hubbub(…)` is an error when the hub is made, which says what to write instead."""
 
 from contextlib import nullcontext
 from functools import partial
@@ -53,13 +53,13 @@ class Login:
         (Depends(by_session), r"give the function in it: Hubbub\(authenticate=by_session\)"),
     ],
 )
-def test_a_login_that_cannot_work_is_told_when_the_hub_is_made(login: Any, told: str) -> None:
+def test_a_login_that_cannot_work_is_an_error_when_the_hub_is_made(login: Any, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         Hubbub(authenticate=login)
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_login_that_was_called_is_told_without_a_warning_about_its_coroutine() -> None:
+def test_a_login_that_was_called_is_an_error_without_a_warning() -> None:
     async def current_user() -> str:
         return "alice"
 
@@ -67,7 +67,7 @@ def test_a_login_that_was_called_is_told_without_a_warning_about_its_coroutine()
         Hubbub(authenticate=current_user())  # type: ignore[arg-type]
 
 
-def test_logins_that_can_work_are_taken() -> None:
+def test_logins_that_can_work_are_accepted() -> None:
     def by_connection(connection: HTTPConnection, x_user: str = Header(""), who: str = "") -> str:
         return connection.headers.get("x-user", "") + x_user + who
 
@@ -105,7 +105,7 @@ class AsyncPolicy:
         (lambda user, action, where, *, strict: True, r"policy\(user, action, where\)"),
     ],
 )
-def test_a_policy_that_cannot_be_asked_is_told_when_the_hub_is_made(policy: Any, told: str) -> None:
+def test_a_policy_that_cannot_be_called_is_an_error_when_the_hub_is_made(policy: Any, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         Hubbub(guests="on", policy=policy)
 
@@ -120,7 +120,9 @@ def test_a_policy_that_cannot_be_asked_is_told_when_the_hub_is_made(policy: Any,
         ({"relay_rooms": ["lobby", "game:*", "*"]}, None),
     ],
 )
-def test_a_setting_that_names_no_possible_room_is_told_at_the_start(settings: dict[str, Any], told: str | None) -> None:
+def test_a_setting_that_names_an_impossible_room_is_an_error_at_the_start(
+    settings: dict[str, Any], told: str | None
+) -> None:
     app = FastAPI()
     app.include_router(Hubbub(guests="on", page=False, settings=Settings(**settings)).router)
 
@@ -142,6 +144,6 @@ def test_a_setting_that_names_no_possible_room_is_told_at_the_start(settings: di
         ({"guests": "on", "data_dir": ""}, "data_dir names no directory"),
     ],
 )
-def test_other_nonsense_is_told_when_the_hub_is_made(arguments: dict[str, Any], told: str) -> None:
+def test_other_nonsense_is_an_error_when_the_hub_is_made(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         Hubbub(**arguments)

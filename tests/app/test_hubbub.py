@@ -57,7 +57,7 @@ def test_the_test_client_is_told_when_it_did_not_start_the_application() -> None
         pass
 
 
-def test_the_test_client_s_routes_send_to_a_room() -> None:
+def test_the_test_clients_routes_send_to_a_room() -> None:
     hub = open_hub()
     app = host(hub)
 
@@ -75,7 +75,7 @@ def test_the_test_client_s_routes_send_to_a_room() -> None:
         assert message["data"] == {"version": 2}
 
 
-def test_a_hub_runs_again_after_it_was_stopped() -> None:
+def test_a_stopped_hub_can_run_again() -> None:
     app = host(open_hub())
 
     for _ in range(2):
@@ -197,7 +197,7 @@ def test_the_login_may_have_dependencies_of_its_own() -> None:
         assert expect(alice, "welcome")["name"] == "Alice"
 
 
-# Several hubs, and one too often.
+# Several hubs, and one hub twice.
 
 
 def test_two_hubs_under_two_prefixes_know_nothing_of_each_other() -> None:
@@ -229,7 +229,7 @@ def test_a_hub_that_is_included_twice_is_a_named_error() -> None:
 
 
 @pytest.mark.parametrize("guests", [None, "off"])
-def test_a_hub_that_nobody_could_connect_to_is_refused(guests: Any) -> None:
+def test_a_hub_to_which_nobody_could_connect_is_refused(guests: Any) -> None:
     with pytest.raises(ConfigurationError, match="nobody could connect"):
         Hubbub(guests=guests)
 
@@ -239,7 +239,7 @@ def test_a_room_that_is_no_key_is_refused() -> None:
         open_hub().rooms("no spaces")
 
 
-def test_a_text_that_is_none_is_refused_before_anything_is_sent() -> None:
+def test_an_invalid_text_is_refused_before_anything_is_sent() -> None:
     hub = open_hub()
     app = host(hub)
 

@@ -1,4 +1,4 @@
-"""The library's face when the application makes mistakes: each is logged by its name, and nobody else notices."""
+"""The library when the application makes mistakes: each mistake is logged by its name, and nobody else notices it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -76,7 +76,7 @@ HOOKS = ["on_connect", "on_disconnect", "on_join", "on_leave", "before_message",
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("broken", [fail, fail_later, hang], ids=lambda hook: hook.__name__)
 @pytest.mark.parametrize("moment", [moment for moment in HOOKS if moment != "before_message"])
-async def test_a_hook_that_fails_or_hangs_is_logged_by_its_name_and_nobody_notices(
+async def test_a_hook_that_fails_or_hangs_is_logged_by_its_name(
     moment: str, broken: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     hub = open_hub()
@@ -109,7 +109,7 @@ def too_long(draft: Draft) -> None:
 @pytest.mark.parametrize(
     "broken", [fail, fail_later, hang, talk_nonsense, not_a_text, too_long], ids=lambda hook: hook.__name__
 )
-async def test_a_sender_gets_internal_where_before_message_is_broken_and_nobody_else_notices(
+async def test_a_broken_before_message_hook_is_internal_for_its_sender_only(
     broken: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     hub = open_hub()
@@ -136,7 +136,7 @@ async def test_a_sender_gets_internal_where_before_message_is_broken_and_nobody_
     assert any(broken.__name__ in record.getMessage() for record in caplog.records if record.name == "hubbub.hooks")
 
 
-async def test_before_message_may_change_or_refuse_and_the_next_one_sees_what_it_made() -> None:
+async def test_before_message_may_change_or_refuse_and_the_next_hook_sees_the_change() -> None:
     hub = open_hub()
     said: list[str] = []
 
@@ -162,7 +162,7 @@ async def test_before_message_may_change_or_refuse_and_the_next_one_sees_what_it
     assert said == ["HELLO"]
 
 
-async def test_a_connection_s_messages_stay_in_order_while_a_hook_thinks() -> None:
+async def test_messages_stay_in_order_while_a_hook_waits() -> None:
     hub = open_hub()
     released = anyio.Event()
 
@@ -180,7 +180,7 @@ async def test_a_connection_s_messages_stay_in_order_while_a_hook_thinks() -> No
         await alice.expect("message", text="second")
 
 
-async def test_a_client_that_waits_for_a_slow_answer_is_not_closed_for_its_silence() -> None:
+async def test_a_client_that_waits_for_a_slow_answer_is_not_closed() -> None:
     settings = Settings(heartbeat=0.1)
     hub = Hubbub(guests="auto", page=False, settings=settings)
     released = anyio.Event()
@@ -241,7 +241,7 @@ async def test_a_command_that_raises_or_returns_nonsense_is_logged_and_answered_
         assert "command 'try'" in caplog.text
 
 
-async def test_a_command_that_refuses_is_answered_with_its_own_words() -> None:
+async def test_a_commands_refusal_has_its_own_words() -> None:
     def refuse(connection: Connection, command: Try) -> None:
         raise RateLimited("come back later", retry_after=1500)
 
@@ -270,7 +270,7 @@ def test_a_command_is_refused_at_once_if_its_type_is_taken_or_unknown() -> None:
         hub.command(untyped)
 
 
-# Hubs in the wrong number, place or thread.
+# Too many hubs, or hubs in the wrong place or thread.
 
 
 async def test_one_hub_in_two_apps_is_a_named_error_of_the_second(caplog: pytest.LogCaptureFixture) -> None:
@@ -328,13 +328,13 @@ UNSTARTED_SENDS: dict[str, Callable[[Hubbub], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("use", UNSTARTED.values(), ids=UNSTARTED)
-def test_what_is_asked_before_the_app_has_started_is_a_named_error(use: Callable[[Hubbub], Any]) -> None:
+def test_a_question_before_the_start_is_a_named_error(use: Callable[[Hubbub], Any]) -> None:
     with pytest.raises(NotStarted, match="Hubbub isn't started"):
         use(open_hub())
 
 
 @pytest.mark.parametrize("send", UNSTARTED_SENDS.values(), ids=UNSTARTED_SENDS)
-async def test_what_is_sent_before_the_app_has_started_is_a_named_error(send: Callable[[Hubbub], Any]) -> None:
+async def test_sending_before_the_start_is_a_named_error(send: Callable[[Hubbub], Any]) -> None:
     with pytest.raises(NotStarted, match="Hubbub isn't started"):
         await send(open_hub())
 
@@ -354,7 +354,7 @@ def test_a_hub_in_a_route_that_runs_in_a_thread_is_a_named_error() -> None:
 # What an application asks and sends.
 
 
-async def test_a_title_that_could_turn_the_text_beside_it_is_refused() -> None:
+async def test_a_title_that_changes_the_direction_of_text_is_refused() -> None:
     hub = open_hub()
     async with serving(host(hub)) as server:
         with pytest.raises(Invalid, match="title"):
@@ -365,7 +365,7 @@ async def test_a_title_that_could_turn_the_text_beside_it_is_refused() -> None:
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (400, ["title"])
 
 
-async def test_the_rooms_that_somebody_is_in_are_known() -> None:
+async def test_the_rooms_with_people_can_be_listed() -> None:
     hub = open_hub()
     async with serving(host(hub)) as server:
         assert not list(hub.rooms)
@@ -404,7 +404,7 @@ async def test_an_application_closes_and_reaches_all_connections_of_a_user() -> 
         await bob.expect("nudge")
 
 
-async def test_an_address_of_the_app_s_own_refuses_guests_unless_they_are_admitted() -> None:
+async def test_an_apps_own_address_refuses_guests_unless_they_are_admitted() -> None:
     hub = Hubbub(authenticate=lambda: None, page=False)
     app = FastAPI(lifespan=hub.lifespan)
 
@@ -423,7 +423,7 @@ async def test_an_address_of_the_app_s_own_refuses_guests_unless_they_are_admitt
 # A limit per user.
 
 
-def test_a_route_that_accepts_the_socket_before_the_hub_does_is_told_to_leave_it_out() -> None:
+def test_a_route_must_not_accept_the_socket_before_the_hub() -> None:
     hub = open_hub()
     app = host(hub)
 
@@ -487,7 +487,7 @@ async def login_of_sockets(session: Annotated[str | None, Cookie()] = None) -> s
 
 
 @pytest.mark.parametrize("plain", [False, True])
-async def test_a_login_that_refuses_as_sockets_are_refused_refuses_requests_with_403_too(plain: bool) -> None:
+async def test_a_websocket_exception_of_the_login_is_403_for_requests(plain: bool) -> None:
     hub = Hubbub(authenticate=login_of_sockets)
     async with serving(host(hub), plain=plain) as server, httpx2.AsyncClient(base_url=server.url) as client:
         with pytest.raises(InvalidStatus) as refused:
@@ -507,7 +507,7 @@ async def test_a_login_that_refuses_as_sockets_are_refused_refuses_requests_with
 
 @pytest.mark.parametrize("key", ["Alice B", "", "a" * 65, "\u202ealice", "a/b"])
 @pytest.mark.parametrize("account", [User, lambda key, name: {"id": key, "name": name}, lambda key, name: key])
-def test_what_is_no_key_is_nobody_s_in_whatever_form_the_application_gives_it(
+def test_an_invalid_key_of_an_application_is_an_error_in_every_form(
     account: Callable[[str, str], Any], key: str
 ) -> None:
     with pytest.raises(ConfigurationError, match="without a usable key"):
@@ -515,13 +515,13 @@ def test_what_is_no_key_is_nobody_s_in_whatever_form_the_application_gives_it(
 
 
 @pytest.mark.parametrize("account", [User, lambda key, name: {"id": key, "name": name}])
-def test_the_key_stands_for_a_name_that_can_be_none(account: Callable[[str, str], Any]) -> None:
+def test_the_key_replaces_a_name_that_cannot_be_used(account: Callable[[str, str], Any]) -> None:
     for name in ("Alice \u202e", "A" * 65, " "):
         assert as_user(account("alice", name)) == User("alice", "alice")
     assert as_user(account("alice", " Alice B ")) == User("alice", "Alice B")
 
 
-def test_a_rate_limit_lets_a_user_come_back_one_by_one_and_counts_each_user_alone() -> None:
+def test_a_rate_limit_counts_each_user_alone() -> None:
     clock = SimpleNamespace(now=0.0)
     limit = RateLimit(2, per=10, clock=lambda: clock.now)
     alice, bob = User("alice", "Alice"), User("bob", "Bob")
@@ -553,7 +553,7 @@ def test_a_rate_limit_lets_a_user_come_back_one_by_one_and_counts_each_user_alon
         ({}, [], None),
     ],
 )
-def test_a_token_is_found_in_the_header_or_among_the_subprotocols(
+def test_a_token_is_found_in_the_header_or_a_subprotocol(
     headers: dict[str, str], subprotocols: list[str], token: str | None
 ) -> None:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -561,7 +561,7 @@ def test_a_token_is_found_in_the_header_or_among_the_subprotocols(
     assert bearer_token(HTTPConnection({"type": "websocket", "headers": raw, "subprotocols": subprotocols})) == token
 
 
-async def test_a_message_handler_may_return_whatever_can_be_awaited() -> None:
+async def test_a_message_handler_may_return_any_awaitable() -> None:
     hub = Hubbub(guests="on", page=False)
     app = FastAPI(lifespan=hub.lifespan)
 

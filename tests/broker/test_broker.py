@@ -1,4 +1,4 @@
-"""What every broker promises, whatever carries its publications. One suite for all of them."""
+"""What every broker promises. One suite for all of them."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -167,7 +167,7 @@ async def test_while_all_is_well_nothing_is_missed(broker: Broker, inbox: Inbox)
     assert inbox.missing == []
 
 
-async def test_a_subscriber_of_the_publisher_s_node_is_served_in_the_same_turn(broker: Broker, inbox: Inbox) -> None:
+async def test_a_subscriber_of_the_publishers_node_is_served_in_the_same_turn(broker: Broker, inbox: Inbox) -> None:
     await broker.subscribe(ROOM)
 
     broker.publish(said("at once"))
@@ -197,7 +197,7 @@ async def test_a_publication_reaches_every_node_once_its_own_too(nodes: tuple[No
     assert sorted(two.inbox.texts) == expected
 
 
-async def test_a_channel_s_publications_reach_the_other_node_in_order(nodes: tuple[Node, Node]) -> None:
+async def test_a_channels_publications_reach_the_other_node_in_order(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     await two.broker.subscribe(ROOM)
 

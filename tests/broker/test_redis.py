@@ -348,7 +348,7 @@ async def test_while_redis_is_away_subscribing_does_not_wait(
     await bob.hears(alice)
 
 
-async def test_of_three_servers_only_one_s_channels_are_missed(three_redis: list[Redis], make_node: NodeMaker) -> None:
+async def test_of_three_servers_only_ones_channels_are_missed(three_redis: list[Redis], make_node: NodeMaker) -> None:
     with FaultProxy(three_redis[1].port) as proxy:
         ports = [three_redis[0].port, proxy.port, three_redis[2].port]
         bob = await make_node(*ports)

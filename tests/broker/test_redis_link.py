@@ -60,7 +60,7 @@ async def test_an_error_is_raised_where_it_belongs(link: RedisLink) -> None:
     assert isinstance(two, ReplyError)
 
 
-async def test_who_stops_waiting_takes_nobody_else_s_answer(link: RedisLink, proxy: FaultProxy) -> None:
+async def test_who_stops_waiting_takes_nobody_elses_answer(link: RedisLink, proxy: FaultProxy) -> None:
     proxy.delay = 0.05
     impatient = asyncio.ensure_future(link.call("ECHO", "impatient"))
     await asyncio.sleep(0)

@@ -20,7 +20,7 @@ class Proxy:
         self.allowance = allowance
         self.cuts = 0
         self.passed = 0
-        """Bytes, of all connections."""
+        """Bytes of all connections together."""
         self._accepts = True
         self._lets_through = asyncio.Event()
         self._lets_through.set()
@@ -33,7 +33,8 @@ class Proxy:
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws"
 
     def hold_answers(self) -> None:
-        """What the server sends stays here, until `let_answers_through` or for ever, if the connection is cut."""
+        """What the server sends is held here until `let_answers_through`. If the connection is cut first, it is
+        lost."""
         self._lets_through.clear()
 
     def let_answers_through(self) -> None:
@@ -48,7 +49,7 @@ class Proxy:
         self._accepts = True
 
     def cut(self) -> None:
-        """Break all connections, without a word to either side."""
+        """Break all connections without a close frame to either side."""
         for link in list(self._links):
             self.cuts += 1
             link.abort()

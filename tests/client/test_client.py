@@ -69,7 +69,7 @@ def client_at(address: str, name: str, **options: object) -> Client:
 
 
 async def until(client: Client, is_so: Callable[[], bool]) -> None:
-    """Read events until something is so."""
+    """Read events until a condition holds."""
     while not is_so():
         await anext(client)
 
@@ -99,7 +99,7 @@ def texts(room: Room) -> list[str]:
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack"])
-async def test_people_talk_and_change_what_they_said(town: WebServer, place: str, codec: str) -> None:
+async def test_people_send_and_change_messages(town: WebServer, place: str, codec: str) -> None:
     async with client(town, "alice", codec=codec) as alice, client(town, "bob") as bob:
         hall, bobs_hall = await alice.join(place), await bob.join(place)
 
@@ -121,7 +121,7 @@ async def test_people_talk_and_change_what_they_said(town: WebServer, place: str
         assert (answer.text, answer.deleted is not None, answer.reply_to) == ("", True, None)
 
 
-async def test_what_was_said_while_one_was_away_is_handed_out_once(town: WebServer, place: str) -> None:
+async def test_messages_from_an_absence_are_handed_out_once(town: WebServer, place: str) -> None:
     async with Proxy(town.port) as proxy, client_at(proxy.address, "alice") as alice, client(town, "bob") as bob:
         hall, bobs_hall = await alice.join(place), await bob.join(place)
         await bobs_hall.send("one")
@@ -154,7 +154,7 @@ async def test_a_message_survives_a_server_that_is_killed(server: WebServer) -> 
         assert (await hall.edit(1, "still mine")).rev == 3
 
 
-async def test_a_guest_comes_back_as_the_same_one(town: WebServer, place: str) -> None:
+async def test_a_guest_reconnects_as_the_same_guest(town: WebServer, place: str) -> None:
     async with client(town, "Zoë and others") as zoe:
         await (await zoe.join(place)).send("one")
         key, secret = zoe.user, zoe.secret
@@ -164,7 +164,7 @@ async def test_a_guest_comes_back_as_the_same_one(town: WebServer, place: str) -
         await (await zoe.join(place)).edit(1, "ONE")
 
 
-async def test_a_room_of_another_life_begins_anew(server: WebServer) -> None:
+async def test_a_room_of_another_epoch_starts_over(server: WebServer) -> None:
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
         await hall.send("one")
@@ -180,7 +180,7 @@ async def test_a_room_of_another_life_begins_anew(server: WebServer) -> None:
         assert hall.messages == []
 
 
-async def test_a_server_that_falls_silent_is_noticed(serve: ServerFactory) -> None:
+async def test_a_silent_server_is_noticed(serve: ServerFactory) -> None:
     server = serve(environment=FAST | {"HUBBUB_HEARTBEAT": "0.25"})
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
@@ -194,7 +194,7 @@ async def test_a_server_that_falls_silent_is_noticed(serve: ServerFactory) -> No
         assert (await hall.send("back again")).seq == 1
 
 
-async def test_a_server_that_is_stopped_says_goodbye_and_is_found_again(server: WebServer) -> None:
+async def test_a_client_finds_a_restarted_server_again(server: WebServer) -> None:
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
         await asyncio.to_thread(server.stop)
@@ -214,8 +214,9 @@ async def test_a_client_waits_for_a_server_that_is_not_there_yet(server: WebServ
     await alice.close()
 
 
-async def test_a_flood_of_messages_keeps_within_the_server_s_limits(serve: ServerFactory) -> None:
-    # A server that is held up for a moment sees at once what was sent meanwhile: the burst is that of a whole second.
+async def test_a_flood_of_messages_keeps_within_the_servers_limits(serve: ServerFactory) -> None:
+    # If the server pauses for a moment, it gets at once all that was sent meanwhile. So the burst is as large as a
+    # second's commands.
     server = serve(environment={"HUBBUB_RATE": "30", "HUBBUB_BURST": "30", "HUBBUB_VIOLATIONS": "1"})
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
@@ -226,7 +227,7 @@ async def test_a_flood_of_messages_keeps_within_the_server_s_limits(serve: Serve
         assert alice.state is State.LIVE
 
 
-async def test_who_was_too_fast_comes_back_and_everything_is_said_once(
+async def test_a_client_closed_for_haste_reconnects_and_sends_everything_once(
     serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(environment={"HUBBUB_RATE": "20", "HUBBUB_BURST": "20", "HUBBUB_VIOLATIONS": "1"})
@@ -243,7 +244,7 @@ async def test_who_was_too_fast_comes_back_and_everything_is_said_once(
         assert sorted(ack.seq or 0 for ack in acks) == list(range(1, 81))
 
 
-async def test_more_rooms_than_fit_into_one_join_are_joined_up_to_the_server_s_limit(
+async def test_more_rooms_than_one_join_takes_are_joined_up_to_the_limit(
     serve: ServerFactory,
 ) -> None:
     server = serve()
@@ -258,7 +259,7 @@ async def test_more_rooms_than_fit_into_one_join_are_joined_up_to_the_server_s_l
 
 
 @pytest.mark.parametrize("answer", [BAD_GATEWAY, LOG_IN_FIRST], ids=["502", "401"])
-async def test_what_a_proxy_answers_neither_ends_the_session_nor_makes_another_guest(
+async def test_a_proxys_answer_neither_ends_the_session_nor_makes_another_guest(
     town: WebServer, place: str, answer: bytes
 ) -> None:
     async with Gateway(town.port) as gateway:
@@ -281,7 +282,7 @@ async def test_what_a_proxy_answers_neither_ends_the_session_nor_makes_another_g
         assert not [line for line in gateway.requests if "secret" in line or secret in line]
 
 
-async def test_a_client_without_a_server_says_so_at_once_and_then_ever_more_seldom(
+async def test_a_missing_server_is_logged_at_once_and_then_ever_more_seldom(
     logged: asyncio.Queue[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = 0
@@ -311,7 +312,7 @@ async def test_a_client_without_a_server_says_so_at_once_and_then_ever_more_seld
     assert all(number >= least for number, least in zip(seen, [1, 2, 4, 8, 16], strict=True))
 
 
-async def test_a_client_logs_who_it_is_and_why_it_lost_its_server_but_no_credential(
+async def test_a_client_logs_its_name_and_its_lost_server_but_no_credential(
     server: WebServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -396,13 +397,13 @@ async def test_a_refused_command_is_raised_and_the_connection_lives(
         assert (await hall.send("still here")).seq == 3
 
 
-async def test_a_wrong_room_is_refused_before_it_is_asked_for(town: WebServer, place: str) -> None:
+async def test_an_invalid_room_is_refused_without_asking_the_server(town: WebServer, place: str) -> None:
     async with client(town, "alice") as alice:
         with pytest.raises(Invalid, match="room"):
             await alice.join("no key!")
 
 
-async def test_several_may_wait_for_one_room_and_one_may_give_up(town: WebServer, place: str) -> None:
+async def test_one_of_several_callers_that_wait_for_a_room_may_be_cancelled(town: WebServer, place: str) -> None:
     async with client(town, "alice") as alice:
         joins = [asyncio.create_task(alice.join(room)) for room in ("hall", "Hall", "HALL")]
         await asyncio.sleep(0)
@@ -415,7 +416,7 @@ async def test_several_may_wait_for_one_room_and_one_may_give_up(town: WebServer
         assert first.view is third.view
 
 
-async def test_who_leaves_hears_no_more(town: WebServer, place: str) -> None:
+async def test_a_left_room_sends_no_more_events(town: WebServer, place: str) -> None:
     async with client(town, "alice") as alice, client(town, "bob") as bob:
         hall, bobs_hall = await alice.join(place), await bob.join(place)
         kitchen, bobs_kitchen = await alice.join("kitchen"), await bob.join("kitchen")
@@ -438,12 +439,12 @@ async def test_typing_is_shown(town: WebServer, place: str) -> None:
         assert (await next_of(bob, TypingEvent)).user == alice.user
 
 
-async def test_any_command_can_be_asked(town: WebServer, place: str) -> None:
+async def test_any_command_can_be_sent_and_answered(town: WebServer, place: str) -> None:
     async with client(town, "alice") as alice:
         assert isinstance(await alice.ask(Ping(), PongEvent), PongEvent)
 
 
-async def test_whoever_waits_when_the_client_is_closed_is_told_so(server: WebServer) -> None:
+async def test_closing_the_client_tells_the_callers_that_wait(server: WebServer) -> None:
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
         server.kill()
@@ -456,7 +457,7 @@ async def test_whoever_waits_when_the_client_is_closed_is_told_so(server: WebSer
     assert Joined in [type(event) async for event in alice]
 
 
-async def test_a_server_that_sends_us_away_for_good_is_not_asked_again(serve: ServerFactory) -> None:
+async def test_after_a_final_close_code_the_client_does_not_reconnect(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_FRAME_BYTES": "1024"})
     async with client(server, "alice") as alice:
         hall = await alice.join("hall")
@@ -470,6 +471,6 @@ async def test_a_server_that_sends_us_away_for_good_is_not_asked_again(serve: Se
             await until(alice, lambda: False)
 
 
-async def test_an_address_must_be_one_of_a_socket() -> None:
+async def test_the_address_must_be_a_websockets_address() -> None:
     with pytest.raises(ValueError, match="ws://"):
         Client("http://localhost:8000")

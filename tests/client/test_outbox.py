@@ -31,7 +31,7 @@ def test_commands_are_sent_once_in_the_order_in_which_they_were_asked_for(outbox
     assert due(outbox) == []
 
 
-def test_a_room_s_commands_wait_until_it_is_joined_and_hold_up_no_other_room(outbox: Outbox) -> None:
+def test_commands_wait_for_the_join_of_their_own_room_only(outbox: Outbox) -> None:
     outbox.add("#1", say("hello", "Hall"))
     outbox.add("#2", say("hello", "kitchen"))
     outbox.add("#3", Ping())
@@ -49,7 +49,7 @@ def test_no_more_are_in_flight_than_the_server_allows(outbox: Outbox) -> None:
     assert due(outbox, most=2) == ["#3"]
 
 
-def test_what_was_in_flight_when_the_connection_went_is_sent_again_as_it_was(outbox: Outbox) -> None:
+def test_commands_in_flight_on_a_lost_connection_are_sent_again_unchanged(outbox: Outbox) -> None:
     outbox.add("#1", say("hello"))
     (first,) = outbox.due(0.0, ["hall"], most=64)
 
@@ -58,7 +58,7 @@ def test_what_was_in_flight_when_the_connection_went_is_sent_again_as_it_was(out
     assert list(outbox.due(0.0, ["hall"], most=64)) == [first]
 
 
-def test_what_the_server_cannot_do_now_waits_and_nothing_of_its_room_overtakes_it(outbox: Outbox) -> None:
+def test_a_postponed_command_is_not_overtaken_in_its_room(outbox: Outbox) -> None:
     outbox.add("#1", say("first"))
     assert due(outbox) == ["#1"]
     outbox.postpone("#1", 10.0, 2.0)
@@ -70,7 +70,7 @@ def test_what_the_server_cannot_do_now_waits_and_nothing_of_its_room_overtakes_i
     assert due(outbox, 12.0) == ["#1", "#2"]
 
 
-def test_where_the_server_does_not_say_how_long_the_wait_doubles(outbox: Outbox) -> None:
+def test_without_retry_after_the_wait_doubles(outbox: Outbox) -> None:
     outbox.add("#1", say("hello"))
 
     waits = []
@@ -81,7 +81,7 @@ def test_where_the_server_does_not_say_how_long_the_wait_doubles(outbox: Outbox)
     assert waits == [0.5, 1.0, 2.0]
 
 
-def test_what_nobody_waits_for_any_more_is_not_sent(outbox: Outbox) -> None:
+def test_a_withdrawn_command_is_not_sent(outbox: Outbox) -> None:
     outbox.add("#1", say("hello"))
 
     outbox.remove("#1")
@@ -90,7 +90,7 @@ def test_what_nobody_waits_for_any_more_is_not_sent(outbox: Outbox) -> None:
     assert len(outbox) == 0
 
 
-def test_half_of_the_burst_goes_at_once_and_the_rest_at_the_server_s_rate() -> None:
+def test_half_of_the_burst_goes_at_once_and_the_rest_at_the_servers_rate() -> None:
     pace = Pace()
     pace.begin(Limits(frame=65536, text=4000, unanswered=64, rate=10.0, burst=6), 100.0)
 
@@ -104,7 +104,7 @@ def test_half_of_the_burst_goes_at_once_and_the_rest_at_the_server_s_rate() -> N
 
 
 @pytest.mark.parametrize("retry_after", [None, 0.1, 60.0])
-def test_after_too_fast_nothing_is_left_of_the_burst_and_one_interval_must_pass(retry_after: float | None) -> None:
+def test_after_too_fast_the_burst_is_used_up_and_one_interval_must_pass(retry_after: float | None) -> None:
     pace = Pace()
     pace.begin(Limits(frame=65536, text=4000, unanswered=64, rate=10.0, burst=6), 100.0)
 

@@ -29,7 +29,7 @@ from hubbub.wire.typing import Typing
 
 
 class Alice:
-    """A session with a clock that the test turns, and no luck: each wait is as long as its ceiling."""
+    """A session with a clock that the test sets. Each random wait is as long as it may be."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -109,7 +109,7 @@ def here(alice: Alice) -> Alice:
 
 
 @pytest.mark.parametrize(("state", "happening"), list(product(State, Happening)), ids=str)
-def test_what_the_table_does_not_list_is_a_bug(alice: Alice, state: State, happening: Happening) -> None:
+def test_an_unlisted_transition_is_a_bug(alice: Alice, state: State, happening: Happening) -> None:
     alice.session.state = state
     if happening in TRANSITIONS[state]:
         alice.session._step(happening)
@@ -129,7 +129,7 @@ def test_each_attempt_waits_longer_than_the_one_before_up_to_half_a_minute(alice
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_only_a_connection_that_lasted_counts_as_mended(alice: Alice) -> None:
+def test_only_a_lasting_connection_resets_the_wait(alice: Alice) -> None:
     alice.session.open()
     alice.session.lost()
     alice.connect()
@@ -168,7 +168,7 @@ def test_a_close_code_decides_whether_to_come_back(here: Alice, code: CloseCode)
         assert (failure.code, failure.reason) == (code, "because")
 
 
-def test_who_is_cut_off_for_haste_stays_away_longer_each_time_however_long_it_was_there(alice: Alice) -> None:
+def test_after_each_close_for_haste_the_wait_is_longer(alice: Alice) -> None:
     waits = []
     for _ in range(3):
         alice.connect()
@@ -180,7 +180,7 @@ def test_who_is_cut_off_for_haste_stays_away_longer_each_time_however_long_it_wa
 
 
 @pytest.mark.parametrize("code", [None, 1005, 4999])
-def test_after_a_code_that_nobody_knows_one_comes_back(here: Alice, code: int | None) -> None:
+def test_after_an_unknown_close_code_the_client_reconnects(here: Alice, code: int | None) -> None:
     here.session.lost(code)
 
     assert here.session.state is State.WAITING
@@ -198,7 +198,7 @@ def test_a_refused_handshake_ends_the_session(alice: Alice) -> None:
     assert isinstance(alice.answers()["kitchen"], Unauthenticated)
 
 
-def test_a_proxy_s_answer_ends_the_session_only_where_nobody_has_let_us_in(here: Alice) -> None:
+def test_a_proxys_answer_ends_only_a_session_that_was_never_let_in(here: Alice) -> None:
     id = here.say("hello")
     here.session.lost()
     here.session.open()
@@ -243,7 +243,7 @@ def test_a_name_that_our_own_lost_connection_may_still_use_is_tried_again(
     assert alice.session.state is state
 
 
-def test_a_server_that_says_nothing_for_two_heartbeats_is_gone(here: Alice) -> None:
+def test_a_server_that_is_silent_for_two_heartbeats_is_gone(here: Alice) -> None:
     assert here.session.silence_deadline == here.now + 50
     here.now += 20
     here.session.receive(PingEvent(ts=""))
@@ -302,7 +302,7 @@ def test_a_room_that_cannot_be_joined_now_is_asked_for_again(alice: Alice) -> No
     assert isinstance(alice.answers()["hall"], Joined)
 
 
-def test_a_room_that_may_not_be_joined_is_not_asked_for_again(alice: Alice) -> None:
+def test_a_forbidden_room_is_not_asked_for_again(alice: Alice) -> None:
     alice.connect()
     alice.session.join("hall")
     id = alice.say("hello")
@@ -333,7 +333,7 @@ def test_a_join_that_came_too_fast_is_repeated_for_all_its_rooms(alice: Alice) -
     assert len(again.positions) == 2
 
 
-def test_an_answer_to_the_join_before_a_leave_does_not_count_for_the_join_after_it(alice: Alice) -> None:
+def test_an_answer_to_an_older_join_does_not_count_for_a_new_one(alice: Alice) -> None:
     alice.connect()
     alice.session.join("hall")
     (first,) = alice.sent()
@@ -358,7 +358,7 @@ def test_events_of_a_room_that_was_left_are_not_handed_out(here: Alice) -> None:
     assert [type(command) for command in here.sent()] == [Leave]
 
 
-def test_what_was_caught_up_with_is_handed_out_message_by_message(here: Alice) -> None:
+def test_missed_messages_are_handed_out_one_by_one(here: Alice) -> None:
     here.session.receive(message(1))
     sync = Sync(room="hall", since=1, rev=4, floor=0, users=[], messages=[message(3), message(2), message(4)])
 
@@ -392,7 +392,7 @@ def test_a_command_waits_for_its_room_and_is_answered(alice: Alice) -> None:
     assert alice.answers()[id].seq == 1
 
 
-def test_a_command_without_an_answer_is_sent_again_as_it_was_after_the_room_is_joined(here: Alice) -> None:
+def test_an_unanswered_command_is_sent_again_after_the_join(here: Alice) -> None:
     here.say("hello")
     first = here.sent()
     here.session.lost()
@@ -428,7 +428,7 @@ def say_more_than_is_allowed(alice: Alice) -> None:
         alice.say(f"message {number}")
 
 
-def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) -> None:
+def test_commands_are_sent_no_faster_than_the_server_allows(alice: Alice) -> None:
     say_more_than_is_allowed(alice)
 
     assert len(alice.sent()) == 2
@@ -437,7 +437,7 @@ def test_commands_are_sent_no_faster_than_the_server_takes_them(alice: Alice) ->
     assert len(alice.sent()) == 1
 
 
-def test_a_sign_of_typing_is_dropped_where_there_is_no_room_for_it(alice: Alice) -> None:
+def test_a_typing_command_beyond_the_limits_is_dropped(alice: Alice) -> None:
     say_more_than_is_allowed(alice)
     assert len(alice.sent()) == 2
 
@@ -463,7 +463,7 @@ def test_after_too_fast_every_command_waits_but_no_longer_than_a_token_takes(ali
     assert [type(command) for command in alice.sent()] == [Ping]
 
 
-def test_what_comes_due_between_two_looks_is_not_forgotten(here: Alice) -> None:
+def test_a_command_that_becomes_due_between_two_calls_is_sent(here: Alice) -> None:
     here.say("hello")
     (hello,) = here.sent()
     here.session.receive(error(ErrorCode.UNAVAILABLE, id=hello.id, retry_after=2000))
@@ -475,7 +475,7 @@ def test_what_comes_due_between_two_looks_is_not_forgotten(here: Alice) -> None:
     assert here.session.next_send() == due
 
 
-def test_what_needs_no_answer_is_sent_now_or_never(here: Alice) -> None:
+def test_a_command_without_an_answer_is_sent_now_or_never(here: Alice) -> None:
     here.session.tell(Typing(room="hall"))
     assert [type(command) for command in here.sent()] == [Typing]
 
@@ -485,7 +485,7 @@ def test_what_needs_no_answer_is_sent_now_or_never(here: Alice) -> None:
     assert [type(command) for command in here.sent()] == [Join]
 
 
-def test_whoever_waits_when_the_room_is_left_or_the_client_closed_is_told_so(here: Alice) -> None:
+def test_leaving_a_room_or_closing_tells_the_callers_that_wait(here: Alice) -> None:
     in_the_hall = here.say("hello")
     here.session.leave("hall")
     assert isinstance(here.answers()[in_the_hall], Undelivered)
@@ -498,7 +498,7 @@ def test_whoever_waits_when_the_room_is_left_or_the_client_closed_is_told_so(her
     assert isinstance(here.answers()[afterwards], Undelivered)
 
 
-def test_an_error_that_answers_nothing_of_ours_is_handed_out(here: Alice) -> None:
+def test_an_error_that_answers_no_command_is_handed_out(here: Alice) -> None:
     event = error(ErrorCode.RATE_LIMITED, id=None)
 
     here.session.receive(event)
@@ -506,7 +506,7 @@ def test_an_error_that_answers_nothing_of_ours_is_handed_out(here: Alice) -> Non
     assert here.events() == [event]
 
 
-def test_an_error_says_what_the_server_said(here: Alice) -> None:
+def test_an_error_has_all_that_the_server_said(here: Alice) -> None:
     id = here.say("hello")
     fields = [{"loc": ["text"], "msg": "too long", "type": "string_too_long"}]
 

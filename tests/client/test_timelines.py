@@ -30,7 +30,7 @@ def golden() -> list[Any]:
 
 
 class Follower:
-    """A client of `room1`, given the events of a timeline."""
+    """A client of `room1` that gets the events of a timeline."""
 
     def __init__(self) -> None:
         self.session = Session(clock=lambda: 0.0, random=lambda: 0.0)
@@ -66,7 +66,7 @@ class Follower:
 
 
 @pytest.mark.parametrize("timeline", golden())
-def test_a_room_s_events_come_to_this(timeline: dict[str, Any]) -> None:
+def test_a_timeline_leads_to_its_messages_and_position(timeline: dict[str, Any]) -> None:
     alice = Follower()
 
     alice.follow(timeline)

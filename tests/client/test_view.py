@@ -47,7 +47,7 @@ def test_only_the_latest_messages_are_kept() -> None:
     assert view.has_earlier
 
 
-def test_a_page_that_joins_the_messages_is_added_before_them_and_stays() -> None:
+def test_an_adjacent_page_is_added_before_the_messages_and_stays() -> None:
     view = hall(8, 10, kept=3)
 
     view.page(page(5, 6, 7))
@@ -57,7 +57,7 @@ def test_a_page_that_joins_the_messages_is_added_before_them_and_stays() -> None
     assert view.first == 6
 
 
-def test_a_page_that_would_leave_a_hole_is_not_added() -> None:
+def test_a_page_that_would_leave_a_gap_is_not_added() -> None:
     view = hall(8, 10)
 
     view.page(page(3, 4, 5))

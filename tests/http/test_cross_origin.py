@@ -1,4 +1,4 @@
-"""What pages of other origins may do: connect, read by HTTP, or read why not; as real browsers hold them to it."""
+"""What pages of other origins may do: connect, read by HTTP, or read why they may not. A real browser enforces it."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ async def test_an_allowed_page_may_read_the_rest_api_and_publish(serve: ServerFa
         assert "Retry-After" in answer.headers["access-control-expose-headers"]
 
 
-async def test_an_allowed_page_s_preflight_is_granted_with_the_headers_that_it_asks_for(serve: ServerFactory) -> None:
+async def test_an_allowed_pages_preflight_is_granted_with_the_headers_that_it_asks_for(serve: ServerFactory) -> None:
     server = serve(environment=ALLOWING)
 
     answer = await preflight(
@@ -58,7 +58,7 @@ async def test_an_allowed_page_s_preflight_is_granted_with_the_headers_that_it_a
     assert "Origin" in answer.headers["vary"]
 
 
-async def test_a_foreign_page_reads_why_it_is_refused_and_nothing_else(serve: ServerFactory) -> None:
+async def test_a_foreign_page_reads_only_why_it_is_refused(serve: ServerFactory) -> None:
     server = serve(environment=ALLOWING)
 
     for method, path in (("GET", MESSAGES), ("POST", "/notify/orders?title=hello"), ("GET", "/ws")):
@@ -78,7 +78,7 @@ async def test_a_foreign_page_reads_why_it_is_refused_and_nothing_else(serve: Se
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-async def test_a_page_of_the_other_scheme_is_the_server_s_own_but_may_not_read_by_http(
+async def test_a_page_of_the_other_scheme_is_the_servers_own_but_may_not_read_by_http(
     serve: ServerFactory,
 ) -> None:
     server = serve("--guests", "on")
@@ -106,7 +106,7 @@ async def test_a_refused_page_is_logged_with_the_setting_and_an_attacker_cannot_
     assert len(lines) <= 6
 
 
-# In an application that has a login and CORS of its own.
+# In an application that has its own login and its own CORS middleware.
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def beside_cors(uvicorn: UvicornFactory) -> WebServer:
     return uvicorn("tests.server.apps:behind_cors", environment=ALLOWING)
 
 
-async def test_the_application_s_own_cors_middleware_doubles_no_header(beside_cors: WebServer) -> None:
+async def test_the_applications_cors_middleware_doubles_no_header(beside_cors: WebServer) -> None:
     for origin in (PAGE, "https://host.example"):
         answer = await ask(beside_cors, "GET", f"/chat{MESSAGES}", origin, **{"X-User": "alice"})
         assert len(answer.headers.get_list("access-control-allow-origin")) == 1
@@ -132,7 +132,7 @@ async def test_an_allowed_page_can_read_that_it_has_to_log_in(beside_cors: WebSe
     assert answer.headers["access-control-allow-origin"] == PAGE
 
 
-async def test_a_foreign_page_does_not_reach_the_application_s_login(beside_cors: WebServer) -> None:
+async def test_a_foreign_page_does_not_reach_the_applications_login(beside_cors: WebServer) -> None:
     for headers in ({}, {"X-User": "alice"}):
         answer = await ask(beside_cors, "GET", f"/chat{MESSAGES}", EVIL, **headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
@@ -159,7 +159,7 @@ OPEN = """(url) => new Promise((resolve) => {
 
 
 async def page_of(new_page: PageFactory, server: WebServer, host: str) -> Page:
-    """A page without a policy of its own about where it may connect."""
+    """A page without a content security policy about where it may connect."""
     page = await new_page()
     await page.goto(f"http://{host}:{server.port}/health/live")
     return page
@@ -173,7 +173,7 @@ async def test_a_page_of_127_0_0_1_connects_to_localhost_and_back(
     for home, other in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
         page = await page_of(new_page, server, home)
         assert await page.evaluate(OPEN, f"ws://{other}:{server.port}/ws") == "welcome"
-        # Nothing is stored there, which is an answer that can be read.
+        # Nothing is stored there, and the page can read the answer that says so.
         assert (await page.evaluate(FETCH, f"http://{other}:{server.port}{MESSAGES}"))[0] in {200, 404}
 
 

@@ -1,4 +1,4 @@
-"""By which names `hubbub serve` may be asked for, so that a foreign name that resolves here (DNS rebinding) opens
+"""Under which names `hubbub serve` answers, so that a foreign name which resolves to this machine (DNS rebinding) gets
 nothing."""
 
 import socket
@@ -53,7 +53,7 @@ async def test_a_foreign_name_with_its_own_page_is_refused(server: WebServer) ->
         ("GET", "/nowhere"),
     ],
 )
-async def test_no_route_answers_by_a_foreign_name(server: WebServer, method: str, path: str) -> None:
+async def test_no_route_answers_under_a_foreign_name(server: WebServer, method: str, path: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(method, server.url + path, headers={"Host": "evil.example"})
 
@@ -79,7 +79,7 @@ async def test_no_route_answers_by_a_foreign_name(server: WebServer, method: str
         "a.b.example.net",
     ],
 )
-async def test_addresses_the_machine_s_own_names_and_listed_ones_are_answered(server: WebServer, host: str) -> None:
+async def test_addresses_own_names_and_listed_names_are_answered(server: WebServer, host: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(server.url + "/health/ready", headers={"Host": host})
 
@@ -107,7 +107,7 @@ async def test_names_that_only_look_like_allowed_ones_are_refused(server: WebSer
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(server.url + "/health/live", headers={"Host": host})
 
-    # Our own HTTP parser refuses some of them before.
+    # Our own HTTP parser refuses some of them earlier.
     assert answer.status_code in {400, 403}
 
 

@@ -1,4 +1,4 @@
-"""What an application's own login refuses is in no log line either, whatever server logs the address."""
+"""A credential that an application's own login refuses is in no log line, whichever server logs the address."""
 
 import pytest
 from fastapi import FastAPI, HTTPException

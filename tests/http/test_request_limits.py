@@ -1,4 +1,4 @@
-"""Publishing and reading history by HTTP have limits: by user where people log in, by address where they don't."""
+"""Publishing and reading history by HTTP are limited: by user if people log in, otherwise by address."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ async def client_of(hub: Hubbub, *, plain: bool) -> AsyncIterator[httpx.AsyncCli
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["our own protocol", "uvicorn's own"])
-async def test_a_user_publishes_so_often_and_no_more(plain: bool) -> None:
+async def test_a_users_publications_are_limited(plain: bool) -> None:
     async with client_of(Hubbub(authenticate=login, page=False, settings=LIMITED), plain=plain) as client:
         answers = [await client.post("/notify/topic?title=t") for _ in range(10)]
         others = await client.post("/notify/topic?title=t", headers={"X-User": "bob"})
@@ -42,11 +42,11 @@ async def test_a_user_publishes_so_often_and_no_more(plain: bool) -> None:
     assert others.status_code == 200
 
 
-async def test_guests_of_one_address_share_what_they_may() -> None:
+async def test_guests_of_one_address_share_one_limit() -> None:
     async with client_of(Hubbub(guests="on", page=False, settings=LIMITED), plain=True) as client:
 
         async def publish(address: str) -> int:
-            # uvicorn, by itself, believes proxies on this machine.
+            # uvicorn by itself trusts proxies on this machine.
             return (await client.post("/notify/x?title=t", headers={"X-Forwarded-For": address})).status_code
 
         assert [await publish("2001:db8::1") for _ in range(7)] == [200] * 6 + [429]

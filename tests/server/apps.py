@@ -6,7 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from hubbub import Hubbub
 
 mounted = FastAPI()
-"""Everybody on this machine gets in."""
+"""Admits everybody on this machine."""
 
 mounted.include_router(Hubbub(guests="auto", page=False).router)
 

@@ -1,4 +1,4 @@
-"""The server under test, once on our own protocol classes and once on each foreign ASGI server."""
+"""The server under test: once with our own protocol classes, and once on each foreign ASGI server."""
 
 from collections.abc import Callable, Iterator
 

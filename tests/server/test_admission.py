@@ -1,4 +1,5 @@
-"""Who gets in: guests and their names, origins, capacity; refused before the upgrade, and a GET says why as well."""
+"""Who is admitted: guests and their names, origins, capacity. Refusals come before the upgrade, and a GET gives the
+same reason."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ async def refused(
 # Guests and their names.
 
 
-async def test_a_guest_is_called_as_it_asked_and_marked_as_a_guest(chat: WebServer) -> None:
+async def test_a_guest_has_the_chosen_name_and_is_marked_as_a_guest(chat: WebServer) -> None:
     async with person(chat, "Ada.Lovelace") as ada:
         welcome = ada.seen[0]
 
@@ -57,7 +58,7 @@ async def test_a_guest_without_a_name_gets_one(chat: WebServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["Zoë", "李雷", "two words", "-dash", "👩‍🚀"])
-async def test_a_name_that_is_no_key_gets_a_made_one(chat: WebServer, name: str) -> None:
+async def test_a_name_that_cannot_be_a_key_gets_a_made_key(chat: WebServer, name: str) -> None:
     async with person(chat, name) as guest:
         welcome = guest.seen[0]
 
@@ -65,7 +66,7 @@ async def test_a_name_that_is_no_key_gets_a_made_one(chat: WebServer, name: str)
     assert welcome["user"].startswith("guest-")
 
 
-async def test_a_name_that_somebody_uses_is_refused_until_they_are_gone(chat: WebServer) -> None:
+async def test_a_used_name_is_refused_until_its_guest_is_gone(chat: WebServer) -> None:
     async with person(chat, "nora"):
         refusal = await refused(chat, username="nora")
         assert (refusal.status, refusal.body["code"]) == (409, "conflict")
@@ -75,12 +76,12 @@ async def test_a_name_that_somebody_uses_is_refused_until_they_are_gone(chat: We
         assert another.key == "nora"
 
 
-async def test_a_made_key_s_name_is_in_use_as_well(chat: WebServer) -> None:
+async def test_a_made_keys_name_is_in_use_as_well(chat: WebServer) -> None:
     async with person(chat, "Zoë Müller"):
         assert (await refused(chat, username="zoë müller")).status == 409
 
 
-async def test_the_secret_brings_the_same_guest_back(chat: WebServer) -> None:
+async def test_a_guest_with_the_secret_is_the_same_guest(chat: WebServer) -> None:
     async with person(chat, "Øyvind") as first:
         welcome = first.seen[0]
         async with person(chat, secret=welcome["secret"]) as second:
@@ -90,7 +91,7 @@ async def test_the_secret_brings_the_same_guest_back(chat: WebServer) -> None:
         assert third.seen[0]["user"] == welcome["user"]
 
 
-async def test_a_returning_name_without_its_secret_is_another_guest(chat: WebServer) -> None:
+async def test_a_guest_without_the_secret_is_another_guest(chat: WebServer) -> None:
     async with person(chat, "Åsa") as first:
         key = first.key
     async with person(chat, "Åsa") as second:
@@ -98,13 +99,13 @@ async def test_a_returning_name_without_its_secret_is_another_guest(chat: WebSer
 
 
 @pytest.mark.parametrize("secret", ["nonsense", "a.b.alice", "..", "x" * 5000, "é.é.é"])
-async def test_a_secret_that_this_server_did_not_give_is_refused(chat: WebServer, secret: str) -> None:
+async def test_a_foreign_secret_is_refused(chat: WebServer, secret: str) -> None:
     refusal = await refused(chat, secret=secret)
 
     assert (refusal.status, refusal.body["code"]) == (401, "unauthenticated")
 
 
-async def test_a_secret_is_of_one_guest_only(chat: WebServer) -> None:
+async def test_a_secret_is_valid_for_one_guest_only(chat: WebServer) -> None:
     async with person(chat, "mallory") as mallory:
         secret = str(mallory.seen[0]["secret"])
 
@@ -117,7 +118,7 @@ async def test_names_of_the_server_itself_are_reserved(chat: WebServer, name: st
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "   ", "\u202eecila", "a\x00b", "a\nb"], ids=ascii)
-async def test_what_is_no_name_is_refused_with_the_field_named(chat: WebServer, name: str) -> None:
+async def test_the_error_for_an_invalid_name_names_the_field(chat: WebServer, name: str) -> None:
     refusal = await refused(chat, username=name)
 
     assert (refusal.status, refusal.body["code"]) == (400, "invalid")
@@ -125,17 +126,17 @@ async def test_what_is_no_name_is_refused_with_the_field_named(chat: WebServer, 
 
 
 @pytest.mark.parametrize("room", ["no%20spaces", "-dash", "x" * 65, "%00", "a%0Ab", "Zo%C3%AB"])
-async def test_an_address_that_names_no_room_is_refused_with_the_field_named(chat: WebServer, room: str) -> None:
+async def test_the_error_for_an_invalid_room_names_the_field(chat: WebServer, room: str) -> None:
     refusal = await refused(chat, f"/ws/chat/{room}")
 
     assert (refusal.status, refusal.body["errors"][0]["loc"]) == (400, ["room"])
 
 
-# Where a secret can be put.
+# Where a client can put a secret.
 
 
 @pytest.mark.parametrize("subprotocol", [None, "hubbub.v1.json", "hubbub.v1.msgpack"])
-async def test_a_secret_among_the_subprotocols_brings_the_guest_back_and_is_never_chosen(
+async def test_a_secret_among_the_subprotocols_is_read_and_never_selected(
     chat: WebServer, subprotocol: str | None
 ) -> None:
     name = f"Ann|e@home:{subprotocol and subprotocol[-4:]}"
@@ -149,7 +150,7 @@ async def test_a_secret_among_the_subprotocols_brings_the_guest_back_and_is_neve
 
 
 @pytest.mark.parametrize("offered", ["nonsense", "e30", "!!!!", "a"])
-async def test_a_subprotocol_that_holds_no_secret_of_this_server_is_refused(chat: WebServer, offered: str) -> None:
+async def test_a_subprotocol_with_a_foreign_secret_is_refused(chat: WebServer, offered: str) -> None:
     with pytest.raises(Refused) as caught:
         async with person(chat, offering=[f"secret.{offered}"]):
             pass
@@ -157,7 +158,7 @@ async def test_a_subprotocol_that_holds_no_secret_of_this_server_is_refused(chat
     assert (caught.value.status, caught.value.body["code"]) == (401, "unauthenticated")
 
 
-async def test_a_secret_that_is_refused_is_named(chat: WebServer) -> None:
+async def test_the_error_for_a_refused_secret_names_the_field(chat: WebServer) -> None:
     refusal = await refused(chat, secret="someone.elses.secret")
 
     assert [error["loc"] for error in refusal.body["errors"]] == [["secret"]]
@@ -208,14 +209,14 @@ async def test_a_foreign_page_is_refused(chat: WebServer, origin: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_the_server_s_own_page_gets_in_by_each_of_its_names(chat: WebServer, host: str) -> None:
+async def test_the_servers_own_page_is_admitted_under_each_of_its_names(chat: WebServer, host: str) -> None:
     own = f"{host}:{chat.port}"
 
     async with person(chat, headers={"Origin": f"http://{own}", "Host": own}) as guest:
         await guest.catch_up()
 
 
-async def test_a_page_behind_a_proxy_that_ends_tls_is_the_server_s_own(chat: WebServer) -> None:
+async def test_the_servers_own_page_is_admitted_behind_a_tls_proxy(chat: WebServer) -> None:
     own = f"127.0.0.1:{chat.port}"
 
     async with person(chat, headers={"Origin": f"https://{own}"}) as guest:
@@ -239,7 +240,7 @@ async def test_a_page_behind_a_proxy_that_ends_tls_is_the_server_s_own(chat: Web
     ],
     ids=str,
 )
-async def test_a_guest_does_not_come_through_a_proxy_or_by_a_foreign_name(
+async def test_guests_are_refused_through_a_proxy_or_under_a_foreign_name(
     chat: WebServer, headers: dict[str, str]
 ) -> None:
     refusal = await refused(chat, headers=headers)
@@ -247,7 +248,7 @@ async def test_a_guest_does_not_come_through_a_proxy_or_by_a_foreign_name(
     assert (refusal.status, refusal.body["code"]) == (403, "forbidden")
 
 
-async def test_guests_that_are_on_come_from_everywhere_but_not_from_a_foreign_page(serve: ServerFactory) -> None:
+async def test_with_guests_on_only_foreign_pages_are_refused(serve: ServerFactory) -> None:
     server = serve(
         environment={
             "HUBBUB_GUESTS": "on",
@@ -267,7 +268,7 @@ async def test_guests_that_are_on_come_from_everywhere_but_not_from_a_foreign_pa
 # Capacity.
 
 
-async def test_a_full_server_says_when_to_come_again(serve: ServerFactory) -> None:
+async def test_a_full_server_says_when_to_try_again(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_CONNECTIONS": "2"})
 
     async with person(server, "alice") as alice, person(server, "bob"):
@@ -306,9 +307,9 @@ async def test_a_get_where_the_handshake_would_succeed_asks_for_an_upgrade(chat:
 
 
 async def use_credentials(server: WebServer, *others: str) -> list[str]:
-    """Present a credential in every way, to addresses that take it and to addresses that don't.
+    """Present a credential in every way, to addresses that read it and to addresses that don't.
 
-    Returns what no log may show: the canary, and the secret of a guest who was let in.
+    Returns what no log may show: the canary, and the secret of an admitted guest.
     """
     for path in ("/ws", "/ws/chat/room1", "/ws/chat/no%20room", "/ws/notify/no%20topic", *others):
         for name in ("token", "ticket", "secret"):
@@ -372,14 +373,14 @@ def handshake(server: WebServer, path: str, *lines: str) -> bytes:
 @pytest.mark.parametrize(
     "query", ["username=%FF%FE", "username=%", "username=a&username=b", "%00=%00", "&&==&", "username=caf\u00e9"]
 )
-def test_a_query_that_is_no_proper_one_is_answered(chat: WebServer, query: str) -> None:
+def test_a_malformed_query_is_answered(chat: WebServer, query: str) -> None:
     with socket.create_connection(("127.0.0.1", chat.port), timeout=20) as sock:
         sock.sendall(handshake(chat, f"/ws?{query}"))
 
         assert sock.recv(12).startswith(b"HTTP/1.1 ")
 
 
-async def test_a_guest_is_there_as_long_as_one_of_its_connections(chat: WebServer) -> None:
+async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer) -> None:
     async with person(chat, "petra") as one:
         secret = one.seen[0]["secret"]
         async with person(chat, secret=secret):
@@ -389,7 +390,7 @@ async def test_a_guest_is_there_as_long_as_one_of_its_connections(chat: WebServe
         assert isinstance(another, Person)
 
 
-async def test_an_account_that_is_refused_does_not_count_out_a_guest_of_its_key() -> None:
+async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
     node = Node(Settings(connections_per_address=1), broker=MemoryBroker(), features=[PeopleFeature()])
     await node.start()
     admissions = Admissions(node, guests="on")

@@ -42,7 +42,7 @@ async def test_bob_reads_what_alice_says(chat: WebServer) -> None:
         "Hello Bob!",
     ],
 )
-async def test_what_is_typed_at_wscat_arrives_as_a_message(chat: WebServer, line: str) -> None:
+async def test_a_line_typed_in_wscat_arrives_as_a_message(chat: WebServer, line: str) -> None:
     async with (
         person(chat, "alice-2", path="/ws/chat/room1") as alice,
         person(chat, "bob-2", path="/ws/chat/room1") as bob,
@@ -56,7 +56,7 @@ async def test_what_is_typed_at_wscat_arrives_as_a_message(chat: WebServer, line
         assert (message["user"], message["text"], message["room"]) == (alice.key, "Hello Bob!", "room1")
 
 
-async def test_who_comes_through_a_room_s_address_is_welcomed_and_has_joined(chat: WebServer) -> None:
+async def test_a_rooms_address_welcomes_and_joins(chat: WebServer) -> None:
     async with person(chat, "alice-3", path="/ws/chat/hall") as alice:
         joined = await alice.next()
 
@@ -76,7 +76,7 @@ async def test_the_address_without_a_room_means_the_default_room(chat: WebServer
         assert (await alice.expect("joined"))["room"] == "general"
 
 
-async def test_a_welcome_says_who_one_is_and_what_is_allowed(chat: WebServer) -> None:
+async def test_a_welcome_names_the_user_and_the_limits(chat: WebServer) -> None:
     async with person(chat, "alice-4") as alice:
         welcome = alice.seen[0]
 
@@ -106,7 +106,7 @@ async def test_several_rooms_are_joined_at_once_and_each_is_answered(chat: WebSe
         assert (await alice.say("green", "grass"))["room"] == "green"
 
 
-async def test_commands_behind_a_join_wait_until_it_is_done(chat: WebServer) -> None:
+async def test_commands_after_a_join_wait_until_it_is_done(chat: WebServer) -> None:
     async with person(chat, "alice-7") as alice:
         await alice.send({"type": "join", "id": "1", "room": "queue"})
         for number in range(2, 6):
@@ -118,7 +118,7 @@ async def test_commands_behind_a_join_wait_until_it_is_done(chat: WebServer) -> 
     assert not alice.of_type("error")
 
 
-async def test_joining_again_answers_again_and_is_announced_once(chat: WebServer) -> None:
+async def test_a_second_join_is_answered_and_not_announced(chat: WebServer) -> None:
     async with person(chat, "alice-8") as alice, person(chat, "bob-8") as bob:
         await alice.join("again")
         await bob.join("again")
@@ -132,7 +132,7 @@ async def test_joining_again_answers_again_and_is_announced_once(chat: WebServer
     assert bob.texts == ["hi"]
 
 
-async def test_nobody_speaks_or_leaves_where_they_have_not_joined(chat: WebServer) -> None:
+async def test_speaking_and_leaving_take_joining_first(chat: WebServer) -> None:
     async with person(chat, "alice-9") as alice:
         for frame in (
             {"type": "message", "room": "closed", "text": "hi"},
@@ -144,7 +144,7 @@ async def test_nobody_speaks_or_leaves_where_they_have_not_joined(chat: WebServe
             assert answer["command"] == frame["type"]
 
 
-async def test_who_has_left_hears_nothing_more(chat: WebServer) -> None:
+async def test_a_user_who_left_gets_nothing_more(chat: WebServer) -> None:
     async with person(chat, "alice-10") as alice, person(chat, "bob-10") as bob:
         await alice.join("ears")
         await bob.join("ears")
@@ -158,7 +158,7 @@ async def test_who_has_left_hears_nothing_more(chat: WebServer) -> None:
     assert bob.texts == []
 
 
-async def test_an_id_is_answered_once_and_no_id_is_not_acknowledged(chat: WebServer) -> None:
+async def test_only_a_command_with_an_id_is_acknowledged(chat: WebServer) -> None:
     async with person(chat, "alice-11") as alice:
         await alice.join("ids")
         await alice.send({"type": "message", "room": "ids", "text": "without"})
@@ -221,7 +221,7 @@ async def test_typing_ends_when_its_user_has_left_with_all_tabs(chat: WebServer,
         await bob.expect("typing", active=False)
 
 
-async def test_a_user_with_three_tabs_comes_and_goes_once(chat: WebServer) -> None:
+async def test_a_user_with_three_tabs_joins_and_leaves_once(chat: WebServer) -> None:
     async with person(chat, "alice-14") as alice:
         await alice.join("tabs")
         async with AsyncExitStack() as stack:
@@ -243,7 +243,7 @@ async def test_a_user_with_three_tabs_comes_and_goes_once(chat: WebServer) -> No
     assert len(alice.of_type("leave")) == 1
 
 
-async def test_who_says_goodbye_is_gone_at_once_and_who_vanishes_a_little_later(chat: WebServer) -> None:
+async def test_a_closed_connection_leaves_at_once_and_a_broken_one_later(chat: WebServer) -> None:
     async with person(chat, "alice-15") as alice:
         await alice.join("door")
         async with person(chat, "bob-15") as bob:
@@ -274,11 +274,11 @@ async def test_above_a_hundred_a_count_replaces_the_names(chat: WebServer) -> No
 
     assert len(alice.of_type("join")) == 100
     assert not alice.of_type("leave")
-    # At most one a second: as many as there were comings and goings would mean none was saved.
+    # At most one a second. One for each join and leave would save nothing.
     assert len(alice.of_type("online")) < 13
 
 
-async def test_messagepack_people_and_json_people_share_a_room(chat: WebServer) -> None:
+async def test_users_of_messagepack_and_json_share_a_room(chat: WebServer) -> None:
     async with (
         person(chat, "alice-17") as alice,
         person(chat, "bob-17", subprotocol="hubbub.v1.msgpack") as bob,
@@ -297,7 +297,7 @@ async def test_messagepack_people_and_json_people_share_a_room(chat: WebServer) 
     assert heard["data"] == answer["data"] == data
 
 
-async def test_json_is_spoken_where_it_is_asked_for_and_where_nothing_is(chat: WebServer) -> None:
+async def test_json_is_the_default_subprotocol(chat: WebServer) -> None:
     async with person(chat, "alice-18", subprotocol="hubbub.v1.json") as alice:
         assert alice.link.subprotocol == "hubbub.v1.json"
     async with person(chat, "alice-19") as alice:
@@ -320,7 +320,7 @@ async def test_a_text_frame_on_a_messagepack_connection_is_invalid(chat: WebServ
         await alice.catch_up()
 
 
-async def test_a_client_may_compress_and_is_understood(chat: WebServer) -> None:
+async def test_compressed_frames_of_a_client_are_understood(chat: WebServer) -> None:
     text = "again and again " * 200
     async with (
         person(chat, "alice-22", compression="deflate") as alice,
@@ -382,7 +382,7 @@ async def test_a_wrong_frame_gets_an_error_that_names_the_field_and_the_connecti
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u3000", "\u200b\ufe0f", "\u2800"])
-async def test_a_blank_text_is_no_message_and_no_edit(chat: WebServer, text: str) -> None:
+async def test_a_blank_text_is_refused_in_messages_and_edits(chat: WebServer, text: str) -> None:
     async with person(chat) as alice:
         await alice.join("blank")
         said = await alice.say("blank", ".")
@@ -393,7 +393,7 @@ async def test_a_blank_text_is_no_message_and_no_edit(chat: WebServer, text: str
             assert error["errors"][0]["loc"] == ["text"]
 
 
-async def test_an_application_s_object_needs_no_text(chat: WebServer) -> None:
+async def test_a_message_with_data_needs_no_text(chat: WebServer) -> None:
     async with person(chat) as alice:
         await alice.join("blank")
 

@@ -24,7 +24,7 @@ from hubbub.wire.schema import json_schema
 from tests.delivery.links import Person
 
 
-def test_the_contract_names_what_is_served_and_nothing_else() -> None:
+def test_the_schema_names_exactly_the_commands_that_are_served() -> None:
     assert Hubbub(guests="on").schema() == json_schema(CommandTable(), EventTable())
 
 
@@ -53,7 +53,7 @@ async def test_the_schema_is_made_once_and_again_when_something_is_added(monkeyp
     assert made == [served[0], later]
 
 
-async def test_who_is_gone_before_a_room_could_not_be_read_leaves_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_ends_while_its_join_fails_leaves_once(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node(Settings(), broker=MemoryBroker(), features=built_in(Hooks()))
     await node.start()
     rooms, messages = node.feature(RoomsFeature).rooms, node.feature(MessagesFeature)

@@ -1,4 +1,4 @@
-"""What is said in a room stays, can be changed, and is there for those who come back."""
+"""Messages of a room are kept, can be changed, and are there for clients that come back."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.people import Person, Refused, person
 from tests.servers import WebServer
 
 
-async def test_an_ack_tells_the_message_s_address(chat: WebServer) -> None:
+async def test_an_ack_has_the_messages_seq_and_rev(chat: WebServer) -> None:
     async with person(chat, "ann-1") as ann:
         await ann.join("durable-1")
 
@@ -52,7 +52,7 @@ async def test_a_key_used_for_another_text_is_a_conflict(chat: WebServer) -> Non
         assert (answer["type"], answer["code"]) == ("error", "conflict")
 
 
-async def test_who_joins_gets_the_latest_messages_as_they_are_now(chat: WebServer) -> None:
+async def test_a_join_gives_the_latest_messages_as_they_are_now(chat: WebServer) -> None:
     async with person(chat, "ann-4") as ann, person(chat, "ben-4") as ben:
         await ann.join("durable-4")
         for text in ("one", "two", "three"):
@@ -71,7 +71,7 @@ async def test_who_joins_gets_the_latest_messages_as_they_are_now(chat: WebServe
         assert (joined["seq"], joined["rev"], joined["recovered"]) == (3, 5, False)
 
 
-async def test_who_comes_back_gets_what_changed_and_nothing_else(chat: WebServer) -> None:
+async def test_a_join_with_a_position_gives_only_what_changed(chat: WebServer) -> None:
     async with person(chat, "ann-5") as ann, person(chat, "ben-5") as ben:
         await ann.join("durable-5")
         for number in range(1, 5):
@@ -90,7 +90,7 @@ async def test_who_comes_back_gets_what_changed_and_nothing_else(chat: WebServer
 
 
 @pytest.mark.parametrize(("rev", "epoch"), [(1, "another"), (99, None), (2**53 - 1, None)])
-async def test_a_position_that_this_room_never_had_begins_anew(chat: WebServer, rev: int, epoch: str | None) -> None:
+async def test_a_position_that_the_room_never_had_starts_over(chat: WebServer, rev: int, epoch: str | None) -> None:
     room = f"durable-6-{rev}"
     async with person(chat, "ann-6") as ann:
         real = (await ann.join(room))["epoch"]
@@ -102,7 +102,7 @@ async def test_a_position_that_this_room_never_had_begins_anew(chat: WebServer, 
         assert [row["text"] for row in joined["messages"]] == ["hello"]
 
 
-async def test_more_than_one_frame_holds_is_recovered_in_events_that_follow_on_each_other(chat: WebServer) -> None:
+async def test_a_large_recovery_comes_in_several_events(chat: WebServer) -> None:
     big = "😀" * 4000
     async with person(chat, "ann-7") as ann, person(chat, "ben-7") as ben:
         epoch = (await ben.join("durable-7"))["epoch"]
@@ -141,7 +141,7 @@ async def test_history_goes_page_by_page_in_both_directions_and_around(chat: Web
         assert await page(ann, around=5) == ([4, 5, 6], True)
 
 
-async def test_what_is_pinned_can_be_asked_for(chat: WebServer) -> None:
+async def test_pinned_messages_can_be_listed(chat: WebServer) -> None:
     async with person(chat, "ann-16") as ann, httpx2.AsyncClient(base_url=chat.url) as http:
         await ann.join("durable-16")
         for number in range(1, 6):
@@ -172,7 +172,7 @@ async def test_an_edit_while_history_is_read_is_not_undone_by_the_page(chat: Web
             await asked
         await ben.catch_up()
 
-        # As a client applies them: a row counts where its rev is the higher one, a change to a known row likewise.
+        # As a client applies them: of two rows, and of a row and a change, the one with the higher rev counts.
         rev, text = 0, ""
         for event in ben.seen:
             rows = event["messages"] if event["type"] == "history" else [event] if event.get("seq") == 1 else []
@@ -200,7 +200,7 @@ async def test_an_edit_while_history_is_read_is_not_undone_by_the_page(chat: Web
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value['type']} {value.get('seq', '')}".strip(),
 )
-async def test_what_may_not_or_cannot_be_changed_is_an_error(chat: WebServer, frame: dict[str, Any], code: str) -> None:
+async def test_a_forbidden_or_impossible_change_is_an_error(chat: WebServer, frame: dict[str, Any], code: str) -> None:
     room = "durable-10"
     async with person(chat, "ann-10") as ann, person(chat, "mallory-10") as mallory:
         if not (await ann.join(room))["seq"]:
@@ -213,7 +213,7 @@ async def test_what_may_not_or_cannot_be_changed_is_an_error(chat: WebServer, fr
         assert (await mallory.ask({"type": "ping"}))["type"] == "pong"
 
 
-async def test_a_guest_who_returns_without_the_secret_has_no_right_to_the_first_one_s_messages(chat: WebServer) -> None:
+async def test_a_guest_without_the_secret_cannot_change_the_older_guests_messages(chat: WebServer) -> None:
     async with person(chat, "ann-11") as ann:
         await ann.join("durable-11")
         await ann.say("durable-11", "hers")
@@ -257,7 +257,7 @@ async def test_rest_gives_the_same_pages(chat: WebServer) -> None:
     assert (wrong.status_code, wrong.json()["code"], wrong.json()["errors"][0]["loc"]) == (400, "invalid", ["limit"])
 
 
-async def test_a_room_s_address_takes_the_position_to_go_on_from(chat: WebServer) -> None:
+async def test_a_rooms_address_takes_a_position(chat: WebServer) -> None:
     async with person(chat, "ann-14") as ann:
         epoch = (await ann.join("durable-14"))["epoch"]
         for number in range(1, 4):
@@ -269,7 +269,7 @@ async def test_a_room_s_address_takes_the_position_to_go_on_from(chat: WebServer
     assert (joined["recovered"], joined["since"], [row["text"] for row in joined["messages"]]) == (True, 2, ["m3"])
 
 
-async def test_a_position_of_nonsense_in_a_room_s_address_is_refused(chat: WebServer) -> None:
+async def test_a_nonsense_position_in_a_rooms_address_is_refused(chat: WebServer) -> None:
     with pytest.raises(Refused) as refused:
         async with person(chat, "ann-15", path="/ws/chat/durable-15", rev="soon"):
             pass
@@ -277,7 +277,7 @@ async def test_a_position_of_nonsense_in_a_room_s_address_is_refused(chat: WebSe
     assert (refused.value.status, refused.value.body["errors"][0]["loc"]) == (400, ["rev"])
 
 
-async def test_a_flood_into_a_relayed_room_beside_stored_sends_is_answered_whole(tmp_path: Path) -> None:
+async def test_a_flood_of_sends_to_relayed_and_stored_rooms_is_answered_completely(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, relay_rooms=["live"], unanswered=2, rate=1e6, burst=10**6)
     app = create_app(settings)
     async with serving(app, settings=settings) as server, server.connect("/ws?username=alice") as alice:

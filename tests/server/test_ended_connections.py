@@ -1,7 +1,7 @@
-"""What is left of a connection when it has ended: nothing, and at once.
+"""Nothing is left of a connection when it has ended, and its memory is free at once.
 
-The garbage collector looks at what has lived for a while only when that has grown by a quarter. Thousands of ended
-connections would wait for it, each with its parser and its buffers.
+The garbage collector looks at old objects only when their number has grown by a quarter. Thousands of ended connections
+would wait for it, each with its parser and its buffers.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def nothing_left() -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_nothing_is_left_of_one_that_said_goodbye(server: TestServer) -> None:
+async def test_nothing_is_left_of_a_closed_connection(server: TestServer) -> None:
     async with server.connect("/ws/chat/lobby?username=alice") as alice:
         await alice.send({"text": "hello", "id": "1"})
         await alice.expect("ack")
@@ -55,7 +55,7 @@ async def test_nothing_is_left_of_one_that_said_goodbye(server: TestServer) -> N
     await nothing_left()
 
 
-async def test_nothing_is_left_of_one_that_vanished(server: TestServer) -> None:
+async def test_nothing_is_left_of_a_broken_connection(server: TestServer) -> None:
     async with server.connect("/ws/chat/lobby?username=alice") as alice:
         await alice.expect("joined")
         alice.vanish()
@@ -63,7 +63,7 @@ async def test_nothing_is_left_of_one_that_vanished(server: TestServer) -> None:
     await nothing_left()
 
 
-async def test_nothing_is_left_of_one_that_was_closed_for_a_violation(server: TestServer) -> None:
+async def test_nothing_is_left_of_a_connection_closed_for_a_violation(server: TestServer) -> None:
     async with server.connect("/ws/chat/lobby?username=alice") as alice:
         await alice.expect("joined")
         with contextlib.suppress(ConnectionClosed):

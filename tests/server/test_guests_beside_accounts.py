@@ -1,4 +1,4 @@
-"""Guests in an application that has accounts: nobody gets what is an account's by choosing a name."""
+"""Guests in an application that has accounts: nobody gets an account's key by choosing a name."""
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
@@ -12,7 +12,7 @@ def current_user(connection: HTTPConnection) -> User | None:
     return User(key, "Alice") if key is not None else None
 
 
-async def test_a_guest_with_an_account_s_key_as_its_name_is_somebody_else() -> None:
+async def test_a_guest_named_like_an_account_gets_another_key() -> None:
     hub = Hubbub(authenticate=current_user, guests="auto", page=False, settings=Settings())
     app = FastAPI()
     app.include_router(hub.router)

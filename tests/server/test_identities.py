@@ -1,4 +1,4 @@
-"""A user's key belongs to one identity for ever: what strangers, returning guests and accounts see of it."""
+"""A user's key belongs to one identity for ever: what that means for strangers, returning guests and accounts."""
 
 import asyncio
 from pathlib import Path
@@ -26,7 +26,7 @@ async def refused(server: WebServer, username: str) -> Refused:
     return caught.value
 
 
-async def test_who_comes_back_without_the_secret_is_somebody_else_with_the_same_name(chat: WebServer) -> None:
+async def test_a_guest_without_the_secret_is_another_person_of_the_same_name(chat: WebServer) -> None:
     frame = {"type": "message", "room": "pair-1", "text": "one", "key": "the-same-key"}
     async with person(chat, "dup") as first:
         await first.join("pair-1")
@@ -47,7 +47,7 @@ async def test_who_comes_back_without_the_secret_is_somebody_else_with_the_same_
     assert edit["code"] == "forbidden"
 
 
-async def test_who_spoke_has_the_key_again_with_the_secret_whoever_was_here_meanwhile(chat: WebServer) -> None:
+async def test_the_secret_gives_the_key_back_to_the_guest_who_spoke(chat: WebServer) -> None:
     async with person(chat, "erin") as erin:
         await erin.join("pair-2")
         await erin.say("pair-2", "mine")
@@ -66,7 +66,7 @@ async def test_who_spoke_has_the_key_again_with_the_secret_whoever_was_here_mean
         assert stranger_again.key == stranger.key
 
 
-async def test_who_said_nothing_owns_nothing(chat: WebServer) -> None:
+async def test_a_guest_who_said_nothing_owns_no_key(chat: WebServer) -> None:
     async with person(chat, "frank") as frank:
         secret = frank.seen[0]["secret"]
     async with person(chat, "frank") as another:
@@ -80,14 +80,14 @@ async def test_who_said_nothing_owns_nothing(chat: WebServer) -> None:
         assert frank.key == key
 
 
-async def test_who_loses_the_link_keeps_the_name_for_a_while(serve: ServerFactory) -> None:
+async def test_a_guest_whose_link_breaks_keeps_the_name_for_a_while(serve: ServerFactory) -> None:
     server = serve()
     async with person(server, "bob") as bob, person(server, "alice") as alice:
         await bob.join("hall")
         await alice.join("hall")
         secret = alice.seen[0]["secret"]
         alice.vanish()
-        # The link is broken for the server when it answers a ping of a later connection.
+        # When the server answers a ping of a later connection, it has noticed the broken link.
         async with person(server, "carol") as carol:
             await carol.catch_up()
 
@@ -99,7 +99,7 @@ async def test_who_loses_the_link_keeps_the_name_for_a_while(serve: ServerFactor
         assert [event["user"] for event in bob.of_type("leave")] == []
 
 
-async def test_a_request_of_who_lost_the_link_leaves_nobody_else_the_name(serve: ServerFactory) -> None:
+async def test_a_request_after_a_broken_link_does_not_free_the_name(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_DATABASE_URL": "none"})
     async with person(server, "alice") as alice:
         headers = {"Hubbub-Secret": encoded(alice.seen[0]["secret"])}
@@ -119,7 +119,7 @@ async def test_a_request_of_who_lost_the_link_leaves_nobody_else_the_name(serve:
     assert (post.status_code, post.json()["user"], after_post.status) == (201, "alice", 409)
 
 
-async def test_who_does_not_come_back_gives_the_name_free(serve: ServerFactory) -> None:
+async def test_a_name_is_free_if_its_guest_does_not_come_back(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_LINGER": "0.1"})
     async with person(server, "alice") as alice:
         alice.vanish()
@@ -133,7 +133,7 @@ async def test_who_does_not_come_back_gives_the_name_free(serve: ServerFactory) 
                 assert refusal.status == 409  # noqa: PT017 - until the while is over
 
 
-async def test_two_nodes_let_the_same_name_in_and_the_second_to_speak_comes_back_as_another(
+async def test_of_two_nodes_guests_with_one_name_the_second_to_speak_gets_another_key(
     postgres: str, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path, database_url=postgres)
@@ -176,7 +176,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, database_url=url)
 
 
-async def test_an_account_sees_nothing_of_an_older_guest_s_as_its_own(stored: Settings) -> None:
+async def test_an_account_does_not_own_an_older_guests_messages(stored: Settings) -> None:
     async with (
         serving(app_of(Hubbub(guests="on", page=False, settings=stored))) as server,
         server.connect("/ws/chat/hall?username=alice") as guest,
@@ -209,7 +209,7 @@ async def test_nobody_logs_in_as_the_application_itself() -> None:
 
 
 @pytest.mark.parametrize("database", [True, False], ids=["stored", "not stored"])
-async def test_a_guest_who_is_here_makes_way_for_an_account(database: bool, tmp_path: Path) -> None:
+async def test_a_connected_guest_makes_way_for_an_account(database: bool, tmp_path: Path) -> None:
     hub = Hubbub(guests="on", page=False, settings=Settings(data_dir=tmp_path) if database else Settings())
     app = app_of(hub)
 
@@ -225,7 +225,7 @@ async def test_a_guest_who_is_here_makes_way_for_an_account(database: bool, tmp_
             await bob.expect("joined")
         async with server.connect("/members", headers={"Cookie": "session=alice"}) as account:
             assert (await account.expect("welcome"))["user"] == "alice"
-            # The page that bob was given a moment ago would say that this account wrote what the guest did.
+            # The page that bob got a moment ago would say that the account wrote the guest's message.
             await account.send({"type": "join", "room": "hall"})
             shown = [row["user"] for row in (await account.expect("joined"))["messages"]]
             code, _ = await guest.closed()

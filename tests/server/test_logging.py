@@ -1,4 +1,4 @@
-"""What an operator reads in the log: who was refused, who was cut off and why; and what is never in it."""
+"""What an operator reads in the log: who was refused or cut off, and why; and what is never logged."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ CANARY = "canary-0b57ac1e"
 
 
 async def logged(server: WebServer, *parts: str) -> str:
-    """The first line with all of these in it, once there is one."""
+    """Waits for a line with all of these parts, and returns the first one."""
 
     def found() -> list[str]:
         return [line for line in server.log.splitlines() if all(part in line for part in parts)]
@@ -57,7 +57,7 @@ async def test_debugging_shows_refused_handshakes_with_the_reason(serve: ServerF
         assert "203.0.113.9" in line
 
 
-async def test_debugging_shows_sockets_that_are_one_too_many_for_an_address(serve: ServerFactory) -> None:
+async def test_debugging_shows_sockets_over_the_limit_of_an_address(serve: ServerFactory) -> None:
     server = serve("--log-level", "debug", environment={"HUBBUB_CONNECTIONS_PER_ADDRESS": "1"})
 
     async with person(server, "alice"):
@@ -67,7 +67,7 @@ async def test_debugging_shows_sockets_that_are_one_too_many_for_an_address(serv
         await logged(server, "a request from 127.0.0.1 is refused", "429")
 
 
-async def test_debugging_shows_whose_frame_was_no_command(serve: ServerFactory) -> None:
+async def test_debugging_shows_who_sent_an_invalid_frame(serve: ServerFactory) -> None:
     server = serve("--log-level", "debug")
 
     async with person(server, "mallory") as mallory:
@@ -100,7 +100,7 @@ async def test_debugging_shows_requests_by_http(serve: ServerFactory) -> None:
     assert "400" in await logged(server, "uvicorn.access", "/api/v1/rooms/")
 
 
-async def test_messages_are_not_logged_and_cost_no_line_each(serve: ServerFactory) -> None:
+async def test_messages_are_not_logged(serve: ServerFactory) -> None:
     server = serve("--log-level", "debug")
 
     async with person(server, "alice") as alice, person(server, "bob") as bob:
@@ -139,7 +139,7 @@ async def test_no_secret_and_no_token_is_logged_when_debugging(serve: ServerFact
     assert CANARY not in server.log
 
 
-async def test_without_debugging_none_of_that_is_logged(serve: ServerFactory) -> None:
+async def test_without_debugging_connections_are_not_logged(serve: ServerFactory) -> None:
     server = serve()
 
     async with person(server, "alice"):
@@ -177,7 +177,7 @@ run(app)
 """
 
 
-async def test_run_keeps_the_application_s_access_log(tmp_path: Path) -> None:
+async def test_run_keeps_the_applications_access_log(tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     port = free_port()

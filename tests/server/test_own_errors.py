@@ -1,4 +1,4 @@
-"""An application's own errors are answered as what they are kinds of, by socket and by HTTP."""
+"""An application's own error is answered like its base class, by socket and by HTTP."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from hubbub.wire.codes import ERROR_MEANINGS, ErrorCode, error_meaning, may_retr
 
 
 class Gone(NotFound):
-    """It says what its base says."""
+    """It has the code of its base class."""
 
 
 class SoldOut(Conflict):
@@ -70,10 +70,10 @@ async def test_a_client_is_told_the_applications_own_code(room: str, code: str, 
         (RequestError(""), ErrorCode.INTERNAL),
     ],
 )
-def test_an_own_error_means_what_its_base_does(error: RequestError, meaning: ErrorCode) -> None:
+def test_an_own_error_means_what_its_base_class_means(error: RequestError, meaning: ErrorCode) -> None:
     assert error_meaning(error) is ERROR_MEANINGS[meaning]
 
 
-def test_a_client_takes_an_unknown_code_for_final() -> None:
+def test_a_client_does_not_retry_after_an_unknown_code() -> None:
     assert may_retry("unavailable")
     assert not may_retry("sold_out")

@@ -61,7 +61,7 @@ async def client(server: TestServer) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_everybody_in_the_room_hears_it_and_it_is_stored(
+async def test_a_posted_message_is_delivered_and_stored(
     server: TestServer, client: httpx.AsyncClient, host: Host
 ) -> None:
     async with server.connect("/ws/chat/general", headers={"X-User": "bob"}) as bob:
@@ -112,7 +112,7 @@ async def test_errors_are_those_of_the_command(
 
 
 @pytest.mark.parametrize("body", ["", "text=hello", "{", '["text"]'])
-async def test_a_body_that_is_no_json_object_is_told_what_one_looks_like(client: httpx.AsyncClient, body: str) -> None:
+async def test_the_error_for_a_body_that_is_not_a_json_object_shows_one(client: httpx.AsyncClient, body: str) -> None:
     answer = await client.post(MESSAGES, content=body)
 
     assert answer.status_code == 400
@@ -125,7 +125,7 @@ async def test_a_foreign_page_may_not_post(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 403
 
 
-async def test_who_posts_too_much_is_told_when_to_come_back(client: httpx.AsyncClient) -> None:
+async def test_posting_too_much_is_refused_with_a_time_to_retry(client: httpx.AsyncClient) -> None:
     answers = [await client.post(MESSAGES, json={"text": "hello"}) for _ in range(32)]
 
     assert answers[0].status_code == 201
@@ -134,7 +134,7 @@ async def test_who_posts_too_much_is_told_when_to_come_back(client: httpx.AsyncC
     assert answer.json()["retry_after"] > 0
 
 
-async def test_a_guest_is_the_same_one_again_by_the_secret(tmp_path: Path) -> None:
+async def test_a_guest_with_the_secret_posts_as_the_same_guest(tmp_path: Path) -> None:
     app = FastAPI()
     app.include_router(Hubbub(guests="on", data_dir=tmp_path / "data", settings=Settings()).router)
     async with serving(app) as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
@@ -148,7 +148,7 @@ async def test_a_guest_is_the_same_one_again_by_the_secret(tmp_path: Path) -> No
     assert stranger.json()["user"] != "Zoe"
 
 
-async def test_openapi_names_its_fields_and_each_of_its_answers(client: httpx.AsyncClient) -> None:
+async def test_openapi_names_the_fields_and_all_answers(client: httpx.AsyncClient) -> None:
     described = (await client.get("/openapi.json")).json()["paths"][MESSAGES.replace("general", "{room}")]["post"]
 
     schema = described["requestBody"]["content"]["application/json"]["schema"]
@@ -156,7 +156,7 @@ async def test_openapi_names_its_fields_and_each_of_its_answers(client: httpx.As
     assert {"201", "400", "401", "403", "404", "409", "413", "429", "503"} <= described["responses"].keys()
 
 
-async def test_a_posted_message_ends_its_sender_s_indicator(
+async def test_a_posted_message_ends_its_senders_indicator(
     host: Host, server: TestServer, client: httpx.AsyncClient
 ) -> None:
     indicators = host.hub.node.feature(TypingFeature).indicators

@@ -1,4 +1,4 @@
-"""Handles in threads: plain `def` routes, which FastAPI runs in some, and others."""
+"""Handles in threads: those of plain `def` routes, and others."""
 
 import asyncio
 import threading
@@ -53,13 +53,13 @@ async def test_a_plain_route_sends_to_rooms_users_and_topics() -> None:
         assert await alice.closed() == (4000, "done")
 
 
-async def test_in_the_event_loop_it_says_what_to_use_instead_of_waiting_for_itself() -> None:
+async def test_in_the_event_loop_the_error_says_what_to_use_instead() -> None:
     hub = Hubbub(guests="on", settings=app_settings)
     async with serving(make_app(hub)) as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
         assert (await client.post("/async")).json() == "refused"
 
 
-async def test_outside_of_the_lifespan_it_is_not_started() -> None:
+async def test_outside_of_the_lifespan_it_raises_not_started() -> None:
     hub = Hubbub(guests="on", settings=app_settings)
     with pytest.raises(NotStarted):
         await asyncio.to_thread(hub.rooms("general").send_sync, "hello")

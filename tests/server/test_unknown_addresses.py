@@ -16,7 +16,7 @@ from tests.servers import WebServer
 
 
 @pytest.mark.parametrize("path", ["/room1", "/ws/room1", "/chat/room1", "/ws/chat/room1/", "/websocket", "/"])
-async def test_an_unknown_address_is_answered_with_404_and_the_nearest_one(chat: WebServer, path: str) -> None:
+async def test_an_unknown_address_gets_404_with_the_nearest_address(chat: WebServer, path: str) -> None:
     with pytest.raises(Refused) as caught:
         async with person(chat, "alice", path=path):
             pass
@@ -66,7 +66,7 @@ async def test_a_get_on_an_unknown_address_says_the_same(chat: WebServer) -> Non
         ("rooms/lobby", "/ws/chat/lobby"),
     ],
 )
-def test_the_hint_is_an_address_that_there_is(path: str, address: str) -> None:
+def test_the_hint_is_an_existing_address(path: str, address: str) -> None:
     assert nearest(path) == address
 
 
@@ -108,7 +108,7 @@ def test_a_mounted_hub_leaves_the_application_its_own_routes(prefix: str) -> Non
         assert f"is {prefix}/ws/chat/3 meant?" in body
 
 
-def test_what_is_not_below_the_prefix_is_the_application_s() -> None:
+def test_addresses_outside_the_prefix_belong_to_the_application() -> None:
     app = FastAPI()
     app.include_router(hub().router, prefix="/chat")
 

@@ -1,4 +1,4 @@
-"""The opening handshake as bytes: what is agreed upon, and what is refused."""
+"""The opening handshake as bytes: what is agreed on, and what is refused."""
 
 import pytest
 from websockets.exceptions import InvalidHeaderValue
@@ -35,11 +35,11 @@ def test_the_key_of_the_rfc_gets_the_answer_of_the_rfc() -> None:
 
 
 @pytest.mark.parametrize("connection", [b"keep-alive, Upgrade", b"upgrade", b"Upgrade , keep-alive"])
-def test_an_upgrade_among_other_options_is_one(connection: bytes) -> None:
+def test_an_upgrade_is_found_among_other_options(connection: bytes) -> None:
     assert agree(head(connection=connection), compress=True).accept == ACCEPT
 
 
-def test_a_head_that_names_a_header_twice_is_read_with_care() -> None:
+def test_a_head_with_a_repeated_header_is_checked_fully() -> None:
     assert agree(head((b"cookie", b"a=1"), (b"cookie", b"b=2")), compress=True).accept == ACCEPT
     assert refused(head((b"sec-websocket-key", KEY))).startswith(b"HTTP/1.1 400 ")
 
@@ -74,11 +74,11 @@ def test_compression_keeps_no_context_on_either_side() -> None:
     assert extension.remote_no_context_takeover
 
 
-def test_compression_is_not_agreed_upon_where_it_is_off() -> None:
+def test_compression_that_is_off_is_not_agreed_on() -> None:
     assert agree(head((b"sec-websocket-extensions", b"permessage-deflate")), compress=False) == (ACCEPT, None, [])
 
 
-def test_two_clients_get_each_their_own_extensions() -> None:
+def test_each_client_gets_its_own_extensions() -> None:
     offer = (b"sec-websocket-extensions", b"permessage-deflate")
 
     first, second = agree(head(offer), compress=True), agree(head(), compress=True)
@@ -115,13 +115,13 @@ def test_a_denial_says_how_long_it_is() -> None:
     assert response.endswith(b'\r\n\r\n{"tea": true}')
 
 
-def test_a_head_that_was_written_anew_is_read_back() -> None:
+def test_a_head_that_uvicorn_wrote_is_parsed() -> None:
     lines = b"".join(name.title() + b": " + value + b"\r\n" for name, value in HEADERS)
 
     assert parse_head(b"GET /ws?a=1 HTTP/1.1\r\n" + lines + b"\r\n") == head(target=b"/ws?a=1")
 
 
-def test_a_header_of_many_values_gives_each() -> None:
+def test_a_header_with_many_values_gives_each_value() -> None:
     request = head((b"sec-websocket-protocol", b"a, b"), (b"sec-websocket-protocol", b"c"))
 
     assert list(request.values(b"sec-websocket-protocol")) == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""HTTP on our own protocol class: one request at a time, whatever comes in whichever packets, and no head in doubt."""
+"""HTTP on our own protocol class: one request at a time, whatever the packets are, and no ambiguous head."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ ALONE = b"Connection: close\r\n"
 
 
 class Asked:
-    """An application that remembers what it was asked."""
+    """An application that records its requests."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -70,7 +70,7 @@ def chunked(number: int, *chunks: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("packet", [1, 2, 3, 5, 11, 64, 100_000])
-async def test_pipelined_requests_are_answered_one_by_one_however_they_are_cut(asked: Asked, packet: int) -> None:
+async def test_pipelined_requests_are_answered_one_by_one_in_pieces_of_any_size(asked: Asked, packet: int) -> None:
     requests = [
         request(0),
         request(1, body=b"\r\n\r\nGET /echo/77 HTTP/1.1\r\n\r\n"),
@@ -123,7 +123,7 @@ async def test_an_upgrade_in_one_packet_with_a_request_comes_after_its_answer(as
 
 
 @pytest.mark.parametrize("wish", [b"h2c", b"TLS/1.0"])
-async def test_the_wish_for_another_upgrade_is_passed_over(asked: Asked, wish: bytes) -> None:
+async def test_a_request_for_another_upgrade_is_ignored(asked: Asked, wish: bytes) -> None:
     async with serving(asked.app) as server, client(server) as alice:
         alice.write(request(1, headers=b"Connection: Upgrade\r\nUpgrade: %s\r\n" % wish))
         answer = await alice.rest()
@@ -141,7 +141,7 @@ async def send_until_reset(somebody: RawClient, data: bytes) -> None:
                 await asyncio.sleep(0.02)
 
 
-# Heads in doubt.
+# Ambiguous heads.
 
 POST = b"POST /echo/1 HTTP/1.1\r\nHost: localhost\r\n"
 LENGTH = b"Content-Length: 3\r\n"
@@ -186,7 +186,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_a_head_in_doubt_is_refused_and_nothing_behind_it_is_read(asked: Asked, name: str) -> None:
+async def test_an_ambiguous_head_is_refused_and_nothing_after_it_is_read(asked: Asked, name: str) -> None:
     head, status = REFUSED[name]
     async with serving(asked.app) as server:
         for packets in ([head + request(2)], [head[:-1], head[-1:] + request(2)]):
@@ -243,7 +243,7 @@ async def test_trailers_do_not_become_headers(asked: Asked) -> None:
 # Bodies.
 
 
-async def test_the_rest_of_a_body_that_nobody_reads_is_passed_over(asked: Asked) -> None:
+async def test_the_rest_of_an_unread_body_is_skipped(asked: Asked) -> None:
     async with serving(asked.app) as server, client(server) as alice:
         alice.write(b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n")
         assert (await alice.line()).startswith(b"HTTP/1.1 200 ")
@@ -252,13 +252,13 @@ async def test_the_rest_of_a_body_that_nobody_reads_is_passed_over(asked: Asked)
         assert (await alice.rest()).endswith(b"1:0")
 
 
-async def test_a_body_without_end_that_nobody_reads_is_cut_off(asked: Asked) -> None:
+async def test_an_endless_unread_body_is_cut_off(asked: Asked) -> None:
     async with serving(asked.app) as server, client(server) as alice:
         alice.write(b"POST /unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         await send_until_reset(alice, b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n")
 
 
-async def test_a_large_body_arrives_whole_in_either_form(asked: Asked) -> None:
+async def test_a_large_body_arrives_whole_with_a_length_or_in_chunks(asked: Asked) -> None:
     body = bytes(range(256)) * 20_000
     async with serving(asked.app) as server, client(server) as alice:
         alice.write(request(1, body=body) + chunked(2, *(body[at : at + 50_000] for at in range(0, len(body), 50_000))))
@@ -299,14 +299,14 @@ async def drip(client: RawClient, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("headers", [b"", ALONE], ids=["kept alive", "closed"])
-async def test_an_answer_that_is_not_taken_does_not_hold_the_socket(asked: Asked, headers: bytes) -> None:
+async def test_an_untaken_answer_does_not_keep_the_socket_open(asked: Asked, headers: bytes) -> None:
     async with serving(asked.app, settings=HASTY) as server, client(server) as alice:
         alice.stop_reading()
         alice.write(b"GET /large HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n")
         await send_until_reset(alice, b"\r\n")
 
 
-async def test_a_refusal_that_is_not_taken_does_not_hold_the_socket() -> None:
+async def test_an_untaken_refusal_does_not_keep_the_socket_open() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.http.response.start", "status": 403, "headers": []})

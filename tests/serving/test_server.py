@@ -30,7 +30,7 @@ DEADLINE = 30.0
 # Ports and addresses.
 
 
-def test_on_every_address_it_names_those_that_others_can_use() -> None:
+def test_on_all_addresses_it_prints_those_that_others_can_use() -> None:
     found = addresses_for_others("0.0.0.0", 8000)
 
     assert all(address.startswith("http://") and address.endswith(":8000/") for address in found)
@@ -96,7 +96,7 @@ def test_a_configured_address_is_the_only_one() -> None:
         close(*sockets)
 
 
-def test_a_taken_default_port_gives_way_to_the_next_and_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_taken_default_port_is_replaced_by_the_next_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     holders = [socket.socket(), socket.socket()]
     try:
         for holder, port in zip(holders, (DEFAULT_PORT, DEFAULT_PORT + 1), strict=True):
@@ -105,7 +105,7 @@ def test_a_taken_default_port_gives_way_to_the_next_and_it_says_so(caplog: pytes
                 holder.bind(("127.0.0.1", port))
                 holder.listen()
             except OSError:
-                # Somebody else holds it, which does as well.
+                # Another process holds it, which is just as good for the test.
                 continue
         sockets = listen(Settings())
         port = sockets[0].getsockname()[1]
@@ -125,13 +125,13 @@ def test_a_taken_port_that_was_asked_for_is_an_error_that_says_what_to_do() -> N
             listen(Settings(port=port))
 
 
-def test_an_address_that_is_not_this_machine_s_is_an_error() -> None:
+def test_an_address_that_is_not_this_machines_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1"):
         listen(Settings(host="192.0.2.1"))
 
 
 def run_serve(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`hubbub serve` where it is expected to end by itself."""
+    """`hubbub serve` in a case where it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "hubbub.cli", "serve", *options],
         cwd=folder,
@@ -152,7 +152,7 @@ def test_a_taken_port_ends_the_start_with_status_2_and_one_line(tmp_path: Path) 
     assert "Traceback" not in result.stderr
 
 
-def test_a_data_directory_that_cannot_be_written_ends_the_start_with_a_word_on_what_to_do(tmp_path: Path) -> None:
+def test_an_unwritable_data_directory_ends_the_start_and_says_what_to_do(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
 
@@ -163,7 +163,7 @@ def test_a_data_directory_that_cannot_be_written_ends_the_start_with_a_word_on_w
     assert "Traceback" not in result.stderr
 
 
-def test_it_says_where_it_is_and_answers_on_both_loopbacks(serve: ServerFactory) -> None:
+def test_it_prints_its_address_and_answers_on_both_loopbacks(serve: ServerFactory) -> None:
     server = serve()
 
     assert f"Hubbub is at http://localhost:{server.port}/" in server.log
@@ -172,7 +172,7 @@ def test_it_says_where_it_is_and_answers_on_both_loopbacks(serve: ServerFactory)
         assert httpx.get(f"http://{host}:{server.port}/health/ready", trust_env=False).json() == {"status": "ok"}
 
 
-async def test_the_secret_is_only_the_owner_s_and_a_guest_comes_back_after_a_restart(serve: ServerFactory) -> None:
+async def test_only_the_owner_may_read_the_secret_and_guests_survive_a_restart(serve: ServerFactory) -> None:
     server = serve()
     file = server.folder / "hubbub-data/secret"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -199,7 +199,7 @@ async def crowd(server: WebServer, number: int) -> AsyncIterator[list[Person]]:
         yield people
 
 
-async def test_a_stop_says_when_to_come_back_closes_with_1012_and_ends_well(serve: ServerFactory) -> None:
+async def test_a_stop_says_when_to_come_back_closes_with_1012_and_exits_with_0(serve: ServerFactory) -> None:
     server = serve()
     async with crowd(server, 20) as people:
         server.signal(signal.SIGTERM)
@@ -222,7 +222,7 @@ async def test_ctrl_c_is_a_stop_too(serve: ServerFactory) -> None:
         assert await asyncio.to_thread(server.wait, DEADLINE) == 0
 
 
-async def test_a_client_that_does_not_read_holds_the_stop_up_no_longer_than_its_deadline(serve: ServerFactory) -> None:
+async def test_a_client_that_does_not_read_delays_a_stop_up_to_the_deadline(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "1", "HUBBUB_CLOSE_TIMEOUT": "1", "HUBBUB_RATE": "10000"})
     async with person(server, "alice") as alice, person(server, "sleepy") as sleepy:
         for somebody in (alice, sleepy):
@@ -237,7 +237,7 @@ async def test_a_client_that_does_not_read_holds_the_stop_up_no_longer_than_its_
         sleepy.vanish()
 
 
-async def test_who_comes_during_the_stop_is_told_to_come_later_or_finds_the_door_closed(serve: ServerFactory) -> None:
+async def test_new_clients_are_refused_during_a_stop(serve: ServerFactory) -> None:
     server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "20"})
     async with person(server, "alice") as alice:
         # An open HTTP connection can still ask while nobody new is let in.
@@ -261,7 +261,7 @@ async def test_who_comes_during_the_stop_is_told_to_come_later_or_finds_the_door
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_second_signal_does_not_wait(serve: ServerFactory, number: signal.Signals) -> None:
     server = serve(environment={"HUBBUB_DRAIN_TIMEOUT": "60", "HUBBUB_CLOSE_TIMEOUT": "60"})
-    # uvicorn logs the application's lifespan that it does not wait for.
+    # uvicorn does not wait for the application's lifespan, and logs that.
     server.may_log_tracebacks = True
     async with person(server, "alice") as alice, person(server, "sleepy") as sleepy:
         sleepy.link.transport.pause_reading()

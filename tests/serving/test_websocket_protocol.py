@@ -1,4 +1,4 @@
-"""The handshake on our own protocol classes, and the handing over of the socket: nothing lost, nothing left behind."""
+"""The handshake on our own protocol classes, and the handover of the socket: nothing is lost or left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ DEADLINE = 20.0
 
 
 class RawClient:
-    """A client that decides byte by byte what it sends when, and reads with the client side of `websockets`."""
+    """A client that chooses when it sends each byte, and reads with the client side of `websockets`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
         self._reader, self._writer = reader, writer
@@ -152,7 +152,7 @@ async def test_nothing_is_read_until_the_endpoint_has_returned() -> None:
         await alice.expect("pong", id="early")
 
 
-async def test_a_client_that_is_gone_before_the_endpoint_returns_is_written_to_no_more() -> None:
+async def test_a_client_that_goes_before_the_endpoint_returns_is_not_written_to() -> None:
     returned = asyncio.Event()
     gate = Gate(returned.wait)  # type: ignore[arg-type]
     async with serving(gate.app) as server, server.connect("/ws/chat/room1?username=bob") as bob:
@@ -160,7 +160,7 @@ async def test_a_client_that_is_gone_before_the_endpoint_returns_is_written_to_n
             await alice.expect("joined")
             alice.vanish()
         try:
-            # Nothing is read from her yet, so only what is written to her shows that she is gone.
+            # The server does not read from her yet. Only a write to her shows that she is gone.
             async with asyncio.timeout(DEADLINE):
                 while len(gate.hub.connections) > 1:
                     await bob.send({"text": "are you there?"})
@@ -275,13 +275,13 @@ async def test_half_a_handshake_is_dropped_after_its_deadline() -> None:
             assert await nobody.rest() == b""
 
 
-async def test_a_connection_whose_head_came_in_time_lives_on() -> None:
+async def test_a_connection_whose_head_came_in_time_stays_open() -> None:
     async with (
         serving(chat_app(), settings=Settings(head_timeout=0.3)) as server,
         server.connect("/ws?username=alice") as alice,
     ):
         await alice.expect("welcome")
-        # Nobody's own deadline is over when the server drops them.
+        # The server drops them before any deadline of their own.
         async with raw_client(server, "/ws") as nobody:
             assert await nobody.rest() == b""
         await alice.send({"type": "ping"})
@@ -299,7 +299,7 @@ async def test_a_connection_whose_head_came_in_time_lives_on() -> None:
     ],
     ids=repr,
 )
-async def test_a_handshake_that_is_none_gets_an_http_answer(line: bytes, other: bytes) -> None:
+async def test_an_invalid_handshake_gets_an_http_answer(line: bytes, other: bytes) -> None:
     async with serving(chat_app()) as server, raw_client(server, "/ws") as alice:
         assert line in alice.handshake
         alice.write(alice.handshake.replace(line, other))

@@ -121,7 +121,7 @@ def test_a_server_whose_first_worker_cannot_start_ends_with_its_status_and_reaso
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_an_application_s_own_program_does_not_become_several() -> None:
+def test_an_applications_own_program_does_not_become_several() -> None:
     with pytest.raises(ConfigurationError, match="in one process"):
         run(None, settings=Settings(workers=2))
 

@@ -1,4 +1,4 @@
-"""JSON and MessagePack carry the same structures, and refuse what the other could not carry on."""
+"""JSON and MessagePack carry the same structures, and refuse what the other one could not carry."""
 
 import math
 from typing import Any
@@ -30,12 +30,12 @@ every_codec = pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.n
 
 @every_codec
 @given(structure=structures)
-def test_a_structure_comes_out_as_it_went_in(codec: Codec, structure: dict[str, Any]) -> None:
+def test_a_structure_is_unchanged_after_encoding_and_decoding(codec: Codec, structure: dict[str, Any]) -> None:
     assert codec.decode(codec.encode(structure)) == structure
 
 
 @given(structure=structures)
-def test_what_one_codec_took_the_other_can_send_on(structure: dict[str, Any]) -> None:
+def test_both_codecs_can_send_what_one_received(structure: dict[str, Any]) -> None:
     from_json = JSON_CODEC.decode(JSON_CODEC.encode(structure))
 
     assert MSGPACK_CODEC.decode(MSGPACK_CODEC.encode(from_json)) == structure
@@ -68,7 +68,7 @@ def test_random_bytes_are_a_structure_or_invalid(codec: Codec, payload: bytes) -
     ],
     ids=lambda payload: repr(payload[:20]),
 )
-def test_what_is_no_json_is_invalid(payload: bytes) -> None:
+def test_a_payload_that_is_not_json_is_invalid(payload: bytes) -> None:
     with pytest.raises(Invalid, match="not JSON"):
         JSON_CODEC.decode(payload)
 
@@ -92,7 +92,7 @@ def test_what_is_no_json_is_invalid(payload: bytes) -> None:
     ],
     ids=lambda value: repr(value[:12]),
 )
-def test_what_is_no_messagepack_or_could_be_no_json_is_invalid(payload: bytes, complaint: str) -> None:
+def test_messagepack_that_is_broken_or_impossible_in_json_is_invalid(payload: bytes, complaint: str) -> None:
     with pytest.raises(Invalid, match=complaint):
         MSGPACK_CODEC.decode(payload)
 

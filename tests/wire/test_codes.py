@@ -1,4 +1,4 @@
-"""Every failure on the wire has its meaning in one table."""
+"""All codes on the wire have their meaning in one table."""
 
 from hubbub import errors
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS, CloseCode, ErrorCode
@@ -19,7 +19,7 @@ def test_our_own_close_codes_are_in_the_range_for_applications() -> None:
     assert all(code <= 1015 or 4000 <= code <= 4999 for code in CloseCode)
 
 
-def test_every_request_error_has_a_code_of_the_wire_and_every_code_an_error() -> None:
+def test_every_request_error_has_a_code_and_every_code_an_error() -> None:
     classes = errors.RequestError.__subclasses__()
 
     assert {ErrorCode(found.code) for found in classes} == set(ErrorCode)

@@ -1,4 +1,4 @@
-"""The commands: what each demands of its fields, how its errors name them, and the table that is open to others."""
+"""The commands: the rules of their fields, the errors that name the fields, and the table to which applications add."""
 
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from hubbub.wire.rooms import ROOMS_PER_JOIN, Join
 TABLE = CommandTable()
 
 
-def test_an_error_says_what_its_rule_says_and_not_how_it_was_found() -> None:
+def test_an_error_has_the_rules_own_words() -> None:
     with pytest.raises(Invalid) as refusal:
         TABLE.validate({"type": "react", "room": "lobby", "seq": 1, "emoji": "nonsense"})
 
@@ -83,12 +83,12 @@ def test_an_error_names_the_field(frame: dict[str, Any], field: str) -> None:
 
 
 @pytest.mark.parametrize("frame", [{"type": "join"}, {"type": "join", "room": "a", "rooms": [{"room": "b"}]}])
-def test_a_join_names_its_rooms_in_one_way(frame: dict[str, Any]) -> None:
+def test_a_join_has_either_room_or_rooms(frame: dict[str, Any]) -> None:
     with pytest.raises(Invalid, match="either `room` or `rooms`"):
         TABLE.validate(frame)
 
 
-def test_a_join_names_each_room_once_however_it_is_spelled() -> None:
+def test_a_join_names_each_room_once_in_any_case() -> None:
     with pytest.raises(Invalid, match="name each room once"):
         TABLE.validate({"type": "join", "rooms": [{"room": "lobby"}, {"room": "kitchen"}, {"room": "Lobby"}]})
 
@@ -101,7 +101,7 @@ def test_an_error_never_repeats_what_was_sent() -> None:
     assert not [word for word in ("my secret", "hush", "canary") if word in told]
 
 
-def test_an_error_is_short_however_wrong_the_frame_is() -> None:
+def test_an_error_is_short_even_for_a_very_wrong_frame() -> None:
     rooms = [{"room": "!" * 10_000}] * ROOMS_PER_JOIN
 
     with pytest.raises(Invalid) as caught:
@@ -122,12 +122,12 @@ def test_a_type_is_a_string(name: object) -> None:
         TABLE.validate({"type": name})
 
 
-def test_a_frame_without_a_type_is_told_that_it_needs_one() -> None:
+def test_the_error_for_a_missing_type_says_that_it_is_required() -> None:
     with pytest.raises(Invalid, match="type: a string is required"):
         TABLE.validate({"room": "lobby", "text": "hi"})
 
 
-def test_an_unknown_type_is_answered_with_those_that_are_known() -> None:
+def test_the_error_for_an_unknown_type_lists_the_known_ones() -> None:
     with pytest.raises(UnknownType) as caught:
         TABLE.validate({"type": "shout" * 1000})
 
@@ -139,7 +139,7 @@ def test_unknown_fields_are_ignored() -> None:
     assert TABLE.validate({"type": "ping", "id": "1", "mood": "great"}) == Ping(id="1")
 
 
-def test_a_text_may_be_as_long_as_the_protocol_says_and_is_kept_as_written() -> None:
+def test_a_text_of_the_maximum_length_is_kept_as_written() -> None:
     text = "  👩‍👩‍👧‍👦\t\n" + "é" * 3900
 
     command = TABLE.validate({"type": "message", "room": "lobby", "text": text})
@@ -148,7 +148,7 @@ def test_a_text_may_be_as_long_as_the_protocol_says_and_is_kept_as_written() -> 
     assert command.text == text
 
 
-def test_data_is_carried_as_it_is() -> None:
+def test_data_is_kept_unchanged() -> None:
     data = nested(NESTING) | {"n": 2**64 - 1, "f": 1.5, "list": [None, True, "x"]}
 
     command = TABLE.validate({"type": "message", "room": "lobby", "text": "", "data": data})
@@ -157,7 +157,7 @@ def test_data_is_carried_as_it_is() -> None:
     assert command.data == data
 
 
-def test_one_room_is_joined_with_its_position_as_many_are() -> None:
+def test_one_room_is_joined_with_its_position_like_many_rooms() -> None:
     one = TABLE.validate({"type": "join", "room": "lobby", "rev": 7, "epoch": "e1"})
     many = TABLE.validate({"type": "join", "rooms": [{"room": "lobby", "rev": 7, "epoch": "e1"}]})
 
@@ -194,7 +194,7 @@ def test_a_command_registered_after_the_first_validation_is_understood() -> None
     assert table.validate({"type": "roll", "sides": 6}) == Roll(sides=6)
 
 
-def test_a_taken_type_is_refused_with_the_name_of_its_owner() -> None:
+def test_the_error_for_a_taken_type_names_its_model() -> None:
     class Other(Command):
         type: Literal["ping"] = "ping"
 

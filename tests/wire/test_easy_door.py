@@ -1,4 +1,4 @@
-"""What people may type where the address names the room."""
+"""What people may type at an address that names the room."""
 
 from typing import Any, Literal
 
@@ -35,11 +35,11 @@ def test_every_easy_form_is_the_same_message(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "[1, 2]", '"quoted"', "42", "null", "NaN", "a {brace}"])
-def test_what_does_not_begin_like_an_object_is_a_text(typed: str) -> None:
+def test_a_frame_that_does_not_begin_like_an_object_is_a_text(typed: str) -> None:
     assert read(typed) == {"type": "message", "room": "room1", "text": typed}
 
 
-def test_what_begins_like_an_object_and_is_none_is_invalid() -> None:
+def test_a_broken_object_is_invalid_and_no_text() -> None:
     with pytest.raises(Invalid, match="not JSON"):
         read('{"text": "Hello')
 
@@ -47,21 +47,21 @@ def test_what_begins_like_an_object_and_is_none_is_invalid() -> None:
 @pytest.mark.parametrize(
     "typed", ['{"text": "hi"} and more', '{"text": "hi" # too early', '{"text": "hi"} # ends in }']
 )
-def test_only_a_comment_behind_the_object_is_left_out(typed: str) -> None:
+def test_only_a_comment_after_the_object_is_removed(typed: str) -> None:
     with pytest.raises(Invalid, match="not JSON"):
         read(typed)
 
 
-def test_a_hash_within_an_object_or_a_text_is_no_comment() -> None:
+def test_a_hash_in_an_object_or_a_text_begins_no_comment() -> None:
     assert read('{"text": "issue } # 7"}')["text"] == "issue } # 7"
     assert read("Hello # Bob")["text"] == "Hello # Bob"
 
 
-def test_a_room_that_is_named_counts() -> None:
+def test_a_named_room_is_kept() -> None:
     assert read('{"text": "hi", "room": "elsewhere"}')["room"] == "elsewhere"
 
 
-def test_other_commands_mean_this_room_too() -> None:
+def test_other_commands_get_the_room_of_the_address_too() -> None:
     assert read('{"type": "typing"}') == {"type": "typing", "room": "room1"}
 
 
@@ -70,12 +70,12 @@ def test_a_join_without_a_room_stays_without_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["[]", "{}", "null", "1", "true"])
-def test_a_type_that_is_no_string_is_left_for_the_table_to_refuse(name: str) -> None:
+def test_a_type_that_is_not_a_string_is_refused_by_the_table(name: str) -> None:
     with pytest.raises(Invalid, match="type: a string is required"):
         TABLE.validate(read(f'{{"type": {name}}}'))
 
 
-def test_messagepack_has_the_same_door() -> None:
+def test_the_easy_door_takes_messagepack_too() -> None:
     payload = MSGPACK_CODEC.encode({"text": "hi"})
 
     frame = read_easily(MSGPACK_CODEC, payload, room="room1", commands=TABLE)
@@ -83,7 +83,7 @@ def test_messagepack_has_the_same_door() -> None:
     assert frame == {"type": "message", "room": "room1", "text": "hi"}
 
 
-def test_an_application_may_own_the_words_that_are_aliases_elsewhere() -> None:
+def test_an_applications_own_type_wins_over_an_alias() -> None:
     class Chat(Command):
         type: Literal["chat"] = "chat"
 

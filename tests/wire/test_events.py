@@ -1,4 +1,4 @@
-"""The events: what is absent is left out, and the table is open to applications."""
+"""The events: absent fields are left out, and applications add to the table."""
 
 from typing import Literal
 
@@ -46,7 +46,7 @@ def test_a_publication_is_encoded_once_for_each_codec() -> None:
         assert codec.decode(publication.payload(codec))["text"] == "hello"
 
 
-def test_a_publication_may_carry_an_application_s_own_structure() -> None:
+def test_a_publication_may_carry_an_applications_own_structure() -> None:
     publication = Publication("room:lobby", {"type": "dice", "rolled": 6})
 
     assert JSON_CODEC.decode(publication.payload(JSON_CODEC)) == {"type": "dice", "rolled": 6}
@@ -58,7 +58,7 @@ def test_a_time_is_utc_with_milliseconds() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00.000Z"
 
 
-def test_a_field_that_no_event_has_is_a_mistake_of_ours() -> None:
+def test_an_unknown_field_of_an_event_raises_an_error() -> None:
     with pytest.raises(ValidationError):
         PongEvent(ts=timestamp(0), mood="great")  # type: ignore[call-arg]
 

@@ -1,4 +1,4 @@
-"""Frames are built for everybody and parsed as they come, each against the other side's own implementation."""
+"""Frames are built once for all and parsed as they come. Each direction is tested against another implementation."""
 
 import random
 import tracemalloc
@@ -22,7 +22,7 @@ RSV1, RSV2 = 0x40, 0x20
 
 
 def sent(opcode: int, data: bytes = b"", *, fin: bool = True, reserved: int = 0, mask: bool = True) -> bytes:
-    """A frame as the client of `websockets` sends it; with reserved bits, which it refuses to send."""
+    """A frame as the client of `websockets` sends it, but also with reserved bits, which that refuses to send."""
     serialized = peer.Frame(peer.Opcode(opcode), data, fin).serialize(mask=mask)
     return bytes((serialized[0] | reserved,)) + serialized[1:]
 
@@ -55,7 +55,7 @@ messages = st.one_of(
 
 
 @given(st.lists(messages, max_size=8), st.randoms(use_true_random=False))
-def test_what_the_client_of_websockets_sends_arrives_however_it_is_cut(
+def test_frames_of_websockets_arrive_in_pieces_of_any_size(
     conversation: list[tuple[Opcode, bytes]], chance: random.Random
 ) -> None:
     data = b"".join(sent(opcode, payload) for opcode, payload in conversation)
@@ -91,7 +91,7 @@ def test_a_message_in_fragments_with_a_ping_between_them_arrives_at_every_cut() 
 
 @settings(max_examples=500)
 @given(st.lists(st.binary(max_size=60), max_size=6), st.booleans())
-def test_random_bytes_end_in_messages_or_a_violation_and_never_raise(pieces: list[bytes], compressing: bool) -> None:
+def test_random_bytes_give_messages_or_a_violation_and_never_raise(pieces: list[bytes], compressing: bool) -> None:
     parser = FrameParser(LIMIT, deflate=compressing)
 
     for piece in pieces:
@@ -131,7 +131,7 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_violation_has_its_close_code_and_ends_the_reading(name: str) -> None:
+def test_a_violation_has_its_close_code_and_ends_the_parsing(name: str) -> None:
     data, code = VIOLATIONS[name]
 
     before, after = sent(Opcode.TEXT, b"before"), sent(Opcode.TEXT, b"after")
@@ -140,7 +140,7 @@ def test_a_violation_has_its_close_code_and_ends_the_reading(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_violation_is_found_however_the_bytes_are_cut(name: str) -> None:
+def test_a_violation_is_found_in_pieces_of_any_size(name: str) -> None:
     data, code = VIOLATIONS[name]
     cuts = range(1, min(len(data), 30))
 
@@ -149,13 +149,13 @@ def test_a_violation_is_found_however_the_bytes_are_cut(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["unmasked", "a frame over the limit", "a length of one tebibyte", "rsv2"])
-def test_a_violation_of_a_frame_s_head_is_found_before_its_payload_comes(name: str) -> None:
+def test_a_violation_of_a_frames_head_is_found_before_its_payload_comes(name: str) -> None:
     data, code = VIOLATIONS[name]
 
     assert read(data[:10])[1] == code
 
 
-def test_fragments_together_are_held_to_the_limit_before_the_last_one_comes() -> None:
+def test_the_limit_counts_all_fragments_before_the_last_one_comes() -> None:
     half = sent(Opcode.BINARY, bytes(40_000), fin=False)
     other_head = sent(Opcode.CONTINUATION, bytes(40_000))[:8]
 
@@ -197,7 +197,7 @@ def raw_deflate(data: bytes, wbits: int = -15) -> bytes:
 
 
 @pytest.mark.parametrize("wbits", [-9, -12, -15])
-def test_a_compressed_message_is_inflated_whatever_window_the_client_used(wbits: int) -> None:
+def test_a_compressed_message_is_inflated_with_any_window(wbits: int) -> None:
     text = b"hello again, " * 1000
 
     assert read(sent(Opcode.TEXT, raw_deflate(text, wbits), reserved=RSV1), deflate=True) == (
@@ -230,7 +230,7 @@ def test_a_damaged_compressed_message_is_a_violation() -> None:
     assert read(sent(Opcode.TEXT, b"\xff" * 40, reserved=RSV1), deflate=True)[1] == CloseCode.PROTOCOL_ERROR
 
 
-def test_a_packet_that_inflates_to_very_much_is_read_bit_by_bit() -> None:
+def test_a_packet_that_inflates_to_very_much_is_parsed_in_parts() -> None:
     large = sent(Opcode.TEXT, raw_deflate(b" " * LIMIT), reserved=RSV1)
     parser = FrameParser(LIMIT, deflate=True)
     tracemalloc.start()
@@ -265,7 +265,7 @@ def test_a_compression_bomb_is_refused_in_little_memory() -> None:
 
 
 def client_reads(data: bytes, *, compressing: bool = False) -> tuple[list[peer.Frame], ClientProtocol]:
-    """What the client of `websockets` makes of a server's bytes."""
+    """The frames that the client of `websockets` reads from a server's bytes."""
     client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN, max_size=2**20)
     if compressing:
         client.extensions = [PerMessageDeflate(True, True, 15, 15)]
@@ -303,7 +303,7 @@ def test_a_reason_too_long_for_a_close_frame_is_cut_between_characters() -> None
     assert client.close_rcvd == peer.Close(1008, "é" * 61)
 
 
-def test_our_parser_reads_our_own_builder_s_frames_once_they_are_masked() -> None:
+def test_our_parser_reads_our_own_frames_when_they_are_masked() -> None:
     built = frame(Opcode.TEXT, b"hi")
     masked = bytes((built[0], built[1] | 0x80)) + bytes(4) + built[2:]
 
@@ -313,7 +313,7 @@ def test_our_parser_reads_our_own_builder_s_frames_once_they_are_masked() -> Non
 # A bounded amount of work at a time.
 
 
-def test_one_call_takes_only_some_of_a_packet_s_frames_and_the_next_ones_the_rest() -> None:
+def test_one_call_parses_a_part_of_a_packet_and_the_next_calls_the_rest() -> None:
     parser = FrameParser(LIMIT)
     texts = [str(number).encode() for number in range(1000)]
 
@@ -325,7 +325,7 @@ def test_one_call_takes_only_some_of_a_packet_s_frames_and_the_next_ones_the_res
     assert [message.payload for call in calls for message in call] == texts
 
 
-def test_what_comes_before_the_rest_was_taken_comes_after_it() -> None:
+def test_new_bytes_are_parsed_after_the_rest_of_the_old_ones() -> None:
     parser = FrameParser(LIMIT)
     texts = [str(number).encode() for number in range(3 * AT_ONCE)]
     data = b"".join(sent(Opcode.TEXT, text) for text in texts)
@@ -347,7 +347,7 @@ def test_a_small_frame_that_inflates_to_much_is_as_much_work_as_a_large_one() ->
     assert parser.work >= AT_ONCE
 
 
-def test_fragments_are_work_although_no_message_comes_of_them() -> None:
+def test_fragments_are_work_even_without_a_message() -> None:
     parser = FrameParser(LIMIT)
 
     parser.receive(sent(Opcode.TEXT, b"", fin=False) + sent(Opcode.CONTINUATION, b"", fin=False) * 1000)
@@ -357,7 +357,7 @@ def test_fragments_are_work_although_no_message_comes_of_them() -> None:
     assert parser.work == 1001
 
 
-def test_after_our_own_close_frame_nothing_but_the_peer_s_is_looked_at() -> None:
+def test_after_our_close_frame_only_the_peers_is_parsed() -> None:
     parser = FrameParser(LIMIT, deflate=True)
     parser.receive(sent(Opcode.TEXT, b"half a mess", fin=False))
 

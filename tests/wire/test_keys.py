@@ -14,13 +14,13 @@ NO_KEYS = ["", "-a", ".a", " a", "a b", "a\n", "\na", "a/b", "Zoë", "аlice", "
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_is_one_for_python_and_for_the_wire(key: str) -> None:
+def test_a_key_is_valid_in_python_and_on_the_wire(key: str) -> None:
     assert is_key(key)
     assert TypeAdapter(Key).validate_python(key) == key
 
 
 @pytest.mark.parametrize("key", NO_KEYS)
-def test_what_is_no_key_is_none_for_python_nor_for_the_wire(key: str) -> None:
+def test_an_invalid_key_is_refused_in_python_and_on_the_wire(key: str) -> None:
     assert not is_key(key)
     with pytest.raises(ValidationError):
         TypeAdapter(Key).validate_python(key)
@@ -31,7 +31,7 @@ def test_keys_are_equal_without_regard_to_case() -> None:
 
 
 @pytest.mark.parametrize("name", ["Alice", "Zoë", "अदिति", "李雷", "محمد", "O'Brien", "👩‍🚀", "می‌خواهم", "x" * 64])
-def test_a_name_may_be_of_any_script(name: str) -> None:
+def test_a_name_may_be_in_any_script(name: str) -> None:
     assert clean_name(name) == unicodedata.normalize("NFC", name)
 
 
@@ -61,13 +61,13 @@ def test_a_name_has_one_spelling_and_no_space_around_it() -> None:
     ],
     ids=ascii,
 )
-def test_what_could_pass_for_another_name_or_for_none_is_refused(name: str) -> None:
+def test_a_name_that_could_pass_for_another_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="a name"):
         clean_name(name)
 
 
 @given(st.text(max_size=80))
-def test_a_name_that_is_taken_stays_the_same_when_cleaned_again(name: str) -> None:
+def test_a_clean_name_stays_the_same_when_cleaned_again(name: str) -> None:
     try:
         cleaned = clean_name(name)
     except ValueError:
@@ -93,7 +93,7 @@ def test_a_name_that_is_taken_stays_the_same_when_cleaned_again(name: str) -> No
     ],
     ids=ascii,
 )
-def test_characters_that_show_nothing_make_no_other_name(nothing: str) -> None:
+def test_invisible_characters_make_no_other_name(nothing: str) -> None:
     assert look(f"al{nothing}ice{nothing}") == look("Alice")
     assert look(f"e{nothing}\u0301") == look("é")
 
@@ -104,7 +104,7 @@ def test_an_emoji_in_a_name_keeps_its_variation_selector(name: str) -> None:
 
 
 @pytest.mark.parametrize("title", ["Deployed ❤️", "👩‍🚀 is up", "سلام", "می‌خواهم", "a" * 200], ids=ascii)
-def test_a_title_may_be_of_any_script_and_hold_emoji(title: str) -> None:
+def test_a_title_may_be_in_any_script_and_contain_emoji(title: str) -> None:
     assert clean_title(title) == title
 
 
@@ -124,7 +124,7 @@ def test_a_text_is_kept_as_written(text: str) -> None:
 @pytest.mark.parametrize(
     "character", ["\x00", "\x07", "\x08", "\x0b", "\r", "\x1b", "\x1f", "\x7f", "\x85", "\x9f"], ids=ascii
 )
-def test_a_text_with_a_control_character_is_refused_and_the_character_named(character: str) -> None:
+def test_the_error_for_a_control_character_names_it(character: str) -> None:
     with pytest.raises(ValueError, match=rf"U\+{ord(character):04X}"):
         clean_text(f"a{character}b")
 
