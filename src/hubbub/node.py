@@ -80,6 +80,7 @@ class Node:
             patience=settings.stall_patience,
             close_timeout=settings.close_timeout,
             work=Allowance(settings.rate * WORK_PER_COMMAND, settings.burst * WORK_PER_COMMAND),
+            for_node=self._receive,
         )
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
@@ -170,6 +171,15 @@ class Node:
             return []
         return await kind.fetch(channel, position)
 
+    def _receive(self, publication: Publication) -> None:
+        kind = self._kinds.get(prefix_of(publication.channel))
+        if kind is not None and kind.receive is not None:
+            kind.receive(publication)
+
+    def _count(self, channel: str) -> int:
+        kind = self._kinds.get(prefix_of(channel))
+        return self.fanout.count(channel) if kind is None or kind.count is None else kind.count(channel)
+
     async def _heads(self, channels: Sequence[str]) -> list[Publication]:
         by_prefix: dict[str, list[str]] = {}
         for channel in channels:
@@ -205,7 +215,7 @@ class Node:
         self.fanout.start(self._loop)
         self.sequencer.start(self._loop)
         cluster = self.services.cluster_id or "nothing-stored"
-        await self.broker.start(self.sequencer.receive, self.gaps.missed, cluster=cluster)
+        await self.broker.start(self.sequencer.receive, self.gaps.missed, cluster=cluster, count=self._count)
         fanout = self.fanout
         self._tasks = [
             self._loop.create_task(

@@ -1,5 +1,6 @@
 """What every broker promises. One suite for all of them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -51,7 +52,11 @@ class Node:
         self.inbox = Inbox()
 
     async def start(self) -> None:
-        await self.broker.start(self.inbox.deliver, self.inbox.missed, cluster=CLUSTER)
+        self.counts: dict[str, int] = {}
+        count = self.counts
+        await self.broker.start(
+            self.inbox.deliver, self.inbox.missed, cluster=CLUSTER, count=lambda channel: count.get(channel, 0)
+        )
 
 
 @pytest.fixture
@@ -249,3 +254,39 @@ async def test_what_no_codec_can_say_holds_up_nobody(nodes: tuple[Node, Node]) -
     one.broker.publish(said("on we go"))
 
     assert await two.inbox.until("on we go") == ["on we go"]
+
+
+async def test_a_count_is_the_sum_of_all_nodes_that_follow_the_channel(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    one.counts[ROOM], two.counts[ROOM] = 3, 4
+
+    alone = await one.broker.count(ROOM)
+    await two.broker.subscribe(ROOM)
+    from_outside = await one.broker.count(ROOM)
+    await one.broker.subscribe(ROOM)
+    from_inside = await one.broker.count(ROOM)
+
+    assert (alone, from_outside, from_inside) == (3, 7, 7)
+    assert not one.inbox.publications
+    assert not two.inbox.publications
+
+
+async def test_many_counts_at_once_do_not_mix(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    channels = [f"room:{number}" for number in range(200)]
+    for number, channel in enumerate(channels):
+        two.counts[channel] = number
+        await two.broker.subscribe(channel)
+
+    counts = await asyncio.gather(*map(one.broker.count, channels))
+
+    assert counts == list(range(200))
+
+
+async def test_a_count_without_other_nodes_is_this_node_s(broker: Broker) -> None:
+    inbox = Inbox()
+    await broker.start(inbox.deliver, inbox.missed, cluster=CLUSTER, count=len)
+    await broker.subscribe(ROOM)
+
+    assert await broker.count(ROOM) == len(ROOM)
+    await broker.stop()

@@ -148,6 +148,7 @@ def new_fanout(
     open_channel: Callable[[str], Awaitable[None]] = opened_at_once,
     close_channel: Callable[[str], Awaitable[None]] = opened_at_once,
     work: Allowance = NO_LIMIT,
+    for_node: Callable[[Publication], None] = lambda _: None,
     **deadlines: float,
 ) -> Fanout:
     fanout = Fanout(
@@ -155,6 +156,7 @@ def new_fanout(
         close_channel=close_channel,
         ping=lambda: Publication("", {"type": "ping"}),
         work=work,
+        for_node=for_node,
         **deadlines,
     )
     fanout.start(cast(asyncio.AbstractEventLoop, clock) if clock is not None else asyncio.get_running_loop())

@@ -16,6 +16,8 @@ from hubbub.delivery.connection import Connection
 from hubbub.errors import Invalid
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log_changes import ChangeRequest
+from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.features.topics.feature import TopicsFeature
@@ -126,22 +128,25 @@ class UserHandle(_Handle):
 
     @property
     def is_online(self) -> bool:
+        """Whether they are connected to this process."""
         return bool(self.connections)
 
+    @property
+    def _channels(self) -> UserChannels:
+        return self._node.feature(PeopleFeature).channels_of_users
+
     async def send(self, event: Event) -> int:
-        """Send an event to all their connections. Returns how many took it."""
-        return sum(connection.send(event) for connection in self.connections)
+        """Send an event to all their connections, on all nodes. Returns how many these are. One that takes less than it
+        is sent misses the event."""
+        return await self._channels.send(self.key, event)
 
     def send_sync(self, event: Event) -> int:
         """`send`, from a thread."""
         return self._source().wait_for(self.send(event))
 
     async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
-        """Close all their connections. Returns how many there were."""
-        connections = self.connections
-        for connection in connections:
-            connection.close(code, reason)
-        return len(connections)
+        """Close all their connections, on all nodes. Returns how many these were."""
+        return await self._channels.close(self.key, code, reason)
 
     def disconnect_sync(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
         """`disconnect`, from a thread."""
@@ -156,8 +161,8 @@ class TopicHandle(_Handle):
     async def publish(
         self, title: str, message: str = "", *, level: Level = "info", data: dict[str, Any] | None = None
     ) -> int:
-        """Tell everybody who follows the topic. Returns how many connections of this process do."""
-        return self._node.feature(TopicsFeature).notifications.publish(
+        """Tell everybody who follows the topic. Returns how many connections these are, on all nodes."""
+        return await self._node.feature(TopicsFeature).notifications.publish(
             None, self.key, title=title, message=message, level=level, data=data
         )
 

@@ -13,16 +13,26 @@ from hubbub.wire.publication import Publication
 
 Deliver = Callable[[Publication], None]
 Missed = Callable[[Iterable[str]], None]
+Count = Callable[[str], int]
+
+
+def no_connections(channel: str) -> int:
+    """The `Count` of a node that has none."""
+    return 0
 
 
 class Broker(Protocol):
-    """Five verbs and a state. A broker belongs to one event loop, between `start` and `stop`."""
+    """Six verbs and a state. A broker belongs to one event loop, between `start` and `stop`."""
 
-    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
+    reaches_others: bool
+    """Whether there can be other nodes."""
+
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str, count: Count = no_connections) -> None:
         """Begin to give publications of subscribed channels to `deliver`, in each channel's order.
 
         `missed` is called with subscribed channels of which publications may not have come until now: once after each
-        gap, and about once a second while it lasts. `cluster` names the nodes' common database. A part of the broker
+        gap, and about once a second while it lasts. `cluster` names the nodes' common database. `count` says
+        how many connections of this node get what is published in a channel. A part of the broker
         that cannot be reached yet is waited for in the background.
 
         Raises `ConfigurationError` if a person must change something, as when nodes of another cluster are there.
@@ -40,6 +50,10 @@ class Broker(Protocol):
 
     async def unsubscribe(self, channel: str) -> None:
         """Stop following a channel."""
+
+    async def count(self, channel: str) -> int:
+        """How many connections of all nodes get what is published in a channel. A node that does not answer within a
+        moment counts as none."""
 
     @property
     def problem(self) -> str | None:

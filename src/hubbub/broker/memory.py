@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from hubbub.broker.base import Deliver, Missed
+from hubbub.broker.base import Count, Deliver, Missed, no_connections
 from hubbub.wire.publication import Publication
 
 
 class MemoryBroker:
     """Delivers at once, in the publisher's own turn of the event loop, to the one node that started it."""
 
+    reaches_others = False
+
     def __init__(self) -> None:
         self._deliver: Deliver | None = None
+        self._count: Count = no_connections
         self._channels: set[str] = set()
 
-    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str, count: Count = no_connections) -> None:
         self._deliver = deliver
+        self._count = count
 
     async def stop(self) -> None:
         self._deliver = None
@@ -29,6 +33,9 @@ class MemoryBroker:
 
     async def unsubscribe(self, channel: str) -> None:
         self._channels.discard(channel)
+
+    async def count(self, channel: str) -> int:
+        return self._count(channel)
 
     @property
     def problem(self) -> str | None:

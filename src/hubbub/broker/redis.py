@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from hubbub.broker.base import Deliver, Missed
+from hubbub.broker.base import Count, Deliver, Missed, no_connections
+from hubbub.broker.counting import Counting, answer, asker_of, is_question
 from hubbub.broker.envelope import SENDER_BYTES, mark_of, pack, unpack
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
@@ -25,6 +26,8 @@ from hubbub.wire.publication import Publication
 log = logging.getLogger("hubbub.broker")
 
 TICK = 1.0
+ANSWERS_WITHIN = 0.5
+"""Seconds in which the other nodes answer how many connections they have in a channel."""
 """Seconds after which channels are told to be missed again, while their server is away."""
 BACKLOG = 16 * 1024 * 1024
 """Bytes that may wait for one server. What is published beyond is dropped."""
@@ -42,6 +45,8 @@ class RedisBroker:
     carries a channel.
     """
 
+    reaches_others = True
+
     def __init__(
         self,
         addresses: Sequence[RedisAddress],
@@ -57,9 +62,9 @@ class RedisBroker:
         self._ring = Ring(len(addresses))
         self._ticking: asyncio.Task[None] | None = None
 
-    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str) -> None:
+    async def start(self, deliver: Deliver, missed: Missed, *, cluster: str, count: Count = no_connections) -> None:
         sender = secrets.token_bytes(SENDER_BYTES)
-        starting = (server.start(deliver, missed, cluster, sender) for server in self._servers)
+        starting = (server.start(deliver, missed, count, cluster, sender) for server in self._servers)
         for failure in await asyncio.gather(*starting, return_exceptions=True):
             if failure is not None:
                 await self.stop()
@@ -80,6 +85,9 @@ class RedisBroker:
 
     async def unsubscribe(self, channel: str) -> None:
         self._server_of(channel).unsubscribe(channel)
+
+    async def count(self, channel: str) -> int:
+        return await self._server_of(channel).count(channel)
 
     @property
     def problem(self) -> str | None:
@@ -117,6 +125,10 @@ class _Server:
         )
         self._deliver: Deliver | None = None
         self._missed: Missed = lambda _: None
+        self._count: Count = no_connections
+        self._counting = Counting(b"")
+        self._answers = b""
+        """The name in Redis of the channel in which others answer this node."""
         self._claim = b""
         self._sender = b""
         self._mark = b""
@@ -131,8 +143,9 @@ class _Server:
         self._claiming: asyncio.Task[None] | None = None
         self._making_up: asyncio.Task[None] | None = None
 
-    async def start(self, deliver: Deliver, missed: Missed, cluster: str, sender: bytes) -> None:
-        self._deliver, self._missed = deliver, missed
+    async def start(self, deliver: Deliver, missed: Missed, count: Count, cluster: str, sender: bytes) -> None:
+        self._deliver, self._missed, self._count = deliver, missed, count
+        self._counting, self._answers = Counting(sender), self._answers_of(sender)
         self._sender, self._mark = sender, mark_of(sender)
         self._claim = f"{cluster} {self._place}".encode()
         await self._link.start()
@@ -248,10 +261,16 @@ class _Server:
         if push[0] != b"message":
             return
         channel, packed = self._followed.get(push[1]), push[2]
-        if channel is None or packed.startswith(self._mark) or self._deliver is None:
+        if self._deliver is None or packed.startswith(self._mark):
             return
         try:
-            self._deliver(unpack(channel, packed))
+            if channel is None:
+                if push[1] == self._answers:
+                    self._counting.answered(packed)
+            elif is_question(packed):
+                self._answer(channel, packed)
+            else:
+                self._deliver(unpack(channel, packed))
         except ValueError as error:
             # Nodes of another release, during an upgrade, publish thousands of them.
             if not self._has_warned:
@@ -259,6 +278,29 @@ class _Server:
                 log.warning("channel %r brought what no node of this release publishes: %s", channel, error)
         except Exception:
             log.exception("what came in channel %r could not be delivered", channel)
+
+    # Counting.
+
+    async def count(self, channel: str) -> int:
+        here = self._count(channel)
+        question, asked = self._counting.ask()
+        name = self._name_of(channel)
+        try:
+            heard = await self._link.call(b"PUBLISH", name, question)
+        except (RedisAway, ReplyError):
+            asked.answered.cancel()
+            return here
+        # This node hears its own question, if it follows the channel, and does not answer.
+        return here + await asked.sum(heard - (name in self._followed), within=ANSWERS_WITHIN)
+
+    def _answer(self, channel: str, question: bytes) -> None:
+        asker = asker_of(question)
+        if asker != self._sender:
+            reply = (b"PUBLISH", self._answers_of(asker), answer(question, self._count(channel)))
+            self._link.send(reply, lambda _: None)
+
+    def _answers_of(self, node: bytes) -> bytes:
+        return self._prefix + b"!" + node.hex().encode()
 
     # Gaps.
 
@@ -289,6 +331,7 @@ class _Server:
         await connection.call(b"PUBLISH", probe, b"")
         await connection.call(b"SUBSCRIBE", probe)
         await connection.call(b"UNSUBSCRIBE", probe)
+        await connection.call(b"SUBSCRIBE", self._answers)
         await self._claim_server(connection.call)
 
     async def _claim_server(self, call: Callable[..., Any]) -> None:

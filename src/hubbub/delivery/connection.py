@@ -246,8 +246,9 @@ class Connection:
         """Whether what it sends has to wait."""
         return self._pauses != 0
 
-    def send(self, message: Event | str | bytes) -> bool:
-        """Send to this connection alone: an event, or a text or binary frame with this content.
+    def send(self, message: Event | Publication | str | bytes) -> bool:
+        """Send to this connection alone: an event, or a text or binary frame with this content. A publication is an
+        event that is sent to several.
 
         Returns False, and sends nothing, if it is congested or closing.
         """
@@ -255,6 +256,8 @@ class Connection:
             return False
         if isinstance(message, Event):
             self._write(self.format.piece(Publication("", message)))
+        elif isinstance(message, Publication):
+            self._write(self.format.piece(message))
         else:
             self._write(self.format.raw(message))
         return True

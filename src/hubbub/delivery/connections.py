@@ -46,6 +46,10 @@ class Connections(Mapping[str, Connection]):
         """A user's connections to this process, the oldest first."""
         return list(self._by_user.get(fold(key), ()))
 
+    def count_of_user(self, key: str) -> int:
+        """How many connections to this process a user has."""
+        return len(self._by_user.get(fold(key), ()))
+
     async def wait_until_empty(self, timeout: float) -> None:
         """Returns when the last connection is gone, or after `timeout` seconds."""
         if self._by_id:

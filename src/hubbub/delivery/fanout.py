@@ -41,7 +41,7 @@ class Fanout:
     heartbeat, and `deadlines.check` about once a second.
 
     `work` is how much work a connection may make, in units (`Connection.charge`); `turns` is the queue in which large
-    work waits.
+    work waits. `for_node` gets what is published in a channel that no connection subscribes to.
     """
 
     def __init__(
@@ -54,9 +54,11 @@ class Fanout:
         patience: float = 60.0,
         close_timeout: float = 5.0,
         work: Allowance = NO_LIMIT,
+        for_node: Callable[[Publication], None] = lambda _: None,
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.work = work
+        self._for_node = for_node
         self.turns = Turns(self._call_soon)
         self.connections = Connections()
         self.heartbeat = Heartbeat(ping)
@@ -194,6 +196,7 @@ class Fanout:
         """
         channel = self._channels.get(publication.channel)
         if channel is None:
+            self._for_node(publication)
             return
         pieces = [(form, form.piece(publication)) for form in channel.writers]
         for form, piece in pieces:

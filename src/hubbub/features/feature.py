@@ -46,12 +46,17 @@ class ChannelKind:
     `fetch(channel, position)` reads the publications of a channel that come after a position: the node has missed them.
     Both are None if the publications have no positions, since then nobody can tell that one is missing. `recover` sends
     one connection what it missed while it was congested. It is None if nothing can be sent again.
+
+    `receive` gets the publications of channels that the node itself follows (`Services.broker`) and no connection
+    subscribes to; `count` says how many connections of this node get what is published in such a channel.
     """
 
     prefix: str
     heads: Callable[[Sequence[str]], Awaitable[list[Publication]]] | None = None
     fetch: Callable[[str, int], Awaitable[list[Publication]]] | None = None
     recover: Recover | None = None
+    receive: Callable[[Publication], None] | None = None
+    count: Callable[[str], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import ClaimKey, KeyOwners
 from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
-from hubbub.features.feature import Feature, Services
+from hubbub.delivery.connection import Connection
+from hubbub.features.feature import ChannelKind, Feature, Services
 from hubbub.features.jobs import Job
+from hubbub.features.people.user_channels import PREFIX, UserChannels
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import User
 
@@ -21,6 +23,7 @@ TICK = 1.0
 class PeopleFeature(Feature):
     def __init__(self) -> None:
         self.guests: Guests
+        self.channels_of_users: UserChannels
         self.store_claim: ClaimKey | None = None
         """Stores that an account owns its key. The feature that stores users sets it; needed with a database."""
         self._owners: KeyOwners | None = None
@@ -40,6 +43,10 @@ class PeopleFeature(Feature):
             displaced=self._displaced,
         )
 
+        self.channels_of_users = UserChannels(
+            services.broker, services.fanout.connections, make_way=self.guests.make_way
+        )
+
     async def start(self) -> None:
         self._signing.use(await self._load_signing_keys())
         if self._owners is not None and not self.services.is_shared:
@@ -55,6 +62,16 @@ class PeopleFeature(Feature):
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.guests.tick)
 
+    def channels(self) -> Iterable[ChannelKind]:
+        users = self.channels_of_users
+        yield ChannelKind(PREFIX, receive=users.receive, count=users.count)
+
+    def come(self, connection: Connection) -> None:
+        self.channels_of_users.come(connection)
+
+    def gone(self, connection: Connection, *, clean: bool) -> None:
+        self.channels_of_users.gone(connection)
+
     async def claim_key(self, account: User) -> None:
         """An account connects, so the key is its own. A guest who is online under this key gets another one.
 
@@ -63,6 +80,7 @@ class PeopleFeature(Feature):
         if self._owners is not None and await self._owners.claim(account):
             self.services.features.key_moved()
         self.guests.make_way(account.key)
+        self.channels_of_users.make_way(account.key)
 
     def _claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
         assert self.store_claim is not None

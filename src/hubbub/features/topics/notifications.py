@@ -5,6 +5,7 @@ A topic's name has dots (`orders.eu.new`). A pattern such as `orders.*` follows 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -72,7 +73,7 @@ class Notifications:
         """The opposite of `follow`. Does nothing if the connection does not follow it."""
         self._fanout.unsubscribe(connection, channel_of(pattern))
 
-    def publish(
+    async def publish(
         self,
         user: User | None,
         topic: str,
@@ -82,7 +83,8 @@ class Notifications:
         level: Level = "info",
         data: dict[str, Any] | None = None,
     ) -> int:
-        """Send a notification to everybody who follows `topic`. Returns how many connections to this node get it.
+        """Send a notification to everybody who follows `topic`. Returns how many connections get it, on all
+        nodes.
 
         `user` is the publisher, None for the application itself, about which the policy is not asked. Raises `Invalid`
         if `topic` is no topic or the title holds control or direction-changing characters, and `Forbidden` if the
@@ -102,4 +104,4 @@ class Notifications:
         channels = [channel_of(pattern) for pattern in patterns_of(topic)]
         for channel in channels:
             self._broker.publish(Publication(channel, event))
-        return sum(self._fanout.count(channel) for channel in channels)
+        return sum(await asyncio.gather(*map(self._broker.count, channels)))

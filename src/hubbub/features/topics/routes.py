@@ -55,7 +55,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
         JSON, as form fields or as query parameters. The answer says to how many connections it was sent."""
         user = hub.user_of(request, account)
         notice = await read_notice(request)
-        return Published(sent=feature.notifications.publish(user, topic, **notice.model_dump()))
+        return Published(sent=await feature.notifications.publish(user, topic, **notice.model_dump()))
 
 
 def _names_a_topic(connection: HTTPConnection) -> None:

@@ -1,0 +1,89 @@
+"""How many connections of all nodes get what is published in a channel.
+
+A node asks all nodes that follow the channel, and each answers in a channel of the node that asks. Redis tells how many
+nodes heard the question, so that is how many answers to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from struct import Struct
+
+from hubbub.broker.envelope import SENDER_BYTES
+
+_QUESTION, _ANSWER = b"?", b"!"
+"""First bytes. A publication begins with the version of its format, which is lower than both."""
+_ASKS = Struct(f">c{SENDER_BYTES}sI")
+_ANSWERS = Struct(">cII")
+_NUMBERS = 1 << 32
+
+
+class Counting:
+    """The questions of one node to one server. `sender` is the node's name in its publications."""
+
+    def __init__(self, sender: bytes) -> None:
+        self._sender = sender
+        self._last = 0
+        self._open: dict[int, _Question] = {}
+
+    def ask(self) -> tuple[bytes, _Question]:
+        """A question to publish, and what waits for its answers."""
+        self._last = (self._last + 1) % _NUMBERS
+        question = self._open[self._last] = _Question()
+        question.answered.add_done_callback(partial(self._close, self._last))
+        return _ASKS.pack(_QUESTION, self._sender, self._last), question
+
+    def _close(self, number: int, _: asyncio.Future[None]) -> None:
+        del self._open[number]
+
+    def answered(self, packed: bytes) -> None:
+        """An answer came. Raises ValueError if it is none."""
+        if len(packed) != _ANSWERS.size or not packed.startswith(_ANSWER):
+            raise ValueError("no answer")
+        _, number, count = _ANSWERS.unpack(packed)
+        question = self._open.get(number)
+        if question is not None:
+            question.add(count)
+
+
+class _Question:
+    def __init__(self) -> None:
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._expected: int | None = None
+        self._answers = 0
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        self._answers += 1
+        self._count += count
+        self._look()
+
+    async def sum(self, expected: int, *, within: float) -> int:
+        """The sum of so many answers, or of those that came within so many seconds."""
+        self._expected = expected
+        self._look()
+        await asyncio.wait({self.answered}, timeout=within)
+        self.answered.cancel()
+        return self._count
+
+    def _look(self) -> None:
+        if self._expected is not None and self._answers >= self._expected and not self.answered.done():
+            self.answered.set_result(None)
+
+
+def is_question(packed: bytes) -> bool:
+    return packed.startswith(_QUESTION)
+
+
+def asker_of(packed: bytes) -> bytes:
+    """Who asks. Raises ValueError if it is no question."""
+    if len(packed) != _ASKS.size:
+        raise ValueError("no question")
+    sender: bytes = _ASKS.unpack(packed)[1]
+    return sender
+
+
+def answer(packed: bytes, count: int) -> bytes:
+    """The answer to a question."""
+    return _ANSWERS.pack(_ANSWER, _ASKS.unpack(packed)[2], count)

@@ -1,0 +1,90 @@
+"""Users' channels: what reaches all connections of one user, whichever nodes they are connected to.
+
+A node follows the channel of each user who is connected to it. Where there are no other nodes nothing is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hubbub.broker.base import Broker
+from hubbub.delivery.connection import Connection
+from hubbub.delivery.connections import Connections
+from hubbub.dispatch.link import run
+from hubbub.wire.base import Event
+from hubbub.wire.codecs import JSON_CODEC
+from hubbub.wire.keys import fold
+from hubbub.wire.publication import Publication
+
+PREFIX = "user:"
+
+_ORDER = b'{"type":"@'
+"""How the events begin that are for the nodes and not for clients: no type of an event begins with @."""
+_CLOSE, _MAKE_WAY = "@close", "@make_way"
+
+
+class UserChannels:
+    """`make_way` is called with a key that an account has claimed on another node."""
+
+    def __init__(self, broker: Broker, connections: Connections, *, make_way: Callable[[str], None]) -> None:
+        self._broker = broker
+        self._connections = connections
+        self._make_way = make_way
+
+    def come(self, connection: Connection) -> None:
+        """A connection is there."""
+        if self._broker.reaches_others and self.count(channel := _channel_of(connection.user.key)) == 1:
+            run(self._broker.subscribe(channel))
+
+    def gone(self, connection: Connection) -> None:
+        """A connection has ended."""
+        if self._broker.reaches_others and not self.count(channel := _channel_of(connection.user.key)):
+            run(self._broker.unsubscribe(channel))
+
+    async def send(self, key: str, event: Event) -> int:
+        """Send an event to all connections of a user. Returns how many these are, on all nodes."""
+        return await self._publish(key, event)
+
+    async def close(self, key: str, code: int, reason: str) -> int:
+        """Close all connections of a user. Returns how many these were, on all nodes."""
+        return await self._publish(key, {"type": _CLOSE, "code": code, "reason": reason})
+
+    def make_way(self, key: str) -> None:
+        """Tell the other nodes that this key is an account's."""
+        if self._broker.reaches_others:
+            self._broker.publish(Publication(_channel_of(key), {"type": _MAKE_WAY}))
+
+    async def _publish(self, key: str, event: Event | Mapping[str, Any]) -> int:
+        channel = _channel_of(key)
+        # Counted before: those that are closed are gone then.
+        sent = await self._broker.count(channel)
+        publication = Publication(channel, event)
+        if self._broker.reaches_others:
+            self._broker.publish(publication)
+        else:
+            self.receive(publication)
+        return sent
+
+    def count(self, channel: str) -> int:
+        """How many connections to this node a user has."""
+        return self._connections.count_of_user(channel.removeprefix(PREFIX))
+
+    def receive(self, publication: Publication) -> None:
+        """What was published in a user's channel, here or on another node."""
+        key = publication.channel.removeprefix(PREFIX)
+        payload = publication.payload(JSON_CODEC)
+        if not payload.startswith(_ORDER):
+            for connection in self._connections.of_user(key):
+                connection.send(publication)
+            return
+        order = JSON_CODEC.decode(payload)
+        if order["type"] == _CLOSE:
+            for connection in self._connections.of_user(key):
+                connection.close(order["code"], order["reason"])
+        elif order["type"] == _MAKE_WAY:
+            self._make_way(key)
+
+
+def _channel_of(key: str) -> str:
+    return PREFIX + fold(key)
