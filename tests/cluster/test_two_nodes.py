@@ -1,12 +1,14 @@
 """People on two nodes chat as if there were one."""
 
+import re
+
 import httpx
 import pytest
 
 from tests.cluster.conftest import MakeNodes
 from tests.cluster.views import messages
 from tests.people import person
-from tests.servers import Redis, WebServer
+from tests.servers import REPOSITORY, Redis, WebServer
 
 Nodes = tuple[WebServer, WebServer]
 CODECS = ["hubbub.v1.json", "hubbub.v1.msgpack"]
@@ -89,6 +91,21 @@ async def test_three_redis_servers_share_the_rooms(make_nodes: MakeNodes, three_
     assert {message["text"] for message in said} == {f"Hello {room}!" for room in rooms}
     assert sum(channels) == len(rooms)
     assert all(channels)
+
+
+async def test_the_documented_rights_at_redis_are_enough(make_nodes: MakeNodes, redis: Redis) -> None:
+    (rights,) = re.findall(r"`(resetchannels [^`]+)`", (REPOSITORY / "docs/scaling.md").read_text())
+    redis.ask("ACL", "SETUSER", "hub", "on", ">a password", *rights.split())
+    try:
+        serving, mounted = make_nodes(f"redis://hub:a%20password@127.0.0.1:{redis.port}")
+        async with person(serving, "alice") as alice, person(mounted, "bob") as bob:
+            await alice.join("hall")
+            await bob.join("hall")
+            await alice.expect("join", user="bob", online=2)
+            await alice.say("hall", "Hello Bob!")
+            await bob.expect("message", text="Hello Bob!")
+    finally:
+        redis.ask("ACL", "DELUSER", "hub")
 
 
 async def test_both_nodes_are_ready(nodes: Nodes) -> None:
