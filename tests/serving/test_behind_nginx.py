@@ -15,7 +15,7 @@ from tests.chaos.conftest import UNLIMITED
 from tests.conftest import start_and_watch
 from tests.people import DEADLINE, Refused, address, person
 from tests.servers import REPOSITORY, MissingError, Nginx, Redis, WebServer, free_port, hubbub_server
-from tests.serving.conversation import conversation
+from tests.serving.conversation import NAMES, conversation
 
 NODES = 3
 Cluster = tuple[Nginx, list[WebServer]]
@@ -69,7 +69,8 @@ async def coming_and_going(server: WebServer) -> AsyncIterator[list[str]]:
         while True:
             try:
                 async with person(server) as somebody:
-                    await somebody.join("hall")
+                    # Above a hundred people in a room, nobody is told of each.
+                    await somebody.join("lobby")
             except Refused as refused:
                 refusals.append(str(refused))
             except (OSError, EOFError) as error:
@@ -81,16 +82,32 @@ async def coming_and_going(server: WebServer) -> AsyncIterator[list[str]]:
     await asyncio.wait([coming])
 
 
+@asynccontextmanager
+async def watching(node: WebServer, restarted: WebServer) -> AsyncIterator[None]:
+    """Somebody on this node sees none of those who talk come or go."""
+    async with person(node) as watcher:
+        await watcher.join("hall")
+        yield
+        async with person(restarted) as visitor:
+            await visitor.join("hall")
+            await watcher.expect("join", user=visitor.key)
+        seen = [event for event in watcher.seen if event["type"] in {"join", "leave"}]
+    assert [event for event in seen if event["user"] in NAMES] == []
+
+
 @pytest.mark.slow(20)
-async def test_a_rolling_restart_loses_no_message_and_refuses_nobody(start_cluster: Callable[..., Cluster]) -> None:
+async def test_a_rolling_restart_loses_no_message_refuses_nobody_and_shows_nobody_come_or_go(
+    start_cluster: Callable[..., Cluster],
+) -> None:
     nginx, nodes = start_cluster(**UNLIMITED)
     async with conversation([address(nginx)], nginx.port, people=6) as talk, coming_and_going(nginx) as refusals:
         await talk.goes_on()
-        for node in nodes:
-            assert await asyncio.to_thread(node.stop) == 0
-            await talk.goes_on()
-            await asyncio.to_thread(node.start)
-            await talk.goes_on()
+        for node, another in zip(nodes, nodes[1:] + nodes[:1], strict=True):
+            async with watching(another, node):
+                assert await asyncio.to_thread(node.stop) == 0
+                await talk.goes_on()
+                await asyncio.to_thread(node.start)
+                await talk.goes_on()
 
     print(talk.knocks)
     talk.check()
