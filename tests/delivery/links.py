@@ -22,7 +22,7 @@ MSGPACK_FORMAT = SOCKET_FORMATS["msgpack", False]
 
 
 class Clock:
-    """An event loop's face whose time stands still until somebody moves it."""
+    """An event loop whose time stands still until the test moves it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -36,7 +36,7 @@ class Clock:
 
 
 class Recorder:
-    """A transport that keeps each write. `capacity` bytes are taken by the peer; the rest stays in the buffer."""
+    """A transport that records each write. The peer takes `capacity` bytes; the rest stays in the buffer."""
 
     hears_pongs = True
 
@@ -60,7 +60,7 @@ class Recorder:
             self._connection.filled()
 
     def drain(self) -> None:
-        """The peer reads everything, and goes on reading."""
+        """The peer reads everything, now and from now on."""
         self.backlog, self.capacity = 0, float("inf")
         self._connection.drained()
 
@@ -78,7 +78,7 @@ class Recorder:
 
 
 class Listener:
-    """A receiver that keeps what it hears. It has nothing to catch up with, so it goes on at once."""
+    """A receiver that records what it gets. It never needs to catch up."""
 
     def __init__(self, connection: Connection, fanout: Fanout) -> None:
         self._connection = connection
@@ -134,7 +134,7 @@ class Person:
 
     @property
     def texts(self) -> list[str]:
-        """What `say` published, as far as it came here."""
+        """The texts that `say` published and that came here."""
         return [event["text"] for event in self.events]
 
 
@@ -168,7 +168,7 @@ def say(fanout: Fanout, channel: str, text: str, *, position: int | None = None,
 
 
 async def congest(fanout: Fanout, slow: Person, channel: str) -> None:
-    """Have somebody subscribed whose buffer is full, who was sent position 1 of the channel and missed position 2."""
+    """A subscriber whose buffer is full. It was sent position 1 of the channel and missed position 2."""
     await fanout.subscribe(slow.connection, channel)
     slow.transport.capacity = 0
     say(fanout, channel, "w" * (HIGH_WATER + 1), position=1)
@@ -182,6 +182,6 @@ def size_of(text: str) -> int:
 
 
 async def turn(times: int = 1) -> None:
-    """Let the event loop go round."""
+    """Let the event loop run its turns."""
     for _ in range(times):
         await asyncio.sleep(0)

@@ -118,7 +118,7 @@ async def test_messages_are_handed_over_in_order() -> None:
     assert alice.listener.heard == [(Opcode.TEXT, b"1"), (Opcode.BINARY, b"2")]
 
 
-async def test_what_comes_during_a_pause_waits_and_keeps_its_order() -> None:
+async def test_messages_during_a_pause_wait_and_keep_their_order() -> None:
     alice = Person(new_fanout(), "alice")
     alice.connection.pause(Pause.ORDER)
     alice.connection.received([Received(Opcode.TEXT, b"1")])

@@ -28,14 +28,14 @@ async def everybody(fanout: Fanout, *names: str, channel: str = ROOM) -> list[Pe
 
 
 def is_bare(fanout: Fanout) -> bool:
-    """Whether nothing of channels or of connections that have trouble is left in a fanout."""
+    """Whether a fan-out keeps nothing of channels and of connections in trouble."""
     return fanout.channels.is_empty and fanout.flushing.is_empty and fanout.deadlines.is_empty
 
 
 # Who gets what, in how many writes.
 
 
-async def test_what_one_turn_delivers_is_one_write_for_each_subscriber() -> None:
+async def test_each_subscriber_gets_one_write_for_one_turn() -> None:
     fanout = new_fanout()
     alice, bob = await everybody(fanout, "alice", "bob")
 
@@ -86,7 +86,7 @@ async def test_nothing_reaches_another_channel() -> None:
     assert not bob.transport.writes
 
 
-async def test_who_joins_sees_nothing_older_and_who_was_here_loses_nothing() -> None:
+async def test_a_new_subscriber_sees_nothing_older_and_the_others_lose_nothing() -> None:
     fanout = new_fanout()
     (alice,) = await everybody(fanout, "alice")
 
@@ -101,7 +101,7 @@ async def test_who_joins_sees_nothing_older_and_who_was_here_loses_nothing() -> 
     assert bob.texts == ["after"]
 
 
-async def test_who_leaves_still_gets_what_was_said_before() -> None:
+async def test_a_subscriber_that_leaves_still_gets_earlier_events() -> None:
     fanout = new_fanout()
     alice, bob = await everybody(fanout, "alice", "bob")
 
@@ -114,7 +114,7 @@ async def test_who_leaves_still_gets_what_was_said_before() -> None:
     assert bob.texts == ["before"]
 
 
-async def test_who_closes_still_gets_what_was_said_before() -> None:
+async def test_a_connection_that_closes_still_gets_earlier_events() -> None:
     fanout = new_fanout()
     alice, bob = await everybody(fanout, "alice", "bob")
 
@@ -339,7 +339,7 @@ BIG = "x" * (HIGH_WATER // 2)
 
 
 async def fill(fanout: Fanout, person: Person, channel: str = ROOM, *, position: int | None = None) -> None:
-    """Say big things until this person, who takes nothing, is congested."""
+    """Publish large events until this connection, which takes nothing, is congested."""
     person.transport.capacity = 0
     for _ in range(3):
         say(fanout, channel, BIG, position=position)
@@ -394,7 +394,7 @@ async def test_a_burst_of_one_turn_stops_at_the_high_water_mark() -> None:
     assert len(alice.texts) == 100
 
 
-async def test_who_drains_is_told_where_it_has_a_gap_and_from_which_position() -> None:
+async def test_a_connection_that_drains_is_told_its_gaps_with_their_positions() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fanout.subscribe(slow.connection, OTHER)
@@ -430,7 +430,7 @@ async def test_a_gap_in_the_middle_of_one_turn_s_burst_begins_before_the_burst()
     assert slow.listener.missed == [{ROOM: 7}]
 
 
-async def test_who_missed_only_what_passes_by_has_no_gap() -> None:
+async def test_missing_only_ephemeral_events_leaves_no_gap() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fill(fanout, slow)
@@ -447,7 +447,7 @@ async def test_who_missed_only_what_passes_by_has_no_gap() -> None:
     assert slow.listener.missed == [{}]
 
 
-async def test_who_has_caught_up_is_served_again() -> None:
+async def test_a_connection_that_has_caught_up_is_served_again() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fill(fanout, slow)
@@ -460,7 +460,7 @@ async def test_who_has_caught_up_is_served_again() -> None:
     assert slow.texts[-1] == "again"
 
 
-async def test_who_joins_while_congested_is_served_after_it_has_caught_up() -> None:
+async def test_a_congested_connection_that_joins_is_served_after_it_has_caught_up() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fill(fanout, slow)
@@ -476,7 +476,7 @@ async def test_who_joins_while_congested_is_served_after_it_has_caught_up() -> N
     assert slow.texts[-1] == "served"
 
 
-async def test_who_fills_up_elsewhere_between_two_turns_of_a_flush_has_a_gap_here() -> None:
+async def test_a_buffer_that_fills_between_two_turns_of_a_flush_leaves_a_gap() -> None:
     fanout = new_fanout()
     people = await crowd(fanout, 2 * SUBSCRIBERS_PER_TURN)
     slow = people[-1]
@@ -549,7 +549,7 @@ async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
 # Deadlines.
 
 
-async def test_who_makes_no_progress_is_dropped_after_the_stall() -> None:
+async def test_a_connection_without_progress_is_dropped_after_the_stall_timeout() -> None:
     clock = Clock(asyncio.get_running_loop())
     fanout = new_fanout(clock=clock, stall=10.0, patience=60.0)
     (slow,) = await everybody(fanout, "slow")
@@ -564,7 +564,7 @@ async def test_who_makes_no_progress_is_dropped_after_the_stall() -> None:
     assert slow.transport.aborted
 
 
-async def test_who_makes_some_progress_has_more_patience_but_not_for_ever() -> None:
+async def test_a_connection_with_some_progress_gets_more_time_but_not_for_ever() -> None:
     clock = Clock(asyncio.get_running_loop())
     fanout = new_fanout(clock=clock, stall=10.0, patience=60.0)
     (slow,) = await everybody(fanout, "slow")
@@ -582,7 +582,7 @@ async def test_who_makes_some_progress_has_more_patience_but_not_for_ever() -> N
     assert slow.transport.aborted
 
 
-async def test_who_does_not_answer_a_close_frame_is_dropped_after_its_deadline() -> None:
+async def test_a_client_that_answers_no_close_frame_is_dropped_after_its_deadline() -> None:
     clock = Clock(asyncio.get_running_loop())
     fanout = new_fanout(clock=clock, close_timeout=5.0)
     (alice,) = await everybody(fanout, "alice")
@@ -643,7 +643,7 @@ async def test_the_pings_of_those_who_came_at_different_times_are_spread() -> No
     assert sum(len(person.transport.writes) - old for person, old in zip(people, before, strict=True)) == 1
 
 
-async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
+async def test_a_client_that_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
     fanout = new_fanout()
     silent, lively, deaf = Person(fanout, "silent"), Person(fanout, "lively"), Person(fanout, "deaf")
     deaf.transport.hears_pongs = False
@@ -655,7 +655,7 @@ async def test_who_is_silent_for_two_heartbeats_is_closed_with_4408() -> None:
 
     assert silent.transport.closed_with == (4408, "no frame for two heartbeats")
     assert lively.transport.closed_with is None
-    # On a foreign server pongs don't reach us: it has to notice by itself.
+    # On another ASGI server, pongs do not reach us: that server has to notice a dead client.
     assert deaf.transport.closed_with is None
 
 
@@ -757,7 +757,7 @@ async def test_nobody_is_subscribed_before_the_broker_has_confirmed() -> None:
     assert fanout.subscribers(ROOM) == [alice.connection]
 
 
-async def test_who_is_gone_before_the_broker_has_confirmed_is_not_subscribed() -> None:
+async def test_a_connection_that_ends_before_the_broker_confirms_is_not_subscribed() -> None:
     confirmed = asyncio.Event()
 
     async def slow_opening(name: str) -> None:
@@ -837,7 +837,7 @@ async def test_a_broker_that_fails_to_close_is_logged_and_leaves_nothing(caplog:
 
 
 class ShakyBroker:
-    """Confirms after a while, in which others may overtake, and fails now and then."""
+    """A broker that confirms after a while, not in order, and fails now and then."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

@@ -47,7 +47,7 @@ async def store() -> Store:
     return Store()
 
 
-async def test_what_is_missed_several_times_in_a_turn_is_asked_for_once(store: Store) -> None:
+async def test_several_gaps_of_a_channel_in_a_turn_are_one_question(store: Store) -> None:
     store.gaps.missed(["room:a", "room:b"])
     store.gaps.missed(["room:b", "topic:x"])
 
@@ -65,7 +65,7 @@ async def test_many_channels_are_asked_for_in_a_few_questions(store: Store) -> N
     assert [len(asked) for asked in store.asked] == [CHECKED, CHECKED, 1]
 
 
-async def test_what_could_not_be_read_is_asked_for_again_and_logged_once(
+async def test_heads_that_could_not_be_read_are_read_again_and_logged_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("hubbub.delivery.gaps.RETRY", 0.01)
@@ -88,7 +88,7 @@ async def test_a_mistake_of_a_feature_does_not_end_the_checks(store: Store) -> N
     await store.until(lambda: store.heard == [("room:b", 7)])
 
 
-async def test_what_is_missed_while_the_store_is_read_is_asked_for_after_that(store: Store) -> None:
+async def test_a_gap_during_a_read_of_the_store_is_asked_for_after_it(store: Store) -> None:
     store.gaps.missed(["room:a"])
     await store.until(lambda: len(store.asked) == 1)
     store.gaps.missed(["room:a"])

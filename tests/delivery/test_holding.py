@@ -10,7 +10,7 @@ from tests.delivery.links import Person, congest, new_fanout, say, turn
 ROOM = "room:talk"
 
 
-async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let_go() -> None:
+async def test_events_during_a_hold_come_when_it_ends() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
 
@@ -25,7 +25,7 @@ async def test_what_is_published_while_a_connection_is_held_comes_when_it_is_let
     assert late.texts == ["meanwhile", "afterwards"]
 
 
-async def test_what_the_connection_was_given_already_does_not_come_again() -> None:
+async def test_events_that_the_connection_has_already_do_not_come_again() -> None:
     fanout = new_fanout()
     late = Person(fanout, "late")
 
@@ -51,7 +51,7 @@ async def test_the_others_are_served_while_one_is_held() -> None:
     assert fanout.count(ROOM) == 2
 
 
-async def test_what_was_delivered_before_a_hold_is_written_before_it() -> None:
+async def test_events_before_a_hold_are_written_before_it() -> None:
     fanout = new_fanout()
     alice = Person(fanout, "alice")
     await fanout.subscribe(alice.connection, ROOM)
@@ -111,7 +111,7 @@ async def test_one_that_never_catches_up_is_sent_away_and_leaves_nothing() -> No
     assert fanout.count(ROOM) == 0
 
 
-async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
+async def test_a_hold_does_not_forget_an_earlier_gap() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
     await congest(fanout, slow, ROOM)
@@ -123,7 +123,7 @@ async def test_what_was_missed_before_a_hold_is_not_forgotten_by_it() -> None:
     assert slow.listener.missed == [{ROOM: 1}]
 
 
-async def test_what_was_missed_before_a_hold_is_told_when_the_connection_drains_under_it() -> None:
+async def test_an_earlier_gap_is_told_when_the_connection_drains_during_a_hold() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
     await congest(fanout, slow, ROOM)

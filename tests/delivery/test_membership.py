@@ -24,7 +24,7 @@ from tests.delivery.links import Person, new_fanout
 
 
 def drain_with_gap(channel: Channel, connection: Connection) -> None:
-    """It misses something first, so that there is a gap."""
+    """The connection misses something first, so that there is a gap."""
     if connection in channel.held:
         channel.held[connection].gap = Gap(1)
     miss(channel, Gap(1))
@@ -74,7 +74,7 @@ UNDEFINED = [
     (state, signal)
     for state in Membership
     for signal in Signal
-    # Whoever has no gap, or no hold, cannot give these signals at all.
+    # Without a gap or a hold, these signals cannot be given.
     if (state, signal) not in TRANSITIONS and signal not in {Signal.DRAIN_WITH_GAP, Signal.LET_GO}
 ]
 

@@ -1,4 +1,4 @@
-"""Whatever the broker loses, doubles or lets overtake, a channel is delivered in order and without a gap."""
+"""A channel is delivered in order and without a gap, although the broker loses, doubles and reorders publications."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ def said(position: int | None, *, channel: str = ROOM, ephemeral: bool = False) 
 
 
 class Town:
-    """A sequencer, what it delivered, and a store that holds all up to `head`."""
+    """A sequencer, what it delivered, and a store that has everything up to `head`."""
 
     def __init__(self, *, wait: float = 0.0, follows: bool = True) -> None:
         self.delivered: list[Publication] = []
@@ -28,7 +28,7 @@ class Town:
         self.stores = True
         self.poisoned: set[int | None] = set()
         self.gate = asyncio.Event()
-        """Closed, it keeps what was asked of the store from coming."""
+        """While it is closed, answers of the store wait."""
         self.gate.set()
         self._news = asyncio.Event()
         self.sequencer = Sequencer(deliver=self._deliver, fetch=self._fetch, wait=wait, retry=0.0)
@@ -78,7 +78,7 @@ class Town:
         await self.until(lambda: bool(self.delivered) and self.delivered[-1].position == position)
 
 
-async def test_what_comes_in_order_is_delivered_at_once() -> None:
+async def test_publications_in_order_are_delivered_at_once() -> None:
     town = Town()
 
     town.receive(7, 8, 9)
@@ -86,7 +86,7 @@ async def test_what_comes_in_order_is_delivered_at_once() -> None:
     assert town.spans == [(6, 7), (7, 8), (8, 9)]
 
 
-async def test_who_was_overtaken_is_waited_for() -> None:
+async def test_a_publication_that_was_overtaken_is_waited_for() -> None:
     town = Town(wait=DEADLINE)
 
     town.receive(1, 3, 4)
@@ -99,7 +99,7 @@ async def test_who_was_overtaken_is_waited_for() -> None:
     town.sequencer.stop()
 
 
-async def test_what_does_not_come_is_fetched_once_for_all() -> None:
+async def test_a_publication_that_does_not_come_is_fetched_once_for_all() -> None:
     town = Town()
 
     town.receive(1, 4, 5)
@@ -122,7 +122,7 @@ async def test_a_lost_last_publication_is_noticed_by_the_head() -> None:
     assert town.spans == [(0, 1), (1, 3)]
 
 
-async def test_a_head_counts_from_where_somebody_was_brought_before_anything_was_published() -> None:
+async def test_a_head_counts_from_the_position_that_a_subscriber_was_told() -> None:
     town = Town()
 
     town.hear_head(3)
@@ -135,7 +135,7 @@ async def test_a_head_counts_from_where_somebody_was_brought_before_anything_was
     assert town.spans == [(3, 4), (4, 5)]
 
 
-async def test_what_was_lost_between_a_join_and_the_first_publication_is_fetched() -> None:
+async def test_a_loss_between_a_join_and_the_first_publication_is_fetched() -> None:
     town = Town()
 
     town.receive(12)
@@ -150,7 +150,7 @@ async def test_what_was_lost_between_a_join_and_the_first_publication_is_fetched
     assert town.spans == [(11, 12), (10, 12), (12, 13)]
 
 
-async def test_what_comes_while_the_store_is_read_follows_what_is_read() -> None:
+async def test_publications_during_a_read_follow_its_rows() -> None:
     town = Town()
     town.gate.clear()
 
@@ -214,7 +214,7 @@ async def test_one_that_cannot_be_delivered_holds_up_nobody(caplog: pytest.LogCa
     assert caplog.text.count("could not be delivered") == 2
 
 
-async def test_what_comes_late_or_twice_is_passed_on_and_asks_for_nothing() -> None:
+async def test_late_or_doubled_publications_are_delivered_and_fetch_nothing() -> None:
     town = Town()
 
     town.receive(1, 2)
@@ -225,7 +225,7 @@ async def test_what_comes_late_or_twice_is_passed_on_and_asks_for_nothing() -> N
     assert [position for _, position in town.spans] == [1, 2, 1, 2, 3]
 
 
-async def test_what_cannot_be_fetched_is_fetched_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fetch_that_fails_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
     town = Town()
     town.failures = [RuntimeError("the database is away")] * 3
 
@@ -259,7 +259,7 @@ async def test_a_head_that_the_store_does_not_know_is_not_asked_for_for_ever() -
     assert town.asked == [1]
 
 
-async def test_what_has_no_position_passes_by() -> None:
+async def test_publications_without_a_position_are_delivered_at_once() -> None:
     town = Town(wait=DEADLINE)
 
     town.receive(1, 3)

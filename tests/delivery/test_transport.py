@@ -68,7 +68,7 @@ async def link(fanout: Fanout | None = None, codec: str = "json") -> AsyncIterat
     assert not fanout.connections
 
 
-async def test_what_is_delivered_is_sent_in_order_as_text() -> None:
+async def test_events_are_sent_in_order_as_text() -> None:
     async with link() as (fanout, server):
         for number in range(3):
             say(fanout, "room:lobby", str(number))
@@ -152,7 +152,7 @@ async def test_only_a_code_proves_a_goodbye(said: int | None, told: int) -> None
     assert [code for code, _ in server.listener.endings] == [told]
 
 
-async def test_who_takes_nothing_is_congested_at_the_high_water_mark_and_gets_no_more() -> None:
+async def test_a_client_that_reads_nothing_is_congested_and_gets_no_more() -> None:
     async with link() as (fanout, server):
         server.takes.clear()
         for number in range(100):
@@ -173,7 +173,7 @@ async def test_who_takes_nothing_is_congested_at_the_high_water_mark_and_gets_no
     assert "again" in server.sent[-1]["text"]
 
 
-async def test_who_takes_nothing_for_too_long_is_dropped_though_the_server_never_takes_what_waits() -> None:
+async def test_a_client_that_reads_nothing_for_too_long_is_dropped() -> None:
     clock = Clock(asyncio.get_running_loop())
     async with link(new_fanout(clock=clock, stall=10.0)) as (fanout, server):
         server.takes.clear()

@@ -10,7 +10,7 @@ from tests.delivery.links import turn
 
 
 class Loop:
-    """Keeps what is to be called in its next turn, and a clock that pieces of work move."""
+    """Records what is to be called in the next turn. Its clock is moved by pieces of work."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -24,7 +24,7 @@ class Loop:
 
 
 class Client:
-    """One that has sent so many pieces of work, each of which takes half of what a turn has for all."""
+    """A client with so many pieces of work. Each takes half of the time that a turn has for all."""
 
     def __init__(self, loop: Loop, name: str, pieces: int, done: list[str]) -> None:
         self._loop, self._name, self._left, self._done = loop, name, pieces, done
@@ -120,7 +120,7 @@ async def test_small_pages_wait_too_once_there_are_many() -> None:
     assert len(done) == 100
 
 
-async def test_who_no_longer_waits_for_a_turn_takes_none() -> None:
+async def test_a_cancelled_caller_takes_no_turn() -> None:
     loop = Loop()
     await loop.turns.come(BYTES)
     gone = asyncio.ensure_future(loop.turns.come(BYTES))

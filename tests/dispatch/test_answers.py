@@ -1,4 +1,4 @@
-"""An answer that comes later: given once, and taken by a callback or by whoever awaits it."""
+"""An answer that comes later: given once, and taken by a callback or by `await`."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from hubbub.dispatch.answers import Later
 
 
-async def test_whoever_awaits_it_gets_the_result() -> None:
+async def test_awaiting_it_gives_the_result() -> None:
     later: Later[int] = Later()
     asyncio.get_running_loop().call_soon(later.give, 7)
 

@@ -1,4 +1,4 @@
-"""How fast a connection's commands may come, told by a clock that the test moves."""
+"""How fast commands may come, with a clock that the test moves; and what the link answers."""
 
 import asyncio
 from typing import Any
@@ -52,7 +52,7 @@ class Talker:
         return events[0] if events else None
 
 
-async def test_who_waits_as_long_as_told_each_time_is_never_closed() -> None:
+async def test_a_client_that_waits_as_long_as_told_is_never_closed() -> None:
     alice = Talker()
     done = 0
 
@@ -65,7 +65,7 @@ async def test_who_waits_as_long_as_told_each_time_is_never_closed() -> None:
             done += 1
 
 
-async def test_who_does_not_wait_is_closed_with_1008() -> None:
+async def test_a_client_that_does_not_wait_is_closed_with_1008() -> None:
     alice = Talker()
 
     answers = []
@@ -95,7 +95,7 @@ async def test_pings_of_the_websocket_protocol_count_as_commands() -> None:
     assert alice.person.transport.closed_with is not None
 
 
-async def test_what_came_while_the_server_was_frozen_is_not_held_against_the_client() -> None:
+async def test_commands_during_a_freeze_of_the_server_are_not_too_fast() -> None:
     alice = Talker()
 
     alice.clock.now += 40
@@ -104,7 +104,7 @@ async def test_what_came_while_the_server_was_frozen_is_not_held_against_the_cli
     assert [answer and answer["type"] for answer in answers] == ["pong"] * 800
 
 
-async def test_what_came_while_an_answer_took_its_time_is_not_held_against_the_client() -> None:
+async def test_commands_during_a_slow_answer_are_not_too_fast() -> None:
     alice = Talker()
 
     alice.connection.pause(Pause.ORDER)
@@ -118,7 +118,7 @@ async def test_what_came_while_an_answer_took_its_time_is_not_held_against_the_c
 
 
 @pytest.mark.parametrize("payload", [b'{"x":[' + b"[]," * 20_000 + b"[]]}", b"[" * 30_000])
-async def test_whoever_sends_what_takes_long_to_read_pays_for_the_time(payload: bytes) -> None:
+async def test_a_frame_that_takes_long_to_decode_is_charged_to_its_sender(payload: bytes) -> None:
     alice = Talker(work=Allowance(rate=1, burst=0))
 
     alice.ping()

@@ -1,4 +1,4 @@
-"""Going on after a congestion, in channels of any kind."""
+"""Continuing after a congestion, in channels of any kind."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ CHANNEL = "board:1"
 
 
 async def who_missed_something(fanout: Fanout, kinds: dict[str, Recover | None]) -> Person:
-    """Somebody whose buffer was full, and has drained just now."""
+    """A connection whose buffer was full, and has just drained."""
     slow = Person(fanout, "slow")
     recovering = Recovering(fanout, kinds)
     slow.listener.drained = lambda missed: recovering.bring_missed(slow.connection, missed)  # type: ignore[method-assign]
@@ -64,7 +64,7 @@ async def test_a_kind_that_nobody_knows_is_an_error_in_the_log(caplog: pytest.Lo
     assert slow.connection.is_open
 
 
-async def test_a_connection_that_cannot_be_brought_what_it_missed_is_closed() -> None:
+async def test_a_connection_whose_gap_cannot_be_read_is_closed() -> None:
     async def fail(connection: Connection, channel: str, position: int | None, hold: Hold) -> None:
         raise Unavailable("the disk cannot be read")
 

@@ -42,8 +42,8 @@ def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
 
 @pytest.fixture(params=["sqlite", "sqlite, deferring", "postgresql"])
 def new_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engine]:
-    """Makes engines of one database that has its schema and nothing in it. The one that is deferring defers whatever
-    may be deferred, be it a single message."""
+    """Makes engines of one database that has its schema and no rows. The `deferring` one defers every row that may be
+    deferred, even of a single message."""
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_with_schema")
         return lambda: engine_at(tmp_path, url)
@@ -55,7 +55,7 @@ def new_engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     return lambda: SQLite(tmp_path / "data")
 
 
-# The schema is made once: to make it, or a database, takes longer than most of these tests.
+# The schema is made once, since that takes longer than most of these tests.
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ async def test_a_restored_backup_has_that_of_the_database_it_was_made_of(tmp_pat
 async def test_a_dump_that_is_loaded_elsewhere_is_another_database(
     postgres: str, postgres_server: servers.Postgres, open_database: Opener
 ) -> None:
-    """A test system that was filled from the real one must not be taken for it."""
+    """A test system that has a copy of the real database must not be taken for it."""
     real = await cluster_id(await open_database(Postgres(postgres)))
     copy = postgres_server.create_database()
     programs = find_postgres_programs()

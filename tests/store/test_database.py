@@ -1,4 +1,4 @@
-"""What both engines promise: durable answers, shared transactions, unmoving reads."""
+"""What both engines promise: durable answers, shared transactions, reads of one snapshot."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from tests.store.databases import ADD_USERS, USERS, Opener
 
 
 class Names:
-    """Writes users, and keeps account of how they came: one list for each call."""
+    """Writes users, and records them: one list for each call."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""What SQLite defers: durable at once, in its place later, and nobody sees the difference."""
+"""Rows that SQLite defers are durable at once and in their tables later, and nobody sees the difference."""
 
 import asyncio
 import sqlite3
@@ -35,7 +35,7 @@ def engine(tmp_path: Path) -> SQLite:
 
 @pytest.fixture
 async def database(engine: SQLite, open_database: Opener, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """It does not use a quiet moment by itself."""
+    """An engine that does not use a quiet moment to move its deferred rows."""
     monkeypatch.setattr(group_commit, "IDLE_AFTER", 3600)
     return await open_database(engine)
 
@@ -48,12 +48,13 @@ def log(database: Database) -> Logbook:
 async def say(
     log: Logbook, text: str, rooms: Sequence[str] = ROOMS, *, key: str | None = None
 ) -> list[Changed[MessageEvent]]:
-    """The same in many rooms, in one commit."""
+    """Send the same text in many rooms, in one commit."""
     return await asyncio.gather(*(log.send(ALICE, room, text, key=key) for room in rooms))
 
 
 def waiting(engine: SQLite) -> int:
-    """How many commits' rows wait, seen by a program beside the server. Each has some for messages and for heads."""
+    """How many commits have deferred rows, as a program beside the server sees them. Each has rows for messages and for
+    heads."""
     with closing(sqlite3.connect(f"file:{engine.path}?mode=ro", uri=True)) as beside:
         (number,) = beside.execute("SELECT count(*) FROM deferred").fetchone()
     return int(number) // 2
@@ -138,7 +139,7 @@ async def test_who_is_refused_leaves_nothing_to_wait_for(engine: SQLite, databas
     with pytest.raises(Unavailable, match="full"):
         await say(log, "x" * 100_000)
 
-    # To bring it where it belongs would take room again, if only for a list without anything in it.
+    # Moving the rows would need room again, even if there were none.
     assert not writer_of(database).has_deferred
     assert await texts(log, "room3") == ["one"]
     await database.write(run_sql, "PRAGMA max_page_count=100000")

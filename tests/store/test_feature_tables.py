@@ -21,7 +21,7 @@ SECOND = Tables("notes", [MAKE, GROW])
 
 @pytest.fixture
 async def database(empty_engine: Engine, open_database: Opener) -> Database:
-    """One of its own: what is made here would stay in the template that other tests share."""
+    """A database of its own: tables that are made here would stay in the template that other tests share."""
     return await open_database(empty_engine)
 
 

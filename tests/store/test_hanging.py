@@ -1,4 +1,4 @@
-"""A database that hangs instead of failing: whoever waits is told so in time, and nothing is done that was refused."""
+"""A database that hangs instead of failing: callers get an answer in time, and refused requests are not done later."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ from tests.store.databases import ADD_USERS, USERS, Opener
 ALICE = User("alice", "Alice")
 TIMEOUT = 2.0
 MUCH_LONGER = 15.0
-"""A hang that is not noticed lasts for ever; a busy machine takes a few seconds more."""
+"""A hang that nobody notices lasts for ever, so this may be long: a busy machine needs a few seconds more."""
 
 
 def add(transaction: Transaction, names: Sequence[str]) -> list[str]:
@@ -36,7 +36,7 @@ def users(transaction: Transaction) -> list[str]:
 
 
 class Disk:
-    """One that takes for ever, until it is mended."""
+    """A disk whose writes never return, until it is mended."""
 
     def __init__(self) -> None:
         self.is_asked = threading.Event()
@@ -137,7 +137,7 @@ async def test_a_stop_gives_up_what_hangs_answers_those_who_wait_and_keeps_the_l
     assert "the last commit did not end" in caplog.text
     with pytest.raises(Unavailable):
         await hanging
-    # It may still write, so nobody else may.
+    # The writer may still write, so no other may.
     with pytest.raises(ConfigurationError, match="another Hubbub"):
         SQLite(tmp_path).prepare()
     disk.is_mended.set()

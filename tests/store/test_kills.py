@@ -1,4 +1,4 @@
-"""What is made in steps is killed in the middle: the next start mends it, and no parts are left."""
+"""Work that takes several steps is killed in the middle: the next start finishes or undoes it, and leaves no parts."""
 
 import os
 import shutil
@@ -95,7 +95,7 @@ def as_it_was(path: Path, tmp_path: Path) -> None:
 
 @contextmanager
 def running(program: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of ours in a process group of its own; whatever is left of it is killed in the end."""
+    """Our program in a process group of its own. What is left of it is killed at the end."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", IMPORTS + program]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
@@ -107,7 +107,7 @@ def running(program: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill_when(program: str, is_in_the_middle: Callable[[], bool]) -> None:
-    """Kill a program with all that it started, in the very moment."""
+    """Kill a program at once, with everything that it started."""
     with running(program) as process:
         deadline = time.monotonic() + DEADLINE
         while not is_in_the_middle():
@@ -142,7 +142,7 @@ def size(path: Path) -> int:
 
 
 def prepare(engine: SQLite) -> None:
-    """The next start. It may have to wait until what the killed server began is over."""
+    """The next start. It may have to wait for the end of a child of the killed server."""
     deadline = time.monotonic() + DEADLINE
     while True:
         try:

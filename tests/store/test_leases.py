@@ -35,7 +35,7 @@ def users(transaction: Transaction) -> list[str]:
 
 @asynccontextmanager
 async def node(database: Database, name: str, *, seconds: float = SHORT) -> AsyncIterator[Leases]:
-    """One that wants the lease, and a second lease that nobody else wants. It ends as one that is killed: it gives
+    """A node that wants the lease, and a second lease that no other node wants. It ends as after a kill: it gives
     nothing back."""
     leases = Leases(database, name, [NAME, f"only {name}'s"], seconds=seconds)
     keeping = asyncio.create_task(leases.keep())
@@ -126,7 +126,7 @@ async def test_what_is_written_under_a_lease_that_another_node_has_is_refused(
 async def test_work_that_is_in_its_transaction_keeps_the_lease_and_holds_up_nobody_else_s_writes(
     one: Database, two: Database, postgres: str
 ) -> None:
-    """So it is where a node was frozen there."""
+    """This is so if a node was frozen at this point."""
     async with node(one, "first", seconds=600) as first:
         lease = await held(first)
     with psycopg.connect(postgres) as frozen, psycopg.connect(postgres, autocommit=True) as database:

@@ -1,4 +1,4 @@
-"""The schema brings itself up to date, copies a SQLite file first, and stays away from what is newer."""
+"""The schema is upgraded at the start, after a copy of a SQLite file. A newer schema is refused."""
 
 import shutil
 import sqlite3
@@ -266,10 +266,10 @@ async def test_where_several_had_one_key_the_first_one_keeps_it(
     assert sorted(thumbs.users) == sorted(["bob", first, second, third])
     assert (thumbs.count, party.users) == (4, [second])
     assert await database.read(check_rooms) == []
-    # Who was here before the upgrade gets whole what shows another key now, and nothing else.
+    # A client from before the upgrade gets the messages that show another key now, and no others.
     epoch = (await log.head("hall")).epoch
     assert [message.seq for message in (await log.recover("hall", 5, epoch)).messages] == [2, 3, 4]
-    # The identities go on as who they are.
+    # The identities keep their new keys.
     sent = [
         await log.send(User("dup", "dup", identity=identity), "hall", "hello")
         for identity in ("first", "second", "new")

@@ -90,7 +90,7 @@ async def test_after_a_restore_positions_of_the_lost_life_are_known_as_such(
     await restored.send(ALICE, ROOM, "another one")
     assert not (await restored.recover(ROOM, before.rev, before.epoch)).recovered
     assert (await restored.recover(ROOM, 1, after.epoch)).recovered
-    # Where nothing has changed since, the old positions are as good as ever.
+    # If nothing has changed since, the old positions are still valid.
     assert (await restored.recover("quiet", 1, before.epoch)).recovered
 
 
@@ -242,7 +242,7 @@ def test_another_schema_is_not_taken_for_damage(tmp_path: Path, engine: SQLite, 
     with pytest.raises(ConfigurationError, match=told):
         check(engine, check_rooms)
 
-    # What is to be upgraded may be backed up before.
+    # A database may be backed up before its upgrade.
     backup(engine, tmp_path / "backup.db")
 
 

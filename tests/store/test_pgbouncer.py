@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode: each transaction may get another connection, on which nothing of ours may stay."""
+"""PgBouncer in transaction mode: each transaction may get another connection, and must leave no settings on it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def settings_of(database: psycopg.Connection[tuple[str]]) -> list[str]:
 
 @pytest.fixture
 def pooler(postgres_server: servers.Postgres) -> Iterator[PgBouncer]:
-    """One of the test's own, to be halted and ended."""
+    """A pooler of this test alone, which the test may halt and end."""
     pooler = PgBouncer(postgres_server.port)
     pooler.start()
     yield pooler

@@ -1,4 +1,4 @@
-"""PostgreSQL as people run it: encrypted, with roles that may do little, and at an address of several servers."""
+"""PostgreSQL as people run it: encrypted, with roles that have few rights, and at an address of several servers."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 class Certificates:
-    """An authority of the test's own, and what it has signed for localhost."""
+    """A certificate authority of the test's own, and a certificate for localhost."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

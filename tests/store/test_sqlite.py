@@ -25,7 +25,7 @@ DEADLINE = 30
 
 
 async def fill(database: Database) -> tuple[int, Unavailable]:
-    """Write until it is refused; gives how many were stored before."""
+    """Write until a write is refused. Returns how many were stored."""
     for number in range(10_000):
         try:
             await database.write(add, f"{number:03}" * 1000)
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("round", range(3))
 @pytest.mark.parametrize("rooms", [3, 30])
 def test_what_was_acked_outlives_a_killed_process(tmp_path: Path, rooms: int, round: int) -> None:
-    """Who speaks in thirty rooms at once has most of it deferred."""
+    """Most rows of messages in thirty rooms at once are deferred."""
     program = f"""
         import asyncio
         from pathlib import Path

@@ -138,7 +138,7 @@ class Database:
         """
         if self._commits.has_deferred and not besides_deferred:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._commits.do_deferred(partial(settle, done))
+            self._commits.move_deferred(partial(settle, done))
             await done
         if self._threads is None:
             raise Unavailable("the database is closed")

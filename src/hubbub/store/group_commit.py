@@ -123,11 +123,11 @@ class GroupCommit:
         """Whether rows of answered requests are not in their tables yet."""
         return self._writer is not None and self._writer.has_deferred
 
-    def do_deferred(self, answered: Callable[[Any], None]) -> None:
+    def move_deferred(self, answered: Callable[[Any], None]) -> None:
         """Have these rows moved into their tables; `answered` is called as for `submit`. This request is never refused:
         all callers in one turn of the loop share one."""
         if not self._waiting_for_deferred:
-            self._put(_Pending(_do_deferred, None, partial(_answer_all, self._waiting_for_deferred)))
+            self._put(_Pending(_move_deferred, None, partial(_answer_all, self._waiting_for_deferred)))
         self._waiting_for_deferred.append(answered)
 
     def _put(self, pending: _Pending) -> None:
@@ -180,7 +180,7 @@ class GroupCommit:
                 is_open = self._gather(waiting, writer) and is_open
                 batch, waiting = waiting[:BATCH], waiting[BATCH:]
                 if batch:
-                    self._answer(batch, self._do(writer, batch))
+                    self._answer(batch, self._results_of(writer, batch))
                     self._rest(writer, idle=False)
         finally:
             writer.close()
@@ -202,7 +202,7 @@ class GroupCommit:
                 return True
         return False
 
-    def _do(self, writer: Writer, batch: list[_Pending]) -> list[Any]:
+    def _results_of(self, writer: Writer, batch: list[_Pending]) -> list[Any]:
         """The results of a batch. A request that is late already is not done, and its result is None."""
         for pending in batch:
             pending.has_begun = True
@@ -259,7 +259,7 @@ def _late(*, has_begun: bool) -> Unavailable:
     return Unavailable("nothing can be stored now: the database does not answer", retry_after=1000)
 
 
-def _do_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:
+def _move_deferred(transaction: Transaction, requests: Sequence[Any]) -> list[Any]:
     transaction.rows(_ANYTHING)
     return [None] * len(requests)
 

@@ -211,7 +211,7 @@ async def test_an_edit_takes_a_rev_and_keeps_the_seq(log: Logbook, messages: lis
     assert message.edited == changed.event.edited
 
 
-async def test_what_changes_nothing_takes_no_rev(log: Logbook, messages: list[int]) -> None:
+async def test_a_request_that_changes_nothing_takes_no_rev(log: Logbook, messages: list[int]) -> None:
     await log.react(BOB, ROOM, 1, "👍")
     await log.pin(BOB, ROOM, 1)
     head = await log.head(ROOM)
@@ -245,9 +245,7 @@ async def test_a_guest_who_takes_a_name_again_has_no_rights_on_what_the_first_on
     await log.edit(User("alice", "Alice", identity="first"), ROOM, 1, "hello, all")
 
 
-async def test_what_is_deleted_leaves_a_tombstone_and_nothing_else(
-    log: Logbook, database: Database, messages: list[int]
-) -> None:
+async def test_a_deleted_message_leaves_only_a_tombstone(log: Logbook, database: Database, messages: list[int]) -> None:
     await log.send(ALICE, ROOM, "a secret", key="key-00000001", reply_to=1, data={"secret": True})
     await log.edit(ALICE, ROOM, 4, "another secret")
     await log.react(BOB, ROOM, 4, "👍")
@@ -360,7 +358,7 @@ async def test_changes_of_one_batch_are_done_in_the_order_in_which_they_came(log
 
 
 @pytest.mark.parametrize("room", [ROOM, "nowhere"])
-async def test_what_is_not_there_cannot_be_changed(log: Logbook, messages: list[int], room: str) -> None:
+async def test_a_missing_message_cannot_be_changed(log: Logbook, messages: list[int], room: str) -> None:
     for attempt in (
         log.edit(ALICE, room, 99, "x"),
         log.delete(ALICE, room, 99),
@@ -411,7 +409,7 @@ async def test_the_heads_of_many_rooms_come_in_their_order(log: Logbook) -> None
 # Catching up.
 
 
-async def test_who_comes_back_gets_each_row_that_changed_once_and_whole(log: Logbook, messages: list[int]) -> None:
+async def test_a_client_that_comes_back_gets_each_changed_row_once_and_whole(log: Logbook, messages: list[int]) -> None:
     position = await log.head(ROOM)
     await log.send(BOB, ROOM, "new")
     await log.edit(ALICE, ROOM, 1, "edited")
@@ -429,7 +427,7 @@ async def test_who_comes_back_gets_each_row_that_changed_once_and_whole(log: Log
     assert {user.user for user in recovery.users} == {"alice", "bob"}
 
 
-async def test_who_missed_nothing_gets_nothing(log: Logbook, messages: list[int]) -> None:
+async def test_a_client_that_missed_nothing_gets_nothing(log: Logbook, messages: list[int]) -> None:
     position = await log.head(ROOM)
 
     recovery = await log.recover(ROOM, position.rev, position.epoch)
@@ -473,7 +471,7 @@ async def test_a_position_that_is_not_of_this_life_is_not_recovered(log: Logbook
     assert (await log.recover(ROOM, 3, epoch)).recovered
 
 
-async def test_what_was_trimmed_cannot_be_recovered_and_says_so(log: Logbook, messages: list[int]) -> None:
+async def test_trimmed_messages_cannot_be_recovered(log: Logbook, messages: list[int]) -> None:
     epoch = (await log.head(ROOM)).epoch
     await log.edit(ALICE, ROOM, 1, "edited")
 
@@ -510,7 +508,7 @@ async def test_a_trim_takes_its_place_among_the_changes_of_its_batch(log: Logboo
     assert [message.text for message in (await log.latest(ROOM)).messages] == ["five"]
 
 
-async def test_what_a_batch_did_to_trimmed_messages_goes_with_them(
+async def test_a_trim_removes_what_its_batch_wrote_of_the_messages(
     log: Logbook, database: Database, messages: list[int]
 ) -> None:
     await asyncio.gather(

@@ -1,4 +1,5 @@
-"""On SQLite each start is an epoch: positions outlive restarts, and those of a life that was lost are not recovered."""
+"""On SQLite each start is an epoch: positions are valid after restarts, and positions of changes that were lost are
+refused."""
 
 import asyncio
 import shutil
@@ -26,7 +27,7 @@ ROOMS = [f"room{number}" for number in range(20)]
 
 
 class Town:
-    """A data directory, its server's log, and the means to restart it and to put copies of it back."""
+    """A data directory and its server's log. It can be restarted, and copies of it can be put back."""
 
     def __init__(self, folder: Path, open_database: Opener) -> None:
         self.engine = SQLite(folder)
@@ -64,7 +65,7 @@ class Town:
         return (await self.come_back(position, room)).recovered
 
     def copy(self, folder: Path) -> None:
-        """As `cp -r` of a server that runs, or is killed."""
+        """Like `cp -r` of the directory of a server that runs or was killed."""
         folder.mkdir()
         for suffix in ("", "-wal"):
             file = self.engine.path.with_name(self.engine.path.name + suffix)
@@ -125,7 +126,7 @@ async def test_a_position_from_before_a_room_was_spoken_in_is_gone_on_from(town:
     assert [message.rev for message in (await town.come_back(position)).messages] == [1, 2]
 
 
-async def test_what_takes_several_pages_is_recovered_over_a_restart(town: Town) -> None:
+async def test_a_recovery_of_several_pages_continues_over_a_restart(town: Town) -> None:
     await town.say()
     position = await town.position()
     await asyncio.gather(*(town.say() for _ in range(300)))
@@ -189,7 +190,7 @@ async def test_two_copies_that_both_run_do_not_know_each_other_s_positions(
     assert await other.recovers(common)
 
 
-async def test_what_a_kill_left_deferred_belongs_to_the_epoch_that_was_killed(
+async def test_rows_that_a_kill_left_deferred_belong_to_the_earlier_epoch(
     town: Town, tmp_path: Path, open_database: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "DEFERRED_FROM", 1)
@@ -206,7 +207,7 @@ async def test_what_a_kill_left_deferred_belongs_to_the_epoch_that_was_killed(
 
 
 @pytest.mark.parametrize("change", ["edit", "trim", "refused and said"])
-async def test_whatever_changes_a_room_first_ends_it_in_the_earlier_epoch(town: Town, change: str) -> None:
+async def test_the_first_change_of_a_room_ends_it_in_the_earlier_epoch(town: Town, change: str) -> None:
     await town.say(3)
     rev, epoch = await town.position()
     await town.restart()

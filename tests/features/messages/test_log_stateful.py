@@ -1,5 +1,5 @@
-"""Whatever is done to a room in whatever order, the log agrees with a plain list of messages, and so does a client
-that comes and goes."""
+"""After any changes in any order, the log equals a plain list of messages, and so does the view of a client that comes
+and goes."""
 
 import asyncio
 import tempfile
@@ -34,7 +34,7 @@ emoji = st.sampled_from(["👍", "🎉"])
 
 @dataclass
 class Model:
-    """What a message is to be."""
+    """What a message should be."""
 
     author: str
     text: str
@@ -43,7 +43,7 @@ class Model:
     is_pinned: bool = False
     reactions: dict[str, list[str]] = field(default_factory=dict)
     sent: str | None = field(default=None, compare=False)
-    """What it was before it was edited: the content that its key stands for."""
+    """Its text before it was edited: the content that belongs to its key."""
 
 
 class RoomMachine(RuleBasedStateMachine):

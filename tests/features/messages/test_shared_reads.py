@@ -1,4 +1,4 @@
-"""Pages that are handed to whoever asks for the same: how long, how many, and to whom."""
+"""Pages that are shared with callers who ask for the same: for how long, how many, and with whom."""
 
 import asyncio
 from dataclasses import replace
@@ -53,7 +53,7 @@ async def test_a_page_that_the_room_has_moved_past_is_read_again() -> None:
     assert database.asked == 2
 
 
-async def test_what_is_kept_is_bounded_in_bytes() -> None:
+async def test_kept_pages_are_bounded_in_bytes() -> None:
     shared, database = SharedReads(Clock()), Database(KEPT_BYTES // 4)
 
     for number in range(20):
