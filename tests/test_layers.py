@@ -48,7 +48,7 @@ def test_only_the_routes_of_a_feature_know_http() -> None:
     assert knowing == {module for module in features if module.endswith(".routes")}
 
 
-def test_a_node_names_no_feature_and_no_concrete_broker_or_engine() -> None:
+def test_a_node_names_no_feature_and_no_concrete_part() -> None:
     graph = grimp.build_graph("hubbub", cache_dir=None)
     imported = graph.find_modules_directly_imported_by("hubbub.node")
 
@@ -57,6 +57,7 @@ def test_a_node_names_no_feature_and_no_concrete_broker_or_engine() -> None:
         "hubbub.features.jobs",
     }
     assert {module for module in imported if is_part_of(module, "hubbub.broker")} == {"hubbub.broker.base"}
+    assert {module for module in imported if is_part_of(module, "hubbub.presence")} == {"hubbub.presence.base"}
     assert {module for module in imported if is_part_of(module, "hubbub.accounts")} == {"hubbub.accounts.policies"}
     assert not imported & {"hubbub.store.engines", "hubbub.store.sqlite", "hubbub.store.postgres"}
 

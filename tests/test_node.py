@@ -13,6 +13,7 @@ from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
 from hubbub.features.messages.log import RoomLogs
 from hubbub.node import ONLY_NODE, Node
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
@@ -22,7 +23,7 @@ from tests.waiting import eventually
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    node = Node(Settings(), broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
     await node.start()
     yield node
     await node.stop()
@@ -39,7 +40,7 @@ def leave_when_told(person: Person) -> None:
 
 
 async def test_a_node_that_is_not_started_says_so() -> None:
-    node = Node(Settings(), broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
 
     assert not node.is_started
     with pytest.raises(NotStarted):
@@ -53,9 +54,17 @@ async def test_a_node_that_cannot_start_releases_its_data(tmp_path: Path, monkey
     with monkeypatch.context() as broken:
         broken.setattr(RoomLogs, "head", fail)
         with pytest.raises(Unavailable):
-            await Node(Settings(), broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks())).start()
+            await Node(
+                Settings(),
+                broker=MemoryBroker(),
+                presence=LocalPresence(),
+                engine=SQLite(tmp_path),
+                features=built_in(Hooks()),
+            ).start()
 
-    another = Node(Settings(), broker=MemoryBroker(), engine=SQLite(tmp_path), features=built_in(Hooks()))
+    another = Node(
+        Settings(), broker=MemoryBroker(), presence=LocalPresence(), engine=SQLite(tmp_path), features=built_in(Hooks())
+    )
     await another.start()
     await another.stop()
 
@@ -130,7 +139,7 @@ async def test_a_second_call_waits_for_the_end_of_a_running_drain(node: Node) ->
 
 
 async def test_a_stopped_node_can_start_again() -> None:
-    node = Node(Settings(), broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
     for _ in range(2):
         await node.start()
         assert node.broker.problem is None
@@ -140,7 +149,7 @@ async def test_a_stopped_node_can_start_again() -> None:
 
 
 async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node(Settings(), broker=MemoryBroker())
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
     done = asyncio.Event()
 
     def fail() -> None:
@@ -170,7 +179,9 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def start_node(url: str, settings: Settings) -> Node:
-    node = Node(settings, broker=MemoryBroker(), engine=Postgres(url), features=built_in(Hooks()))
+    node = Node(
+        settings, broker=MemoryBroker(), presence=LocalPresence(), engine=Postgres(url), features=built_in(Hooks())
+    )
     await node.start()
     return node
 

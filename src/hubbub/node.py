@@ -1,6 +1,6 @@
 """One server process. The node connects the parts with each other, and starts, drains and stops them.
 
-It is given a broker, a database engine and features, and knows none of them by name. It knows no HTTP.
+It is given a broker, a presence, a database engine and features, and knows none of them by name. It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from hubbub.accounts.policies import Policy, allow_everybody
 from hubbub.broker.base import Broker
+from hubbub.delivery.draining import drain
 from hubbub.delivery.fanout import Fanout
 from hubbub.delivery.gaps import Gaps
 from hubbub.delivery.heartbeat import BEATS
@@ -27,7 +27,6 @@ from hubbub.features.feature import Feature, Features, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
 from hubbub.presence.base import Presence
-from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
@@ -36,8 +35,7 @@ from hubbub.store.feature_tables import Tables, bring_up_to_date
 from hubbub.store.leases import SECONDS as LEASE_SECONDS
 from hubbub.store.leases import Leases
 from hubbub.wire.base import timestamp
-from hubbub.wire.codes import CloseCode
-from hubbub.wire.connection import Draining, PingEvent
+from hubbub.wire.connection import PingEvent
 from hubbub.wire.publication import Publication
 
 log = logging.getLogger("hubbub")
@@ -51,8 +49,6 @@ ONLY_NODE = "only node"
 LONGEST_LEASE_OF_THE_DEAD = 1.5 * LEASE_SECONDS
 """Seconds after a start in which the lease of a node that was killed before is taken over."""
 SAYING_SO_AGAIN = 60.0
-CLOSES_PER_SECOND = 500
-"""While draining. A thousand clients that reconnect at once would cost the next server more than this wait costs."""
 
 
 class Node:
@@ -63,7 +59,7 @@ class Node:
         settings: Settings,
         *,
         broker: Broker,
-        presence: Presence | None = None,
+        presence: Presence,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -90,7 +86,7 @@ class Node:
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,
-            presence=presence or LocalPresence(),
+            presence=presence,
             sequencer=self.sequencer,
             epoch=secrets.token_hex(6),
             database=self.database,
@@ -254,27 +250,8 @@ class Node:
         if self._drain is None:
             self.is_draining = True
             timeout = self.settings.drain_timeout if timeout is None else timeout
-            self._drain = self._loop.create_task(self._send_away(self._loop, timeout))
+            self._drain = self._loop.create_task(drain(self.fanout.connections, timeout))
         await asyncio.shield(self._drain)
-
-    async def _send_away(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
-        deadline = loop.time() + timeout
-        connections = list(self.fanout.connections.values())
-        if connections:
-            log.info("draining %d connections", len(connections))
-        spread = len(connections) / CLOSES_PER_SECOND
-        for connection in connections:
-            connection.send(Draining(reconnect_in=round(1000 * (0.5 + random.random() * (1 + 2 * spread)))))  # noqa: S311
-        pace = min(1 / CLOSES_PER_SECOND, timeout / 2 / max(1, len(connections)))
-        step = 50
-        for start in range(0, len(connections), step):
-            await asyncio.sleep(pace * min(step, len(connections) - start))
-            for connection in connections[start : start + step]:
-                connection.close(CloseCode.SERVICE_RESTART, "the server restarts")
-        await self.fanout.connections.wait_until_empty(deadline - loop.time())
-        for connection in list(self.fanout.connections.values()):
-            connection.abort()
-        await self.fanout.connections.wait_until_empty(1.0)
 
     async def stop(self) -> bool:
         """Drain, and close everything. False if something hangs and was left running."""

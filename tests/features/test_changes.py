@@ -15,6 +15,7 @@ from hubbub.features.feature import Change, Feature, Features
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log_changes import Changed
 from hubbub.node import Node
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store import sqlite
 from hubbub.store.base import Engine, Transaction
@@ -84,7 +85,7 @@ def notes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 async def talk(empty_engine: Engine, notes: Notes) -> AsyncIterator[Talk]:
     features = [Moody(), *built_in(Hooks()), notes]
-    node = Node(Settings(), broker=MemoryBroker(), engine=empty_engine, features=features)
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), engine=empty_engine, features=features)
     await node.start()
     yield Talk(node.feature(MessagesFeature).messages)
     await node.stop()

@@ -22,6 +22,7 @@ from hubbub.features.jobs import Job
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.socket_routes import add_socket, check_key
 from hubbub.node import Node
+from hubbub.presence.local import LocalPresence
 from hubbub.testing import serving
 from hubbub.testing.fixtures import Serve, serve
 from hubbub.wire.publication import Publication
@@ -239,7 +240,7 @@ async def test_a_feature_that_fails_harms_no_connection(serve: Serve, caplog: py
 async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    node = Node(Settings(), broker=MemoryBroker(), features=built_in(Hooks()))
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=built_in(Hooks()))
     with caplog.at_level(logging.ERROR, "hubbub"):
         assert await node._fetch("poll:1", 3) == []
 
@@ -267,7 +268,7 @@ class Counting(Feature):
 
 async def test_a_gap_in_a_feature_s_own_channel_is_filled_as_the_feature_says() -> None:
     counting = Counting()
-    node = Node(Settings(), broker=MemoryBroker(), features=[*built_in(Hooks()), counting])
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=[*built_in(Hooks()), counting])
     await node.start()
     try:
         node.sequencer.follow("count:1")

@@ -13,6 +13,7 @@ from hubbub.errors import Conflict, RateLimited
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.admission import Admissions
 from hubbub.node import Node
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from tests.conftest import ServerFactory, UvicornFactory
@@ -391,7 +392,9 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 
 
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
-    node = Node(Settings(connections_per_address=1), broker=MemoryBroker(), features=[PeopleFeature()])
+    node = Node(
+        Settings(connections_per_address=1), broker=MemoryBroker(), presence=LocalPresence(), features=[PeopleFeature()]
+    )
     await node.start()
     admissions = Admissions(node, guests="on")
 

@@ -15,6 +15,7 @@ from hubbub.features.built_in import built_in
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.node import Node
+from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.testing import serving
 from hubbub.wire.commands import CommandTable
@@ -54,7 +55,7 @@ async def test_the_schema_is_made_once_and_again_when_something_is_added(monkeyp
 
 
 async def test_a_connection_that_ends_while_its_join_fails_leaves_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node(Settings(), broker=MemoryBroker(), features=built_in(Hooks()))
+    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=built_in(Hooks()))
     await node.start()
     rooms, messages = node.feature(RoomsFeature).rooms, node.feature(MessagesFeature)
     (join,) = (registration.handler for registration in messages.commands() if registration.model is Join)
