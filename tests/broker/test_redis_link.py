@@ -1,6 +1,7 @@
 """A link to Redis, as everybody uses it who needs Redis for something else than publications."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -78,6 +79,18 @@ async def test_a_call_without_an_answer_ends_at_the_deadline(link: RedisLink, pr
     proxy.thaw()
     await up(link)
     assert await link.call("PING") == b"PONG"
+
+
+async def test_a_process_that_did_not_run_for_longer_than_the_deadline_keeps_its_line(
+    link: RedisLink, proxy: FaultProxy
+) -> None:
+    for _ in range(2):
+        answer = asyncio.ensure_future(link.call("PING"))
+        await asyncio.sleep(0)
+        time.sleep(1.5 * TIMEOUT)  # noqa: ASYNC251 - as a hook does that blocks the event loop
+        assert await answer == b"PONG"
+
+    assert proxy.accepted == 1
 
 
 async def test_a_cut_ends_all_calls_and_a_new_connection_serves_the_next(link: RedisLink, proxy: FaultProxy) -> None:
