@@ -266,6 +266,15 @@ def pooled(postgres: str, pgbouncer_server: PgBouncer) -> Iterator[str]:
     pgbouncer_server.ask("RECONNECT")
 
 
+@pytest.fixture
+def faketime(missing: Callable[[MissingError], NoReturn]) -> Path:
+    """The library that gives a program a false time."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        missing(MissingError("libfaketime is not installed: apt install faketime"))
+    return library
+
+
 @pytest.fixture(scope="session")
 async def browser(missing: Callable[[MissingError], NoReturn]) -> AsyncIterator[Browser]:
     """A Chromium for all tests; each of its contexts has an empty profile."""
