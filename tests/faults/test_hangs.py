@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ import pytest
 
 from tests.conftest import ServerFactory, UvicornFactory
 from tests.fault_proxy import FaultProxy
-from tests.people import person
+from tests.people import Person, person
 from tests.servers import REPOSITORY, WebServer, free_port
 from tests.waiting import eventually
 
@@ -187,14 +189,20 @@ def hanging_app(tmp_path: Path) -> WebServer:
     )
 
 
+@asynccontextmanager
+async def alice_in_the_hook(server: WebServer) -> AsyncIterator[Person]:
+    """Alice has sent a message, and the hook that got it blocks the event loop."""
+    async with person(server, "alice") as alice:
+        await alice.join("general")
+        await alice.send({"type": "message", "room": "general", "text": "hello"})
+        await eventually(lambda: "in the hook" in server.log)
+        yield alice
+
+
 @pytest.mark.slow(13)
 async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_app: WebServer) -> None:
     with hanging_app as server:
-        async with person(server, "alice") as alice:
-            await alice.join("general")
-            await alice.send({"type": "message", "room": "general", "text": "hello"})
-            await eventually(lambda: "in the hook" in server.log)
-
+        async with alice_in_the_hook(server) as alice:
             server.signal(signal.SIGTERM)
             status = await asyncio.to_thread(server.wait, DRAIN + GRACE + SLACK)
             alice.vanish()
@@ -206,11 +214,7 @@ async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_ap
 async def test_a_second_signal_ends_a_hanging_server_at_once(hanging_app: WebServer) -> None:
     hanging_app.environment["HUBBUB_DRAIN_TIMEOUT"] = "600"
     with hanging_app as server:
-        async with person(server, "alice") as alice:
-            await alice.join("general")
-            await alice.send({"type": "message", "room": "general", "text": "hello"})
-            await eventually(lambda: "in the hook" in server.log)
-
+        async with alice_in_the_hook(server) as alice:
             server.signal(signal.SIGTERM)
             server.signal(signal.SIGINT)
             began = time.monotonic()

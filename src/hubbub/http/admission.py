@@ -155,10 +155,13 @@ class Admissions:
         host = host_name(connection.headers.get("host", ""))
         forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
         at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
-        # Starlette's TestClient has no socket. It gives these words as addresses.
-        in_process = address == "testclient" and host == "testserver"
-        if forwarded or not (at_home or in_process):
+        if forwarded or not (at_home or is_test_client(connection.scope)):
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
+
+
+def is_test_client(scope: Scope) -> bool:
+    """Whether Starlette's TestClient asks. It has no socket, and gives these words as addresses."""
+    return (scope.get("client") or ("",))[0] == "testclient" and (b"host", b"testserver") in scope["headers"]
 
 
 def _peer(connection: HTTPConnection) -> str:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from hubbub.errors import Forbidden
-from hubbub.http.admission import hide_credentials
+from hubbub.http.admission import hide_credentials, is_test_client
 from hubbub.http.error_responses import error_response
 from hubbub.http.refusal_log import SeldomWarning, where
 from hubbub.http.socket_endpoint import refuse
@@ -89,7 +89,7 @@ class AllowedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             for field, value in scope["headers"]:
-                if field == b"host" and not self._names.allow(value) and not _in_process(scope):
+                if field == b"host" and not self._names.allow(value) and not is_test_client(scope):
                     await self._refuse(value.decode("latin-1"), scope, receive, send)
                     return
         await self._app(scope, receive, send)
@@ -110,8 +110,3 @@ class AllowedHosts:
             return
         hide_credentials(HTTPConnection(scope))
         await error_response(error)(scope, receive, send)
-
-
-def _in_process(scope: Scope) -> bool:
-    """Starlette's TestClient has no socket. It gives these words as addresses."""
-    return (scope.get("client") or ("",))[0] == "testclient" and (b"host", b"testserver") in scope["headers"]
