@@ -37,12 +37,4 @@ def _holds_nul(value: Any) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
-def check_data(data: dict[str, Any]) -> None:
-    """Raises `Invalid` for an application's object that could not be sent to every client."""
-    try:
-        _bounded(data)
-    except ValueError as error:
-        raise Invalid(f"data: {error}") from None
-
-
 Data = Annotated[dict[str, Any], AfterValidator(_bounded)]
