@@ -68,7 +68,7 @@ async def load_signing_keys(secret: Secret, *, data_dir: Path | None, shared: Da
     """
     if shared is not None:
         salt = await cluster_id(shared)
-        kept = key_in_file(data_dir) if data_dir is not None else None
+        kept = key_in_file(data_dir) if data_dir is not None and secret.current is None else None
         prints = {key: fingerprint(key, salt) for key in secret.keys}
         return await shared.write(_settle, _Asked(secret, kept, prints))
     if secret.current is not None:
