@@ -17,7 +17,7 @@ from bench import messages
 from bench.errors import BenchError
 from bench.inbox import Inbox
 from bench.members import Member
-from bench.server import Server
+from bench.server import Group, Server
 from bench.systems.base import System
 
 _PATIENCE = 3.0
@@ -77,7 +77,7 @@ class ClosedLoop:
     messages outstanding.
     """
 
-    def __init__(self, server: Server, members: Sequence[Member], senders: Sequence[Member]) -> None:
+    def __init__(self, server: Server | Group, members: Sequence[Member], senders: Sequence[Member]) -> None:
         self._server, self._system = server, server.system
         self._inbox = Inbox(members, self._system.end)
         self._audience = Counter(member.room for member in members)
@@ -158,19 +158,21 @@ class ClosedLoop:
 
 
 def fixed_rate(
-    server: Server,
+    server: Server | Group,
     members: Sequence[Member],
+    senders: Sequence[Member] = (),
     *,
     per_second: float,
     warm_up: float,
     seconds: float,
     patience: float = _PATIENCE,
 ) -> Latencies:
-    """The members take turns. Each message is sent when it is due, whether the last one has arrived or not.
+    """The senders, or all members, take turns. Each message is sent when it is due, even if the last one is late.
 
     A delivery's latency counts from that moment, so a server that falls behind cannot hide it.
     """
     latencies: list[int] = []
+    senders = senders or members
     expected = delivered = turn = 0
     interval = 1e9 / per_second
     with no_garbage_collection(), closing(Inbox(members, server.system.end)) as inbox:
@@ -182,7 +184,7 @@ def fixed_rate(
             now = time.perf_counter_ns()
             due = int(began + turn * interval)
             if due < ends and now >= due:
-                say(server.system, members[turn * 7919 % len(members)], stamp=due)
+                say(server.system, senders[turn * 7919 % len(senders)], stamp=due)
                 expected += len(members)
                 turn += 1
                 continue

@@ -38,6 +38,20 @@ class Server:
         return self.log.read_text(errors="replace")[-2000:]
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several servers under one load: the nodes of a system, and what they need."""
+
+    system: System
+    servers: Sequence[Server]
+
+    def cpu_seconds(self) -> float:
+        return sum(server.cpu_seconds() for server in self.servers)
+
+    def last_words(self) -> str:
+        return "\n".join(server.last_words() for server in self.servers)
+
+
 @contextmanager
 def running(system: System, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A fresh server in its own folder, ready for connections."""

@@ -1,10 +1,12 @@
-"""The chat of python-socketio's documentation: rooms, and `emit` to a room."""
+"""The chat of python-socketio's documentation: rooms, and `emit` to a room. With REDIS_URL it is one node of many."""
 
+import os
 from typing import Any
 
 import socketio
 
-sio = socketio.AsyncServer(async_mode="asgi")
+url = os.environ.get("REDIS_URL")
+sio = socketio.AsyncServer(async_mode="asgi", client_manager=socketio.AsyncRedisManager(url) if url else None)
 app = socketio.ASGIApp(sio)
 
 

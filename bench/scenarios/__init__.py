@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.scenarios.attack import AttackScenario
 from bench.scenarios.base import Scenario
+from bench.scenarios.cluster import Cluster
 from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
@@ -14,4 +15,14 @@ from bench.scenarios.presence import Presence
 from bench.scenarios.recover import Recover
 from bench.scenarios.rooms import Rooms
 
-SCENARIOS: Sequence[type[Scenario]] = (Fanout, Rooms, Idle, Latency, Recover, History, Presence, AttackScenario)
+SCENARIOS: Sequence[type[Scenario]] = (
+    Fanout,
+    Rooms,
+    Idle,
+    Latency,
+    Recover,
+    History,
+    Presence,
+    Cluster,
+    AttackScenario,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.systems.base import System
+from bench.systems.cluster import HubbubNodes, HubbubRelayNodes, PythonSocketIONodes, SocketIONodes
 from bench.systems.connection_manager import ConnectionManager
 from bench.systems.discard import Control
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
@@ -27,5 +28,9 @@ SYSTEMS: Sequence[type[System]] = (
     NodeWs,
     Nats,
     SendLoop,
+    HubbubNodes,
+    HubbubRelayNodes,
+    SocketIONodes,
+    PythonSocketIONodes,
     Redis,
 )
