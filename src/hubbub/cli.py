@@ -108,7 +108,8 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
 
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:
-    """What others on the network can do with this server, if it listens for them at all."""
+    """What to print about other machines: by which address they reach this server, and whether their guests are
+    admitted."""
     from hubbub.serving.addresses import addresses_for_others
 
     others = addresses_for_others(settings.host, urlsplit(address).port or 80)

@@ -41,7 +41,7 @@ class Admission:
 
 @dataclass(slots=True)
 class _Asked:
-    """What a guest comes with."""
+    """What a guest presents on connecting."""
 
     name: str | None
     shown: str

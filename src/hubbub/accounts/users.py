@@ -76,7 +76,7 @@ _GIVE_OTHER_KEYS = _Statement(
 
 
 class Named(Protocol):
-    """What a new row is made of."""
+    """The values of a new row."""
 
     @property
     def key(self) -> str: ...
@@ -118,7 +118,7 @@ def is_made_of(key: str, beginning: str) -> bool:
 
 
 def owners_of_keys(transaction: Transaction, folded: Iterable[str]) -> dict[str, Person]:
-    """Whose these keys are, by folded key; those that nobody owns are left out."""
+    """The owners of these keys, by folded key. Keys without an owner are left out."""
     wanted = [(one,) for one in folded]
     people = [Person(*row) for row in transaction.rows(_OF_KEYS, wanted=wanted)] if wanted else []
     return {person.folded: person for person in people}

@@ -1,7 +1,7 @@
-"""How many connections of all nodes get what is published in a channel.
+"""How many connections on all nodes get the publications of a channel.
 
-A node asks all nodes that follow the channel, and each answers in a channel of the node that asks. Redis tells how many
-nodes heard the question, so that is how many answers to wait for.
+A node asks all nodes that follow the channel. Each answers in a channel of the asking node. Redis says how many nodes
+got the question, and the node waits for so many answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Counting:
         self._open: dict[int, _Question] = {}
 
     def ask(self) -> tuple[bytes, _Question]:
-        """A question to publish, and what waits for its answers."""
+        """A question to publish, and the object that waits for its answers."""
         self._last = (self._last + 1) % _NUMBERS
         question = self._open[self._last] = _Question()
         question.answered.add_done_callback(partial(self._close, self._last))
@@ -38,7 +38,7 @@ class Counting:
         del self._open[number]
 
     def answered(self, packed: bytes) -> None:
-        """An answer came. Raises ValueError if it is none."""
+        """Take an answer. Raises ValueError if it is not one."""
         if len(packed) != _ANSWERS.size or not packed.startswith(_ANSWER):
             raise ValueError("no answer")
         _, number, count = _ANSWERS.unpack(packed)
@@ -60,7 +60,7 @@ class _Question:
         self._look()
 
     async def sum(self, expected: int, *, within: float) -> int:
-        """The sum of so many answers, or of those that came within so many seconds."""
+        """The sum of so many answers, or of those that come within so many seconds."""
         self._expected = expected
         self._look()
         await asyncio.wait({self.answered}, timeout=within)
@@ -77,7 +77,7 @@ def is_question(packed: bytes) -> bool:
 
 
 def asker_of(packed: bytes) -> bytes:
-    """Who asks. Raises ValueError if it is no question."""
+    """The node that asks. Raises ValueError if this is not a question."""
     if len(packed) != _ASKS.size:
         raise ValueError("no question")
     sender: bytes = _ASKS.unpack(packed)[1]

@@ -11,7 +11,8 @@ from hubbub.wire.codecs import CODECS
 from hubbub.wire.publication import Publication
 
 VERSION = 1
-"""Of this format. Nodes drop what has another one, and fetch it from the store as they do with what is lost."""
+"""The version of this format. Nodes drop publications of another version, and read the changes from the store as if
+they were lost."""
 SENDER_BYTES = 8
 
 _HEADER = Struct(f">B{SENDER_BYTES}sBqq{len(CODECS)}I")
@@ -19,12 +20,12 @@ _EPHEMERAL, _HEAD, _POSITION, _SINCE = 1, 2, 4, 8
 
 
 def mark_of(sender: bytes) -> bytes:
-    """What every publication of a sender begins with. A sender has `SENDER_BYTES` bytes."""
+    """The first bytes of every publication of a sender. A sender's name has `SENDER_BYTES` bytes."""
     return bytes([VERSION]) + sender
 
 
 def pack(publication: Publication, sender: bytes) -> bytes:
-    """A publication as bytes, without its channel. Raises what a codec raises that cannot encode its event."""
+    """A publication as bytes, without its channel. If a codec cannot encode its event, raises the codec's error."""
     payloads = [] if publication.is_head else [publication.payload(codec) for codec in CODECS]
     position, since = publication.position, publication.since
     flags = (
@@ -38,7 +39,7 @@ def pack(publication: Publication, sender: bytes) -> bytes:
 
 
 def unpack(channel: str, packed: bytes) -> Publication:
-    """The publication that `pack` made bytes of. Raises ValueError if it did not."""
+    """The publication from the bytes that `pack` made. Raises ValueError for other bytes."""
     if len(packed) < _HEADER.size:
         raise ValueError("too short")
     version, _, flags, position, since, *sizes = _HEADER.unpack_from(packed)

@@ -1,7 +1,7 @@
 """The Redis broker: publications between nodes by Redis's channels, on one server or shared out among several.
 
-Nothing durable lives in Redis. What it loses, the broker tells of as missed; what it could not take from this node, the
-others hear of by the channel's position as soon as it takes something again.
+Nothing durable is in Redis. If Redis loses publications, the broker reports their channels as missed. If Redis could
+not take this node's publications, the other nodes get the channel's position as soon as Redis is back.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ log = logging.getLogger("hubbub.broker")
 TICK = 1.0
 ANSWERS_WITHIN = 0.5
 """Seconds in which the other nodes answer how many connections they have in a channel."""
-"""Seconds after which channels are told to be missed again, while their server is away."""
+"""While a server is away, its channels are reported as missed again after so many seconds."""
 BACKLOG = 16 * 1024 * 1024
-"""Bytes that may wait for one server. What is published beyond is dropped."""
+"""Bytes that may wait for one server. Publications beyond that are dropped."""
 OWED = 100_000
-"""Channels whose positions are kept for the time when a server is back."""
+"""Channels whose positions are kept until their server is back."""
 PER_TURN = 500
 """Channels that are subscribed to again in one turn of the loop."""
 CLAIM_LASTS = 60
@@ -40,9 +40,9 @@ CLAIM_LASTS = 60
 
 
 class RedisBroker:
-    """`namespace` keeps apart what several clusters do on one server; a database number does as well. `timeout` is in
-    seconds: for connecting and for each answer. Addresses in the same order everywhere: the place decides which server
-    carries a channel.
+    """`namespace` separates several clusters on one server; a database number does so too. `timeout` is in seconds, for
+    connecting and for each answer. All nodes must give the addresses in the same order, because the place in the list
+    decides which server carries a channel.
     """
 
     reaches_others = True
@@ -117,7 +117,7 @@ class _Server:
         self._namespace = namespace
         self._timeout = timeout
         self._backlog = backlog
-        # Redis's channels know no database numbers; here they do, as its keys do.
+        # Redis's channels do not depend on the database number, as its keys do. Here they do.
         self._prefix = f"{namespace}:{address.database}:".encode()
         self._key = f"{namespace}:cluster"
         self._link = RedisLink(
@@ -137,7 +137,7 @@ class _Server:
         self._unheard: dict[str, None] = {}
         """Channels that were subscribed to after a gap, in this turn of the loop."""
         self._owed: dict[str, int] = {}
-        """The positions of what was published and did not reach the server, by channel."""
+        """The positions of publications that did not reach the server, by channel."""
         self._is_dropping = False
         self._has_warned = False
         self._claiming: asyncio.Task[None] | None = None
@@ -208,8 +208,8 @@ class _Server:
             self._making_up = asyncio.get_running_loop().create_task(self._make_up_for(names))
 
     async def _make_up_for(self, names: list[bytes]) -> None:
-        """Subscribe again, and tell the others how far those channels are of which they were not told: some in each
-        turn of the loop, for there may be very many."""
+        """Subscribe again, and publish the positions that the other nodes did not get. It does a part in each turn of
+        the loop, because there may be very many channels."""
         for number, name in enumerate(names, 1):
             channel = self._followed.get(name)
             if channel is not None:
@@ -252,7 +252,7 @@ class _Server:
         if confirmed is not None and not confirmed.done():
             confirmed.set_result(None)
         elif not isinstance(reply, Exception):
-            # Nobody waits: what was published before this was not heard.
+            # Nobody waits for this subscription. Publications before it were not received.
             if not self._unheard:
                 asyncio.get_running_loop().call_soon(self._tell_unheard)
             self._unheard[channel] = None
@@ -272,10 +272,10 @@ class _Server:
             else:
                 self._deliver(unpack(channel, packed))
         except ValueError as error:
-            # Nodes of another release, during an upgrade, publish thousands of them.
+            # During an upgrade, nodes of another release publish thousands of them.
             if not self._has_warned:
                 self._has_warned = True
-                log.warning("channel %r brought what no node of this release publishes: %s", channel, error)
+                log.warning("channel %r carried a publication that no node of this release makes: %s", channel, error)
         except Exception:
             log.exception("what came in channel %r could not be delivered", channel)
 
@@ -290,7 +290,7 @@ class _Server:
         except (RedisAway, ReplyError):
             asked.answered.cancel()
             return here
-        # This node hears its own question, if it follows the channel, and does not answer.
+        # If this node follows the channel, it gets its own question, and does not answer.
         return here + await asked.sum(heard - (name in self._followed), within=ANSWERS_WITHIN)
 
     def _answer(self, channel: str, question: bytes) -> None:
@@ -326,7 +326,7 @@ class _Server:
     # Whose server it is.
 
     async def _greet(self, connection: RedisConnection) -> None:
-        """Find out at once whether all will be allowed that is needed later."""
+        """Check at the start whether the server allows all commands that are needed later."""
         probe = self._prefix + b"?"
         await connection.call(b"PUBLISH", probe, b"")
         await connection.call(b"SUBSCRIBE", probe)

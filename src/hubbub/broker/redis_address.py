@@ -12,7 +12,7 @@ from hubbub.errors import ConfigurationError
 DEFAULT_PORT = 6379
 
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-"""What may follow a `?`, by the names that redis-py gave them."""
+"""The parameters that may follow a `?`; they have redis-py's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class RedisAddress:
         return f"redis{'s' if self.is_tls else ''}://{host}:{self.port}/{self.database}"
 
     def tls(self) -> ssl.SSLContext | None:
-        """How to encrypt, None if not. Raises `ConfigurationError` if a file of certificates cannot be used."""
+        """The settings of TLS; None without TLS. Raises `ConfigurationError` if a file of certificates cannot be
+        used."""
         if not self.is_tls:
             return None
         files = dict(self.files)
@@ -46,8 +47,8 @@ class RedisAddress:
 
 
 def parse_addresses(urls: str) -> list[RedisAddress]:
-    """The servers that a list of addresses names, in its order. Raises `ConfigurationError`, which quotes none: they
-    may hold passwords."""
+    """The servers of a list of addresses, in its order. Raises `ConfigurationError`, which quotes no address, because
+    it may hold a password."""
     parts = urls.split(",")
     addresses = []
     for number, part in enumerate(parts, 1):

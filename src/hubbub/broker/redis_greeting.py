@@ -1,6 +1,6 @@
-"""The greeting of a Redis server, and in which words to tell what is wrong with it.
+"""Greets a Redis server, and says in words what is wrong with it.
 
-A `ConfigurationError` is for the person who starts the server, `RedisAway` for what may be well again by itself.
+A `ConfigurationError` is for the person who starts the server. `RedisAway` is for trouble that may end by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hubbub.errors import ConfigurationError
 OLDEST = (7, 0)
 
 _PASSING = {"LOADING", "MASTERDOWN", "BUSY", "OOM", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF"}
-"""Errors of a server that will be well again by itself, or when another one has taken over."""
+"""Errors that end by themselves, or when another server has taken over."""
 _NO_RESP3 = (
     "it does not understand HELLO 3 (RESP3). Hubbub needs Redis 7.0 or newer, and no proxy before it that speaks an "
     "older protocol"
@@ -46,7 +46,7 @@ async def say_hello(connection: RedisConnection, address: RedisAddress) -> None:
 
 
 def _refused_hello(error: Exception, address: RedisAddress) -> Exception:
-    # Nothing of the error's text is repeated: older servers quote the command, and the password in it.
+    # The error's text is not repeated: older servers quote the command with the password.
     word = str(error).split(" ", 1)[0]
     if "max number of clients" in str(error):
         return RedisAway("it has no place for another client")
@@ -61,7 +61,8 @@ def _refused_hello(error: Exception, address: RedisAddress) -> Exception:
 
 
 def reason_of(error: Exception, address: RedisAddress, *, timeout: float, has_heard: bool) -> Exception:
-    """What it means that a connection could not be made or greeted. `has_heard`: the server said something at all."""
+    """The error for a connection that could not be made or greeted. `has_heard` says whether the server has sent
+    anything."""
     advice = _advice(error)
     if advice is not None:
         return ConfigurationError(f"{address}: {advice}")
@@ -76,14 +77,14 @@ def reason_of(error: Exception, address: RedisAddress, *, timeout: float, has_he
         case TimeoutError():
             return RedisAway(f"it does not answer within {timeout:g} s{hint if address.is_tls else ''}")
         case OSError():
-            # asyncio puts words of its own into `strerror`; the resolver of names has numbers of its own.
+            # asyncio puts its own words into `strerror`, and the resolver of names has its own numbers.
             why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
             return RedisAway(f"it cannot be reached ({why})")
     return error
 
 
 def _advice(error: Exception) -> str | None:
-    """What a person must change, None if nothing."""
+    """What a person must change; None if nothing."""
     match error:
         case ProtocolError():
             return "what answers there is no Redis; check the host and port in broker_url"

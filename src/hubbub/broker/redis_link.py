@@ -1,7 +1,7 @@
 """A link to one Redis server: a connection that is made again whenever it is lost, with back-off and jitter.
 
-It knows no channels. Whoever needs Redis makes a link of
-its own, so that nobody's backlog or long script holds up the others.
+It knows no channels. Each part that needs Redis makes its own link, so that one part's backlog or long script does not
+delay the others.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from hubbub.errors import ConfigurationError
 log = logging.getLogger("hubbub.broker")
 
 PAUSES = (0.05, 3.0)
-"""Seconds before the first and before the later attempts to connect again; each doubles until then, less up to half."""
+"""Seconds before the first attempt to connect again, and the most before a later one. The wait doubles each time, and
+up to half of it is taken off at random."""
 
 
 class RedisLink:
-    """A server that is connected to from `start` to `stop`.
+    """A link to a server, from `start` to `stop`.
 
-    `greet` is awaited on each new connection before it is used; what it raises ends it. `came` is called when the link
-    is up, `went` when it is no longer, `pushed` with each push of the server. `timeout` is in seconds: for connecting,
-    and for any answer.
+    `greet` is awaited on each new connection before it is used; if it raises, the connection ends. `came` is called
+    when the link is up, `went` when it is down again, and `pushed` with each push of the server. `timeout` is in
+    seconds, for connecting and for each answer.
     """
 
     def __init__(
@@ -102,15 +103,15 @@ class RedisLink:
         self.cut("it is stopped")
 
     def send(self, command: tuple[Word, ...], answered: Answered) -> None:
-        """Send a command, in one write with all others of this turn. It is answered once, with `RedisAway` if the link
-        is down or goes down before."""
+        """Send a command, in one write with all others of this turn. It is answered once; with `RedisAway` if the link
+        is down, or goes down before the reply."""
         if self._connection is None:
             answered(RedisAway(self._why))
         else:
             self._connection.send(command, answered)
 
     async def call(self, *command: Word) -> Any:
-        """A command's reply. Raises `ReplyError` where the server refuses it, `RedisAway` where no reply comes."""
+        """A command's reply. Raises `ReplyError` if the server refuses it, `RedisAway` if no reply comes."""
         if self._connection is None:
             raise RedisAway(self._why)
         return await self._connection.call(*command)
@@ -120,7 +121,7 @@ class RedisLink:
         if self._connection is not None:
             self._connection.end(RedisAway(why))
 
-    # Keeping it up.
+    # Keeping the link up.
 
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
@@ -161,7 +162,7 @@ class RedisLink:
             log.warning("%s is away: %s", self.address, why)
 
     async def _connect(self) -> RedisConnection:
-        """A connection that has greeted the server. Raises `ConfigurationError`, `RedisAway`."""
+        """A new connection on which the server was greeted. Raises `ConfigurationError`, `RedisAway`."""
         loop = asyncio.get_running_loop()
         connection = RedisConnection(pushed=self._pushed, timeout=self._timeout)
         try:

@@ -1,4 +1,5 @@
-"""Consistent hashing: which of several servers carries a channel. All nodes that name as many servers agree on it."""
+"""Consistent hashing: which of several servers carries a channel. All nodes with the same number of servers agree on
+it."""
 
 from __future__ import annotations
 
@@ -8,12 +9,13 @@ from functools import lru_cache
 from hashlib import blake2b
 
 POINTS = 160
-"""Of each server on the ring; with so many its share of the channels is within about a tenth of a fair one."""
+"""Points of each server on the ring. With so many, each server's share of the channels differs from a fair one by about
+a tenth at most."""
 
 
 class Ring:
-    """`number` servers, known by their place in the list. One more takes over a share of the channels from each of the
-    others, and leaves the rest where they are."""
+    """`number` servers, known by their place in the list. An additional server takes over a share of the channels from
+    each of the others; the other channels stay where they are."""
 
     def __init__(self, number: int) -> None:
         points = sorted((_hash(f"{server}/{point}"), server) for server in range(number) for point in range(POINTS))

@@ -1,8 +1,9 @@
 """A user's key belongs to one identity.
 
 Until now a guest who came back without the secret was a second identity under the same key, and pages could not tell
-the two apart. Where a database holds such pairs, an account keeps its key, or else who spoke first; the others get made
-keys. Their messages, and those that they reacted to, count as changed: a client that comes back gets them whole.
+the two apart. If a database holds such pairs, an account keeps its key, otherwise the guest who spoke first; the others
+get made keys. Their messages, and those that they reacted to, count as changed: a client that comes back gets them
+whole.
 """
 
 import json
