@@ -101,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help=f"(default: {_shown(field.default)})",
             )
-    everything = _measuring(chosen, "all", "all of these except `cluster` and `attack`, one after the other, in a limited time", _all)
+    everything = _measuring(
+        chosen, "all", "all of these except `cluster` and `attack`, one after the other, in a limited time", _all
+    )
     everything.add_argument("--minutes", type=float, default=8.5, help="do fewer rounds if they would take longer")
     filling = chosen.add_parser("fill", help="make a database with two years of conversation")
     filling.set_defaults(run=_fill)
