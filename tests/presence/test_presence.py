@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from hubbub.broker.redis_address import parse_addresses
+from hubbub.errors import Unavailable
 from hubbub.presence.base import Presence
 from hubbub.presence.crowd import NAMED_UP_TO
 from hubbub.presence.local import LocalPresence
@@ -155,6 +156,35 @@ async def test_two_nodes_hear_of_each_other_on_each_of_three_servers(servers: li
         assert all(shown(here, room) == ["alice", "bob"] for room in ROOMS)
 
 
+async def test_a_node_asks_about_a_channel_in_which_it_has_nobody(servers: list[Redis]) -> None:
+    servers[0].empty()
+    async with AsyncExitStack() as stack:
+        here, there = over(servers[:1]), over(servers[:1])
+        await two(stack, here, there)
+        assert (await there.look(HALL)).online == 0
+        here.enter(HALL, ALICE)
+        here.enter(HALL, BOB)
+        await here.look(HALL)
+        few = await there.look(HALL)
+        for number in range(NAMED_UP_TO):
+            here.enter(HALL, person(number))
+        await here.look(HALL)
+        many = await there.look(HALL)
+
+    assert (few.online, [user.name for user in few.users()]) == (2, ["Alice", "Bob"])
+    assert (many.online, len(many.users())) == (NAMED_UP_TO + 2, 20)
+
+
+async def test_nobody_is_guessed_to_be_online_or_not_while_redis_is_away(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(Redis(tmp_path))
+        here = over([server])
+        await two(stack, here)
+        server.kill()
+        with pytest.raises(Unavailable):
+            await here.look(HALL)
+
+
 async def test_namespaces_keep_two_clusters_apart(servers: list[Redis]) -> None:
     servers[0].empty()
     async with AsyncExitStack() as stack:
@@ -195,6 +225,7 @@ async def test_a_node_goes_on_alone_while_redis_is_in_trouble(tmp_path: Path, tr
         here.enter(HALL, ALICE)
         there.enter(HALL, BOB)
         await told.until(("came", "alice", 1), ("came", "bob", 2))
+        await eventually(lambda: shown(there) == ["alice", "bob"])
 
         match trouble:
             case "away":

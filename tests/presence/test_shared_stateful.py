@@ -37,7 +37,7 @@ class Cluster(RuleBasedStateMachine):
             if kind == 1:
                 self.nodes[number].step()
 
-    @rule(number=numbers, channel=channels, first=st.integers(0, 6), many=st.integers(85, 105), stay=st.booleans())
+    @rule(number=numbers, channel=channels, first=st.integers(0, 6), many=st.integers(90, 110), stay=st.booleans())
     def a_crowd_comes(self, number: int, channel: str, first: int, many: int, *, stay: bool) -> None:
         crowd = range(first, first + many)
         for who in crowd:
@@ -45,6 +45,13 @@ class Cluster(RuleBasedStateMachine):
         if not stay:
             self.nodes[number].step()
             for who in crowd[:-2]:
+                self.exit(number, channel, who)
+
+    @rule(number=numbers, channel=channels)
+    def all_leave(self, number: int, channel: str) -> None:
+        self.nodes[number].step()
+        for where, who in sorted(self.had[number]):
+            if where == channel:
                 self.exit(number, channel, who)
 
     def enter(self, number: int, channel: str, who: int) -> None:

@@ -22,6 +22,7 @@ from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.features.topics.feature import TopicsFeature
 from hubbub.node import Node, NodeSource
+from hubbub.presence.crowd import Crowd
 from hubbub.wire.base import Event
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import invalid_fields
@@ -62,6 +63,14 @@ class RoomHandle(_Handle):
     def users(self) -> list[OnlineUser]:
         """All who are in the room, up to 100; of more, the 20 who came first."""
         return self._node.feature(RoomsFeature).rooms.users(self.key)
+
+    async def crowd(self) -> Crowd:
+        """Who is in the room, on all nodes: `crowd.online` and `crowd.users()`. Other nodes are asked if nobody in the
+        room is connected to this one.
+
+        Raises `Unavailable` if they cannot be asked.
+        """
+        return await self._node.feature(RoomsFeature).rooms.crowd(self.key)
 
     def require(self, connection: Connection) -> None:
         """Begin with this in a command of the application's own that addresses a room.

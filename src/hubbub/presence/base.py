@@ -44,6 +44,9 @@ class Presence(Protocol):
     def crowd(self, channel: str) -> Crowd | None:
         """Whom all nodes have in a channel. None if this node has nobody there and so does not know."""
 
-    async def look(self, channel: str) -> None:
-        """Returns when `crowd` shows whom this node has entered here, and those of the others; at once while they
-        cannot be asked."""
+    async def look(self, channel: str) -> Crowd:
+        """Whom all nodes have in a channel. If this node has somebody there, `crowd` shows all whom it has entered by
+        then; while the others cannot be asked, it returns what is known here.
+
+        Raises `Unavailable` if this node has nobody there, and the others cannot be asked.
+        """

@@ -50,8 +50,8 @@ class LocalPresence:
         else:
             self._audience.went(channel, user, online)
 
-    def crowd(self, channel: str) -> Crowd | None:
+    def crowd(self, channel: str) -> Crowd:
         return self._crowds.get(channel, NOBODY)
 
-    async def look(self, channel: str) -> None:
-        return
+    async def look(self, channel: str) -> Crowd:
+        return self._crowds.get(channel, NOBODY)

@@ -22,10 +22,12 @@ from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.ring import Ring
+from hubbub.errors import Unavailable
 from hubbub.presence.base import Audience
-from hubbub.presence.crowd import Crowd
-from hubbub.presence.shared import Shared
+from hubbub.presence.crowd import NAMED_UP_TO, Crowd
+from hubbub.presence.shared import Shared, read_info
 from hubbub.wire.identity import User
+from hubbub.wire.rooms import USERS_OF_MANY
 
 log = logging.getLogger("hubbub.presence")
 
@@ -86,8 +88,10 @@ class RedisPresence:
     def crowd(self, channel: str) -> Crowd | None:
         return self._server_of(channel).shared.crowd(channel)
 
-    async def look(self, channel: str) -> None:
-        await self._server_of(channel).look(channel)
+    async def look(self, channel: str) -> Crowd:
+        server = self._server_of(channel)
+        await server.look(channel)
+        return server.shared.crowd(channel) or await server.ask(channel)
 
     def _server_of(self, channel: str) -> _Server:
         servers = self._servers
@@ -144,6 +148,27 @@ class _Server:
         self._waiting.append((number, channel, answered))
         self._news.set()
         await answered
+
+    async def ask(self, channel: str) -> Crowd:
+        """Whom all nodes have in a channel in which this one has nobody. Raises `Unavailable`."""
+        crowd = Crowd()
+        order, people = f"{self._prefix}order:{channel}", f"{self._prefix}people:{channel}"
+        try:
+            online = await self._link.call("ZCARD", order)
+            if online:
+                most = NAMED_UP_TO if online <= NAMED_UP_TO else USERS_OF_MANY
+                first = await self._link.call("ZRANGE", order, 0, most - 1)
+                entries = await self._link.call("HMGET", people, *first)
+                # Some may have gone since.
+                users = {
+                    key.decode(): read_info(entry.split(b"\n", 1)[1])
+                    for key, entry in zip(first, entries, strict=True)
+                    if entry is not None
+                }
+                crowd.replace(users, online if online > NAMED_UP_TO else None)
+        except (RedisAway, ReplyError):
+            raise Unavailable("who is online cannot be asked for now", retry_after=1000) from None
+        return crowd
 
     async def _greet(self, connection: RedisConnection) -> None:
         self._script = (await connection.call("SCRIPT", "LOAD", SCRIPT)).decode()

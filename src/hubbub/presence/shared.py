@@ -263,7 +263,7 @@ class Shared:
 
     def _hear_joined(self, channel: str, key: str, info: str) -> None:
         if self._knows_all(channel):
-            self._add(channel, key, _user(info))
+            self._add(channel, key, read_info(info))
 
     def _hear_left(self, channel: str, key: str, _: str) -> None:
         if self._knows_all(channel):
@@ -326,10 +326,11 @@ def _info(user: User) -> str:
     return json.dumps([user.key, user.name, int(user.guest), user.identity], ensure_ascii=False)
 
 
-def _user(info: str) -> User:
+def read_info(info: str | bytes) -> User:
+    """Who it is that is on record."""
     key, name, guest, identity = json.loads(info)
     return User(key, name, guest=bool(guest), identity=identity)
 
 
 def _people(listed: list[str]) -> dict[str, User]:
-    return {key: _user(info) for key, info in zip(listed[::2], listed[1::2], strict=True)}
+    return {key: read_info(info) for key, info in zip(listed[::2], listed[1::2], strict=True)}

@@ -20,6 +20,7 @@ from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.feature import Services
 from hubbub.presence.base import Presence
+from hubbub.presence.crowd import Crowd
 from hubbub.wire.base import Event
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
@@ -139,6 +140,10 @@ class Rooms:
         """How many are online in a room. None if nobody on this node is in it: then the node does not know."""
         crowd = self._presence.crowd(channel_of(key))
         return crowd.online if crowd is not None else None
+
+    async def crowd(self, key: str) -> Crowd:
+        """Raises `Unavailable` if this node does not know, and cannot ask."""
+        return await self._presence.look(channel_of(key))
 
     def users(self, key: str) -> list[OnlineUser]:
         crowd = self._presence.crowd(channel_of(key))
