@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from redis import Redis as Client
 
+from hubbub.presence.crowd import NAMED_UP_TO
+from hubbub.presence.redis import SCRIPT
 from hubbub.presence.shared import LARGE_EVERY, OTHERS_KEPT, SETTLING
 from hubbub.wire.identity import User
+from hubbub.wire.rooms import USERS_OF_MANY
 from tests.presence.nodes import PREFIX, Node, person, settle
 from tests.servers import Redis
 
@@ -44,6 +47,10 @@ def all_in(*nodes: Node, people: int, room: str = ROOM) -> None:
     settle(*nodes)
     for node in nodes:
         node.heard.take()
+
+
+def test_the_script_agrees_on_how_many_are_many() -> None:
+    assert f"NAMED_UP_TO, SHOWN_OF_MANY, TAKEN_OUT, QUIET = {NAMED_UP_TO}, {USERS_OF_MANY}," in SCRIPT
 
 
 def test_a_user_counts_once_however_many_nodes_have_them(a: Node, b: Node) -> None:

@@ -133,9 +133,7 @@ class _Server:
                     # Those who have left by themselves. All others may be coming back.
                     await self._take_step()
         await self._link.stop()
-        for _, _, answered in self._waiting:
-            answered.cancel()
-        self._waiting.clear()
+        self._answer_waiting()
 
     def wake(self) -> None:
         self._news.set()
@@ -155,9 +153,9 @@ class _Server:
         order, people = f"{self._prefix}order:{channel}", f"{self._prefix}people:{channel}"
         try:
             online = await self._link.call("ZCARD", order)
-            if online:
-                most = NAMED_UP_TO if online <= NAMED_UP_TO else USERS_OF_MANY
-                first = await self._link.call("ZRANGE", order, 0, most - 1)
+            most = NAMED_UP_TO if online <= NAMED_UP_TO else USERS_OF_MANY
+            first = await self._link.call("ZRANGE", order, 0, most - 1)
+            if first:
                 entries = await self._link.call("HMGET", people, *first)
                 # Some may have gone since.
                 users = {
@@ -238,7 +236,11 @@ class _Server:
     def _answer_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for number, channel, answered in waiting:
-            if self.shared.is_connected and (number > self._done or self.shared.is_stale(channel)):
+            if (
+                self._stepping is not None
+                and self.shared.is_connected
+                and (number > self._done or self.shared.is_stale(channel))
+            ):
                 self._waiting.append((number, channel, answered))
             elif not answered.done():
                 answered.set_result(None)

@@ -195,7 +195,7 @@ class Shared:
                 _HEARD[what](self, channel, *rest)
 
     def lost(self) -> None:
-        """The latest step may have been done or not; or its node has no lease any more."""
+        """There is no answer to the latest step, which may have been done or not; or its node has no lease any more."""
         self._former.append(self.node)
         self._is_back = False
         if not self.is_connected:
@@ -323,7 +323,7 @@ _HEARD: dict[str, Callable[..., None]] = {
 
 
 def _info(user: User) -> str:
-    return json.dumps([user.key, user.name, int(user.guest), user.identity], ensure_ascii=False)
+    return json.dumps([user.key, user.name, int(user.guest), user.identity])
 
 
 def read_info(info: str | bytes) -> User:
