@@ -157,6 +157,21 @@ async def test_a_node_that_cannot_renew_its_lease_ends_its_work_in_time(postgres
             await database.stop()
 
 
+async def test_an_error_of_the_database_does_not_end_the_keeping_of_leases(
+    one: Database, postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with node(one, "first") as first:
+        lease = await held(first)
+        with psycopg.connect(postgres) as database:
+            database.execute("ALTER TABLE leases RENAME TO hidden")
+        await eventually(lambda: "leases could not be renewed" in caplog.text, deadline=MUCH_LONGER)
+        with psycopg.connect(postgres) as database:
+            database.execute("ALTER TABLE hidden RENAME TO leases")
+        await eventually(lambda: first.held(NAME) is not None, deadline=MUCH_LONGER)
+
+        assert (await held(first)).number == lease.number
+
+
 async def test_work_that_takes_longer_than_a_lease_goes_on_while_the_lease_is_renewed(one: Database) -> None:
     async with node(one, "first") as first:
         lease = await held(first)

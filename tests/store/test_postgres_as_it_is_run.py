@@ -2,8 +2,9 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ from hubbub.store.postgres import Postgres
 from hubbub.wire.identity import User
 from tests import servers
 from tests.logbook import Logbook
-from tests.servers import free_port
+from tests.servers import MissingError, find_program, free_port
 from tests.store.databases import Opener, run_sql
 
 ALICE = User("alice", "Alice")
@@ -37,7 +38,18 @@ class Certificates:
         self.other_authority = self._make("other", "/CN=Somebody else's authority", "-x509")
 
     def _make(self, name: str, subject: str, *options: str) -> Path:
-        command = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", subject, *options]
+        command = [
+            find_program("openssl", package="openssl"),
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            subject,
+            *options,
+        ]
         files = ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
         names = ["-addext", "subjectAltName=DNS:localhost"] if name == "server" else []
         subprocess.run([*command, *names, *files], cwd=self._folder, check=True, capture_output=True)
@@ -52,8 +64,11 @@ class Certificates:
 
 
 @pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path)
+def certificates(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Certificates:
+    try:
+        return Certificates(tmp_path)
+    except MissingError as error:
+        missing(error)
 
 
 @pytest.fixture

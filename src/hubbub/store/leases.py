@@ -156,8 +156,12 @@ class Leases:
         """Renew what this node has and take what is free, until cancelled."""
         while self._database is not None and self._names:
             pause = self._seconds / ROUNDS
-            with contextlib.suppress(Unavailable):
+            try:
                 pause = min(pause, await self._renew_and_take(self._database))
+            except Unavailable:
+                pass  # the database has said so in the log
+            except Exception:
+                log.exception("leases could not be renewed")
             await asyncio.sleep(max(pause, SHORTEST_PAUSE))
 
     def give_back(self) -> None:

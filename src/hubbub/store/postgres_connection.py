@@ -88,7 +88,6 @@ class Connection:
         self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
         self.database.deadline = deadline
         self._compiled: dict[Statement, str] = {}
-        self._begins_with = ""
         try:
             self._set_up(timeout)
         except BaseException:
@@ -96,12 +95,15 @@ class Connection:
             raise
 
     def _set_up(self, timeout: float) -> None:
-        self._is_pooled = self._asks_a_pooler()
-        if self._is_pooled:
+        settings, timeline = "", "NULL"
+        if self._asks_a_pooler():
             self.database.prepare_threshold = None
-            self._begins_with = f"; {_settings(timeout, 'LOCAL')}"
+            settings, timeline = f"; {_settings(timeout, 'LOCAL')}", f"({TIMELINE})"
         else:
             self.database.execute(_settings(timeout, "SESSION").encode())
+        number = f"SELECT pg_current_xact_id()::text, {timeline}"
+        self._begin = f"BEGIN{settings}; {number}".encode()
+        self._begin_to_read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{settings}".encode()
 
     def _asks_a_pooler(self) -> bool:
         """With a pooler, the process number for cancelling requests is not the server's own."""
@@ -132,9 +134,7 @@ class Connection:
 
     def begin(self) -> str:
         """Begin a transaction. Returns its number, for asking later whether it was committed."""
-        timeline = f"({TIMELINE})" if self._is_pooled else "NULL"
-        sql = f"BEGIN{self._begins_with}; SELECT pg_current_xact_id()::text, {timeline}"
-        cursor = self.database.execute(sql.encode(), prepare=False)
+        cursor = self.database.execute(self._begin, prepare=False)
         while cursor.nextset():
             pass
         row = cursor.fetchone()
@@ -144,7 +144,7 @@ class Connection:
 
     def begin_to_read(self) -> None:
         """Begin a transaction that sees one snapshot."""
-        self.database.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{self._begins_with}".encode())
+        self.database.execute(self._begin_to_read)
 
     def transaction_status(self, number: str) -> str | None:
         """`committed` or `aborted`; None while it is not decided."""
