@@ -1,6 +1,7 @@
 """Fixtures that start what a test needs, and the report of what did not run."""
 
 import os
+import random
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -87,6 +88,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--require-all", action="store_true", help="Fail, instead of skip, where a part is missing.")
     group.addoption("--counts-to", type=Path, help="Write `N passed, N failed, N skipped` to this file.")
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
+    group.addoption("--chaos-seconds", type=float, default=60.0, help="How long the server is killed and cut off.")
+    group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
+    group.addoption("--kills", type=int, default=20, help="How often the server is killed while it stores messages.")
 
 
 def pytest_configure() -> None:
@@ -327,3 +331,21 @@ def screenshots() -> Path:
     folder = REPOSITORY / ".cache/screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def chaos_seconds(pytestconfig: pytest.Config) -> float:
+    return float(pytestconfig.getoption("--chaos-seconds"))
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--kills"))
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    given = pytestconfig.getoption("--chaos-seed")
+    seed = random.randrange(2**32) if given is None else int(given)
+    print(f"--chaos-seed {seed}")
+    return seed

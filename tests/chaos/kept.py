@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 MESSAGES = """
     SELECT messages.seq, messages.rev, users.key, users.name, messages.text, messages.ts, messages.key,
@@ -62,13 +64,17 @@ def check_integrity(file: Path) -> None:
 
 def read_room(file: Path, room: str) -> KeptRoom:
     with opened(file) as database:
-        id, seq, rev = database.execute("SELECT id, seq, rev FROM rooms WHERE folded = ?", [room.lower()]).fetchone()
-        return KeptRoom(
-            seq,
-            rev,
-            [_row(*row) for row in database.execute(MESSAGES, [id])],
-            set(database.execute(REACTIONS, [id])),
-        )
+        return _read_room(lambda query, value: database.execute(query, [value]).fetchall(), room)
+
+
+def read_room_of_postgres(url: str, room: str) -> KeptRoom:
+    with psycopg.connect(url) as database:
+        return _read_room(lambda query, value: database.execute(query.replace("?", "%s"), [value]).fetchall(), room)
+
+
+def _read_room(rows: Callable[[str, Any], list[Any]], room: str) -> KeptRoom:
+    ((id, seq, rev),) = rows("SELECT id, seq, rev FROM rooms WHERE folded = ?", room.lower())
+    return KeptRoom(seq, rev, [_row(*row) for row in rows(MESSAGES, id)], set(rows(REACTIONS, id)))
 
 
 def _row(seq: int, rev: int, user: str, name: str, text: str, ts: int, key: str | None, *rest: Any) -> Row:

@@ -1,7 +1,6 @@
 """Three nodes behind nginx, with the configuration that docs/scaling.md shows."""
 
 import asyncio
-import re
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,13 +10,13 @@ from typing import NoReturn
 
 import pytest
 
+from tests.behind_nginx import NODES, documented_configuration
 from tests.chaos.conftest import UNLIMITED
 from tests.conftest import start_and_watch
 from tests.people import DEADLINE, Refused, address, person
-from tests.servers import REPOSITORY, MissingError, Nginx, Redis, WebServer, free_port, hubbub_server
+from tests.servers import MissingError, Nginx, Redis, WebServer, free_port, hubbub_server
 from tests.serving.conversation import NAMES, conversation
 
-NODES = 3
 Cluster = tuple[Nginx, list[WebServer]]
 
 
@@ -49,15 +48,6 @@ def start_cluster(
             return stack.enter_context(nginx), nodes
 
         yield start
-
-
-def documented_configuration(port: int, nodes: list[int]) -> str:
-    text = (REPOSITORY / "docs/scaling.md").read_text()
-    (configuration,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
-    addresses = iter(f"server 127.0.0.1:{node} " for node in nodes)
-    configuration, replaced = re.subn(r"server 10\.0\.0\.\d:8000 ", lambda _: next(addresses), configuration)
-    assert replaced == NODES
-    return str(configuration.replace("listen 80;", f"listen 127.0.0.1:{port};"))
 
 
 @asynccontextmanager
