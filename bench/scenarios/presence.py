@@ -94,9 +94,8 @@ class Presence(Scenario):
         people = [(f"room:small-{number % rooms}", _user(number)) for number in range(_NODES * self.people)]
         for number, (room, user) in enumerate(people):
             nodes[number // self.people].enter(room, user)
-        for node in nodes:
-            await asyncio.gather(*(node.look(f"room:small-{room}") for room in range(rooms)))
-        await asyncio.sleep(1)
+        while any(_online(node, rooms) < len(people) for node in nodes):  # noqa: ASYNC110 - nobody says so
+            await asyncio.sleep(_TURN)
         for audience in heard:
             audience.events.clear()
         await nodes[-1].stop()
@@ -160,6 +159,11 @@ class _Crowd:
         while self._here:
             _, node, room, user = self._here.popleft()
             node.exit(room, user)
+
+
+def _online(node: RedisPresence, rooms: int) -> int:
+    crowds = (node.crowd(f"room:small-{room}") for room in range(rooms))
+    return sum(crowd.online for crowd in crowds if crowd is not None)
 
 
 def _user(number: int) -> User:

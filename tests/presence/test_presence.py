@@ -156,6 +156,20 @@ async def test_two_nodes_hear_of_each_other_on_each_of_three_servers(servers: li
         assert all(shown(here, room) == ["alice", "bob"] for room in ROOMS)
 
 
+async def test_a_newcomer_is_shown_all_however_much_is_to_be_told_first(servers: list[Redis]) -> None:
+    servers[0].empty()
+    async with AsyncExitStack() as stack:
+        here, there = over(servers[:1]), over(servers[:1])
+        await two(stack, here, there)
+        here.enter(HALL, ALICE)
+        await here.look(HALL)
+        for number in range(3000):
+            there.enter(f"room:{number}", person(number))
+        there.enter(HALL, BOB)
+
+        assert [user.user for user in (await there.look(HALL)).users()] == ["alice", "bob"]
+
+
 async def test_a_node_asks_about_a_channel_in_which_it_has_nobody(servers: list[Redis]) -> None:
     servers[0].empty()
     async with AsyncExitStack() as stack:

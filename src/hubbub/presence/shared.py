@@ -95,8 +95,9 @@ class Shared:
         return not self.is_connected or channel not in self._untold or channel in self._large_due
 
     def is_stale(self, channel: str) -> bool:
-        """Whether its crowd is still the one from before this node began, and will be compared in a moment."""
-        return self.is_connected and self._look_at.get(channel) == 0.0
+        """Whether the first picture of a channel since this node has somebody there, or began, is still to come."""
+        is_new = channel in self._mine and channel not in self._crowds
+        return self.is_connected and (is_new or self._look_at.get(channel) == 0.0)
 
     # Whom this node has.
 
