@@ -42,8 +42,9 @@ class Turns:
 
     def check(self) -> None:
         """Each owner's turns stand together, under a number of its own."""
-        owners = list(dict.fromkeys(self.all()))
-        assert self.all() == [turn for owner in owners for turn in self.all() if turn == owner]
+        taken = self.all()
+        owners = list(dict.fromkeys(taken))
+        assert taken == [turn for owner in owners for turn in taken if turn == owner]
         assert [number for _, number in owners] == list(range(1, len(owners) + 1))
 
 
