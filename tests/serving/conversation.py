@@ -38,10 +38,9 @@ class Knocks:
             self.refused.append(repr(error))
             return
         answer = b""
-        with contextlib.suppress(OSError):
+        with contextlib.closing(writer), contextlib.suppress(OSError):
             writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             answer = await reader.read()
-        writer.close()
         if answer.startswith(b"HTTP/1.1 200 "):
             self.answers += 1
             self.longest = max(self.longest, time.monotonic() - began)
