@@ -191,12 +191,12 @@ async def test_two_nodes_without_a_broker_on_one_database_notice_each_other(
     postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = await start_node(postgres, Settings())
-    await eventually(lambda: has_lease(first))
+    await eventually(lambda: has_lease(first), deadline=30)
     second = await start_node(postgres, Settings())
-    await eventually(lambda: caplog.text.count(OTHERS) >= 2)
+    await eventually(lambda: caplog.text.count(OTHERS) >= 2, deadline=30)
 
     await first.stop()
-    await eventually(lambda: has_lease(second), deadline=20)
+    await eventually(lambda: has_lease(second), deadline=60)
     await second.stop()
 
 

@@ -23,7 +23,7 @@ def two_workers(folder: Path, **environment: str) -> WebServer:
 @pytest.mark.slow(5)
 async def test_two_workers_without_a_broker_say_once_that_they_cannot_see_each_other(tmp_path: Path) -> None:
     with two_workers(tmp_path, HUBBUB_DATABASE_URL="none") as server:
-        await eventually(lambda: server.log.count(STARTED) == 2, deadline=30)
+        await eventually(lambda: server.log.count(STARTED) == 2, deadline=60)
 
         assert server.log.count(SAID) == 1
 
@@ -31,7 +31,7 @@ async def test_two_workers_without_a_broker_say_once_that_they_cannot_see_each_o
 @pytest.mark.slow(5)
 async def test_two_workers_on_postgresql_without_a_broker_say_so_as_well(tmp_path: Path, postgres: str) -> None:
     with two_workers(tmp_path, HUBBUB_DATABASE_URL=postgres) as server:
-        await eventually(lambda: server.log.count(STARTED) == 2, deadline=30)
+        await eventually(lambda: server.log.count(STARTED) == 2, deadline=60)
 
         assert server.log.count(SAID) == 1
 
@@ -39,7 +39,7 @@ async def test_two_workers_on_postgresql_without_a_broker_say_so_as_well(tmp_pat
 @pytest.mark.slow(5)
 async def test_two_workers_with_a_broker_see_each_other_and_say_nothing(tmp_path: Path, redis: Redis) -> None:
     with two_workers(tmp_path, HUBBUB_DATABASE_URL="none", HUBBUB_BROKER_URL=redis.url) as server:
-        await eventually(lambda: server.log.count(STARTED) == 2, deadline=30)
+        await eventually(lambda: server.log.count(STARTED) == 2, deadline=60)
 
         assert SAID not in server.log
 
@@ -48,7 +48,7 @@ async def test_two_workers_with_a_broker_see_each_other_and_say_nothing(tmp_path
 def test_two_workers_on_one_sqlite_file_do_not_start(tmp_path: Path) -> None:
     server = two_workers(tmp_path)
     ended = subprocess.run(
-        server.command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=server.environment
+        server.command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False, env=server.environment
     )
 
     assert "another Hubbub (process " in ended.stderr
@@ -66,7 +66,7 @@ async def test_a_server_that_reloads_is_one_process(tmp_path: Path) -> None:
     server.ready_path = "/health/live"
     with server:
         (watched / "app.py").write_text("touched = True\n")
-        await eventually(lambda: server.log.count(STARTED) == 2, deadline=30)
+        await eventually(lambda: server.log.count(STARTED) == 2, deadline=60)
 
         assert SAID not in server.log
 

@@ -21,6 +21,7 @@ from tests.servers import WebServer
 from tests.serving.conversation import conversation
 from tests.waiting import eventually
 
+DEADLINE = 60.0
 AS_SYSTEMD = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -63,11 +64,11 @@ async def test_an_upgrade_with_one_sqlite_file_refuses_no_connect_and_loses_no_m
             for _ in range(2):
                 # `start` returns at once: the old one still answers.
                 new = await asyncio.to_thread(stack.enter_context, serve_on(tmp_path, listener))
-                await eventually(lambda new=new: "waiting for the server before this one" in new.log)  # type: ignore[misc]
+                await eventually(lambda new=new: "waiting for the server before this one" in new.log, deadline=DEADLINE)  # type: ignore[misc]
                 await talk.goes_on()
                 old.signal(signal.SIGTERM)
                 assert await asyncio.to_thread(old.wait) == 0
-                await eventually(lambda new=new: "Hubbub is at" in new.log)  # type: ignore[misc]
+                await eventually(lambda new=new: "Hubbub is at" in new.log, deadline=DEADLINE)  # type: ignore[misc]
                 await talk.goes_on()
                 old = new
 
@@ -82,7 +83,7 @@ async def test_without_a_file_both_serve_for_a_while(tmp_path: Path, listener: s
         serve_on(tmp_path, listener, HUBBUB_DATABASE_URL="none") as old,
         serve_on(tmp_path, listener, HUBBUB_DATABASE_URL="none") as new,
     ):
-        await eventually(lambda: "Hubbub is at" in new.log)
+        await eventually(lambda: "Hubbub is at" in new.log, deadline=DEADLINE)
         old.signal(signal.SIGTERM)
         old.wait()
 
