@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 
+from hubbub.accounts.api_keys import SCOPES, ApiKeyStore, KeyFiles, KeyTable, make_key
 from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
+from hubbub.wire.base import timestamp
 
 app = typer.Typer(
     name="hubbub",
@@ -26,6 +29,8 @@ app = typer.Typer(
 )
 
 EXIT_CONFIGURATION = 2
+
+T = TypeVar("T")
 
 
 def _print_version(wanted: bool) -> None:
@@ -231,6 +236,92 @@ def _on_database(data_dir: Path | None, work: Callable[[Any, Engine], Any]) -> A
         if engine is None:
             raise ConfigurationError("HUBBUB_DATABASE_URL is `none`: there is no database")
         return work(operations, engine)
+    except (ConfigurationError, Unavailable) as error:
+        _fail(error)
+
+
+keys = typer.Typer(
+    help="API keys, with which programs send from outside; also while the server runs.", no_args_is_help=True
+)
+app.add_typer(keys, name="key")
+
+
+@keys.command(
+    epilog="Example:  hubbub key add billing --scope topics:publish --scope users:send",
+)
+def add(
+    name: Annotated[str, typer.Argument(help="What the key is for, such as `billing`.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"What it allows: {', '.join(SCOPES)}. Repeat it; by default all.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Make a key and print it. It is shown only now: what is stored is its hash."""
+
+    async def work(store: ApiKeyStore) -> tuple[str, str]:
+        key, secret = make_key(name, scope or SCOPES)
+        if not await store.add(key):
+            raise ConfigurationError(f"there is a key {name!r} already: choose another name, or revoke that one first")
+        return secret, store.place
+
+    secret, place = _on_keys(data_dir, work)
+    typer.echo(json.dumps({"name": name, "key": secret}) if as_json else secret)
+    typer.echo(f"It is not shown again. It works within a second, at servers with their keys in {place}.", err=True)
+
+
+@keys.command("list")
+def list_keys(
+    data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
+) -> None:
+    """Show the names of all keys, what they allow, and when they were made."""
+    found = [
+        {"name": key.name, "scopes": list(key.scopes), "created": timestamp(key.created / 1000)}
+        for key in _on_keys(data_dir, lambda store: store.load())
+    ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for key in found:
+        typer.echo(f"{key['name']}  {','.join(key['scopes'])}  {key['created']}")
+
+
+@keys.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The key's name, as `hubbub key list` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take a key back. Every node refuses it within a second."""
+
+    async def work(store: ApiKeyStore) -> None:
+        if not await store.remove(name):
+            raise ConfigurationError(f"there is no key {name!r}: `hubbub key list` shows all")
+
+    _on_keys(data_dir, work)
+    typer.echo(f"The key {name} is revoked.")
+
+
+def _on_keys(data_dir: Path | None, work: Callable[[ApiKeyStore], Coroutine[Any, Any, T]]) -> T:
+    """Do something with the keys of the configured server, or say in one sentence why it can't be done."""
+    from hubbub.app.wiring import choose_engine
+    from hubbub.serving.app import for_own_server
+    from hubbub.store.database import Database
+
+    async def with_store() -> T:
+        settings = for_own_server(load_settings(data_dir=data_dir))
+        engine = choose_engine(settings)
+        if engine is None or not engine.is_shared:
+            assert settings.data_dir is not None
+            return await work(KeyFiles(settings.data_dir))
+        database = Database(engine, readers=1, timeout=settings.database_timeout)
+        await database.start()
+        try:
+            return await work(KeyTable(database))
+        finally:
+            await database.stop()
+
+    try:
+        return asyncio.run(with_store())
     except (ConfigurationError, Unavailable) as error:
         _fail(error)
 

@@ -24,6 +24,9 @@ def policy(user: User, action: str, where: str) -> bool:
         ("post", "/notify/{topic}", "/notify/orders?title=Shipped", 200),
         ("post", "/notify/{topic}", "/notify/orders", 400),
         ("post", "/notify/{topic}", "/notify/cellar?title=Shipped", 403),
+        ("post", "/api/v1/app/rooms/{room}/messages", "/api/v1/app/rooms/kitchen/messages", 401),
+        ("post", "/api/v1/app/users/{user}/events", "/api/v1/app/users/alice/events", 401),
+        ("post", "/api/v1/app/topics/{topic}/notifications", "/api/v1/app/topics/orders/notifications", 401),
         ("get", "/health/ready", "/health/ready", 200),
     ],
 )

@@ -23,6 +23,9 @@ from hubbub.wire.commands import what_is_wrong
 
 log = logging.getLogger("hubbub")
 
+NO_SETTINGS = ("CONFIG", "KEY")
+"""Variables `HUBBUB_…` that are no settings: the settings' file, and the API key of programs that send."""
+
 
 T = TypeVar("T")
 
@@ -102,7 +105,7 @@ def _explaining(read: Callable[[], T], table: str = "") -> T:
 
 def _warn_of_unknown(environment: Mapping[str, str], features: Iterable[Feature]) -> None:
     """Warn of variables with unknown names: nobody would notice a mistake in a name."""
-    known = [*(name.upper() for name in Settings.model_fields), "CONFIG"]
+    known = [*(name.upper() for name in Settings.model_fields), *NO_SETTINGS]
     for feature in features:
         known += variables_of(feature)
     for variable in environment:

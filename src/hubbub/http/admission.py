@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hubbub.accounts.api_keys import KeyScope
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
-from hubbub.http.bearer import guest_secret
+from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
 from hubbub.limits import Debt, Recent, network_of
 from hubbub.node import Node
@@ -62,6 +64,7 @@ class Admissions:
     def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
         self._node = node
         self._people = node.feature(PeopleFeature)
+        self._api_keys = node.feature(ApiKeysFeature).keys
         self._guests = guests
         self._among_accounts = among_accounts
         refill = node.requests.burst / node.requests.rate
@@ -118,8 +121,31 @@ class Admissions:
 
         Raises `RateLimited` if the user, or the address of somebody without an account, has made too many.
         """
+        return self._take(f" {network_of(_peer(request))}" if user is GUEST else fold(user.key), size)
+
+    async def check_api_key(self, request: HTTPConnection, scope: KeyScope) -> None:
+        """Return if a program may do with its API key what `scope` names. The request is counted for the key.
+
+        Raises `Unauthenticated` without a valid key, `Forbidden` if the key has not this scope, `RateLimited`,
+        `Unavailable`.
+        """
+        self._node.require_started()
+        hide_credentials(request)
+        self.origins.check(request)
+        if self._node.is_draining:
+            raise Unavailable("the server restarts", retry_after=2_000)
+        secret = bearer_token(request)
+        if secret is None:
+            raise Unauthenticated("this needs an API key: `Authorization: Bearer hb_...`; `hubbub key add` makes one")
+        key = await self._api_keys.find(secret)
+        if key is None:
+            raise Unauthenticated("this is no API key of this server, or it was revoked")
+        self._take(f" key {key.digest}")
+        if scope not in key.scopes:
+            raise Forbidden(f"the API key {key.name!r} has not the scope {scope}")
+
+    def _take(self, key: str, size: float = 1.0) -> Debt:
         now = time.monotonic()
-        key = f" {network_of(_peer(request))}" if user is GUEST else fold(user.key)
         debt = self._debts.of(key, now)
         wait = debt.wait(now, self._node.requests)
         if wait:

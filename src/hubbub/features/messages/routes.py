@@ -28,6 +28,7 @@ from hubbub.http.mounted import Mounted
 from hubbub.limits import WORK_PER_COMMAND
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import invalid_fields
+from hubbub.wire.identity import SYSTEM
 from hubbub.wire.messages import History, HistoryPage, SendMessage
 from hubbub.wire.publication import encode_event
 
@@ -64,6 +65,7 @@ _POST_SCHEMA = SendMessage.model_json_schema()
 for _given_otherwise in ("type", "room", "id"):
     del _POST_SCHEMA["properties"][_given_otherwise]
 _POST_SCHEMA["required"].remove("room")
+_POST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _POST_SCHEMA}}}}
 
 
 def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> None:
@@ -105,7 +107,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         responses=documented(
             Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
         ),
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _POST_SCHEMA}}}},
+        openapi_extra=_POST_BODY,
     )
     async def post(request: Request, room: str, account: Any = authenticated) -> Response:
         """Say something in a room, without a connection. The same as the command `message`, with the same errors: an
@@ -124,6 +126,26 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         posted = Posted(
             room=sent.room, seq=sent.seq, rev=sent.rev, ts=sent.ts, user=admitted.user.key, secret=admitted.secret
         )
+        return JSONResponse(posted.model_dump(exclude_none=True), 201)
+
+    @router.post(
+        "/api/v1/app/rooms/{room}/messages",
+        tags=["programs"],
+        status_code=201,
+        response_model=Posted,
+        response_model_exclude_none=True,
+        responses=documented(
+            Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
+        ),
+        openapi_extra=_POST_BODY,
+    )
+    async def post_as_application(request: Request, room: str) -> Response:
+        """Say something in a room as the application (`kind: system`), with an API key that has the scope `rooms:send`.
+        Neither the policy nor the hooks are asked. A repeat under the same `key` gets the first answer."""
+        await hub.admissions.check_api_key(request, "rooms:send")
+        command = _message(room, await read_body(request))
+        sent = await feature.messages.change(ChangeRequest(SYSTEM, room, command))
+        posted = Posted(room=sent.room, seq=sent.seq, rev=sent.rev, ts=sent.ts, user=SYSTEM.key)
         return JSONResponse(posted.model_dump(exclude_none=True), 201)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import ClaimKey, KeyOwners
@@ -16,6 +17,9 @@ from hubbub.features.jobs import Job
 from hubbub.features.people.user_channels import PREFIX, UserChannels
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import User
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 TICK = 1.0
 
@@ -58,6 +62,11 @@ class PeopleFeature(Feature):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._seeing
             self._seeing = None
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.people.routes import add_routes
+
+        add_routes(router, hub, self)
 
     def jobs(self) -> Iterable[Job]:
         yield Job(TICK, self.guests.tick)

@@ -42,7 +42,7 @@ class UserChannels:
         if self._broker.reaches_others and not self.count(channel := _channel_of(connection.user.key)):
             run(self._broker.unsubscribe(channel))
 
-    async def send(self, key: str, event: Event) -> int:
+    async def send(self, key: str, event: Event | Mapping[str, Any]) -> int:
         """Send an event to all connections of a user. Returns how many these are, on all nodes."""
         return await self._publish(key, event)
 

@@ -57,6 +57,19 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
         notice = await read_notice(request)
         return Published(sent=await feature.notifications.publish(user, topic, **notice.model_dump()))
 
+    @router.post(
+        "/api/v1/app/topics/{topic}/notifications",
+        tags=["programs"],
+        response_model=Published,
+        responses=documented(Invalid, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable),
+    )
+    async def notify_as_application(request: Request, topic: str) -> Published:
+        """The same as `POST /notify/{topic}`, as the application, with an API key that has the scope
+        `topics:publish`."""
+        await hub.admissions.check_api_key(request, "topics:publish")
+        notice = await read_notice(request)
+        return Published(sent=await feature.notifications.publish(None, topic, **notice.model_dump()))
+
 
 def _names_a_topic(connection: HTTPConnection) -> None:
     check_key(connection, "topic", is_valid=is_topic_pattern)
