@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import typer
 
 from hubbub.accounts.api_keys import SCOPES, ApiKeyStore, KeyFiles, KeyTable, make_key
 from hubbub.app.settings_sources import load_settings
-from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.errors import ConfigurationError, RateLimited, RequestError, Unavailable
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.wire.base import timestamp
+from hubbub.wire.topics import Level
+
+if TYPE_CHECKING:
+    from hubbub.client.remote import Remote
 
 app = typer.Typer(
     name="hubbub",
@@ -28,7 +34,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+EXIT_REFUSED = 1
 EXIT_CONFIGURATION = 2
+EXIT_LATER = 3
+"""The same may succeed later."""
 
 T = TypeVar("T")
 
@@ -326,15 +335,76 @@ def _on_keys(data_dir: Path | None, work: Callable[[ApiKeyStore], Coroutine[Any,
         _fail(error)
 
 
+Url = Annotated[str, typer.Option(help="Where the server is; for a mounted hub with the router's prefix.")]
+HERE = "http://localhost:8000"
+
+
+@app.command(
+    epilog="Example:  HUBBUB_KEY=hb_... hubbub send general 'The backup is done' --url https://chat.example.com"
+)
+def send(
+    room: Annotated[str, typer.Argument(help="The room's key.")],
+    text: Annotated[str, typer.Argument(help="What to say; `-` reads it from standard input.")],
+    url: Url = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Send a message into a room of a running server, as the application. HUBBUB_KEY holds an API key.
+
+    Exits with 0 when the message is stored, with 1 if the server refuses it, with 2 for a wrong use, and with 3 if the
+    server cannot be reached or cannot do it now.
+    """
+    content = sys.stdin.read().rstrip("\n") if text == "-" else text
+    sent = _remotely(url, lambda remote: remote.rooms(room).send_sync(content))
+    stored = {name: value for name, value in asdict(sent).items() if value is not None}
+    typer.echo(json.dumps(stored) if as_json else f"Sent to {sent.room}.")
+
+
+@app.command(epilog="Example:  HUBBUB_KEY=hb_... hubbub notify backups.db 'The backup failed' --level error")
+def notify(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    title: Annotated[str, typer.Argument(help="The notification's heading.")],
+    message: Annotated[str, typer.Argument(help="Its text; `-` reads it from standard input.")] = "",
+    *,
+    level: Annotated[Level, typer.Option(help="How important it is.")] = "info",
+    url: Url = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Publish a notification at a running server, as the application. HUBBUB_KEY holds an API key.
+
+    Exits as `hubbub send` does.
+    """
+    content = sys.stdin.read().rstrip("\n") if message == "-" else message
+    sent = _remotely(url, lambda remote: remote.topics(topic).publish_sync(title, content, level=level))
+    connections = "1 connection" if sent == 1 else f"{sent} connections"
+    typer.echo(json.dumps({"sent": sent}) if as_json else f"Sent to {connections}.")
+
+
+def _remotely(url: str, work: Callable[[Remote], T]) -> T:
+    """Do something at a running server, or exit with one sentence that says why it can't be done."""
+    from hubbub.client.remote import Remote
+
+    try:
+        key = os.environ.get("HUBBUB_KEY")
+        if not key:
+            raise ConfigurationError("HUBBUB_KEY must hold an API key: on the server, `hubbub key add` makes one")
+        return work(Remote(url, key))
+    except ConfigurationError as error:
+        _fail(error)
+    except (Unavailable, RateLimited) as error:
+        _fail(error, EXIT_LATER)
+    except RequestError as error:
+        _fail(error, EXIT_REFUSED)
+
+
 @app.command("version")
 def show_version() -> None:
     """Print the version."""
     typer.echo(version("hubbub"))
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: Exception, status: int = EXIT_CONFIGURATION) -> NoReturn:
     typer.echo(f"hubbub: {error}", err=True)
-    raise typer.Exit(EXIT_CONFIGURATION)
+    raise typer.Exit(status)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
 from fastapi import APIRouter
 from pydantic import ValidationError
@@ -49,6 +49,9 @@ from hubbub.wire.identity import User
 from hubbub.wire.keys import is_key
 from hubbub.wire.rooms import Join
 from hubbub.wire.schema import SchemaText, json_schema
+
+if TYPE_CHECKING:
+    from hubbub.client.remote import Remote
 
 log = logging.getLogger("hubbub")
 
@@ -172,6 +175,19 @@ class Hubbub:
     def topics(self, key: str) -> TopicHandle:
         """A topic that people can follow. Raises `Invalid` if `key` is no topic."""
         return TopicHandle(lambda: self.node, key)
+
+    @staticmethod
+    def remote(url: str, key: str, *, timeout: float = 10.0) -> Remote:
+        """A hub that another process serves, for programs that only send: cron jobs, workers, other applications.
+
+            remote = Hubbub.remote("https://chat.example.com", os.environ["HUBBUB_KEY"])
+            remote.rooms("general").send_sync("The report is ready")
+
+        `url`, `key` and `timeout` are as `Remote` says. Raises `ConfigurationError`.
+        """
+        from hubbub.client.remote import Remote
+
+        return Remote(url, key, timeout=timeout)
 
     # The application's own addresses.
 

@@ -10,14 +10,26 @@
 
 It knows the wire and the errors, and nothing of the server. From the logic outwards: `view` (a room's messages and
 position), `outbox` (what has no answer yet), `session` (connections, rooms and commands as a table of states), and
-`client`, which puts a WebSocket under them.
+`client`, which puts a WebSocket under them. `remote` is apart: it sends over HTTP, with an API key.
 """
 
 from __future__ import annotations
 
 from hubbub.client.client import Client, EventsLost, Room
+from hubbub.client.remote import Remote, SentMessage
 from hubbub.client.session import Ended, State, Undelivered
 from hubbub.client.view import RoomView
 from hubbub.wire.messages import MessageEvent
 
-__all__ = ["Client", "Ended", "EventsLost", "MessageEvent", "Room", "RoomView", "State", "Undelivered"]
+__all__ = [
+    "Client",
+    "Ended",
+    "EventsLost",
+    "MessageEvent",
+    "Remote",
+    "Room",
+    "RoomView",
+    "SentMessage",
+    "State",
+    "Undelivered",
+]
