@@ -174,8 +174,8 @@ OTHERS = "another server works on the same database"
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "LONGEST_LEASE_OF_THE_DEAD", 0.2)
-    monkeypatch.setattr(node_module, "SAYING_SO_AGAIN", 0.2)
+    monkeypatch.setattr(node_module, "OLD_LEASES_END", 0.2)
+    monkeypatch.setattr(node_module, "ERROR_REPEATS", 0.2)
 
 
 async def start_node(url: str, settings: Settings) -> Node:

@@ -46,9 +46,10 @@ T = TypeVar("T")
 TICK = 1.0
 ONLY_NODE = "only node"
 """The lease of a node that has no broker."""
-LONGEST_LEASE_OF_THE_DEAD = 1.5 * LEASE_SECONDS
-"""Seconds after a start in which the lease of a node that was killed before is taken over."""
-SAYING_SO_AGAIN = 60.0
+OLD_LEASES_END = 1.5 * LEASE_SECONDS
+"""Seconds after a start by which the lease of a node that was killed before it is over."""
+ERROR_REPEATS = 60.0
+"""Seconds between two reports of another server on the same database."""
 
 
 class Node:
@@ -234,7 +235,7 @@ class Node:
         self._leases = leases = Leases(shared, self.id, names if tells_others else [*names, ONLY_NODE])
         return [
             loop.create_task(leases.keep()),
-            *([] if tells_others or shared is None else [loop.create_task(_say_if_not_alone(leases))]),
+            *([] if tells_others or shared is None else [loop.create_task(_report_other_servers(leases))]),
             *(loop.create_task(job.run(leases)) for job in leased),
             *(loop.create_task(self._every(job.seconds, job.do)) for job in jobs if isinstance(job, Job)),
         ]
@@ -294,16 +295,16 @@ class Node:
                     log.exception("%s failed", getattr(job, "__qualname__", job))
 
 
-async def _say_if_not_alone(leases: Leases) -> None:
+async def _report_other_servers(leases: Leases) -> None:
     """A node without a broker has the lease `ONLY_NODE`, unless another one without a broker has it."""
-    await asyncio.sleep(LONGEST_LEASE_OF_THE_DEAD)
+    await asyncio.sleep(OLD_LEASES_END)
     while True:
         if leases.is_elsewhere(ONLY_NODE):
             log.error(
-                "another server works on the same database, and they cannot see each other: what is said on the other "
-                "one comes late or never. Run one server, or set HUBBUB_BROKER_URL=redis://… on both"
+                "another server works on the same database, and they cannot see each other: events of the other one "
+                "come late or never. Run one server, or set HUBBUB_BROKER_URL=redis://… on both"
             )
-        await asyncio.sleep(SAYING_SO_AGAIN)
+        await asyncio.sleep(ERROR_REPEATS)
 
 
 NodeSource = Callable[[], Node]

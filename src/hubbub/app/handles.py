@@ -142,7 +142,7 @@ class UserHandle(_Handle):
 
     @property
     def _channels(self) -> UserChannels:
-        return self._node.feature(PeopleFeature).channels_of_users
+        return self._node.feature(PeopleFeature).user_channels
 
     async def send(self, event: Event) -> int:
         """Send an event to all their connections, on all nodes. Returns how many these are. One that takes less than it

@@ -39,14 +39,14 @@ class Broker(Protocol):
         """
 
     async def stop(self) -> None:
-        """Publish what is pending, and let go of everything."""
+        """Publish what is pending, and disconnect."""
 
     def publish(self, publication: Publication) -> None:
         """Hand a publication to every node that is subscribed to its channel, this one included, and at once."""
 
     async def subscribe(self, channel: str) -> None:
-        """Follow a channel. Returns when confirmed: nothing published after that is missed without a word to `missed`.
-        If the broker is away it returns as well, soon, and the channel is missed until it is back."""
+        """Follow a channel. Returns when this is confirmed. If a later publication is lost, `missed` is called.
+        If the broker is away, this returns soon without an error, and `missed` is called until the broker is back."""
 
     async def unsubscribe(self, channel: str) -> None:
         """Stop following a channel."""
@@ -57,5 +57,5 @@ class Broker(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Which part of it other nodes cannot be heard through now, and why, in words without a password; None if all
+        """The part of the broker that does not reach other nodes now, and why, in words without a password; None if all
         is well."""

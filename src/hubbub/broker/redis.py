@@ -26,9 +26,9 @@ from hubbub.wire.publication import Publication
 log = logging.getLogger("hubbub.broker")
 
 TICK = 1.0
+"""While a server is away, its channels are reported as missed again after so many seconds."""
 ANSWERS_WITHIN = 0.5
 """Seconds in which the other nodes answer how many connections they have in a channel."""
-"""While a server is away, its channels are reported as missed again after so many seconds."""
 BACKLOG = 16 * 1024 * 1024
 """Bytes that may wait for one server. Publications beyond that are dropped."""
 OWED = 100_000
@@ -179,7 +179,7 @@ class _Server:
         try:
             packed = pack(publication, self._sender)
         except Exception:
-            log.exception("what was published in channel %r cannot be encoded", publication.channel)
+            log.exception("a publication for channel %r cannot be encoded", publication.channel)
         else:
             self._link.send((b"PUBLISH", name, packed), partial(self._published, publication))
 
@@ -277,7 +277,7 @@ class _Server:
                 self._has_warned = True
                 log.warning("channel %r carried a publication that no node of this release makes: %s", channel, error)
         except Exception:
-            log.exception("what came in channel %r could not be delivered", channel)
+            log.exception("a publication from channel %r could not be delivered", channel)
 
     # Counting.
 

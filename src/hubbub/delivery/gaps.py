@@ -29,9 +29,10 @@ Heads = Callable[[Sequence[str]], Awaitable[Iterable[Publication]]]
 
 
 class Gaps:
-    """`heads` reads where channels stand, `heard` is told; `followed` gives all channels that have positions.
+    """`heads` reads positions of channels, and raises `Unavailable` if the store cannot be read now. `heard` is
+    called with each of them. `followed` returns all channels that have positions.
 
-    Use it from one event loop. `heads` raises `Unavailable` where the store cannot be read now.
+    Use it from one event loop.
     """
 
     def __init__(
@@ -84,11 +85,13 @@ class Gaps:
         except Unavailable as error:
             if not self._has_warned:
                 self._has_warned = True
-                log.warning("where channels stand cannot be read now, and is asked again: %s", error.message)
+                log.warning(
+                    "the positions of channels cannot be read now; they are read again later: %s", error.message
+                )
             self._unchecked.update(dict.fromkeys(channels))
             await asyncio.sleep(RETRY)
         except Exception:
-            log.exception("where channels stand could not be read")
+            log.exception("the positions of channels could not be read")
         else:
             self._has_warned = False
             for head in heads:

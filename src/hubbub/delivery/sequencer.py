@@ -160,7 +160,7 @@ class Sequencer:
         try:
             missing = await self._fetch(channel, position)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
-            log.warning("what channel %r has missed could not be fetched: %s", channel, error)
+            log.warning("missed publications of channel %r could not be fetched: %s", channel, error)
             line.is_fetching = False
             if self._lines.get(channel) is line:
                 self._wait_for_others(channel, line, self._retry)

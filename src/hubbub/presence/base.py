@@ -14,7 +14,7 @@ from hubbub.wire.identity import User
 
 
 class Audience(Protocol):
-    """Who wants to hear of changes. Each call comes after the change, in order, and must not raise."""
+    """Is told of changes. Each method is called after the change, in order, and must not raise."""
 
     def came(self, channel: str, user: User, online: int) -> None:
         """Somebody is in a channel who was on no node before."""
@@ -23,30 +23,30 @@ class Audience(Protocol):
         """Somebody is on no node any more."""
 
     def counted(self, channel: str) -> None:
-        """Where many are: there are more or fewer of them."""
+        """The number of people has changed in a channel that has many."""
 
 
 class Presence(Protocol):
     """Six verbs. A presence belongs to one event loop, between `start` and `stop`."""
 
     async def start(self, audience: Audience) -> None:
-        """Begin to tell the other nodes, and to hear of them. Does not wait for what is away."""
+        """Begin to tell the other nodes, and to hear of them. Does not wait for a server that is away."""
 
     async def stop(self) -> None:
-        """Let go of everything. Whom this node still has are kept for them for a while: they may be coming back."""
+        """Disconnect. The people of this node stay present for the other nodes for a while: they may come back."""
 
     def enter(self, channel: str, user: User) -> None:
-        """This node has somebody in a channel from now on; or they are shown in another way than before."""
+        """This node has somebody in a channel from now on, or what is shown of them has changed."""
 
     def exit(self, channel: str, user: User) -> None:
-        """This node has them there no longer. Not for those who are still expected back."""
+        """This node has them there no longer. Do not call it for somebody who is still expected back."""
 
     def crowd(self, channel: str) -> Crowd | None:
         """Whom all nodes have in a channel. None if this node has nobody there and so does not know."""
 
     async def look(self, channel: str) -> Crowd:
-        """Whom all nodes have in a channel. If this node has somebody there, `crowd` shows all whom it has entered by
-        then; while the others cannot be asked, it returns what is known here.
+        """Whom all nodes have in a channel, with everybody whom this node has entered there before the call. While the
+        others cannot be asked, the people that this node knows.
 
         Raises `Unavailable` if this node has nobody there, and the others cannot be asked.
         """

@@ -13,9 +13,10 @@ the channel."""
 
 
 class Crowd:
-    """People by their folded keys, the first who came first. `many` is how many they are where not all are known here.
+    """People by their folded keys, in the order in which they came. `many` is their number if this node does not know
+    all of them; otherwise it is None.
 
-    Whoever changes `people` otherwise than by `add`, `remove` and `replace` makes `users` wrong.
+    Change `people` only with `add`, `remove` and `replace`: `users` keeps what it has made.
     """
 
     __slots__ = ("_shown", "many", "people")
@@ -30,7 +31,7 @@ class Crowd:
         return len(self.people) if self.many is None else self.many
 
     def users(self) -> list[OnlineUser]:
-        """All of them, up to 100; of more, the 20 who came first."""
+        """All of them, up to `USERS_IN_JOINED`; of more, the `USERS_OF_MANY` who came first."""
         if self._shown is None:
             most = USERS_IN_JOINED if self.online <= USERS_IN_JOINED else USERS_OF_MANY
             people = islice(self.people.values(), most)

@@ -1,4 +1,4 @@
-"""Presence where there is one node: what it has is all there is."""
+"""Presence for one node: only its own people are online."""
 
 from __future__ import annotations
 

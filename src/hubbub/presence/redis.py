@@ -32,9 +32,9 @@ from hubbub.wire.rooms import USERS_OF_MANY
 log = logging.getLogger("hubbub.presence")
 
 EVERY = 0.1
-"""Seconds between two steps, at most: what others did is heard of as late as that."""
+"""The most seconds between two steps, and so until this node hears of a change on another one."""
 GATHERED = 0.01
-"""Seconds between two steps, at least: under load, what came meanwhile is told together."""
+"""The least seconds between two steps: under load, many changes are told together."""
 PAUSE = 1.0
 """Seconds after a step that was refused."""
 LEASE_MORE = 2.0
@@ -46,9 +46,9 @@ SCRIPT = files(__package__).joinpath("step.lua").read_text("utf-8")
 
 
 class RedisPresence:
-    """`linger` is for how long those who vanished are expected back, in seconds; those of a node that died as well.
-    `timeout` is for each answer. Addresses in the same order everywhere: the place decides which server carries a
-    channel."""
+    """`linger` is the time in seconds in which people who vanished are expected back; also those of a node that died.
+    `timeout` is in seconds, for connecting and for each answer. All nodes must give the addresses in the same order,
+    because the place in the list decides which server carries a channel."""
 
     def __init__(
         self,

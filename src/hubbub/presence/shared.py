@@ -59,7 +59,7 @@ class Shared:
         self._mine: dict[str, dict[str, User]] = {}
         self._crowds: dict[str, Crowd] = {}
         self._untold: dict[str, dict[str, None]] = {}
-        """Users by channel who are not on record as they are in `_mine`."""
+        """By channel, the keys of users for whom the others were not told yet what `_mine` says."""
         self._large_due: dict[str, float] = {}
         """When to tell what has changed in channels of many."""
         self._looked: set[str] = set()
@@ -70,9 +70,9 @@ class Shared:
         self._former: deque[str] = deque(maxlen=FORMER)
         """The names of this node that may still have people."""
         self._tells_all = False
-        """Whether nothing is untold but what changed since the latest step was made."""
+        """Whether the latest step told all changes that were known when it was made."""
         self._is_back = False
-        """Whether all that is ours is on record since we began, and nothing under former names."""
+        """Whether the others know all our people under our present name, and nobody under a former one."""
         self._run = ""
         self._settled_at = 0.0
         self._alone_since: float | None = clock()
@@ -91,11 +91,11 @@ class Shared:
         return self._crowds.get(channel)
 
     def is_told(self, channel: str) -> bool:
-        """Whether nothing has to be said of a channel at once."""
+        """Whether the next step need not tell anything of a channel."""
         return not self.is_connected or channel not in self._untold or channel in self._large_due
 
     def is_stale(self, channel: str) -> bool:
-        """Whether the first picture of a channel since this node has somebody there, or began, is still to come."""
+        """Whether this node waits for its first list of a channel's people since it entered somebody there or began."""
         is_new = channel in self._mine and channel not in self._crowds
         return self.is_connected and (is_new or self._look_at.get(channel) == 0.0)
 
@@ -328,7 +328,7 @@ def _info(user: User) -> str:
 
 
 def read_info(info: str | bytes) -> User:
-    """Who it is that is on record."""
+    """The user from an entry that `_info` made."""
     key, name, guest, identity = json.loads(info)
     return User(key, name, guest=bool(guest), identity=identity)
 

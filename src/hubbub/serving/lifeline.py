@@ -35,7 +35,7 @@ class Lifeline:
         threading.Thread(target=self._obey, name=THREAD, daemon=True).start()
 
     def attach(self, server: Stoppable) -> None:
-        """From now on this is what is to stop; before, it is the process."""
+        """From now on, orders go to `server`. Before, any order ends the process by SIGTERM."""
         self._server = server
 
     def say_ready(self) -> None:

@@ -41,7 +41,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 NOT_FOR_WORKERS = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"})
 """Variables by which systemd speaks with the supervisor."""
 TOLD_TO_STOP = frozenset({0, -signal.SIGTERM})
-"""How a worker ends that was told to: the latter if it had hardly begun."""
+"""The exit statuses of a worker that was told to stop. One that has just begun ends by the signal itself."""
 
 
 def supervise(
@@ -74,7 +74,7 @@ def pause_before_restart(deaths: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-def said_of(status: int) -> str:
+def describe_end(status: int) -> str:
     return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
@@ -89,7 +89,7 @@ class Worker:
     started: float
 
     async def is_ready(self) -> bool:
-        """Once it serves, or has ended without having served."""
+        """Waits until it serves or has ended. False if it ended without having served."""
         return await self.link.read(1) == READY
 
     def tell(self, order: bytes) -> None:
@@ -99,14 +99,14 @@ class Worker:
 
 @dataclass(eq=False)
 class Place:
-    """What one worker after the other serves: its own listening sockets, which stay open between two of them."""
+    """The listening sockets of one worker. They stay open when it ends, for the worker that replaces it."""
 
     sockets: list[socket.socket] = field(default_factory=list)
     worker: Worker | None = None
     deaths: int = 0
 
     def close(self) -> None:
-        """Connects go to the other places from now on."""
+        """New connections go to the other places from now on."""
         for sock in self.sockets:
             sock.close()
         self.sockets = []
@@ -150,7 +150,7 @@ class Supervisor:
                 if self._stopping.is_set() and status in TOLD_TO_STOP:
                     return 0
                 if status != EXIT_CONFIGURATION:  # of which it has said the reason
-                    log.error("the first worker did not start: it %s", said_of(status))
+                    log.error("the first worker did not start: it %s", describe_end(status))
                 return max(1, status)
             self._is_up = True
             others = [await self._start(place) for place in self._places[1:] if not self._stopping.is_set()]
@@ -213,7 +213,7 @@ class Supervisor:
             "worker %d (process %d) %s; starting another one%s",
             worker.slot,
             worker.process.pid,
-            said_of(status),
+            describe_end(status),
             f" in {pause:.1f} s" if pause else "",
         )
         if pause:

@@ -153,7 +153,7 @@ class Leases:
         return name in self._elsewhere
 
     async def keep(self) -> None:
-        """Renew what this node has and take what is free, until cancelled."""
+        """Renew what this node has and take what is free, until cancelled. Returns at once if nothing is shared."""
         while self._database is not None and self._names:
             pause = self._seconds / ROUNDS
             try:

@@ -27,7 +27,7 @@ TICK = 1.0
 class PeopleFeature(Feature):
     def __init__(self) -> None:
         self.guests: Guests
-        self.channels_of_users: UserChannels
+        self.user_channels: UserChannels
         self.store_claim: ClaimKey | None = None
         """Stores that an account owns its key. The feature that stores users sets it; needed with a database."""
         self._owners: KeyOwners | None = None
@@ -46,10 +46,7 @@ class PeopleFeature(Feature):
             is_accounts=self._is_accounts,
             displaced=self._displaced,
         )
-
-        self.channels_of_users = UserChannels(
-            services.broker, services.fanout.connections, make_way=self.guests.make_way
-        )
+        self.user_channels = UserChannels(services.broker, services.fanout.connections, make_way=self.guests.make_way)
 
     async def start(self) -> None:
         self._signing.use(await self._load_signing_keys())
@@ -72,14 +69,14 @@ class PeopleFeature(Feature):
         yield Job(TICK, self.guests.tick)
 
     def channels(self) -> Iterable[ChannelKind]:
-        users = self.channels_of_users
+        users = self.user_channels
         yield ChannelKind(PREFIX, receive=users.receive, count=users.count)
 
     def come(self, connection: Connection) -> None:
-        self.channels_of_users.come(connection)
+        self.user_channels.come(connection)
 
     def gone(self, connection: Connection, *, clean: bool) -> None:
-        self.channels_of_users.gone(connection)
+        self.user_channels.gone(connection)
 
     async def claim_key(self, account: User) -> None:
         """An account connects, so the key is its own. A guest who is online under this key gets another one.
@@ -89,7 +86,7 @@ class PeopleFeature(Feature):
         if self._owners is not None and await self._owners.claim(account):
             self.services.features.key_moved()
         self.guests.make_way(account.key)
-        self.channels_of_users.make_way(account.key)
+        self.user_channels.make_way(account.key)
 
     def _claim(self, account: User, answered: Callable[[Exception | None], None]) -> None:
         assert self.store_claim is not None

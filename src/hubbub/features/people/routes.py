@@ -59,7 +59,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: PeopleFeature) -> None:
         if not is_key(user):
             raise Invalid(f"user: {user[:64]!r} is no key")
         event = read_event(await read_body(request))
-        return SentToUser(sent=await feature.channels_of_users.send(user, event))
+        return SentToUser(sent=await feature.user_channels.send(user, event))
 
 
 def read_event(body: bytes) -> dict[str, Any]:

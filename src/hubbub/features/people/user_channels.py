@@ -1,6 +1,6 @@
-"""Users' channels: what reaches all connections of one user, whichever nodes they are connected to.
+"""Users' channels: a publication in one reaches all connections of a user, on all nodes.
 
-A node follows the channel of each user who is connected to it. Where there are no other nodes nothing is followed.
+A node follows the channel of each user who is connected to it. If there are no other nodes, nothing is followed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hubbub.wire.publication import Publication
 PREFIX = "user:"
 
 _ORDER = b'{"type":"@'
-"""How the events begin that are for the nodes and not for clients: no type of an event begins with @."""
+"""The first bytes of an event for the nodes, not for clients: no type of a client's event begins with @."""
 _CLOSE, _MAKE_WAY = "@close", "@make_way"
 
 
@@ -57,7 +57,7 @@ class UserChannels:
 
     async def _publish(self, key: str, event: Event | Mapping[str, Any]) -> int:
         channel = _channel_of(key)
-        # Counted before: those that are closed are gone then.
+        # Counted first, since closed connections are not counted.
         sent = await self._broker.count(channel)
         publication = Publication(channel, event)
         if self._broker.reaches_others:
@@ -71,7 +71,7 @@ class UserChannels:
         return self._connections.count_of_user(channel.removeprefix(PREFIX))
 
     def receive(self, publication: Publication) -> None:
-        """What was published in a user's channel, here or on another node."""
+        """Take a publication in a user's channel, from this node or another one."""
         key = publication.channel.removeprefix(PREFIX)
         payload = publication.payload(JSON_CODEC)
         if not payload.startswith(_ORDER):
