@@ -328,7 +328,7 @@ def test_a_terminal_that_is_closed_stops_the_server(redis: Redis, tmp_path: Path
 
 
 @pytest.mark.slow(10)
-async def test_workers_are_restarted_one_after_the_other_and_nobody_is_refused(workers: Workers, postgres: str) -> None:
+async def test_workers_are_restarted_one_after_the_other_and_nobody_is_refused(postgres: str, workers: Workers) -> None:
     server = workers(2, HUBBUB_DATABASE_URL=postgres)
     old = set(processes_of(server).values())
     async with conversation([address(server)], server.port) as talk:
