@@ -26,7 +26,7 @@ from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Features, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
-from hubbub.presence.base import Presence
+from hubbub.presence.base import Names, Presence
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
@@ -61,6 +61,7 @@ class Node:
         *,
         broker: Broker,
         presence: Presence,
+        names: Names | None = None,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -88,6 +89,7 @@ class Node:
             fanout=self.fanout,
             broker=self.broker,
             presence=presence,
+            names=names,
             sequencer=self.sequencer,
             epoch=secrets.token_hex(6),
             database=self.database,

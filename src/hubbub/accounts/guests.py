@@ -16,6 +16,7 @@ from hubbub.accounts.key_owners import KeyOwners
 from hubbub.accounts.signing_key import SigningKeys
 from hubbub.accounts.users import Person, is_made_of, made_key
 from hubbub.errors import Conflict, Invalid, Unauthenticated
+from hubbub.presence.base import Names
 from hubbub.wire.identity import User
 from hubbub.wire.keys import clean_name, fold, is_key, look
 
@@ -31,6 +32,8 @@ class _Presence:
     connections: int
     was_lingering: bool = False
     """Whether the key was kept for a guest whose connection had broken, when the latest connection was admitted."""
+    claimed: tuple[str, ...] = ()
+    """What is claimed for this guest on all nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Guests:
 
     `owners` tells whose a key is; without it, keys belong to those who are here. `is_accounts` tells whether somebody
     with an account is connected under a key. `displaced` is called with a guest whose key is another's: its
-    connections must end, and its identity has another key when it comes back.
+    connections must end, and its identity has another key when it comes back. With `names`, a name or key is in use if
+    a guest of any node has it.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Guests:
         owners: KeyOwners | None = None,
         is_accounts: Callable[[str], bool] = lambda key: False,
         displaced: Callable[[User], None] = lambda user: None,
+        names: Names | None = None,
     ) -> None:
         self._signing = signing
         self._clock = clock
@@ -77,6 +82,7 @@ class Guests:
         self._owners = owners
         self._is_accounts = is_accounts
         self._displaced = displaced
+        self._names_everywhere = names
         self._present: dict[str, _Presence] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         """The folded keys of the guests with this name, by what the name looks like."""
@@ -99,7 +105,9 @@ class Guests:
         if not asked.is_proven:
             self._refuse_if_in_use(asked, asked.key)
         key, row = await self._key_of(asked)
-        return self._enter(asked, key, row)
+        if self._names_everywhere is None:
+            return self._enter(asked, key, row)
+        return await self._claim_and_enter(self._names_everywhere, asked, key, row)
 
     def leave(self, user: User, *, clean: bool = True) -> None:
         """One connection of this guest has ended. After the last one the name is free: at once if it closed `clean`."""
@@ -176,6 +184,28 @@ class Guests:
             pass
         return key
 
+    async def _claim_and_enter(self, names: Names, asked: _Asked, key: str, row: Person | None) -> Admission:
+        claims = {
+            f"key:{fold(key)}": row is None,
+            f"name:{asked.shown or look(key)}": bool(asked.shown) and not _is_their_own(asked, key, row),
+        }
+        needed = [word for word, is_needed in claims.items() if is_needed]
+        shared = [word for word, is_needed in claims.items() if not is_needed]
+        if not await names.claim(asked.identity, needed, shared):
+            raise _in_use(asked.name or key)
+        try:
+            admission = self._enter(asked, key, row)
+        except BaseException:
+            names.release(asked.identity, tuple(claims))
+            raise
+        present = self._present[fold(key)]
+        if present.claimed:
+            # Two connections of this guest were admitted at the same time.
+            names.release(asked.identity, tuple(claims))
+        else:
+            present.claimed = tuple(claims)
+        return admission
+
     def _enter(self, asked: _Asked, key: str, row: Person | None) -> Admission:
         folded = fold(key)
         present = self._present.get(folded)
@@ -202,19 +232,14 @@ class Guests:
         if asked.shown not in self._names:
             return
         name = asked.name or asked.key or asked.shown
-        is_their_own = (
-            asked.is_proven
-            and key is not None
-            and (
-                look(key) == asked.shown or is_made_of(key, name) or (row is not None and look(row.name) == asked.shown)
-            )
-        )
-        if not is_their_own:
+        if not _is_their_own(asked, key, row):
             raise _in_use(name)
 
     def _forget(self, folded: str) -> None:
         present = self._present.pop(folded)
         self._lingering.pop(folded, None)
+        if self._names_everywhere is not None and present.claimed:
+            self._names_everywhere.release(present.identity, present.claimed)
         shown = look(present.user.name)
         others = tuple(other for other in self._names[shown] if other != folded)
         if others:
@@ -232,6 +257,14 @@ class Guests:
             message = "the guest secret is not one of this server's"
             raise Unauthenticated(message, errors=[{"loc": ["secret"], "msg": message, "type": "secret"}])
         return identity, key
+
+
+def _is_their_own(asked: _Asked, key: str | None, row: Person | None) -> bool:
+    """Whether the name belongs to the identity that is proven, whoever else uses it."""
+    if not asked.is_proven or key is None:
+        return False
+    name = asked.name or asked.key or asked.shown
+    return look(key) == asked.shown or is_made_of(key, name) or (row is not None and look(row.name) == asked.shown)
 
 
 def _signed(identity: str, key: str) -> str:

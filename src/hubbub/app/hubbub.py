@@ -28,7 +28,7 @@ from hubbub.app.arguments import (
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.app.sibling_processes import warn_of_siblings
-from hubbub.app.wiring import choose_broker, choose_engine, choose_presence
+from hubbub.app.wiring import choose_broker, choose_engine, choose_names, choose_presence
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
@@ -340,6 +340,7 @@ class Hubbub:
             settings,
             broker=choose_broker(settings),
             presence=choose_presence(settings),
+            names=choose_names(settings),
             policy=self._policy,
             engine=engine,
             features=self.features,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import ConfigurationError
-from hubbub.presence.base import Presence
+from hubbub.presence.base import Names, Presence
 from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -56,6 +56,22 @@ def choose_presence(settings: Settings) -> Presence:
 
     return RedisPresence(
         parse_addresses(settings.broker_url.get_secret_value()),
+        linger=settings.linger,
+        namespace=settings.broker_namespace,
+        timeout=settings.broker_timeout,
+    )
+
+
+def choose_names(settings: Settings) -> Names | None:
+    """The guests' names on all nodes that share `broker_url`; None without one. Raises as `choose_broker` does."""
+    if settings.broker_url is None:
+        return None
+    from hubbub.broker.redis_address import parse_addresses
+    from hubbub.presence.redis_names import RedisNames
+
+    # One server has all names: a guest claims a name and a key, together or not at all.
+    return RedisNames(
+        parse_addresses(settings.broker_url.get_secret_value())[0],
         linger=settings.linger,
         namespace=settings.broker_namespace,
         timeout=settings.broker_timeout,

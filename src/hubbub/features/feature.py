@@ -21,7 +21,7 @@ from hubbub.delivery.sequencer import Sequencer
 from hubbub.dispatch.recovering import Recover
 from hubbub.dispatch.registry import Registration
 from hubbub.features.jobs import Job, LeasedJob
-from hubbub.presence.base import Presence
+from hubbub.presence.base import Names, Presence
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -85,6 +85,8 @@ class Services:
     replace it by the database's."""
     database: Database | None = None
     """None if nothing is stored."""
+    names: Names | None = None
+    """The names that are in use on all nodes. None if there is one node."""
     cluster_id: str | None = None
     """The database's id, set when the node starts: no two databases have the same one (`store/cluster.py`)."""
     is_shared: bool = False

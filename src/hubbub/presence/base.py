@@ -3,10 +3,13 @@
 A user counts once, however many nodes have them. What is told of a channel (`Audience`) is told to each node that has
 somebody there, and to no other; each of them passes it on to its own connections. So nobody announces for others, and
 what a node's connections are told always leads to what `crowd` shows there.
+
+`Names` is a second, smaller port: which names are in use on all nodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from hubbub.presence.crowd import Crowd
@@ -50,3 +53,24 @@ class Presence(Protocol):
 
         Raises `Unavailable` if this node has nobody there, and the others cannot be asked.
         """
+
+
+class Names(Protocol):
+    """Words that have one owner. It knows no guests. Use it in one event loop, between `start` and `stop`."""
+
+    async def start(self) -> None:
+        """Raises `ConfigurationError` if a person must change something. Does not wait for what is away."""
+
+    async def stop(self) -> None:
+        """What this node still holds is kept for a while: the owners may be coming back."""
+
+    async def claim(self, owner: str, needed: Sequence[str], shared: Sequence[str] = ()) -> bool:
+        """Claim all these words, or none: False if somebody else holds one of the `needed` ones on another node. The
+        `shared` ones are claimed beside whoever holds them. True also if the other nodes cannot be asked in time.
+
+        Each claim that succeeds must be followed by one `release` of the same words. An owner may claim a word on
+        several nodes, and several times.
+        """
+
+    def release(self, owner: str, words: Sequence[str]) -> None:
+        """Undo one claim."""

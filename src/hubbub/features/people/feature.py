@@ -45,11 +45,14 @@ class PeopleFeature(Feature):
             owners=self._owners,
             is_accounts=self._is_accounts,
             displaced=self._displaced,
+            names=services.names,
         )
         self.user_channels = UserChannels(services.broker, services.fanout.connections, make_way=self.guests.make_way)
 
     async def start(self) -> None:
         self._signing.use(await self._load_signing_keys())
+        if self.services.names is not None:
+            await self.services.names.start()
         if self._owners is not None and not self.services.is_shared:
             self._seeing = asyncio.create_task(self._owners.see_all())
 
@@ -59,6 +62,8 @@ class PeopleFeature(Feature):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._seeing
             self._seeing = None
+        if self.services.names is not None:
+            await self.services.names.stop()
 
     def routes(self, router: APIRouter, hub: Any) -> None:
         from hubbub.features.people.routes import add_routes

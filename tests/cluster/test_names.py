@@ -1,0 +1,260 @@
+"""A guest's name belongs to one identity on all nodes, whatever happens to one of them or to Redis."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from hubbub import Hubbub
+from hubbub.presence.redis_names import DEADLINE, LEASE_LEAST
+from hubbub.settings import Settings
+from hubbub.testing import serving
+from tests.cluster.conftest import ENVIRONMENT
+from tests.conftest import ServerFactory
+from tests.people import Person, Refused, person
+from tests.servers import MissingError, Redis, WebServer
+from tests.waiting import eventually
+
+SECRET = "one secret for all nodes of this test"
+LINGER = 1.0
+FREE_WITHIN = LEASE_LEAST + 10
+
+Come = Callable[..., Any]
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
+    """One that a test may end."""
+    try:
+        server = Redis(tmp_path)
+    except MissingError as error:
+        missing(error)
+    with server:
+        yield server
+
+
+@dataclass(frozen=True)
+class HubHere:
+    """A hub in this process."""
+
+    ws_url: str
+
+
+@asynccontextmanager
+async def node(redis: Redis) -> AsyncIterator[HubHere]:
+    settings = Settings(
+        broker_url=SecretStr(redis.url),
+        connections_per_address=0,
+        secret=SecretStr(SECRET),
+        linger=LINGER,
+        broker_timeout=1,
+    )
+    hub = Hubbub(guests="on", page=False, settings=settings)
+    app = FastAPI()
+    app.include_router(hub.router)
+    async with serving(app) as server:
+        yield HubHere(f"ws://127.0.0.1:{server.port}")
+
+
+@pytest.fixture
+async def three(own_redis: Redis) -> AsyncIterator[list[HubHere]]:
+    async with node(own_redis) as first, node(own_redis) as second, node(own_redis) as third:
+        yield [first, second, third]
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """Nothing is stored, unless a test asks for PostgreSQL."""
+    return str(request.getfixturevalue("postgres")) if getattr(request, "param", None) else "none"
+
+
+@pytest.fixture
+def processes(serve: ServerFactory, own_redis: Redis, database: str) -> list[WebServer]:
+    environment = {
+        **ENVIRONMENT,
+        "HUBBUB_DATABASE_URL": database,
+        "HUBBUB_SECRET": SECRET,
+        "HUBBUB_LINGER": str(LINGER),
+        "HUBBUB_BROKER_URL": own_redis.url,
+    }
+    return [serve(environment=environment) for _ in range(2)]
+
+
+@pytest.fixture
+async def come() -> AsyncIterator[Come]:
+    async with AsyncExitStack() as stack:
+
+        async def come(server: Any, name: str, **query: Any) -> Person:
+            return await stack.enter_async_context(person(server, name, **query))
+
+        yield come
+
+
+def secret_of(somebody: Person) -> str:
+    return str(somebody.of_type("welcome")[0]["secret"])
+
+
+def held_by(redis: Redis, name: str) -> int:
+    """How many hold a name."""
+    return int(redis.ask("SCARD", f"hubbub:names:held:name:{name}"))
+
+
+async def is_refused(come: Come, server: Any, name: str, **query: Any) -> bool:
+    try:
+        await come(server, name, **query)
+    except Refused as refused:
+        return refused.status == 409
+    return False
+
+
+async def come_when_free(come: Come, server: Any, name: str) -> Person:
+    came: list[Person] = []
+
+    async def comes() -> bool:
+        try:
+            came.append(await come(server, name))
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+        return bool(came)
+
+    await eventually(comes, deadline=FREE_WITHIN)
+    return came[0]
+
+
+@pytest.mark.parametrize("other", ["alice", "ALICE", "ａｌｉｃｅ"])
+async def test_a_name_in_use_on_one_node_is_refused_on_the_others(three: list[HubHere], come: Come, other: str) -> None:
+    await come(three[0], "alice")
+
+    assert await is_refused(come, three[1], other)
+    assert await is_refused(come, three[2], other)
+    assert (await come(three[1], "bob")).key == "bob"
+
+
+async def test_of_guests_who_come_to_all_nodes_at_once_one_gets_the_name(three: list[HubHere], come: Come) -> None:
+    for number in range(5):
+        name = f"alice{number}"
+        refused = await asyncio.gather(*(is_refused(come, server, name) for server in three))
+        assert sorted(refused) == [False, True, True]
+
+
+async def test_the_same_guest_is_on_several_nodes_and_keeps_the_name_until_the_last_has_left(
+    three: list[HubHere], come: Come
+) -> None:
+    phone = await come(three[0], "alice")
+    laptop = await come(three[1], "alice", secret=secret_of(phone))
+    assert laptop.key == "alice"
+
+    await phone.link.close()
+    assert await is_refused(come, three[2], "alice")
+    await laptop.link.close()
+    assert (await come_when_free(come, three[2], "alice")).key == "alice"
+
+
+async def test_a_guest_whose_link_broke_keeps_the_name_on_all_nodes(three: list[HubHere], come: Come) -> None:
+    alice = await come(three[0], "alice")
+    alice.vanish()
+
+    assert await is_refused(come, three[1], "alice")
+    assert (await come(three[1], "alice", secret=secret_of(alice))).key == "alice"
+
+
+async def test_a_refused_guest_holds_nothing(three: list[HubHere], come: Come, own_redis: Redis) -> None:
+    alice = await come(three[0], "alice")
+    assert await is_refused(come, three[1], "alice")
+    await alice.link.close()
+    await (await come_when_free(come, three[1], "alice")).link.close()
+    await (await come_when_free(come, three[2], "alice")).link.close()
+
+    await eventually(lambda: not own_redis.ask("KEYS", "hubbub:names:held:*"))
+
+
+async def test_without_redis_guests_come_in_quickly_and_each_node_knows_its_own_names(
+    three: list[HubHere], come: Come, own_redis: Redis
+) -> None:
+    await come(three[0], "alice")
+    own_redis.signal(signal.SIGSTOP)
+    try:
+        began = asyncio.get_running_loop().time()
+        assert (await come(three[1], "bob")).key == "bob"
+        assert asyncio.get_running_loop().time() - began < DEADLINE + 5
+        assert await is_refused(come, three[1], "bob")
+    finally:
+        own_redis.signal(signal.SIGCONT)
+    own_redis.kill()
+    assert (await come(three[2], "carol")).key == "carol"
+    assert await is_refused(come, three[0], "alice")
+
+
+@pytest.mark.parametrize("happens", ["emptied", "restarted"])
+async def test_nodes_tell_redis_their_names_again_after_it_lost_them(
+    three: list[HubHere], come: Come, own_redis: Redis, happens: str
+) -> None:
+    await come(three[0], "alice")
+    await come(three[1], "bob")
+
+    if happens == "emptied":
+        own_redis.empty()
+    else:
+        own_redis.kill()
+        own_redis.start()
+    await eventually(lambda: len(own_redis.ask("KEYS", "hubbub:names:held:name:*")) == 2)
+
+    assert await is_refused(come, three[2], "alice")
+    assert await is_refused(come, three[2], "bob")
+
+
+@pytest.mark.slow(10)
+async def test_names_of_a_killed_node_become_free_when_its_lease_has_run_out(
+    processes: list[WebServer], come: Come
+) -> None:
+    alice = await come(processes[0], "alice")
+    bob = await come(processes[0], "bob")
+    processes[0].kill()
+
+    assert await is_refused(come, processes[1], "bob")
+    assert (await come(processes[1], "alice", secret=secret_of(alice))).key == "alice"
+    late = await come_when_free(come, processes[1], "bob")
+    assert secret_of(late) != secret_of(bob)
+    assert await is_refused(come, processes[1], "alice")
+
+
+@pytest.mark.parametrize("database", ["PostgreSQL"], indirect=True)
+async def test_the_owner_of_a_key_gets_in_while_a_guest_of_another_node_has_the_same_name(
+    processes: list[WebServer], come: Come
+) -> None:
+    alice = await come(processes[0], "alice")
+    await alice.join("hall")
+    assert (await alice.say("hall", "this key is mine"))["type"] == "ack"
+    await alice.link.close()
+    namesake = await come_when_free(come, processes[1], "alice")
+
+    assert (await come(processes[0], "alice", secret=secret_of(alice))).key == "alice"
+    assert namesake.key.startswith("alice-")
+    assert await is_refused(come, processes[0], "alice")
+
+
+@pytest.mark.slow(15)
+async def test_a_node_that_was_frozen_holds_its_names_again(
+    processes: list[WebServer], come: Come, own_redis: Redis
+) -> None:
+    await come(processes[0], "alice")
+    await come(processes[0], "bob")
+    processes[0].signal(signal.SIGSTOP)
+    try:
+        bob = await come_when_free(come, processes[1], "bob")
+    finally:
+        processes[0].signal(signal.SIGCONT)
+
+    await eventually(lambda: held_by(own_redis, "bob") == 2)
+    assert await is_refused(come, processes[1], "alice")
+    await bob.link.close()
+    # The one who was there first still has the name.
+    assert await is_refused(come, processes[1], "bob")
