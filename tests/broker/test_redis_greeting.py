@@ -132,7 +132,7 @@ async def test_what_is_no_redis_is_refused(words: bytes) -> None:
     async with stranger(lambda _: words) as port:
         told = await refusal(f"redis://:{ESCAPED}@127.0.0.1:{port}")
 
-    assert told == f"redis://127.0.0.1:{port}/0: what answers there is no Redis; check the host and port in broker_url"
+    assert told == f"redis://127.0.0.1:{port}/0: the server there is not Redis; check the host and port in broker_url"
 
 
 async def test_a_redis_without_resp3_is_refused_and_its_answer_with_the_password_is_not_repeated() -> None:

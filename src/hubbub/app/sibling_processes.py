@@ -28,7 +28,7 @@ def warn_of_siblings() -> None:
     if sys.platform == "linux" and not _taken and _is_worker() and not _is_first():
         log.error(
             "this is one of several worker processes, and they cannot see each other: events of another one "
-            "comes late or never. Run one worker, or set HUBBUB_BROKER_URL=redis://…"
+            "come late or never. Run one worker, or set HUBBUB_BROKER_URL=redis://…"
         )
 
 

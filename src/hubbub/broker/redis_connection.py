@@ -33,7 +33,7 @@ LOOKS = 4
 _ANSWERS = (b"subscribe", b"unsubscribe")
 """Commands whose only answer is a push of this kind."""
 _NOTHING = object()
-_NO_REDIS = ProtocolError("what it says is not Redis's protocol")
+_NO_REDIS = ProtocolError("its answer is not Redis's protocol")
 
 
 class RedisAway(Exception):

@@ -87,7 +87,7 @@ def _advice(error: Exception) -> str | None:
     """What a person must change; None if nothing."""
     match error:
         case ProtocolError():
-            return "what answers there is no Redis; check the host and port in broker_url"
+            return "the server there is not Redis; check the host and port in broker_url"
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate is not trusted ({error.verify_message}); name the file of your own authority: "

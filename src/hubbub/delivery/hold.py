@@ -68,7 +68,7 @@ class Hold:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None and self._recovers:
-            self._connection.close(CloseCode.TRY_AGAIN_LATER, "what was missed cannot be read now")
+            self._connection.close(CloseCode.TRY_AGAIN_LATER, "the missed events cannot be read now")
         channel, connection, held = self._channel, self._connection, self._held
         if channel is None or held is None or channel.held.get(connection) is not held:
             return

@@ -165,7 +165,7 @@ class _Server:
                 }
                 crowd.replace(users, online if online > NAMED_UP_TO else None)
         except (RedisAway, ReplyError):
-            raise Unavailable("who is online cannot be asked for now", retry_after=1000) from None
+            raise Unavailable("the list of who is online cannot be read now", retry_after=1000) from None
         return crowd
 
     async def _greet(self, connection: RedisConnection) -> None:

@@ -242,7 +242,7 @@ class GroupCommit:
         try:
             pending.answered(result)
         except Exception:
-            log.exception("what was stored could not be told to everybody")
+            log.exception("a stored change could not be published")
 
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:
