@@ -242,7 +242,7 @@ class GroupCommit:
         try:
             pending.answered(result)
         except Exception:
-            log.exception("a stored change could not be published")
+            log.exception("the answer to a request could not be delivered")
 
     def _rest(self, writer: Writer, *, idle: bool) -> None:
         try:
