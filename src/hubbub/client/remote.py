@@ -219,9 +219,7 @@ class RemoteRoom(_RemoteHandle):
     def send_sync(self, text: str, *, data: dict[str, Any] | None = None, key: str | None = None) -> SentMessage:
         """`send`, in this thread."""
         _check_thread()
-        body = {"text": text, "key": key if key is not None else new_key()}
-        if data is not None:
-            body["data"] = data  # type: ignore[assignment]
+        body = {"text": text, "data": data, "key": key if key is not None else new_key()}
         sent = self._post("/api/v1/app/rooms/{}/messages", body, repeatable=True)
         return SentMessage(sent["room"], sent["ts"], sent.get("seq"), sent.get("rev"))
 
