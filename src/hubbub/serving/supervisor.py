@@ -170,8 +170,8 @@ class Supervisor:
         for worker in self._living:
             worker.tell(order)
 
-    async def _start(self, place: Place) -> Worker:
-        """Start a worker on a place's sockets; it takes the place, if nobody has it."""
+    async def _start(self, place: Place, *, after: Worker | None = None) -> Worker:
+        """Start a worker on a place's sockets. It takes the place if nobody has it but `after`."""
         slot = next(number for number in itertools.count() if number not in self._slots)
         self._slots.add(slot)
         place.sockets = place.sockets or self._port.open()
@@ -188,7 +188,7 @@ class Supervisor:
             )
         worker = Worker(slot, process, *await asyncio.open_connection(sock=ours), started=time.monotonic())
         self._living.add(worker)
-        if place.worker is None:
+        if place.worker is after:
             place.worker = worker
         self._tasks.create_task(self._wait_for_end(place, worker))
         if self._stopping.is_set():
@@ -222,8 +222,9 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause)
         # A restart may have given the place to another one meanwhile.
         if place.worker is worker and not self._stopping.is_set():
-            place.worker = None
-            await self._start(place)
+            another = await self._start(place, after=worker)
+            if place.worker is not another:
+                another.tell(STOP)
 
     def _replace_all(self) -> None:
         if self._restart is None or self._restart.done():
