@@ -55,9 +55,8 @@ async def test_a_worker_that_dies_while_it_is_replaced_does_not_stop_the_others(
     third_may_start.set()
 
     # The third one is not needed any more: it is told to stop.
-    await eventually(lambda: len(processes) == 3 and len(supervisor._living) == 1)
-    assert processes[2].returncode == 0
-    assert place.worker in supervisor._living
+    await eventually(lambda: len(processes) == 3 and processes[2].returncode == 0)
+    await eventually(lambda: supervisor._living == {place.worker})
     supervisor._stop()
     assert await running == 0
     for pipe in serves:
