@@ -217,8 +217,8 @@ def _remove_keys(transaction: Transaction, names: Sequence[str]) -> list[bool]:
 
 
 class ApiKeys:
-    """The keys that a node accepts. They are read when somebody shows one, at most once in `FRESH` seconds: wrong keys
-    cost nothing more. `store` is None if there is no place for keys; then none is accepted."""
+    """The keys that a node accepts. They are read when somebody shows one, and if that succeeds, not again for `FRESH`
+    seconds. So wrong keys cost nothing more. `store` is None if there is no place for keys; then none is accepted."""
 
     def __init__(self, store: ApiKeyStore | None, *, clock: Callable[[], float]) -> None:
         self._store = store

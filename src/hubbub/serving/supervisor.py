@@ -227,7 +227,9 @@ class Supervisor:
                 another.tell(STOP)
 
     def _replace_all(self) -> None:
-        if self._restart is None or self._restart.done():
+        if not self._is_up:
+            log.warning("the workers are just being started, with the current settings")
+        elif self._restart is None or self._restart.done():
             self._restart = self._tasks.create_task(self._replace_one_by_one())
         else:
             log.warning("the workers are being restarted already")

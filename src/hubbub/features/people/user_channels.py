@@ -5,6 +5,7 @@ A node follows the channel of each user who is connected to it. If there are no 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,14 +58,15 @@ class UserChannels:
 
     async def _publish(self, key: str, event: Event | Mapping[str, Any]) -> int:
         channel = _channel_of(key)
-        # Counted first, since closed connections are not counted.
-        sent = await self._broker.count(channel)
+        counting = asyncio.ensure_future(self._broker.count(channel))
+        # The question leaves before the publication, since closed connections are not counted.
+        await asyncio.sleep(0)
         publication = Publication(channel, event)
         if self._broker.reaches_others:
             self._broker.publish(publication)
         else:
             self.receive(publication)
-        return sent
+        return await counting
 
     def count(self, channel: str) -> int:
         """How many connections to this node a user has."""
