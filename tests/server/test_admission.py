@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import Conflict, RateLimited
+from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.admission import Admissions
 from hubbub.node import Node
@@ -393,7 +394,10 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
     node = Node(
-        Settings(connections_per_address=1), broker=MemoryBroker(), presence=LocalPresence(), features=[PeopleFeature()]
+        Settings(connections_per_address=1),
+        broker=MemoryBroker(),
+        presence=LocalPresence(),
+        features=[PeopleFeature(), ApiKeysFeature()],
     )
     await node.start()
     admissions = Admissions(node, guests="on")
