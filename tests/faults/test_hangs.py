@@ -131,7 +131,7 @@ async def test_sigterm_ends_a_start_that_waits_for_a_frozen_postgresql(tmp_path:
         # Another server is migrating, and never ends.
         other.execute("SELECT pg_advisory_xact_lock(%s)", (0x68756262,))
         server = starting_server(tmp_path, QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres)})
-        migrating = "the database's schema is brought up to date"
+        migrating = "the database's schema is upgraded"
         await eventually(lambda: migrating in (tmp_path / "log").read_text(), deadline=30)
 
         server.send_signal(signal.SIGTERM)

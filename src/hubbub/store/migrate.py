@@ -153,7 +153,7 @@ def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: floa
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DBAPIError
 
-    log.info("the database's schema is brought up to date, once no other server does it")
+    log.info("the database's schema is upgraded as soon as no other server upgrades it")
     # SQLAlchemy reads fewer addresses than PostgreSQL's own library: not those that name several servers. Nothing is
     # prepared, since a pooler may give the next transaction another connection.
     engine = create_engine(
@@ -169,7 +169,7 @@ def migrate_postgres(url: str, options: Mapping[str, Any], *, lock_timeout: floa
     except DBAPIError as error:
         if isinstance(error.orig, LockNotAvailable):
             raise ConfigurationError(
-                "the database's schema cannot be brought up to date: another program holds a lock in it"
+                "the database's schema cannot be upgraded: another program holds a lock in it"
             ) from None
         raise (error.orig or error) from None
     finally:

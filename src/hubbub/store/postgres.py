@@ -296,7 +296,7 @@ class Postgres:
             ) from None
         except errors.InsufficientPrivilege as error:
             raise ConfigurationError(
-                f"the schema has to be brought up to date, which {self._role} may not do ({_first_line(error)}): run "
+                f"the schema has to be upgraded, which {self._role} may not do ({_first_line(error)}): run "
                 "`hubbub db upgrade` with the address of a role that may, then start the server again"
             ) from None
         except psycopg.OperationalError as error:

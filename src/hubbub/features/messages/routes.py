@@ -67,9 +67,18 @@ for _given_otherwise in ("type", "room", "id"):
 _POST_SCHEMA["required"].remove("room")
 _POST_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _POST_SCHEMA}}}}
 
+_POST_ERRORS = documented(
+    Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
+)
+
 
 def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> None:
     """Add the routes under `/api/v1`."""
+    _add_history(router, hub, feature)
+    _add_posting(router, hub, feature)
+
+
+def _add_history(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> None:
     authenticated = Depends(hub.authenticate)
 
     @router.get(
@@ -98,15 +107,17 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         page = await feature.catching_up.history(query, charge=charge)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
 
+
+def _add_posting(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> None:
+    authenticated = Depends(hub.authenticate)
+
     @router.post(
         "/api/v1/rooms/{room}/messages",
         tags=["rooms"],
         status_code=201,
         response_model=Posted,
         response_model_exclude_none=True,
-        responses=documented(
-            Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
-        ),
+        responses=_POST_ERRORS,
         openapi_extra=_POST_BODY,
     )
     async def post(request: Request, room: str, account: Any = authenticated) -> Response:
@@ -134,9 +145,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> Non
         status_code=201,
         response_model=Posted,
         response_model_exclude_none=True,
-        responses=documented(
-            Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Internal, Unavailable
-        ),
+        responses=_POST_ERRORS,
         openapi_extra=_POST_BODY,
     )
     async def post_as_application(request: Request, room: str) -> Response:
