@@ -80,6 +80,13 @@ class Sequencer:
         if line is not None and line.timer is not None:
             line.timer.cancel()
 
+    def start_over(self) -> None:
+        """The store has gone back, so positions count from lower ones again. Call it when all connections are closed:
+        they know the old positions."""
+        for channel in list(self._lines):
+            self.forget(channel)
+            self.follow(channel)
+
     def followed(self) -> list[str]:
         """The channels of which a position is known."""
         return [channel for channel, line in self._lines.items() if line.position is not None]
@@ -119,14 +126,12 @@ class Sequencer:
             self._pass_on(publication)
             if line.early:
                 self._pass_on_early(line)
-        elif position <= line.position:
-            # It is late or doubled. Clients ignore what they have already.
-            self._pass_on(publication)
-        else:
+        elif position > line.position:
             # While the store is read, the next one has to wait too: what is read may be older.
             if len(line.early) < KEPT:
                 line.early[position] = publication
             self._wait_for_others(publication.channel, line)
+        # All others are late or doubled. Everybody here has them: they were delivered, fetched, or read by a joiner.
 
     def _pass_on(self, publication: Publication) -> None:
         try:

@@ -128,6 +128,7 @@ class MessagesFeature(Feature):
             log.warning("the database has begun a new epoch: %d connections are closed", len(connections))
             for connection in connections:
                 connection.close(CloseCode.SERVICE_RESTART, "the database was rewound")
+            services.sequencer.start_over()
 
 
 def _do_nothing(transaction: Transaction, requests: Sequence[None]) -> Sequence[None]:
