@@ -59,10 +59,10 @@ class Recorder:
         if self.backlog > HIGH_WATER:
             self._connection.filled()
 
-    def drain(self) -> None:
+    def empty(self) -> None:
         """The peer reads everything, now and from now on."""
         self.backlog, self.capacity = 0, float("inf")
-        self._connection.drained()
+        self._connection.emptied()
 
     def close(self, code: int, reason: str) -> None:
         self.closed_with = (code, reason)
@@ -90,7 +90,7 @@ class Listener:
     def receive(self, opcode: int, payload: bytes) -> None:
         self.heard.append((opcode, payload))
 
-    def drained(self, missed: dict[str, int | None]) -> None:
+    def relieved(self, missed: dict[str, int | None]) -> None:
         self.missed.append(missed)
         for channel in missed:
             with self._fanout.recovering(self._connection, channel):

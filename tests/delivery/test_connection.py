@@ -193,12 +193,12 @@ async def test_any_frame_is_a_sign_of_life() -> None:
     assert alice.connection.silent_beats == 0
 
 
-async def test_a_drained_connection_is_read_from_again_where_no_other_reason_forbids_it() -> None:
+async def test_an_emptied_connection_is_read_from_again_where_no_other_reason_forbids_it() -> None:
     alice = Person(new_fanout(), "alice")
     alice.connection.filled()
     alice.connection.pause(Pause.ORDER)
 
-    alice.transport.drain()
+    alice.transport.empty()
     assert not alice.transport.reading
     alice.connection.resume(Pause.ORDER)
 
@@ -239,7 +239,7 @@ async def test_a_connection_that_has_ended_may_still_be_told_anything() -> None:
     alice.connection.resume(Pause.ORDER)
     alice.connection.received([HELLO])
     alice.connection.filled()
-    alice.connection.drained()
+    alice.connection.emptied()
     alice.connection.reply(PONG)
     alice.connection.close()
     alice.connection.abort()

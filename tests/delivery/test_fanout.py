@@ -192,7 +192,7 @@ async def test_an_answer_that_was_to_go_along_reaches_who_is_congested_meanwhile
 
     assert alice.connection.state is State.CONGESTED
     assert alice.texts[-1] == "stored"
-    alice.transport.drain()
+    alice.transport.empty()
     assert alice.listener.missed == [{ROOM: 0}]
 
 
@@ -394,7 +394,7 @@ async def test_a_burst_of_one_turn_stops_at_the_high_water_mark() -> None:
     assert len(alice.texts) == 100
 
 
-async def test_a_connection_that_drains_is_told_its_gaps_with_their_positions() -> None:
+async def test_a_connection_that_empties_is_told_its_gaps_with_their_positions() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fanout.subscribe(slow.connection, OTHER)
@@ -408,7 +408,7 @@ async def test_a_connection_that_drains_is_told_its_gaps_with_their_positions() 
     for position in (8, 9):
         say(fanout, ROOM, "missed", position=position)
         await turn()
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert slow.listener.missed == [{ROOM: 7}]
     assert slow.transport.reading
@@ -424,7 +424,7 @@ async def test_a_gap_in_the_middle_of_one_turn_s_burst_begins_before_the_burst()
     for position in range(8, 20):
         say(fanout, ROOM, BIG, position=position)
     await turn()
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert len(slow.texts) < 13
     assert slow.listener.missed == [{ROOM: 7}]
@@ -434,7 +434,7 @@ async def test_missing_only_ephemeral_events_leaves_no_gap() -> None:
     fanout = new_fanout()
     (slow,) = await everybody(fanout, "slow")
     await fill(fanout, slow)
-    slow.transport.drain()
+    slow.transport.empty()
     slow.listener.missed.clear()
     slow.transport.capacity = 0
     say(fanout, ROOM, "w" * (HIGH_WATER + 1))
@@ -442,7 +442,7 @@ async def test_missing_only_ephemeral_events_leaves_no_gap() -> None:
 
     say(fanout, ROOM, "typing", ephemeral=True)
     await turn()
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert slow.listener.missed == [{}]
 
@@ -452,7 +452,7 @@ async def test_a_connection_that_has_caught_up_is_served_again() -> None:
     (slow,) = await everybody(fanout, "slow")
     await fill(fanout, slow)
 
-    slow.transport.drain()
+    slow.transport.empty()
     say(fanout, ROOM, "again")
     await turn()
 
@@ -468,7 +468,7 @@ async def test_a_congested_connection_that_joins_is_served_after_it_has_caught_u
     await fanout.subscribe(slow.connection, OTHER)
     say(fanout, OTHER, "missed", position=1)
     await turn()
-    slow.transport.drain()
+    slow.transport.empty()
     say(fanout, OTHER, "served", position=2)
     await turn()
 
@@ -492,16 +492,16 @@ async def test_a_buffer_that_fills_between_two_turns_of_a_flush_leaves_a_gap() -
     assert slow.connection.state is State.CONGESTED
     await turn(20)
     slow.transport.writes.pop(-1)
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert slow.listener.missed == [{ROOM: 1}]
 
 
-async def test_a_connection_that_fills_and_drains_within_one_write_stays_served() -> None:
+async def test_a_connection_that_fills_and_empties_within_one_write_stays_served() -> None:
     fanout = new_fanout()
     (quick,) = await everybody(fanout, "quick")
     quick.transport.capacity = 0
-    quick.transport.on_write = lambda: fanout.loop.call_soon(quick.transport.drain)
+    quick.transport.on_write = lambda: fanout.loop.call_soon(quick.transport.empty)
 
     for number in range(10):
         say(fanout, ROOM, f"{number} {BIG}")
@@ -510,7 +510,7 @@ async def test_a_connection_that_fills_and_drains_within_one_write_stays_served(
     assert [text.split()[0] for text in quick.texts] == [str(number) for number in range(10)]
 
 
-async def test_a_connection_that_drains_and_fills_again_within_one_flush_stays_left_out() -> None:
+async def test_a_connection_that_empties_and_fills_again_within_one_flush_stays_left_out() -> None:
     fanout = new_fanout()
     slow = (await crowd(fanout, SUBSCRIBERS_PER_TURN))[-1]
     slow.transport.capacity = 0
@@ -521,7 +521,7 @@ async def test_a_connection_that_drains_and_fills_again_within_one_flush_stays_l
     await turn()  # the first part fills its buffer, and the flush waits for its next turn
     assert slow.connection.state is State.CONGESTED
     slow.transport.backlog = 0
-    slow.connection.drained()  # the rest of the flush fills it again
+    slow.connection.emptied()  # the rest of the flush fills it again
     taken = len(slow.transport.writes)
     say(fanout, ROOM, "typing", ephemeral=True)
     await turn(3)
@@ -531,11 +531,11 @@ async def test_a_connection_that_drains_and_fills_again_within_one_flush_stays_l
     assert len(slow.transport.writes) == taken
 
 
-async def test_draining_in_the_middle_of_a_flush_waits_for_its_end() -> None:
+async def test_emptying_in_the_middle_of_a_flush_waits_for_its_end() -> None:
     fanout = new_fanout()
     slow, other = await everybody(fanout, "slow", "other")
     await fill(fanout, slow)
-    other.transport.on_write = slow.transport.drain
+    other.transport.on_write = slow.transport.empty
 
     say(fanout, ROOM, "hello", position=1)
     fanout.flushing.flush_turn()

@@ -75,7 +75,7 @@ async def test_a_connection_that_is_congested_when_it_is_let_go_has_a_gap_from_w
         hold.read_up_to(7)
     state = slow.connection.state
     slow.transport.writes.clear()
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert state is State.CONGESTED
     assert slow.listener.missed == [{ROOM: 7}]
@@ -85,9 +85,9 @@ async def test_after_a_gap_a_connection_is_held_until_it_has_caught_up() -> None
     fanout = new_fanout()
     slow = Person(fanout, "slow")
     await congest(fanout, slow, ROOM)
-    slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
+    slow.listener.relieved = lambda missed: None  # type: ignore[method-assign]
 
-    slow.transport.drain()
+    slow.transport.empty()
     with fanout.recovering(slow.connection, ROOM) as hold:
         say(fanout, ROOM, "live", position=3)
         await turn()
@@ -118,18 +118,18 @@ async def test_a_hold_does_not_forget_an_earlier_gap() -> None:
 
     with fanout.holding(slow.connection, ROOM):
         pass
-    slow.transport.drain()
+    slow.transport.empty()
 
     assert slow.listener.missed == [{ROOM: 1}]
 
 
-async def test_an_earlier_gap_is_told_when_the_connection_drains_during_a_hold() -> None:
+async def test_an_earlier_gap_is_told_when_the_connection_empties_during_a_hold() -> None:
     fanout = new_fanout()
     slow = Person(fanout, "slow")
     await congest(fanout, slow, ROOM)
 
     with fanout.holding(slow.connection, ROOM):
-        slow.transport.drain()
+        slow.transport.empty()
         say(fanout, ROOM, "live", position=3)
         await turn()
         before = slow.texts[1:]
@@ -203,8 +203,8 @@ async def test_a_connection_whose_missed_messages_cannot_be_read_is_closed() -> 
     fanout = new_fanout()
     slow = Person(fanout, "slow")
     await congest(fanout, slow, ROOM)
-    slow.listener.drained = lambda missed: None  # type: ignore[method-assign]
-    slow.transport.drain()
+    slow.listener.relieved = lambda missed: None  # type: ignore[method-assign]
+    slow.transport.empty()
 
     with pytest.raises(OSError, match="unreadable"), fanout.recovering(slow.connection, ROOM):
         fail_while_others_speak(fanout, "live", position=3)

@@ -10,7 +10,7 @@ from hubbub.delivery.membership import (
     TRANSITIONS,
     Membership,
     Signal,
-    drain,
+    empty,
     fill,
     hold,
     join,
@@ -23,20 +23,20 @@ from hubbub.delivery.membership import (
 from tests.delivery.links import Person, new_fanout
 
 
-def drain_with_gap(channel: Channel, connection: Connection) -> None:
+def empty_with_gap(channel: Channel, connection: Connection) -> None:
     """The connection misses something first, so that there is a gap."""
     if connection in channel.held:
         channel.held[connection].gap = Gap(1)
     miss(channel, Gap(1))
-    drain(channel, connection)
+    empty(channel, connection)
 
 
 CHANGES: dict[Signal, Callable[[Channel, Connection], object]] = {
     Signal.JOIN: join,
     Signal.JOIN_HELD: join_held,
     Signal.FILL: lambda channel, connection: fill(channel, connection, None),
-    Signal.DRAIN: drain,
-    Signal.DRAIN_WITH_GAP: drain_with_gap,
+    Signal.EMPTY: empty,
+    Signal.EMPTY_WITH_GAP: empty_with_gap,
     Signal.HOLD: hold,
     Signal.LET_GO: let_go,
     Signal.LEAVE: leave,
@@ -75,7 +75,7 @@ UNDEFINED = [
     for state in Membership
     for signal in Signal
     # Without a gap or a hold, these signals cannot be given.
-    if (state, signal) not in TRANSITIONS and signal not in {Signal.DRAIN_WITH_GAP, Signal.LET_GO}
+    if (state, signal) not in TRANSITIONS and signal not in {Signal.EMPTY_WITH_GAP, Signal.LET_GO}
 ]
 
 
@@ -97,7 +97,7 @@ async def test_only_the_first_gap_counts() -> None:
     miss(channel, Gap(3))
     miss(channel, Gap(4))
 
-    assert drain(channel, connection) == Gap(3)
+    assert empty(channel, connection) == Gap(3)
     assert membership(channel, connection) is Membership.HELD
 
 

@@ -40,7 +40,7 @@ class Talker:
             registry,
             SETTINGS,
             room=None,
-            on_drained=lambda connection, missed: None,
+            on_relieved=lambda connection, missed: None,
             on_closed=lambda connection, clean: None,
         )
 

@@ -16,13 +16,13 @@ CHANNEL = "board:1"
 
 
 async def who_missed_something(fanout: Fanout, kinds: dict[str, Recover | None]) -> Person:
-    """A connection whose buffer was full, and has just drained."""
+    """A connection whose buffer was full, and has just emptied."""
     slow = Person(fanout, "slow")
     recovering = Recovering(fanout, kinds)
-    slow.listener.drained = lambda missed: recovering.bring_missed(slow.connection, missed)  # type: ignore[method-assign]
+    slow.listener.relieved = lambda missed: recovering.bring_missed(slow.connection, missed)  # type: ignore[method-assign]
     await congest(fanout, slow, CHANNEL)
     slow.transport.writes.clear()
-    slow.transport.drain()
+    slow.transport.empty()
     return slow
 
 

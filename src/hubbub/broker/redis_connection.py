@@ -107,7 +107,7 @@ class RedisConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    async def drained(self) -> None:
+    async def all_answered(self) -> None:
         """Returns when all that was sent is answered, or the connection is lost."""
         if self.is_open and self._waiting:
             with contextlib.suppress(RedisAway):

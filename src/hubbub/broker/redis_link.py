@@ -94,7 +94,7 @@ class RedisLink:
         if self._connection is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout):
-                    await self._connection.drained()
+                    await self._connection.all_answered()
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -33,7 +33,7 @@ class State(StrEnum):
 class Signal(StrEnum):
     FILL = "fill"
     """The transport's buffer went over its high-water mark."""
-    DRAIN = "drain"
+    EMPTY = "empty"
     """It went below the low-water mark again."""
     CLOSE = "close"
     LOSE = "lose"
@@ -44,7 +44,7 @@ TRANSITIONS: dict[tuple[State, Signal], State] = {
     (State.OPEN, Signal.FILL): State.CONGESTED,
     (State.OPEN, Signal.CLOSE): State.CLOSING,
     (State.OPEN, Signal.LOSE): State.CLOSED,
-    (State.CONGESTED, Signal.DRAIN): State.OPEN,
+    (State.CONGESTED, Signal.EMPTY): State.OPEN,
     (State.CONGESTED, Signal.CLOSE): State.CLOSING,
     (State.CONGESTED, Signal.LOSE): State.CLOSED,
     (State.CLOSING, Signal.LOSE): State.CLOSED,
@@ -126,7 +126,7 @@ class Receiver(Protocol):
     def receive(self, opcode: int, payload: bytes) -> None:
         """A whole TEXT or BINARY message came, or a PING (which was answered already)."""
 
-    def drained(self, missed: dict[str, int | None]) -> None:
+    def relieved(self, missed: dict[str, int | None]) -> None:
         """The connection is no longer congested. It missed events in these channels, after these positions."""
 
     def closed(self, code: int, reason: str) -> None:
@@ -156,7 +156,7 @@ class Delivery(Protocol):
         """The connection's buffer is full: nothing more is delivered to it."""
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
-        """The connection's buffer has drained. Returns the channels in which it missed something, with the positions
+        """The connection's buffer has emptied. Returns the channels in which it missed something, with the positions
         after which it did."""
 
     def rewire(self, connection: Connection) -> None:
@@ -308,20 +308,20 @@ class Connection:
             self.pause(Pause.CONGESTION)
             self.fanout.congested(self)
 
-    def drained(self) -> None:
+    def emptied(self) -> None:
         """The transport's buffer is below its low-water mark again."""
         if self.state is not State.CONGESTED:
             return
         if self.fanout.is_writing:
-            self.fanout.loop.call_soon(self.drained)
+            self.fanout.loop.call_soon(self.emptied)
             return
-        self._change(Signal.DRAIN)
+        self._change(Signal.EMPTY)
         missed = self.fanout.relieved(self)
-        self.receiver.drained(missed)
+        self.receiver.relieved(missed)
         self._end_congestion()
 
     def _end_congestion(self) -> None:
-        # What was written as it drained may have filled the buffer again.
+        # What was written as it emptied may have filled the buffer again.
         if self.state is not State.CONGESTED:
             self.resume(Pause.CONGESTION)
 

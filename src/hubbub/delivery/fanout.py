@@ -20,7 +20,7 @@ from hubbub.delivery.deadlines import Deadlines
 from hubbub.delivery.flushing import Flushing
 from hubbub.delivery.heartbeat import Heartbeat
 from hubbub.delivery.hold import Hold
-from hubbub.delivery.membership import Membership, drain, fill, hold, join, join_held, leave, membership
+from hubbub.delivery.membership import Membership, empty, fill, hold, join, join_held, leave, membership
 from hubbub.delivery.turns import Turns
 from hubbub.errors import NotStarted
 from hubbub.limits import Allowance
@@ -260,7 +260,7 @@ class Fanout:
         self.flushing.congested(connection)
 
     def relieved(self, connection: Connection) -> dict[str, int | None]:
-        """The connection's buffer has drained: serve it again. Where it has a gap it is held, and `recovering` must
+        """The connection's buffer has emptied: serve it again. Where it has a gap it is held, and `recovering` must
         follow.
 
         Returns the channels with gaps, each with the position before the gap.
@@ -270,7 +270,7 @@ class Fanout:
         for name in connection.channels:
             channel = self._channels[name]
             self._flush(channel)
-            gap = drain(channel, connection)
+            gap = empty(channel, connection)
             if gap is not None:
                 missed[name] = gap.position
             elif membership(channel, connection) is Membership.LIVE and self.deadlines.is_congested(connection):

@@ -27,10 +27,10 @@ class Signal(StrEnum):
     JOIN_HELD = "join held"
     FILL = "fill"
     """Its buffer is full."""
-    DRAIN = "drain"
-    """Its buffer has drained, and it has missed nothing."""
-    DRAIN_WITH_GAP = "drain with a gap"
-    """Its buffer has drained, and what it missed is being read for it."""
+    EMPTY = "empty"
+    """Its buffer has emptied, and it has missed nothing."""
+    EMPTY_WITH_GAP = "empty with a gap"
+    """Its buffer has emptied, and what it missed is being read for it."""
     HOLD = "hold"
     LET_GO = "let go"
     """The last hold has ended."""
@@ -43,18 +43,18 @@ TRANSITIONS: dict[tuple[Membership, Signal], Membership] = {
     # A connection that closes leaves its channels at once, and once more when its link is gone.
     (Membership.ABSENT, Signal.LEAVE): Membership.ABSENT,
     (Membership.LIVE, Signal.FILL): Membership.CONGESTED,
-    # Its buffer drained before it was left out.
-    (Membership.LIVE, Signal.DRAIN): Membership.LIVE,
+    # Its buffer emptied before it was left out.
+    (Membership.LIVE, Signal.EMPTY): Membership.LIVE,
     (Membership.LIVE, Signal.HOLD): Membership.HELD,
     (Membership.LIVE, Signal.LEAVE): Membership.ABSENT,
-    (Membership.CONGESTED, Signal.DRAIN): Membership.LIVE,
-    (Membership.CONGESTED, Signal.DRAIN_WITH_GAP): Membership.HELD,
+    (Membership.CONGESTED, Signal.EMPTY): Membership.LIVE,
+    (Membership.CONGESTED, Signal.EMPTY_WITH_GAP): Membership.HELD,
     (Membership.CONGESTED, Signal.HOLD): Membership.HELD,
     (Membership.CONGESTED, Signal.LEAVE): Membership.ABSENT,
     # Nothing is written to it as long as it is held, so a full buffer changes nothing.
     (Membership.HELD, Signal.FILL): Membership.HELD,
-    (Membership.HELD, Signal.DRAIN): Membership.HELD,
-    (Membership.HELD, Signal.DRAIN_WITH_GAP): Membership.HELD,
+    (Membership.HELD, Signal.EMPTY): Membership.HELD,
+    (Membership.HELD, Signal.EMPTY_WITH_GAP): Membership.HELD,
     (Membership.HELD, Signal.HOLD): Membership.HELD,
     (Membership.HELD, Signal.LET_GO): Membership.LIVE,
     (Membership.HELD, Signal.LEAVE): Membership.ABSENT,
@@ -100,15 +100,15 @@ def miss(channel: Channel, gap: Gap) -> None:
         channel.congested[connection] = earlier or gap
 
 
-def drain(channel: Channel, connection: Connection) -> Gap | None:
-    """A connection's buffer has drained. Returns what it has missed. If it has, one more hold is on it until that is
+def empty(channel: Channel, connection: Connection) -> Gap | None:
+    """A connection's buffer has emptied. Returns what it has missed. If it has, one more hold is on it until that is
     read."""
     held = channel.held.get(connection)
     gap = channel.congested.get(connection) if held is None else held.gap
     if gap is None:
-        _change(channel, connection, Signal.DRAIN)
+        _change(channel, connection, Signal.EMPTY)
         return None
-    _change(channel, connection, Signal.DRAIN_WITH_GAP)
+    _change(channel, connection, Signal.EMPTY_WITH_GAP)
     if held is not None:
         held.gap = None
         held.holds += 1

@@ -177,7 +177,7 @@ class SocketTransport(asyncio.Protocol):
         self._connection.filled()
 
     def resume_writing(self) -> None:
-        self._connection.drained()
+        self._connection.emptied()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_lost(self)
@@ -296,7 +296,7 @@ class MessageTransport:
                 await self._send(_message(payload))
                 self._size -= len(payload)
             if self._size < LOW_WATER:
-                self._connection.drained()
+                self._connection.emptied()
 
 
 def _message(payload: str | bytes) -> MutableMapping[str, Any]:

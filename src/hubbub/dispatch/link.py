@@ -51,7 +51,7 @@ class Link:
         "_limits",
         "_not_before",
         "_on_closed",
-        "_on_drained",
+        "_on_relieved",
         "_registry",
         "_room",
         "_unanswered",
@@ -65,14 +65,14 @@ class Link:
         limits: Settings,
         *,
         room: str | None,
-        on_drained: Callable[[Connection, dict[str, int | None]], None],
+        on_relieved: Callable[[Connection, dict[str, int | None]], None],
         on_closed: Callable[[Connection, bool], None],
     ) -> None:
         self._connection = connection
         self._registry = registry
         self._limits = limits
         self._room = room
-        self._on_drained = on_drained
+        self._on_relieved = on_relieved
         self._on_closed = on_closed
         self._bucket = TokenBucket()
         self._violations: TokenBucket | None = None
@@ -238,8 +238,8 @@ class Link:
             log.debug("%s of %s (connection %s) is refused: %s", name, connection.user.key, connection.id, error.code)
         self._connection.reply(ErrorEvent.of(error, id=id, command=command, room=room))
 
-    def drained(self, missed: dict[str, int | None]) -> None:
-        self._on_drained(self._connection, missed)
+    def relieved(self, missed: dict[str, int | None]) -> None:
+        self._on_relieved(self._connection, missed)
 
     def closed(self, code: int, reason: str) -> None:
         self._on_closed(self._connection, code in CLEAN)

@@ -69,7 +69,7 @@ class RawLink:
         log.error("%s failed for connection %s", name, self._connection.id, exc_info=error)
         self._connection.close(CloseCode.INTERNAL_ERROR, "the application failed")
 
-    def drained(self, missed: dict[str, int | None]) -> None:
+    def relieved(self, missed: dict[str, int | None]) -> None:
         """Nothing can be recovered: the protocol is the application's."""
 
     def closed(self, code: int, reason: str) -> None:

@@ -82,7 +82,7 @@ class WebSocketDoor:
                 self._registry,
                 self._node.settings,
                 room=room,
-                on_drained=self._node.recovering.bring_missed,
+                on_relieved=self._node.recovering.bring_missed,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
             begin=begin,
