@@ -113,13 +113,13 @@ class _Heard:
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
 
-    def came(self, channel: str, user: User, online: int) -> None:
+    def user_joined(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 
-    def went(self, channel: str, user: User, online: int) -> None:
+    def user_left(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 
-    def counted(self, channel: str) -> None:
+    def count_changed(self, channel: str) -> None:
         self.events[channel] += 1
 
 

@@ -223,7 +223,7 @@ class Node:
             self._loop.create_task(
                 self._every(min(TICK, self.settings.stall_timeout / 4), fanout.notice_freeze, fanout.deadlines.check)
             ),
-            *([self._loop.create_task(self._every(TICK, self.database.look))] if self.database is not None else []),
+            *([self._loop.create_task(self._every(TICK, self.database.probe))] if self.database is not None else []),
             *([self._loop.create_task(self._every(TICK, self.gaps.sweep))] if self.services.is_shared else []),
             *self._start_jobs(self._loop),
         ]

@@ -126,12 +126,12 @@ async def test_each_new_connection_is_greeted_before_it_is_used(proxy: FaultProx
         heard.append("greet")
         await connection.call("PING")
 
-    def went() -> None:
-        heard.append("went")
+    def note_lost() -> None:
+        heard.append("lost")
         lost.set()
 
     address = RedisAddress("127.0.0.1", proxy.port)
-    link = RedisLink(address, timeout=TIMEOUT, greet=greet, came=lambda: heard.append("came"), went=went)
+    link = RedisLink(address, timeout=TIMEOUT, greet=greet, connected=lambda: heard.append("connected"), lost=note_lost)
     await link.start()
     proxy.cut()
     async with asyncio.timeout(DEADLINE):
@@ -139,7 +139,7 @@ async def test_each_new_connection_is_greeted_before_it_is_used(proxy: FaultProx
     await up(link)
     await link.stop()
 
-    assert heard == ["greet", "came", "went", "greet", "came"]
+    assert heard == ["greet", "connected", "lost", "greet", "connected"]
 
 
 async def test_a_stop_sends_what_is_pending_first(redis: Redis) -> None:

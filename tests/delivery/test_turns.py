@@ -88,7 +88,7 @@ async def test_large_pages_are_made_one_in_each_turn_of_the_loop() -> None:
     loop, done = Loop(), list[int]()
 
     async def make(number: int, size: int) -> None:
-        await loop.turns.come(size)
+        await loop.turns.wait(size)
         done.append(number)
 
     asked = [asyncio.ensure_future(make(number, 4 * BYTES)) for number in range(3)]
@@ -108,7 +108,7 @@ async def test_small_pages_wait_too_once_there_are_many() -> None:
 
     async def make_many() -> None:
         for _ in range(100):
-            await loop.turns.come(0)
+            await loop.turns.wait(0)
             done.append(None)
 
     making = asyncio.ensure_future(make_many())
@@ -122,9 +122,9 @@ async def test_small_pages_wait_too_once_there_are_many() -> None:
 
 async def test_a_cancelled_caller_takes_no_turn() -> None:
     loop = Loop()
-    await loop.turns.come(BYTES)
-    gone = asyncio.ensure_future(loop.turns.come(BYTES))
-    waiting = asyncio.ensure_future(loop.turns.come(BYTES))
+    await loop.turns.wait(BYTES)
+    gone = asyncio.ensure_future(loop.turns.wait(BYTES))
+    waiting = asyncio.ensure_future(loop.turns.wait(BYTES))
     await turn()
 
     gone.cancel()

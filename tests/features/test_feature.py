@@ -137,8 +137,8 @@ class Waving(Feature):
     async def stop(self) -> None:
         self.life.append("stop")
 
-    def come(self, connection: Connection) -> None:
-        self.life.append(f"{connection.user.key} has come")
+    def connected(self, connection: Connection) -> None:
+        self.life.append(f"{connection.user.key} is connected")
 
     def joined(self, connection: Connection, room: str) -> None:
         self.life.append(f"{connection.user.key} has joined {room}")
@@ -146,15 +146,15 @@ class Waving(Feature):
     def left(self, connection: Connection, room: str) -> None:
         self.life.append(f"{connection.user.key} has left {room}")
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
-        self.life.append(f"{connection.user.key} is gone")
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
+        self.life.append(f"{connection.user.key} is disconnected")
 
 
 class Failing(Feature):
     def fail(self, *arguments: object, **named: object) -> None:
         raise RuntimeError("our own mistake")
 
-    come = joined = left = gone = fail
+    connected = joined = left = disconnected = fail
 
 
 async def test_an_applications_own_feature_lives_as_the_built_in_ones_do() -> None:
@@ -183,15 +183,15 @@ async def test_features_are_told_who_comes_joins_leaves_and_goes(serve: Serve) -
         await alice.expect("joined", room="kitchen")
         await alice.send({"type": "leave", "room": "hall", "id": "2"})
         await alice.expect("ack", id="2")
-    await eventually(lambda: "alice is gone" in waving.life)
+    await eventually(lambda: "alice is disconnected" in waving.life)
 
     assert [moment for moment in waving.life if moment.startswith("alice")] == [
-        "alice has come",
+        "alice is connected",
         "alice has joined hall",
         "alice has joined kitchen",
         "alice has left hall",
         "alice has left kitchen",
-        "alice is gone",
+        "alice is disconnected",
     ]
 
 

@@ -26,19 +26,19 @@ class Heard:
         self.shown: dict[str, set[str]] = {}
         self.counted_channels: set[str] = set()
 
-    def came(self, channel: str, user: User, online: int) -> None:
-        self.events.append(("came", user.key, online))
+    def user_joined(self, channel: str, user: User, online: int) -> None:
+        self.events.append(("joined", user.key, online))
         shown = self.shown.setdefault(channel, set())
         assert channel in self.counted_channels or fold(user.key) not in shown, f"{user.key} comes twice"
         shown.add(fold(user.key))
 
-    def went(self, channel: str, user: User, online: int) -> None:
-        self.events.append(("went", user.key, online))
+    def user_left(self, channel: str, user: User, online: int) -> None:
+        self.events.append(("left", user.key, online))
         shown = self.shown.setdefault(channel, set())
         assert channel in self.counted_channels or fold(user.key) in shown, f"{user.key} goes, and was not there"
         shown.discard(fold(user.key))
 
-    def counted(self, channel: str) -> None:
+    def count_changed(self, channel: str) -> None:
         self.events.append(("counted", channel, 0))
         self.counted_channels.add(channel)
 

@@ -71,63 +71,63 @@ def shown(presence: Presence, channel: str = HALL) -> list[str]:
 
 async def test_comings_and_goings_are_told(presence: Presence, told: Told) -> None:
     presence.enter(HALL, ALICE)
-    await presence.look(HALL)
+    await presence.ask(HALL)
     presence.enter(HALL, BOB)
-    await presence.look(HALL)
+    await presence.ask(HALL)
     assert shown(presence) == ["alice", "bob"]
     presence.exit(HALL, BOB)
-    await presence.look(HALL)
+    await presence.ask(HALL)
 
-    await told.until(("came", "alice", 1), ("came", "bob", 2), ("went", "bob", 1))
+    await told.until(("joined", "alice", 1), ("joined", "bob", 2), ("left", "bob", 1))
     assert shown(presence) == ["alice"]
 
 
 async def test_the_last_one_leaves_nothing(presence: Presence, told: Told) -> None:
     presence.enter(HALL, ALICE)
-    await presence.look(HALL)
+    await presence.ask(HALL)
     presence.exit(HALL, ALICE)
-    await presence.look(HALL)
+    await presence.ask(HALL)
 
     assert shown(presence) == []
-    await told.until(("came", "alice", 1))
+    await told.until(("joined", "alice", 1))
 
 
 async def test_channels_have_nothing_to_do_with_each_other(presence: Presence, told: Told) -> None:
     for number, room in enumerate(ROOMS):
         presence.enter(room, person(number))
     for number, room in enumerate(ROOMS):
-        await presence.look(room)
+        await presence.ask(room)
         assert shown(presence, room) == [f"User-{number}"]
 
 
 async def test_to_enter_again_changes_how_one_is_shown(presence: Presence, told: Told) -> None:
     presence.enter(HALL, ALICE)
-    await presence.look(HALL)
+    await presence.ask(HALL)
     presence.enter(HALL, User("alice", "Alice B."))
-    await presence.look(HALL)
+    await presence.ask(HALL)
 
     crowd = presence.crowd(HALL)
     assert crowd is not None
     assert [user.name for user in crowd.users()] == ["Alice B."]
-    assert told.events == [("came", "alice", 1)]
+    assert told.events == [("joined", "alice", 1)]
 
 
 async def test_above_a_hundred_there_is_a_count(presence: Presence, told: Told) -> None:
     for number in range(NAMED_UP_TO):
         presence.enter(HALL, person(number))
-    await presence.look(HALL)
+    await presence.ask(HALL)
     assert shown(presence) == [f"User-{number}" for number in range(NAMED_UP_TO)]
     told.take()
 
     presence.enter(HALL, ALICE)
-    await presence.look(HALL)
+    await presence.ask(HALL)
     assert len(shown(presence)) == 20
     presence.exit(HALL, ALICE)
     await eventually(lambda: len(shown(presence)) == NAMED_UP_TO)
 
     assert told.take() == [("counted", HALL, 0)] * 2
     presence.exit(HALL, person(50))
-    await told.until(("went", "User-50", NAMED_UP_TO - 1))
+    await told.until(("left", "User-50", NAMED_UP_TO - 1))
 
 
 async def two(stack: AsyncExitStack, *presences: Presence) -> list[Told]:
@@ -147,11 +147,11 @@ async def test_two_nodes_hear_of_each_other_on_each_of_three_servers(servers: li
         told, _ = await two(stack, here, there)
         for room in ROOMS:
             here.enter(room, ALICE)
-            await here.look(room)
+            await here.ask(room)
         told.take()
         for room in ROOMS:
             there.enter(room, BOB)
-        await told.until(*[("came", "bob", 2)] * len(ROOMS))
+        await told.until(*[("joined", "bob", 2)] * len(ROOMS))
 
         assert all(shown(here, room) == ["alice", "bob"] for room in ROOMS)
 
@@ -162,12 +162,12 @@ async def test_a_newcomer_is_shown_all_however_much_is_to_be_told_first(servers:
         here, there = over(servers[:1]), over(servers[:1])
         await two(stack, here, there)
         here.enter(HALL, ALICE)
-        await here.look(HALL)
+        await here.ask(HALL)
         for number in range(3000):
             there.enter(f"room:{number}", person(number))
         there.enter(HALL, BOB)
 
-        assert [user.user for user in (await there.look(HALL)).users()] == ["alice", "bob"]
+        assert [user.user for user in (await there.ask(HALL)).users()] == ["alice", "bob"]
 
 
 async def test_a_node_asks_about_a_channel_in_which_it_has_nobody(servers: list[Redis]) -> None:
@@ -175,15 +175,15 @@ async def test_a_node_asks_about_a_channel_in_which_it_has_nobody(servers: list[
     async with AsyncExitStack() as stack:
         here, there = over(servers[:1]), over(servers[:1])
         await two(stack, here, there)
-        assert (await there.look(HALL)).online == 0
+        assert (await there.ask(HALL)).online == 0
         here.enter(HALL, ALICE)
         here.enter(HALL, BOB)
-        await here.look(HALL)
-        few = await there.look(HALL)
+        await here.ask(HALL)
+        few = await there.ask(HALL)
         for number in range(NAMED_UP_TO):
             here.enter(HALL, person(number))
-        await here.look(HALL)
-        many = await there.look(HALL)
+        await here.ask(HALL)
+        many = await there.ask(HALL)
 
     assert (few.online, [user.name for user in few.users()]) == (2, ["Alice", "Bob"])
     assert (many.online, len(many.users())) == (NAMED_UP_TO + 2, 20)
@@ -196,7 +196,7 @@ async def test_nobody_is_guessed_to_be_online_or_not_while_redis_is_away(tmp_pat
         await two(stack, here)
         server.kill()
         with pytest.raises(Unavailable):
-            await here.look(HALL)
+            await here.ask(HALL)
 
 
 async def test_namespaces_keep_two_clusters_apart(servers: list[Redis]) -> None:
@@ -206,8 +206,8 @@ async def test_namespaces_keep_two_clusters_apart(servers: list[Redis]) -> None:
         await two(stack, here, there)
         here.enter(HALL, ALICE)
         there.enter(HALL, BOB)
-        await here.look(HALL)
-        await there.look(HALL)
+        await here.ask(HALL)
+        await there.ask(HALL)
 
         assert (shown(here), shown(there)) == (["alice"], ["bob"])
 
@@ -218,15 +218,15 @@ async def test_a_node_that_stops_leaves_its_people_to_come_back(servers: list[Re
         here, there = over(servers[:1]), over(servers[:1])
         told, _ = await two(stack, here, there)
         here.enter(HALL, ALICE)
-        await here.look(HALL)
+        await here.ask(HALL)
         there.enter(HALL, BOB)
         there.enter(HALL, person(1))
-        await told.until(("came", "alice", 1), ("came", "bob", 2), ("came", "User-1", 3))
+        await told.until(("joined", "alice", 1), ("joined", "bob", 2), ("joined", "User-1", 3))
 
         there.exit(HALL, person(1))
         await there.stop()
 
-        await told.until(("came", "alice", 1), ("came", "bob", 2), ("came", "User-1", 3), ("went", "User-1", 2))
+        await told.until(("joined", "alice", 1), ("joined", "bob", 2), ("joined", "User-1", 3), ("left", "User-1", 2))
         assert shown(here) == ["alice", "bob"]
 
 
@@ -238,7 +238,7 @@ async def test_a_node_goes_on_alone_while_redis_is_in_trouble(tmp_path: Path, tr
         told, _ = await two(stack, here, there)
         here.enter(HALL, ALICE)
         there.enter(HALL, BOB)
-        await told.until(("came", "alice", 1), ("came", "bob", 2))
+        await told.until(("joined", "alice", 1), ("joined", "bob", 2))
         await eventually(lambda: shown(there) == ["alice", "bob"])
 
         match trouble:
@@ -252,7 +252,7 @@ async def test_a_node_goes_on_alone_while_redis_is_in_trouble(tmp_path: Path, tr
                 server.ask("CONFIG", "SET", "maxmemory", "1")
         here.enter(HALL, person(1))
         async with asyncio.timeout(DEADLINE):
-            await here.look(HALL)
+            await here.ask(HALL)
         assert shown(here) == ["alice", "bob", "User-1"]
         if trouble == "away":
             server.start()
@@ -260,7 +260,7 @@ async def test_a_node_goes_on_alone_while_redis_is_in_trouble(tmp_path: Path, tr
             server.ask("CONFIG", "SET", "maxmemory", "0")
         await eventually(lambda: shown(there) == ["alice", "bob", "User-1"])
 
-        assert sorted(told.events) == [("came", "User-1", 3), ("came", "alice", 1), ("came", "bob", 2)]
+        assert sorted(told.events) == [("joined", "User-1", 3), ("joined", "alice", 1), ("joined", "bob", 2)]
 
 
 async def test_the_rights_that_the_documentation_names_are_enough(servers: list[Redis]) -> None:
@@ -274,9 +274,9 @@ async def test_the_rights_that_the_documentation_names_are_enough(servers: list[
         here = RedisPresence(parse_addresses(address), linger=10.0)
         (told,) = await two(stack, here)
         here.enter(HALL, ALICE)
-        await told.until(("came", "alice", 1))
+        await told.until(("joined", "alice", 1))
         here.enter("room:other", BOB)
         here.exit("room:other", BOB)
-        await here.look("room:other")
+        await here.ask("room:other")
 
         assert server.ask("ZCARD", "hubbub:presence:leases") == 1

@@ -61,7 +61,7 @@ def test_a_user_counts_once_however_many_nodes_have_them(a: Node, b: Node) -> No
     b.enter(ROOM, BOB)
     settle(a, b)
 
-    assert a.heard.take() == [("came", "alice", 1), ("came", "bob", 2)]
+    assert a.heard.take() == [("joined", "alice", 1), ("joined", "bob", 2)]
     assert b.heard.take() == []
     assert a.shown(ROOM) == b.shown(ROOM) == ["alice", "bob"]
 
@@ -70,7 +70,7 @@ def test_a_user_counts_once_however_many_nodes_have_them(a: Node, b: Node) -> No
     assert a.heard.take() == b.heard.take() == []
     b.exit(ROOM, BOB)
     settle(a, b)
-    assert a.heard.take() == [("went", "bob", 1)]
+    assert a.heard.take() == [("left", "bob", 1)]
 
 
 def test_each_node_with_somebody_there_hears_of_it_once_and_no_other(a: Node, b: Node, c: Node) -> None:
@@ -82,9 +82,9 @@ def test_each_node_with_somebody_there_hears_of_it_once_and_no_other(a: Node, b:
     a.exit(ROOM, ALICE)
     settle(a, b, c)
 
-    assert a.heard.take() == [("came", "alice", 1), ("came", "bob", 2)]
-    assert b.heard.take() == [("came", "bob", 2), ("went", "alice", 1)]
-    assert c.heard.take() == [("came", "carol", 1)]
+    assert a.heard.take() == [("joined", "alice", 1), ("joined", "bob", 2)]
+    assert b.heard.take() == [("joined", "bob", 2), ("left", "alice", 1)]
+    assert c.heard.take() == [("joined", "carol", 1)]
     assert c.shared.crowd(ROOM) is None
 
 
@@ -103,7 +103,7 @@ def test_people_of_a_node_that_died_go_together_and_once(a: Node, b: Node, c: No
     gone = {("User-0"), ("User-1"), ("User-2"), ("carol")}
     for node in (a, b):
         events = node.heard.take()
-        assert {who for what, who, _ in events if what == "went"} == gone
+        assert {who for what, who, _ in events if what == "left"} == gone
         assert len(events) == len(gone)
         assert sorted(node.shown(ROOM)) == ["alice", "bob"]
 
@@ -137,11 +137,11 @@ def test_a_frozen_node_that_comes_back_registers_its_people_again(a: Node, b: No
     settle(a)
     a.enter(ROOM, CAROL)
     settle(a)
-    assert a.heard.take() == [("went", "bob", 1), ("came", "carol", 2)]
+    assert a.heard.take() == [("left", "bob", 1), ("joined", "carol", 2)]
     settle(a, b)
 
-    assert a.heard.take() == [("came", "bob", 3)]
-    assert b.heard.take() == [("came", "carol", 3)]
+    assert a.heard.take() == [("joined", "bob", 3)]
+    assert b.heard.take() == [("joined", "carol", 3)]
     assert sorted(a.shown(ROOM)) == sorted(b.shown(ROOM)) == ["alice", "bob", "carol"]
 
 
@@ -157,8 +157,8 @@ def test_a_lost_answer_is_heard_of_by_nobody(a: Node, b: Node, way: str) -> None
     getattr(b, way)()
     settle(a, b)
 
-    assert a.heard.take() == [("came", "carol", 3)]
-    assert b.heard.take() == [("came", "carol", 3)]
+    assert a.heard.take() == [("joined", "carol", 3)]
+    assert b.heard.take() == [("joined", "carol", 3)]
     assert sorted(a.shown(ROOM)) == sorted(b.shown(ROOM)) == ["alice", "bob", "carol"]
 
 
@@ -172,7 +172,7 @@ def test_without_redis_a_node_shows_its_own_and_for_a_while_the_last_of_the_othe
     a.step_that_never_comes()
     a.enter(ROOM, CAROL)
     a.exit(ROOM, ALICE)
-    assert a.heard.take() == [("came", "carol", 3), ("went", "alice", 2)]
+    assert a.heard.take() == [("joined", "carol", 3), ("left", "alice", 2)]
     assert a.shown(ROOM) == ["bob", "carol"]
     a.now += OTHERS_KEPT - 1
     a.shared.tick()
@@ -180,11 +180,11 @@ def test_without_redis_a_node_shows_its_own_and_for_a_while_the_last_of_the_othe
     a.now += 1
     a.shared.tick()
     assert a.shown(ROOM) == ["carol"]
-    assert a.heard.take() == [("went", "bob", 1)]
+    assert a.heard.take() == [("left", "bob", 1)]
 
     settle(a, b)
-    assert a.heard.take() == [("came", "bob", 2)]
-    assert b.heard.take()[-2:] == [("came", "carol", 3), ("went", "alice", 2)]
+    assert a.heard.take() == [("joined", "bob", 2)]
+    assert b.heard.take()[-2:] == [("joined", "carol", 3), ("left", "alice", 2)]
 
 
 def test_when_redis_was_emptied_nobody_comes_or_goes(a: Node, b: Node, client: Any) -> None:
@@ -221,7 +221,7 @@ def test_after_redis_was_emptied_those_of_a_dead_node_go_in_the_end(a: Node, b: 
     a.now += SETTLING
     settle(a)
 
-    assert a.heard.take() == [("went", "bob", 1)]
+    assert a.heard.take() == [("left", "bob", 1)]
 
 
 def test_when_redis_stood_still_no_node_is_taken_for_dead(a: Node, b: Node, client: Any) -> None:
@@ -273,7 +273,7 @@ def test_above_a_hundred_there_is_a_count_and_the_first_twenty(a: Node, b: Node)
     assert len(a.shown(ROOM)) == 100
     b.exit(ROOM, person(99))
     settle(a, b)
-    assert a.heard.take() == [("went", "User-99", 99)]
+    assert a.heard.take() == [("left", "User-99", 99)]
 
 
 def test_a_node_tells_what_changed_among_many_once_a_second(a: Node, b: Node) -> None:
@@ -302,7 +302,7 @@ def test_who_gets_the_key_of_another_comes_as_somebody_else(a: Node, b: Node) ->
     a.enter(ROOM, ALICE)
     settle(a, b)
 
-    assert a.heard.take() == [("went", "alice", 1), ("came", "alice", 2)]
+    assert a.heard.take() == [("left", "alice", 1), ("joined", "alice", 2)]
     assert [(user.name, user.guest) for user in a.shared.crowd(ROOM).users()] == [("Bob", None), ("Alice", None)]  # type: ignore[union-attr]
 
 

@@ -18,7 +18,7 @@ from hubbub.accounts.users import Person, is_made_of, made_key
 from hubbub.errors import Conflict, Invalid, Unauthenticated
 from hubbub.presence.base import Names
 from hubbub.wire.identity import User
-from hubbub.wire.keys import clean_name, fold, is_key, look
+from hubbub.wire.keys import appearance, clean_name, fold, is_key
 
 RESERVED = frozenset({"system", "server", "hubbub", "admin", "everyone", "here", "all"})
 MADE_KEYS_BEGIN = "guest"
@@ -161,7 +161,7 @@ class Guests:
             identity = secrets.token_urlsafe(9)
             if username and is_key(username) and not among_accounts and fold(username) != MADE_KEYS_BEGIN:
                 key = username
-        shown = look(name or key or "")
+        shown = appearance(name or key or "")
         if shown in RESERVED or shown.startswith("dm:"):
             raise Conflict(f"the name {name or key!r} is reserved")
         return _Asked(name, shown, key, identity, is_proven=bool(secret))
@@ -187,7 +187,7 @@ class Guests:
     async def _claim_and_enter(self, names: Names, asked: _Asked, key: str, row: Person | None) -> Admission:
         claims = {
             f"key:{fold(key)}": row is None,
-            f"name:{asked.shown or look(key)}": bool(asked.shown) and not _is_their_own(asked, key, row),
+            f"name:{asked.shown or appearance(key)}": bool(asked.shown) and not _is_their_own(asked, key, row),
         }
         needed = [word for word, is_needed in claims.items() if is_needed]
         shared = [word for word, is_needed in claims.items() if not is_needed]
@@ -219,7 +219,7 @@ class Guests:
             self._refuse_if_in_use(asked, key, row)
             user = User(key, asked.name or key, guest=True, identity=asked.identity)
             present = self._present[folded] = _Presence(user, asked.identity, 0)
-            shown = asked.shown or look(key)
+            shown = asked.shown or appearance(key)
             self._names[shown] = (*self._names[shown], folded) if shown in self._names else (folded,)
         present.was_lingering = self._lingering.pop(folded, None) is not None
         present.connections += 1
@@ -240,7 +240,7 @@ class Guests:
         self._lingering.pop(folded, None)
         if self._names_everywhere is not None and present.claimed:
             self._names_everywhere.release(present.identity, present.claimed)
-        shown = look(present.user.name)
+        shown = appearance(present.user.name)
         others = tuple(other for other in self._names[shown] if other != folded)
         if others:
             self._names[shown] = others
@@ -264,7 +264,11 @@ def _is_their_own(asked: _Asked, key: str | None, row: Person | None) -> bool:
     if not asked.is_proven or key is None:
         return False
     name = asked.name or asked.key or asked.shown
-    return look(key) == asked.shown or is_made_of(key, name) or (row is not None and look(row.name) == asked.shown)
+    return (
+        appearance(key) == asked.shown
+        or is_made_of(key, name)
+        or (row is not None and appearance(row.name) == asked.shown)
+    )
 
 
 def _signed(identity: str, key: str) -> str:

@@ -57,17 +57,17 @@ class _Question:
     def add(self, count: int) -> None:
         self._answers += 1
         self._count += count
-        self._look()
+        self._end_if_complete()
 
     async def sum(self, expected: int, *, within: float) -> int:
         """The sum of so many answers, or of those that come within so many seconds."""
         self._expected = expected
-        self._look()
+        self._end_if_complete()
         await asyncio.wait({self.answered}, timeout=within)
         self.answered.cancel()
         return self._count
 
-    def _look(self) -> None:
+    def _end_if_complete(self) -> None:
         if self._expected is not None and self._answers >= self._expected and not self.answered.done():
             self.answered.set_result(None)
 

@@ -121,7 +121,12 @@ class _Server:
         self._prefix = f"{namespace}:{address.database}:".encode()
         self._key = f"{namespace}:cluster"
         self._link = RedisLink(
-            address, timeout=timeout, greet=self._greet, came=self._came, went=self._tell_all, pushed=self._pushed
+            address,
+            timeout=timeout,
+            greet=self._greet,
+            connected=self._connected,
+            lost=self._tell_all,
+            pushed=self._pushed,
         )
         self._deliver: Deliver | None = None
         self._missed: Missed = lambda _: None
@@ -304,7 +309,7 @@ class _Server:
 
     # Gaps.
 
-    def _came(self) -> None:
+    def _connected(self) -> None:
         self._has_warned = False
         if self._making_up is not None:
             self._making_up.cancel()

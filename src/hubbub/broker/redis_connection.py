@@ -27,8 +27,8 @@ Answered = Callable[[Any], None]
 """Called with a command's reply; with a `ReplyError` if the server refused it, or with `RedisAway` if no answer came.
 Then the command may have been done or not."""
 
-LOOKS = 4
-"""How often a deadline is looked at while it runs."""
+CHECKS = 4
+"""How often a deadline is checked while it runs."""
 
 _ANSWERS = (b"subscribe", b"unsubscribe")
 """Commands whose only answer is a push of this kind."""
@@ -53,7 +53,7 @@ class RedisConnection(asyncio.Protocol):
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
         self._transport: asyncio.Transport | None = None
-        self._look: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._answers = 0
         self.why: Exception | None = None
         """Why it has ended."""
@@ -125,7 +125,7 @@ class RedisConnection(asyncio.Protocol):
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
-        self._look_later(0, self._answers)
+        self._check_later(0, self._answers)
 
     def data_received(self, data: bytes) -> None:
         self.has_heard = True
@@ -150,8 +150,8 @@ class RedisConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
         self.why = self.why or RedisAway(f"the connection was lost: {error}" if error else "it closed the connection")
-        if self._look is not None:
-            self._look.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         waiting, self._waiting = self._waiting, deque()
         for answered in waiting:
             answered(self.why)
@@ -160,12 +160,12 @@ class RedisConnection(asyncio.Protocol):
 
     # The deadline of our own.
 
-    def _look_later(self, silent: int, answers: int) -> None:
-        seconds = self._timeout / LOOKS
-        self._look = self._loop.call_later(seconds, self._look_now, silent, answers, self._loop.time() + seconds)
+    def _check_later(self, silent: int, answers: int) -> None:
+        seconds = self._timeout / CHECKS
+        self._timer = self._loop.call_later(seconds, self._check, silent, answers, self._loop.time() + seconds)
 
-    def _look_now(self, silent: int, answers: int, due: float) -> None:
-        is_late = self._loop.time() > due + self._timeout / LOOKS
+    def _check(self, silent: int, answers: int, due: float) -> None:
+        is_late = self._loop.time() > due + self._timeout / CHECKS
         if not self._waiting:
             self.send(("PING",), lambda _: None)
             silent = 0
@@ -174,7 +174,7 @@ class RedisConnection(asyncio.Protocol):
             silent = 0
         else:
             silent += 1
-            if silent == LOOKS:
+            if silent == CHECKS:
                 self.end(RedisAway(f"it does not answer within {self._timeout:g} s"))
                 return
-        self._look_later(silent, self._answers)
+        self._check_later(silent, self._answers)

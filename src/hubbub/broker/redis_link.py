@@ -29,8 +29,8 @@ up to half of it is taken off at random."""
 class RedisLink:
     """A link to a server, from `start` to `stop`.
 
-    `greet` is awaited on each new connection before it is used; if it raises, the connection ends. `came` is called
-    when the link is up, `went` when it is down again, and `pushed` with each push of the server. `timeout` is in
+    `greet` is awaited on each new connection before it is used; if it raises, the connection ends. `connected` is
+    called when the link is up, `lost` when it is down again, and `pushed` with each push of the server. `timeout` is in
     seconds, for connecting and for each answer.
     """
 
@@ -40,15 +40,15 @@ class RedisLink:
         *,
         timeout: float,
         greet: Callable[[RedisConnection], Awaitable[None]] | None = None,
-        came: Callable[[], None] = lambda: None,
-        went: Callable[[], None] = lambda: None,
+        connected: Callable[[], None] = lambda: None,
+        lost: Callable[[], None] = lambda: None,
         pushed: Callable[[list[Any]], None] = lambda _: None,
     ) -> None:
         self.address = address
         self._timeout = timeout
         self._greet = greet
-        self._came = came
-        self._went = went
+        self._connected = connected
+        self._lost = lost
         self._pushed = pushed
         self._connection: RedisConnection | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -144,7 +144,7 @@ class RedisLink:
     def _use(self, connection: RedisConnection) -> None:
         log.info("%s is connected", self.address)
         self._connection = connection
-        self._came()
+        self._connected()
 
     async def _lose(self, connection: RedisConnection) -> None:
         """Returns when a connection is lost."""
@@ -154,7 +154,7 @@ class RedisLink:
             self._connection = None
             connection.end(RedisAway("it is stopped"))
         log.warning("%s was lost: %s", self.address, self._why)
-        self._went()
+        self._lost()
 
     def _note(self, why: str) -> None:
         if why != self._why:

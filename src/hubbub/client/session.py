@@ -176,7 +176,7 @@ class Session:
         self._last_frame = 0.0
         self._return_at: float | None = None
         self._ghost_until = 0.0
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         """When the owner last asked for something to send."""
         self.state = State.IDLE
         self.due = 0.0
@@ -321,7 +321,7 @@ class Session:
     def next_command(self) -> Command | None:
         """The next command to send; None if there is none, or if it is too early. The caller must send what it
         takes."""
-        now = self._looked_at = self._clock()
+        now = self._checked_at = self._clock()
         if self.state is not State.LIVE or self.me is None:
             return None
         if now < self._pace.due():
@@ -336,8 +336,8 @@ class Session:
         """When to call `next_command` again after it gave None, even if nothing happens meanwhile; None for never."""
         if self.state is not State.LIVE:
             return None
-        # A command that became due after that call has not been looked at. Its time may be in the past.
-        now = self._looked_at
+        # A command that became due after that call has not been checked. Its time may be in the past.
+        now = self._checked_at
         times = [place.not_before for place in self._places.values() if place.must_ask and place.not_before > now]
         postponed = self._outbox.next_due(now)
         if postponed is not None:

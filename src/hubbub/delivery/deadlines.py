@@ -42,12 +42,12 @@ class Deadlines:
         self._stall = stall
         self._patience = patience
         self._close_timeout = close_timeout
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         self._stalled: dict[Connection, _Stall] = {}
         self._closing: dict[Connection, float] = {}
 
     def start(self) -> None:
-        self._looked_at = self._clock()
+        self._checked_at = self._clock()
 
     @property
     def is_empty(self) -> bool:
@@ -79,7 +79,7 @@ class Deadlines:
         """If this process did not run for a while, let deadlines end later by that time, and credit the clients for
         what they sent meanwhile. Call it about once a second, and before a client is blamed."""
         now = self._clock()
-        frozen, self._looked_at = now - self._looked_at, now
+        frozen, self._checked_at = now - self._checked_at, now
         if frozen < FROZEN:
             return
         for connection in self._connections.values():

@@ -43,7 +43,7 @@ class Turns:
         self._pieces.setdefault(piece, None)
         self._schedule()
 
-    async def come(self, size: int) -> None:
+    async def wait(self, size: int) -> None:
         """Returns when it is the caller's turn to make a page of `size` bytes: at once, if nothing is before it."""
         size = max(size, LEAST)
         if self._room > 0 and not self._waiting:

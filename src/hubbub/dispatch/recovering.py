@@ -20,7 +20,7 @@ log = logging.getLogger("hubbub")
 Recover = Callable[[Connection, str, int | None, Hold], Awaitable[None]]
 """Sends a connection what it missed in a channel after a position. Raises `Unavailable` if that cannot be read."""
 
-_LOOK_AGAIN = 0.05
+_RETRY_EVERY = 0.05
 
 
 class Recovering:
@@ -66,4 +66,4 @@ async def taken(connection: Connection) -> None:
     """Wait while the client is congested, or has made more work than it may. A room can be 1 MB: a client that asks for
     many and does not read would fill the memory, and keep the others waiting."""
     while connection.state is State.CONGESTED or connection.is_in_debt:  # noqa: ASYNC110 - a second way to be told is not worth it here
-        await asyncio.sleep(_LOOK_AGAIN)
+        await asyncio.sleep(_RETRY_EVERY)

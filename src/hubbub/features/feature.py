@@ -164,7 +164,7 @@ class Feature:
 
     # What connections do. These are called in the event loop. If one raises, that is logged, and all others go on.
 
-    def come(self, connection: Connection) -> None:
+    def connected(self, connection: Connection) -> None:
         """A connection is open and was sent its `welcome`. A socket with an application's own protocol gets none."""
 
     def joined(self, connection: Connection, room: str) -> None:
@@ -173,7 +173,7 @@ class Feature:
     def left(self, connection: Connection, room: str) -> None:
         """A connection has left a room, by the command `leave` or because it ended."""
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
         """A connection has ended; `clean` if it said goodbye."""
 
     def key_moved(self) -> None:
@@ -212,10 +212,10 @@ class Features:
         self._features = list(features)
         self._of_kind = {type(feature): feature for feature in self._features}
         self._welcome = self._overriding("welcome")
-        self._come = self._overriding("come")
+        self._connected = self._overriding("connected")
         self._joined = self._overriding("joined")
         self._left = self._overriding("left")
-        self._gone = self._overriding("gone")
+        self._disconnected = self._overriding("disconnected")
         self._key_moved = self._overriding("key_moved")
         self._committing = self._overriding("committing")
         self._committed = self._overriding("committed")
@@ -235,8 +235,8 @@ class Features:
             fields |= welcome(room)
         return fields
 
-    def come(self, connection: Connection) -> None:
-        _tell(self._come, connection)
+    def connected(self, connection: Connection) -> None:
+        _tell(self._connected, connection)
 
     def joined(self, connection: Connection, room: str) -> None:
         _tell(self._joined, connection, room)
@@ -244,8 +244,8 @@ class Features:
     def left(self, connection: Connection, room: str) -> None:
         _tell(self._left, connection, room)
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
-        _tell(self._gone, connection, clean=clean)
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
+        _tell(self._disconnected, connection, clean=clean)
 
     def key_moved(self) -> None:
         _tell(self._key_moved)

@@ -67,7 +67,7 @@ class WebSocketDoor:
         def begin(connection: Connection, receiver: Receiver) -> Coroutine[Any, Any, None] | None:
             assert isinstance(receiver, Link)
             connection.reply(self._welcome(connection, admitted, room))
-            self._node.features.come(connection)
+            self._node.features.connected(connection)
             return receiver.complete(first) if first is not None else None
 
         await self._accept(
@@ -104,7 +104,7 @@ class WebSocketDoor:
                 self._node.settings,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
-            begin=lambda connection, receiver: self._node.features.come(connection),
+            begin=lambda connection, receiver: self._node.features.connected(connection),
         )
 
     async def try_handshake(self, request: Request, account: Any) -> None:
@@ -177,7 +177,7 @@ class WebSocketDoor:
             connection.close_code,
             connection.close_reason,
         )
-        self._node.features.gone(connection, clean=clean)
+        self._node.features.disconnected(connection, clean=clean)
 
     def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
         return Welcome(

@@ -19,13 +19,13 @@ from hubbub.wire.identity import User
 class Audience(Protocol):
     """Is told of changes. Each method is called after the change, in order, and must not raise."""
 
-    def came(self, channel: str, user: User, online: int) -> None:
+    def user_joined(self, channel: str, user: User, online: int) -> None:
         """Somebody is in a channel who was on no node before."""
 
-    def went(self, channel: str, user: User, online: int) -> None:
+    def user_left(self, channel: str, user: User, online: int) -> None:
         """Somebody is on no node any more."""
 
-    def counted(self, channel: str) -> None:
+    def count_changed(self, channel: str) -> None:
         """The number of people has changed in a channel that has many."""
 
 
@@ -47,7 +47,7 @@ class Presence(Protocol):
     def crowd(self, channel: str) -> Crowd | None:
         """Whom all nodes have in a channel. None if this node has nobody there and so does not know."""
 
-    async def look(self, channel: str) -> Crowd:
+    async def ask(self, channel: str) -> Crowd:
         """Whom all nodes have in a channel, with everybody whom this node has entered there before the call. While the
         others cannot be asked, the people that this node knows.
 

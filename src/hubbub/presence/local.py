@@ -32,9 +32,9 @@ class LocalPresence:
             return
         online = len(crowd.people)
         if online > NAMED_UP_TO:
-            self._audience.counted(channel)
+            self._audience.count_changed(channel)
         else:
-            self._audience.came(channel, user, online)
+            self._audience.user_joined(channel, user, online)
 
     def exit(self, channel: str, user: User) -> None:
         crowd = self._crowds.get(channel)
@@ -46,12 +46,12 @@ class LocalPresence:
         elif self._audience is None:
             return
         elif online >= NAMED_UP_TO:
-            self._audience.counted(channel)
+            self._audience.count_changed(channel)
         else:
-            self._audience.went(channel, user, online)
+            self._audience.user_left(channel, user, online)
 
     def crowd(self, channel: str) -> Crowd:
         return self._crowds.get(channel, NOBODY)
 
-    async def look(self, channel: str) -> Crowd:
+    async def ask(self, channel: str) -> Crowd:
         return self._crowds.get(channel, NOBODY)

@@ -88,10 +88,10 @@ class RedisPresence:
     def crowd(self, channel: str) -> Crowd | None:
         return self._server_of(channel).shared.crowd(channel)
 
-    async def look(self, channel: str) -> Crowd:
+    async def ask(self, channel: str) -> Crowd:
         server = self._server_of(channel)
-        await server.look(channel)
-        return server.shared.crowd(channel) or await server.ask(channel)
+        await server.heard_of(channel)
+        return server.shared.crowd(channel) or await server.read(channel)
 
     def _server_of(self, channel: str) -> _Server:
         servers = self._servers
@@ -104,7 +104,7 @@ class _Server:
     shared: Shared
 
     def __init__(self, address: RedisAddress, node: str, prefix: str, *, lease: float, timeout: float) -> None:
-        self._link = RedisLink(address, timeout=timeout, greet=self._greet, came=self.wake, went=self.wake)
+        self._link = RedisLink(address, timeout=timeout, greet=self._greet, connected=self.wake, lost=self.wake)
         self._node = node
         self._prefix = prefix
         self._lease = round(1000 * lease)
@@ -138,7 +138,7 @@ class _Server:
     def wake(self) -> None:
         self._news.set()
 
-    async def look(self, channel: str) -> None:
+    async def heard_of(self, channel: str) -> None:
         number = self._made if self.shared.is_told(channel) else self._made + 1
         if number == self._done and not self.shared.is_stale(channel):
             return
@@ -147,7 +147,7 @@ class _Server:
         self._news.set()
         await answered
 
-    async def ask(self, channel: str) -> Crowd:
+    async def read(self, channel: str) -> Crowd:
         """Whom all nodes have in a channel in which this one has nobody. Raises `Unavailable`."""
         crowd = Crowd()
         order, people = f"{self._prefix}order:{channel}", f"{self._prefix}people:{channel}"

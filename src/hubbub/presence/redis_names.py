@@ -46,7 +46,7 @@ class RedisNames:
     def __init__(
         self, address: RedisAddress, *, linger: float, namespace: str = "hubbub", timeout: float = 3.0
     ) -> None:
-        self._link = RedisLink(address, timeout=timeout, greet=self._greet, came=self._wake, went=self._lost)
+        self._link = RedisLink(address, timeout=timeout, greet=self._greet, connected=self._wake, lost=self._lost)
         self._address = address
         self._prefix = f"{namespace}:names:"
         self._id = secrets.token_hex(6)

@@ -220,7 +220,7 @@ class Shared:
             mine = self._mine[channel]
             if crowd.many is not None:
                 crowd.replace(dict(mine), None)
-                self._audience.counted(channel)
+                self._audience.count_changed(channel)
             for key in crowd.people.keys() - mine.keys():
                 self._remove(channel, key)
 
@@ -242,7 +242,7 @@ class Shared:
             if not self._is_settling(channel):
                 self._large_due.pop(channel, None)
                 crowd.replace(people, None)
-                self._audience.counted(channel)
+                self._audience.count_changed(channel)
         else:
             is_settling = self._is_settling(channel)
             if not is_settling:
@@ -260,7 +260,7 @@ class Shared:
             return
         crowd.replace(_people(listed), online)
         if online != before:
-            self._audience.counted(channel)
+            self._audience.count_changed(channel)
 
     def _hear_joined(self, channel: str, key: str, info: str) -> None:
         if self._knows_all(channel):
@@ -292,9 +292,9 @@ class Shared:
         if crowd.many is not None:
             crowd.many += 1
         if crowd.online > NAMED_UP_TO:
-            self._audience.counted(channel)
+            self._audience.count_changed(channel)
         else:
-            self._audience.came(channel, user, crowd.online)
+            self._audience.user_joined(channel, user, crowd.online)
 
     def _remove(self, channel: str, key: str) -> None:
         crowd = self._crowds.get(channel)
@@ -306,9 +306,9 @@ class Shared:
         elif user is None:
             return
         if user is None or crowd.online >= NAMED_UP_TO:
-            self._audience.counted(channel)
+            self._audience.count_changed(channel)
         else:
-            self._audience.went(channel, user, crowd.online)
+            self._audience.user_left(channel, user, crowd.online)
 
 
 _PICTURES = ("A", "M")

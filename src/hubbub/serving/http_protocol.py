@@ -45,7 +45,7 @@ close while the client sends would reset the link, and a reset can overtake the 
 SLICE = 0.0005
 """Seconds of parsing for one connection before the others have their turn."""
 PART = 1024
-"""Bytes of a chunked body between two looks at the clock. In the worst case, every six of them are a chunk."""
+"""Bytes of a chunked body between two checks of the clock. In the worst case, every six of them are a chunk."""
 
 _END = b"\r\n\r\n"
 _DEFAULT_LIMITS = SocketLimits.of(Settings.model_construct())
@@ -99,7 +99,7 @@ class HTTPProtocol(HttpToolsProtocol):
         self._phase = Phase.HEAD
         self._waited = 0.0
         """Seconds in this phase in which the server waited for the client."""
-        self._came = 0
+        self._received = 0
         """Bytes that came in this phase."""
         self._kept = 0
         """Bytes since the end of the last head, chunk's head or part of a body. The parser may keep these."""
@@ -145,7 +145,7 @@ class HTTPProtocol(HttpToolsProtocol):
         """Whether its first request has not come yet, or not in whole."""
         return self._phase is Phase.HEAD
 
-    def look(self, elapsed: float) -> None:
+    def check_time(self, elapsed: float) -> None:
         limits = self._sockets.limits
         left = self.transport.get_write_buffer_size()
         if left and self._outflow is None:
@@ -167,7 +167,7 @@ class HTTPProtocol(HttpToolsProtocol):
         if self._phase is Phase.NEXT:
             return self.timeout_keep_alive
         if self._phase is Phase.BODY:
-            return self._sockets.limits.head_timeout + self._came / SLOWEST
+            return self._sockets.limits.head_timeout + self._received / SLOWEST
         if self._phase is Phase.END:
             return LINGER
         return self._sockets.limits.head_timeout
@@ -197,7 +197,7 @@ class HTTPProtocol(HttpToolsProtocol):
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         self._waited = 0.0
-        self._came = 0
+        self._received = 0
 
     # Bytes come.
 
@@ -205,8 +205,8 @@ class HTTPProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._phase is Phase.END:
-            self._came += len(data)
-            if self._came > DISCARDED_BYTES:
+            self._received += len(data)
+            if self._received > DISCARDED_BYTES:
                 self.transport.abort()
         elif self._held or self._phase is Phase.ANSWER or (self._phase is Phase.NEXT and self.flow.write_paused):
             self._held = self._held[self._held_from :] + data
@@ -266,7 +266,7 @@ class HTTPProtocol(HttpToolsProtocol):
         """Parse a part. False if no more requests of this connection are parsed."""
         part = data if not start and end == len(data) else data[start:end]
         size = end - start
-        self._came += size
+        self._received += size
         self._kept += size
         if self._phase is Phase.HEAD and (
             self._kept > HEAD_BYTES or (size > 4 * HEADERS and part.count(b"\n") > HEADERS + 2)
@@ -292,7 +292,7 @@ class HTTPProtocol(HttpToolsProtocol):
             self._refuse(self._refusal)
         elif self._kept > HEAD_BYTES and self._body_left is None:
             self._too_large()
-        elif self._phase is Phase.REMAINDER and self._came > DISCARDED_BYTES:
+        elif self._phase is Phase.REMAINDER and self._received > DISCARDED_BYTES:
             self.transport.close()
         else:
             return True

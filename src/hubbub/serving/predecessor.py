@@ -11,7 +11,7 @@ from hubbub.store.directory import InUseError
 
 log = logging.getLogger("hubbub")
 
-LOOK_EVERY = 0.05
+RETRY_EVERY = 0.05
 
 
 def wait_for_predecessor(settings: Settings, seconds: float) -> None:
@@ -33,4 +33,4 @@ def wait_for_predecessor(settings: Settings, seconds: float) -> None:
             if not has_said_so:
                 log.info("waiting for the server before this one to stop: %s", str(error).partition(":")[0])
                 has_said_so = True
-        time.sleep(LOOK_EVERY)
+        time.sleep(RETRY_EVERY)

@@ -24,7 +24,7 @@ from hubbub.http.forwarding import TrustedProxies
 from hubbub.limits import AddressLimit
 from hubbub.settings import Settings
 
-LOOK_EVERY = 1.0
+CHECK_EVERY = 1.0
 TURNED_AWAY = 16
 """If an address is over its limit, so many of its sockets may stay until they have been told why. More are dropped
 without an answer."""
@@ -39,8 +39,8 @@ RESERVE = 4096 + 256
 class Watched(Protocol):
     """A socket whose client may be too slow."""
 
-    def look(self, elapsed: float) -> None:
-        """End the connection if its client's time is over. `elapsed` are the seconds since the last look."""
+    def check_time(self, elapsed: float) -> None:
+        """End the connection if its client's time is over. `elapsed` are the seconds since the last check."""
 
     def give_way(self) -> bool:
         """End the connection if nothing happens on it. Returns whether it was ended."""
@@ -116,8 +116,8 @@ class Sockets:
         self._turned_away = AddressLimit(TURNED_AWAY)
         self._watched: dict[Watched, None] = {}
         """In the order in which they came."""
-        self._every = min(LOOK_EVERY, limits.head_timeout / 4, limits.stall_timeout / 4)
-        self._looked = 0.0
+        self._every = min(CHECK_EVERY, limits.head_timeout / 4, limits.stall_timeout / 4)
+        self._checked_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -158,20 +158,20 @@ class Sockets:
     def watch(self, socket: Watched) -> None:
         self._watched[socket] = None
         if self._timer is None:
-            self._looked = time.monotonic()
-            self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
+            self._checked_at = time.monotonic()
+            self._timer = asyncio.get_running_loop().call_later(self._every, self._check_all)
 
     def unwatch(self, socket: Watched) -> None:
         self._watched.pop(socket, None)
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         now = time.monotonic()
         # If the server stood still, it did not read, and clients must not be blamed for that.
-        elapsed = min(now - self._looked, 2 * self._every)
-        self._looked = now
+        elapsed = min(now - self._checked_at, 2 * self._every)
+        self._checked_at = now
         for socket in list(self._watched):
-            socket.look(elapsed)
-        self._timer = asyncio.get_running_loop().call_later(self._every, self._look) if self._watched else None
+            socket.check_time(elapsed)
+        self._timer = asyncio.get_running_loop().call_later(self._every, self._check_all) if self._watched else None
 
 
 _SOCKETS: WeakKeyDictionary[ServerState, Sockets] = WeakKeyDictionary()

@@ -417,7 +417,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._sockets is not None:
             self._sockets.unwatch(self)
 
-    def look(self, elapsed: float) -> None:
+    def check_time(self, elapsed: float) -> None:
         assert self._sockets is not None
         limits = self._sockets.limits
         left = self._transport.get_write_buffer_size() if self._transport.is_closing() else 0

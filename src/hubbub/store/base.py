@@ -72,10 +72,10 @@ class Engine(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be stored until a person does something, as `look` has found it; None if no such problem is
+        """Why nothing can be stored until a person does something, as `probe` has found it; None if no such problem is
         known."""
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Check whether there is such a problem, without asking the database itself. It may be called in any thread,
         while the database is used."""
 

@@ -26,8 +26,8 @@ T = TypeVar("T")
 SWITCH_INTERVAL = 0.0005
 """Seconds that a busy event loop keeps the interpreter's lock while the writer waits for it. The default is 5 ms, and
 every statement of a commit would wait for it again."""
-LOOK = 3.0
-"""Seconds after which a database that has not answered a look counts as one that hangs."""
+PROBE_ANSWERED_WITHIN = 3.0
+"""Seconds after which a database that has not answered a probe counts as one that hangs."""
 STOPPING = 5.0
 """Seconds to wait for the last commit when the server stops. Messages that are not acked by then may be lost."""
 
@@ -47,9 +47,9 @@ class Database:
         self._threads: Threads | None = None
         self._local = threading.local()
         self._readers: list[Reader] = []
-        self._looking: asyncio.Future[None] | None = None
+        self._probing: asyncio.Future[None] | None = None
         self._silence: str | None = None
-        """What came of the last look, if it got no answer."""
+        """What came of the last probe, if it got no answer."""
 
     async def start(self) -> None:
         """Open the database, with its schema up to date. Raises `ConfigurationError`, `Unavailable`."""
@@ -90,26 +90,28 @@ class Database:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be stored or read, as `look` has found it; None if no such problem is known."""
+        """Why nothing can be stored or read, as `probe` has found it; None if no such problem is known."""
         return self._engine.problem or self._silence
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """See in a thread whether there is such a problem, also where nobody writes. Call it about once a second."""
-        if self._threads is None or (self._looking is not None and not self._looking.done()):
+        if self._threads is None or (self._probing is not None and not self._probing.done()):
             return
-        self._looking = self._threads.call(self._look)
-        late = asyncio.get_running_loop().call_later(min(LOOK, self._timeout), settle, self._looking, _late())
-        self._looking.add_done_callback(partial(self._looked, late))
+        self._probing = self._threads.call(self._probe_in_thread)
+        late = asyncio.get_running_loop().call_later(
+            min(PROBE_ANSWERED_WITHIN, self._timeout), settle, self._probing, _late()
+        )
+        self._probing.add_done_callback(partial(self._probed, late))
 
-    def _look(self) -> None:
-        self._engine.look()
+    def _probe_in_thread(self) -> None:
+        self._engine.probe()
         if self._engine.is_shared:
             # An empty transaction: it needs an answer, and reads nothing.
             self._read(lambda _: None)
 
-    def _looked(self, late: asyncio.TimerHandle, looking: asyncio.Future[None]) -> None:
+    def _probed(self, late: asyncio.TimerHandle, probing: asyncio.Future[None]) -> None:
         late.cancel()
-        error = looking.exception()
+        error = probing.exception()
         self._silence = None if error is None else str(error)
 
     def submit(self, operation: Operation[R, T], request: R, answered: Callable[[T | Exception], None]) -> None:

@@ -25,7 +25,7 @@ else:
 
 
 FILE_NAME = "lock"
-LOOK_AGAIN = 0.02
+RETRY_EVERY = 0.02
 """Seconds between two attempts to lock a directory."""
 
 
@@ -69,7 +69,7 @@ class DirectoryLock:
         deadline = time.monotonic() + patience
         while not try_lock(descriptor):
             if time.monotonic() < deadline:
-                time.sleep(LOOK_AGAIN)
+                time.sleep(RETRY_EVERY)
                 continue
             holder = os.read(descriptor, 32).decode(errors="replace").strip()
             os.close(descriptor)

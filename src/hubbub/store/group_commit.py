@@ -34,8 +34,8 @@ BATCH = 1000
 """The most requests in one transaction. With more, locks and answers would wait longer than the larger batch gains."""
 IDLE_AFTER = 0.5
 """After so many seconds without a request, the writer does its upkeep."""
-LOOKS = 10
-"""How often, within the timeout, the loop looks for requests whose time is over."""
+CHECKS = 10
+"""How often, within the timeout, the loop checks for requests whose time is over."""
 
 _ANYTHING = Statement("SELECT 1")
 """Any statement that is not deferrable moves deferred rows into their tables before it runs."""
@@ -47,9 +47,9 @@ class _Pending:
     request: Any
     answered: Callable[[Any], None]
     has_begun: bool = False
-    """Set by the writer's thread before it looks at `is_late`."""
+    """Set by the writer's thread before it reads `is_late`."""
     is_late: bool = False
-    """Set by the event loop before it looks at `has_begun`."""
+    """Set by the event loop before it reads `has_begun`."""
 
 
 class GroupCommit:
@@ -67,7 +67,7 @@ class GroupCommit:
         """The turns of the loop whose requests are not done yet, with their times."""
         self._done_of_first = 0
         """How many requests of the first of these turns are done."""
-        self._look: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._turn: list[_Pending] = []
         self._waiting_for_deferred: list[Callable[[Any], None]] = []
         self._queue: SimpleQueue[list[_Pending] | None] = SimpleQueue()
@@ -99,8 +99,8 @@ class GroupCommit:
         self._queue.put(None)
         thread.close()
         has_ended = await thread.wait_until_ended(timeout)
-        if self._look is not None:
-            self._look.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if not has_ended:
             self._answer_those_asked_before(self._loop.time())
         return has_ended
@@ -142,17 +142,17 @@ class GroupCommit:
         if self._turn:
             assert self._loop is not None
             self._asked.append((self._loop.time(), self._turn))
-            if self._look is None:
-                self._look = self._loop.call_later(self._timeout / LOOKS, self._answer_late)
+            if self._timer is None:
+                self._timer = self._loop.call_later(self._timeout / CHECKS, self._answer_late)
             self._queue.put(self._turn)
             self._turn, self._waiting_for_deferred = [], []
 
     def _answer_late(self) -> None:
         assert self._loop is not None
-        self._look = None
+        self._timer = None
         self._answer_those_asked_before(self._loop.time() - self._timeout)
         if self._asked:
-            self._look = self._loop.call_later(self._timeout / LOOKS, self._answer_late)
+            self._timer = self._loop.call_later(self._timeout / CHECKS, self._answer_late)
 
     def _answer_those_asked_before(self, moment: float) -> None:
         """The time of these requests is over. They count as waiting until the writer has taken them."""

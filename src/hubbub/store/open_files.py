@@ -26,9 +26,9 @@ class OpenFiles:
         self._known: dict[str, tuple[int, int] | None] = {name: _identity(name) for name in self._names}
         self._filled = database
         self.problem: str | None = None
-        """What is wrong with them, as a sentence for the log; None if `look` has found nothing wrong."""
+        """What is wrong with them, as a sentence for the log; None if `check` has found nothing wrong."""
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check both files, and keep what was found in `problem`. It takes a microsecond or two."""
         problem = None
         for name in self._names:
@@ -47,7 +47,7 @@ class OpenFiles:
 
     def require(self) -> None:
         """Check both files now. Raises `Unavailable` unless both are in their place."""
-        self.look()
+        self.check()
         self.require_as_seen()
 
     def require_as_seen(self) -> None:

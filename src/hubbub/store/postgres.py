@@ -304,7 +304,7 @@ class Postgres:
                 f"{self.place} cannot be reached ({_first_line(error)}): check HUBBUB_DATABASE_URL"
             ) from None
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Nothing is checked: if the database is away, it comes back without anybody's help on this node."""
 
     @property

@@ -46,8 +46,8 @@ DEFERRED_FROM = 8
 """From so many rooms in one transaction on, its rows are deferred: each room costs a page."""
 ROWS_DEFERRED = 2000
 """The most rows that are deferred before they are moved into their tables, which takes some milliseconds."""
-COMMITS_BEFORE_LOOK = 10
-"""How many commits may pass between two looks at the log's size."""
+COMMITS_BEFORE_SIZE = 10
+"""How many commits may pass between two checks of the log's size."""
 CACHE_KIB = 64 * 1024
 
 _REASONS = {
@@ -287,7 +287,7 @@ class SQLiteWriter:
         if not self._commits:
             return
         is_due = idle or self._commits >= COMMITS_BEFORE_CHECKPOINT
-        if (is_due or not self._commits % COMMITS_BEFORE_LOOK) and self._log_size() > WAL_BYTES:
+        if (is_due or not self._commits % COMMITS_BEFORE_SIZE) and self._log_size() > WAL_BYTES:
             self._checkpoint("TRUNCATE")
         elif is_due:
             self._checkpoint("PASSIVE")
@@ -296,7 +296,7 @@ class SQLiteWriter:
         try:
             return self._wal.stat().st_size
         except FileNotFoundError:
-            self.files.look()
+            self.files.check()
             return 0
 
     def _bring_deferred(self) -> None:
@@ -398,9 +398,9 @@ class SQLite:
     def problem(self) -> str | None:
         return self._files.problem if self._files is not None else None
 
-    def look(self) -> None:
+    def probe(self) -> None:
         if self._files is not None:
-            self._files.look()
+            self._files.check()
 
     def release(self) -> None:
         self._files = None

@@ -112,7 +112,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def look(name: str) -> str:
+def appearance(name: str) -> str:
     """A form that is equal for two names that differ only in compatibility forms, case, blanks and characters that show
     nothing (Unicode 16.0, section 3.13, "NFKC_Casefold")."""
     if name.isascii():

@@ -11,7 +11,7 @@ class HooksFeature(Feature):
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
 
-    def come(self, connection: Connection) -> None:
+    def connected(self, connection: Connection) -> None:
         self._hooks.call(self._hooks.on_connect, connection)
 
     def joined(self, connection: Connection, room: str) -> None:
@@ -20,5 +20,5 @@ class HooksFeature(Feature):
     def left(self, connection: Connection, room: str) -> None:
         self._hooks.call(self._hooks.on_leave, connection, room)
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
         self._hooks.call(self._hooks.on_disconnect, connection, connection.close_code, connection.close_reason)

@@ -24,4 +24,4 @@ def ping(connection: Connection, command: Ping) -> PongEvent:
 
 
 def pong(connection: Connection, command: Pong) -> None:
-    """It has come, and that is all: the connection was heard."""
+    """Nothing to do: any frame shows that the connection lives."""

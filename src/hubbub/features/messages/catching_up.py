@@ -93,7 +93,7 @@ class CatchingUp:
         if room is None or not self._logs.stores(room.key):
             return []
         size, _, events = await self._missed(room, position)
-        await self._fanout.turns.come(size)
+        await self._fanout.turns.wait(size)
         publications = []
         for event in events:
             publications.append(Publication(channel, event, position=event.rev, since=position))
@@ -111,7 +111,7 @@ class CatchingUp:
 
     async def _take_turn(self, connection: Connection, size: int) -> None:
         connection.charge(work_of_page(size))
-        await self._fanout.turns.come(size)
+        await self._fanout.turns.wait(size)
 
     async def history(self, command: History, *, charge: Callable[[float], None] | None = None) -> HistoryPage:
         """A page of a room's messages; an empty one if the room stores nothing. `charge` is called with the work that
@@ -130,7 +130,7 @@ class CatchingUp:
             )
         if charge is not None:
             charge(work_of_page(page.size))
-        await self._fanout.turns.come(page.size)
+        await self._fanout.turns.wait(page.size)
         messages = newest(page.messages) if command.after is None else oldest(page.messages)
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)

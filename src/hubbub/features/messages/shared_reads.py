@@ -48,7 +48,7 @@ class SharedReads:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.ensure_future(self._fly(key, read))
-            flight.add_done_callback(_look_at)
+            flight.add_done_callback(_retrieve_exception)
         # A caller that stops waiting must not end the read for the others.
         return await asyncio.shield(flight)
 
@@ -91,7 +91,7 @@ def _bytes_of(page: Page) -> int:
     return page.size + _ROW_BYTES * (1 + len(page.messages) + len(page.users))
 
 
-def _look_at(flight: asyncio.Task[Page]) -> None:
+def _retrieve_exception(flight: asyncio.Task[Page]) -> None:
     """If no caller waits any more, asyncio would log that the exception was never retrieved."""
     if not flight.cancelled():
         flight.exception()

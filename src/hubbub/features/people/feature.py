@@ -77,11 +77,11 @@ class PeopleFeature(Feature):
         users = self.user_channels
         yield ChannelKind(PREFIX, receive=users.receive, count=users.count)
 
-    def come(self, connection: Connection) -> None:
-        self.user_channels.come(connection)
+    def connected(self, connection: Connection) -> None:
+        self.user_channels.connected(connection)
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
-        self.user_channels.gone(connection)
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
+        self.user_channels.disconnected(connection)
 
     async def claim_key(self, account: User) -> None:
         """An account connects, so the key is its own. A guest who is online under this key gets another one.

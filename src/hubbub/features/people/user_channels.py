@@ -33,12 +33,12 @@ class UserChannels:
         self._connections = connections
         self._make_way = make_way
 
-    def come(self, connection: Connection) -> None:
+    def connected(self, connection: Connection) -> None:
         """A connection is there."""
         if self._broker.reaches_others and self.count(channel := _channel_of(connection.user.key)) == 1:
             run(self._broker.subscribe(channel))
 
-    def gone(self, connection: Connection) -> None:
+    def disconnected(self, connection: Connection) -> None:
         """A connection has ended."""
         if self._broker.reaches_others and not self.count(channel := _channel_of(connection.user.key)):
             run(self._broker.unsubscribe(channel))

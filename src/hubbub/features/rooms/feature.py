@@ -55,7 +55,7 @@ class RoomsFeature(Feature):
         online = self.rooms.online(room) if room is not None else None
         return {"online": online} if online is not None else {}
 
-    def gone(self, connection: Connection, *, clean: bool) -> None:
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
         # A client that was told to reconnect has not left.
         has_left = clean and connection.close_code != CloseCode.SERVICE_RESTART
         for room in self.rooms.disconnected(connection, clean=has_left):

@@ -143,7 +143,7 @@ class Rooms:
 
     async def crowd(self, key: str) -> Crowd:
         """Raises `Unavailable` if this node does not know, and cannot ask."""
-        return await self._presence.look(channel_of(key))
+        return await self._presence.ask(channel_of(key))
 
     def users(self, key: str) -> list[OnlineUser]:
         crowd = self._presence.crowd(channel_of(key))
@@ -185,7 +185,7 @@ class Rooms:
             self._forget_if_empty(room)
         with hold:
             try:
-                await self._presence.look(channel)
+                await self._presence.ask(channel)
                 yield room, hold
             except BaseException:
                 # An ended connection has left its rooms already, and must not leave them twice.
@@ -220,25 +220,25 @@ class Rooms:
             if now >= deadline:
                 del self._leaving[room, key]
                 if room.is_away(user):
-                    self._gone(room, user)
+                    self._take_out(room, user)
         recount, self._recount = self._recount, {}
         for room in recount:
             self._announce(Online(room=room.key, online=room.online), room.channel)
 
     # What presence says.
 
-    def came(self, channel: str, user: User, online: int) -> None:
+    def user_joined(self, channel: str, user: User, online: int) -> None:
         room = self._rooms.get(channel)
         if room is not None:
             guest = user.guest or None
             self._announce(JoinEvent(room=room.key, user=user.key, name=user.name, guest=guest, online=online), channel)
 
-    def went(self, channel: str, user: User, online: int) -> None:
+    def user_left(self, channel: str, user: User, online: int) -> None:
         room = self._rooms.get(channel)
         if room is not None:
             self._announce(LeaveEvent(room=room.key, user=user.key, name=user.name, online=online), channel)
 
-    def counted(self, channel: str) -> None:
+    def count_changed(self, channel: str) -> None:
         room = self._rooms.get(channel)
         if room is not None:
             self._recount[room] = None
@@ -254,7 +254,7 @@ class Rooms:
         if leaving is not None and leaving[1].identity != user.identity:
             # The user who had this key before cannot come back under it.
             del self._leaving[room, fold(user.key)]
-            self._gone(room, leaving[1])
+            self._take_out(room, leaving[1])
         if room.enter(user):
             self._presence.enter(room.channel, user)
         self._leaving.pop((room, fold(user.key)), None)
@@ -265,9 +265,9 @@ class Rooms:
         if linger:
             self._leaving[room, fold(user.key)] = (self._clock() + linger, user)
         else:
-            self._gone(room, user)
+            self._take_out(room, user)
 
-    def _gone(self, room: Room, user: User) -> None:
+    def _take_out(self, room: Room, user: User) -> None:
         room.forget(user)
         self._forget_if_empty(room)
         self._presence.exit(room.channel, user)
