@@ -220,12 +220,16 @@ class Nginx(WebServer):
 
 
 class Redis(Process):
-    """A redis-server that stores nothing on disk. `options` are those of its command line."""
+    """A redis-server that stores nothing on disk. `options` are those of its command line.
+
+    The environment variable REDIS_SERVER names another program, such as a newer Redis or a valkey-server.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no", *options)
-        super().__init__(folder, [find_program("redis-server", package="redis-server"), *options])
+        program = os.environ.get("REDIS_SERVER") or find_program("redis-server", package="redis-server")
+        super().__init__(folder, [program, *options])
 
     @property
     def url(self) -> str:

@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from hubbub import node as node_module
+from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
 from hubbub.features.messages.log import RoomLogs
-from hubbub.node import ONLY_NODE, Node
+from hubbub.node import A_NODE, NODE, Node, _unreached
 from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
+from tests.broker.inbox import redis_broker
 from tests.delivery.links import Person, turn
+from tests.servers import Redis
 from tests.waiting import eventually
 
 
@@ -167,7 +171,7 @@ async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: py
     assert task.cancelled()
 
 
-# Several nodes without a broker.
+# Several nodes on one database whose broker is not the same.
 
 OTHERS = "another server works on the same database"
 
@@ -178,28 +182,79 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, "ERROR_REPEATS", 0.2)
 
 
-async def start_node(url: str, settings: Settings) -> Node:
-    node = Node(
-        settings, broker=MemoryBroker(), presence=LocalPresence(), engine=Postgres(url), features=built_in(Hooks())
-    )
+async def start_node(url: str, broker: Broker) -> Node:
+    node = Node(Settings(), broker=broker, presence=LocalPresence(), engine=Postgres(url), features=built_in(Hooks()))
     await node.start()
     return node
+
+
+@asynccontextmanager
+async def two_nodes(url: str, first: Broker, second: Broker) -> AsyncIterator[tuple[Node, Node]]:
+    """The first one has the lease that the second one sees."""
+    nodes = [await start_node(url, first)]
+    await eventually(lambda: has_lease(nodes[0]), deadline=30)
+    nodes.append(await start_node(url, second))
+    try:
+        yield nodes[0], nodes[1]
+    finally:
+        for node in nodes:
+            await node.stop()
 
 
 @pytest.mark.usefixtures("soon")
 async def test_two_nodes_without_a_broker_on_one_database_notice_each_other(
     postgres: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = await start_node(postgres, Settings())
-    await eventually(lambda: has_lease(first), deadline=30)
-    second = await start_node(postgres, Settings())
-    await eventually(lambda: caplog.text.count(OTHERS) >= 2, deadline=30)
+    async with two_nodes(postgres, MemoryBroker(), MemoryBroker()) as (first, second):
+        await eventually(lambda: caplog.text.count(OTHERS) >= 2, deadline=30)
+        assert "Run one server, or set the same HUBBUB_BROKER_URL=redis://… on both" in caplog.text
 
-    await first.stop()
-    await eventually(lambda: has_lease(second), deadline=60)
-    await second.stop()
+        await first.stop()
+        await eventually(lambda: has_lease(second), deadline=60)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.usefixtures("soon")
+async def test_a_node_with_a_broker_and_one_without_notice_each_other(
+    postgres: str, redis: Redis, caplog: pytest.LogCaptureFixture, is_first: bool
+) -> None:
+    alone, one_of_many = MemoryBroker(), redis_broker(redis)
+    async with two_nodes(postgres, one_of_many, alone) if is_first else two_nodes(postgres, alone, one_of_many):
+        await eventually(lambda: OTHERS in caplog.text, deadline=30)
+
+    assert ("set the same HUBBUB_BROKER_URL=redis://… on both" in caplog.text) == is_first
+    assert ("Give both the same HUBBUB_BROKER_URL and HUBBUB_BROKER_NAMESPACE" in caplog.text) == (not is_first)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_nodes_with_different_brokers_on_one_database_notice_each_other(
+    postgres: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with two_nodes(postgres, redis_broker(redis), redis_broker(redis, namespace="another")):
+        await eventually(lambda: OTHERS in caplog.text, deadline=30)
+
+    assert "Give both the same HUBBUB_BROKER_URL and HUBBUB_BROKER_NAMESPACE" in caplog.text
+
+
+@pytest.mark.usefixtures("soon")
+async def test_nodes_with_one_broker_reach_each_other(
+    postgres: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with two_nodes(postgres, redis_broker(redis), redis_broker(redis)) as (first, second):
+        assert second._leases is not None
+        await eventually(lambda: other_of(second) == first.id, deadline=30)
+        assert await second.broker.count(NODE + first.id) == 1
+        for _ in range(3):
+            assert await _unreached(second._leases, second.broker) is None
+
+    assert OTHERS not in caplog.text
 
 
 def has_lease(node: Node) -> bool:
     assert node._leases is not None
-    return node._leases.held(ONLY_NODE) is not None and not node._leases.is_elsewhere(ONLY_NODE)
+    return node._leases.held(A_NODE) is not None
+
+
+def other_of(node: Node) -> str | None:
+    assert node._leases is not None
+    return node._leases.other_owner(A_NODE)

@@ -44,8 +44,10 @@ F = TypeVar("F", bound=Feature)
 T = TypeVar("T")
 
 TICK = 1.0
-ONLY_NODE = "only node"
-"""The lease of a node that has no broker."""
+NODE = "node:"
+"""A node follows the channel that has its id, so that others can ask their broker whether it reaches this node."""
+A_NODE = "a node"
+"""A lease without work. The other nodes on the database see who has it."""
 OLD_LEASES_END = 1.5 * LEASE_SECONDS
 """Seconds after a start by which the lease of a node that was killed before it is over."""
 ERROR_REPEATS = 60.0
@@ -176,6 +178,8 @@ class Node:
             kind.receive(publication)
 
     def _count(self, channel: str) -> int:
+        if channel == NODE + self.id:
+            return 1
         kind = self._kinds.get(prefix_of(channel))
         return self.fanout.count(channel) if kind is None or kind.count is None else kind.count(channel)
 
@@ -215,6 +219,8 @@ class Node:
         self.sequencer.start(self._loop)
         cluster = self.services.cluster_id or "nothing-stored"
         await self.broker.start(self.sequencer.receive, self.gaps.missed, cluster=cluster, count=self._count)
+        if self.services.is_shared:
+            await self.broker.subscribe(NODE + self.id)
         fanout = self.fanout
         self._tasks = [
             self._loop.create_task(
@@ -233,11 +239,10 @@ class Node:
         leased = [job for job in jobs if isinstance(job, LeasedJob)]
         shared = self.database if self.services.is_shared else None
         names = [job.name for job in leased]
-        tells_others = self.settings.broker_url is not None
-        self._leases = leases = Leases(shared, self.id, names if tells_others else [*names, ONLY_NODE])
+        self._leases = leases = Leases(shared, self.id, [*names, A_NODE])
         return [
             loop.create_task(leases.keep()),
-            *([] if tells_others or shared is None else [loop.create_task(_report_other_servers(leases))]),
+            *([] if shared is None else [loop.create_task(_report_other_servers(leases, self.broker))]),
             *(loop.create_task(job.run(leases)) for job in leased),
             *(loop.create_task(self._every(job.seconds, job.do)) for job in jobs if isinstance(job, Job)),
         ]
@@ -297,16 +302,31 @@ class Node:
                     log.exception("%s failed", getattr(job, "__qualname__", job))
 
 
-async def _report_other_servers(leases: Leases) -> None:
-    """A node without a broker has the lease `ONLY_NODE`, unless another one without a broker has it."""
+async def _report_other_servers(leases: Leases, broker: Broker) -> None:
+    """One node on the database has the lease `A_NODE`. Each other node asks its broker whether it reaches that one."""
     await asyncio.sleep(OLD_LEASES_END)
     while True:
-        if leases.is_elsewhere(ONLY_NODE):
-            log.error(
-                "another server works on the same database, and they cannot see each other: events of the other one "
-                "come late or never. Run one server, or set HUBBUB_BROKER_URL=redis://… on both"
-            )
+        other = await _unreached(leases, broker)
+        if other is not None:
+            # A node that has just died, or was frozen, has lost the lease by then.
+            await asyncio.sleep(OLD_LEASES_END)
+            if other == await _unreached(leases, broker):
+                log.error(
+                    "another server works on the same database, and they cannot see each other: events of the other "
+                    "one come late or never. %s",
+                    "Give both the same HUBBUB_BROKER_URL and HUBBUB_BROKER_NAMESPACE, and check that both reach it"
+                    if broker.reaches_others
+                    else "Run one server, or set the same HUBBUB_BROKER_URL=redis://… on both",
+                )
         await asyncio.sleep(ERROR_REPEATS)
+
+
+async def _unreached(leases: Leases, broker: Broker) -> str | None:
+    """The node with the lease `A_NODE`, if this node's broker works and does not reach it."""
+    other = leases.other_owner(A_NODE)
+    if other is None or broker.problem is not None or await broker.count(NODE + other) or broker.problem is not None:
+        return None
+    return other
 
 
 NodeSource = Callable[[], Node]

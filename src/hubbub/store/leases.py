@@ -63,9 +63,10 @@ _TAKE = Statement(
     """,  # noqa: S608 - of this module's own parts
     tables=_NAMES,
 )
-_NEXT = Statement(
+_OTHERS = Statement(
     f"""
-    SELECT min(leases.until) - {_NOW} FROM leases JOIN {{names}} AS names ON names.name = leases.name
+    SELECT leases.name, leases.owner, leases.until - {_NOW}
+    FROM leases JOIN {{names}} AS names ON names.name = leases.name
     WHERE leases.owner <> :owner
     """,  # noqa: S608 - as above
     tables=_NAMES,
@@ -141,16 +142,16 @@ class Leases:
         self._names = [(name,) for name in sorted(names)]
         self._seconds = seconds
         self._held = {name: Lease(name, owner, 0) for name in names} if shared is None else {}
-        self._elsewhere: frozenset[str] = frozenset()
+        self._others: dict[str, str] = {}
 
     def held(self, name: str) -> Lease | None:
         """The lease, if this node has it."""
         lease = self._held.get(name)
         return None if lease is None or lease.is_over else lease
 
-    def is_elsewhere(self, name: str) -> bool:
-        """Whether another node had the lease when the database was last asked."""
-        return name in self._elsewhere
+    def other_owner(self, name: str) -> str | None:
+        """The other node that had the lease when the database was last asked; None if no other node had it."""
+        return self._others.get(name)
 
     async def keep(self) -> None:
         """Renew what this node has and take what is free, until cancelled. Returns at once if nothing is shared."""
@@ -158,8 +159,8 @@ class Leases:
             pause = self._seconds / ROUNDS
             try:
                 pause = min(pause, await self._renew_and_take(self._database))
-            except Unavailable:
-                pass  # the database has said so in the log
+            except Unavailable:  # the database has said so in the log
+                self._others = {}
             except Exception:
                 log.exception("leases could not be renewed")
             await asyncio.sleep(max(pause, SHORTEST_PAUSE))
@@ -178,7 +179,7 @@ class Leases:
         until = asyncio.get_running_loop().time() + self._seconds
         taken = await database.write(_take, _Asked(self._owner, self._names, round(self._seconds * 1000)))
         numbers = dict(taken.numbers)
-        self._elsewhere = frozenset(name for (name,) in self._names if name not in numbers)
+        self._others = dict(taken.others)
         for name, lease in list(self._held.items()):
             if numbers.get(name) != lease.number:
                 log.warning("another node has taken over %s", name)
@@ -198,6 +199,8 @@ class _Asked:
 @dataclass(frozen=True, slots=True)
 class _Taken:
     numbers: Sequence[tuple[str, int]]
+    others: Sequence[tuple[str, str]]
+    """Leases of other nodes, with their owners."""
     next: float
 
 
@@ -210,8 +213,12 @@ def _take_one(transaction: Transaction, asked: _Asked) -> _Taken:
         transaction.run(_MAKE, names=asked.names)
         transaction.memory["leases are made"] = True
     rows = transaction.rows(_TAKE, names=asked.names, owner=asked.owner, milliseconds=asked.milliseconds)
-    ((rest,),) = transaction.rows(_NEXT, names=asked.names, owner=asked.owner)
-    return _Taken([(row[0], row[1]) for row in rows], float("inf") if rest is None else rest / 1000)
+    others = transaction.rows(_OTHERS, names=asked.names, owner=asked.owner)
+    return _Taken(
+        [(name, number) for name, number in rows],
+        [(name, owner) for name, owner, rest in others if rest > 0],
+        min((rest / 1000 for _, _, rest in others), default=float("inf")),
+    )
 
 
 def _give_back(transaction: Transaction, owners: Sequence[Any]) -> list[None]:
