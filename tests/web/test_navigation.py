@@ -1,11 +1,14 @@
 """Back, Forward and addresses lead where people expect, and the page says when an address is wrong."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory
 from tests.servers import WebServer
-from tests.web.pages import PHONE, Enter, expect_live
+from tests.web.pages import PHONE, Enter, act, expect_live, message
+from tests.web.test_stored_rooms import fill
 
 pytestmark = pytest.mark.anyio
 
@@ -148,6 +151,63 @@ async def test_a_page_that_is_opened_at_a_wrong_address_says_so(server: WebServe
     await expect(tab.get_by_role("alert")).to_contain_text("There is no room “café”.")
     await expect_live(tab)
     await join(tab, "cafe")
+
+
+async def test_a_link_leads_to_its_message_however_old_it_is(enter: Enter, server: WebServer, room: str) -> None:
+    await fill(server, room, 200)
+    alice = await enter("alice")
+    await expect(message(alice, "line 200.")).to_be_in_viewport()
+    tab = await alice.context.new_page()
+    await tab.goto(f"{server.url}/#{room}/20")
+    await tab.get_by_label("Your name").fill("bob")
+    await tab.keyboard.press("Enter")
+
+    await expect(message(tab, "line 20.")).to_be_in_viewport()
+    await expect(message(tab, "line 20.")).to_have_class(re.compile("found"))
+    await expect(message(tab, "line 200.")).to_have_count(0)
+    await tab.reload()
+    await expect(message(tab, "line 20.")).to_be_in_viewport()
+
+
+async def test_back_and_forward_lead_between_messages(enter: Enter, server: WebServer, room: str) -> None:
+    await fill(server, room, 200)
+    alice = await enter("alice")
+    await expect(message(alice, "line 200.")).to_be_in_viewport()
+    await alice.evaluate("room => (location.hash = `${room}/20`)", room)
+    await expect(message(alice, "line 20.")).to_be_in_viewport()
+    await join(alice, "kitchen")
+
+    await alice.go_back()
+
+    await expect(alice.get_by_role("heading", name=room, level=1)).to_be_visible()
+    await expect(message(alice, "line 20.")).to_be_in_viewport()
+    await alice.evaluate("room => (location.hash = `${room}/190`)", room)
+    await expect(message(alice, "line 190.")).to_be_in_viewport()
+    await alice.go_back()
+    await expect(message(alice, "line 20.")).to_be_in_viewport()
+
+
+async def test_a_link_to_no_message_says_so(enter: Enter, server: WebServer, room: str) -> None:
+    await fill(server, room, 20)
+    alice = await enter("alice")
+    await expect(message(alice, "line 20.")).to_be_in_viewport()
+
+    await alice.evaluate("room => (location.hash = `${room}/999`)", room)
+
+    await expect(alice.get_by_text("There is no such message in this room.")).to_be_visible()
+    await expect(message(alice, "line 20.")).to_be_in_viewport()
+    await alice.evaluate("room => (location.hash = `${room}/first`)", room)
+    await expect(alice.get_by_role("alert")).to_contain_text(f"There is no room “{room}/first”.")
+
+
+async def test_the_link_of_a_message_can_be_copied(enter: Enter, server: WebServer, room: str) -> None:
+    await fill(server, room, 3)
+    alice = await enter("alice", permissions=["clipboard-read", "clipboard-write"])
+
+    await act(alice, "line 2.", "Copy link")
+
+    await expect(alice.get_by_role("button", name="Link copied")).to_be_visible()
+    assert await alice.evaluate("navigator.clipboard.readText()") == f"{server.url}/#{room}/2"
 
 
 async def test_an_unknown_address_leads_to_the_chat(server: WebServer, new_page: PageFactory) -> None:

@@ -1,9 +1,8 @@
 /**
- * The browser's history: Back leads to the previous room and, if the list of rooms is not beside the conversation, from
- * a room to the list. Each entry's address is that of a room; everything more is in the entry's state.
+ * The browser's history: Back leads to the previous room or message and, if the list of rooms is not beside the
+ * conversation, from a room to the list. Each entry's address is a route; everything more is in the entry's state.
  */
-import { fold } from 'hubbub-client';
-import { addressIn } from './models/address';
+import { addressOf, isIn, routeIn, type Route } from './models/route';
 
 interface Entry {
   at: 'list' | 'room';
@@ -12,12 +11,12 @@ interface Entry {
 }
 
 export class Navigation {
-  readonly #follow: (room: string) => void;
+  readonly #follow: (room: string, message: number | undefined) => void;
   #isAtList = $state(false);
-  #wrong = $state<string | null>(null);
+  #route = $state.raw<Route>({ kind: 'start' });
 
-  /** `follow` shows the room after Back, Forward or a new address. */
-  constructor(follow: (room: string) => void) {
+  /** `follow` shows a room, or one of its messages, wherever the user goes. */
+  constructor(follow: (room: string, message: number | undefined) => void) {
     this.#follow = follow;
     this.#look();
   }
@@ -27,71 +26,76 @@ export class Navigation {
     return this.#isAtList;
   }
 
-  /** An address that cannot be that of a room. */
-  get wrong(): string | null {
-    return this.#wrong;
-  }
-
-  get room(): string | null {
-    const address = addressIn(location.hash);
-    return address.kind === 'room' ? address.key : null;
+  get route(): Route {
+    return this.#route;
   }
 
   /** The browser has gone to another entry. */
   moved(): void {
     this.#look();
-    if (this.room !== null) this.#follow(this.room);
+    this.#arrive();
   }
 
-  /** The user chose a room. */
-  to(key: string): void {
-    if (this.#isAtList || !this.#isAt(key)) this.#push({ at: 'room', isOverList: this.#isAtList }, key);
+  /** The user chose a room, or a message. */
+  to(room: string, message?: number): void {
+    const address = addressOf(room, message);
+    if (this.#isAtList || !this.#isAt(room, message)) this.#push({ at: 'room', isOverList: this.#isAtList }, address);
+    this.#arrive();
   }
 
   toList(): void {
     if (entry()?.isOverList === true) history.back();
-    else this.#push({ at: 'list', isOverList: false }, null);
+    else this.#push({ at: 'list', isOverList: false });
   }
 
   /** The user left the list without a choice. */
   leaveList(): void {
-    if (this.#isAtList) this.#push({ at: 'room', isOverList: true }, null);
+    if (this.#isAtList) this.#push({ at: 'room', isOverList: true });
   }
 
   /**
    * A room is shown that the user did not choose: the first one, or the neighbour of a room that was left. If the list
    * is not beside the conversation, it is the entry before the first room.
    */
-  shows(key: string, listIsBeside: boolean): void {
-    if (this.#wrong !== null) return;
+  shows(room: string, listIsBeside: boolean): void {
+    if (this.#route.kind === 'wrong') return;
     const known = entry();
+    const address = isIn(this.#route, room) ? location.hash : addressOf(room);
     if (known !== null) {
-      if (!this.#isAt(key)) history.replaceState(known, '', `#${key}`);
+      if (address !== location.hash) this.#replace(known, address);
     } else if (listIsBeside) {
-      history.replaceState({ at: 'room', isOverList: false } satisfies Entry, '', `#${key}`);
+      this.#replace({ at: 'room', isOverList: false }, address);
     } else {
-      history.replaceState({ at: 'list', isOverList: false } satisfies Entry, '', `#${key}`);
-      this.#push({ at: 'room', isOverList: true }, key);
+      this.#replace({ at: 'list', isOverList: false }, address);
+      this.#push({ at: 'room', isOverList: true }, address);
     }
   }
 
-  #push(next: Entry, key: string | null): void {
-    history.pushState(next, '', key === null ? location.href : `#${key}`);
+  #push(next: Entry, address = location.href): void {
+    history.pushState(next, '', address);
+    this.#look();
+  }
+
+  #replace(next: Entry, address: string): void {
+    history.replaceState(next, '', address);
     this.#look();
   }
 
   #look(): void {
-    const address = addressIn(location.hash);
     this.#isAtList = entry()?.at === 'list';
-    this.#wrong = address.kind === 'wrong' ? address.text : null;
+    this.#route = routeIn(location.hash);
   }
 
-  #isAt(key: string): boolean {
-    return this.room !== null && fold(this.room) === fold(key);
+  #arrive(): void {
+    if (this.#route.kind === 'room') this.#follow(this.#route.room, this.#route.message);
+  }
+
+  #isAt(room: string, message: number | undefined): boolean {
+    return this.#route.kind === 'room' && isIn(this.#route, room) && this.#route.message === message;
   }
 }
 
-/** Undefined if a link or the user made the entry. */
+/** Null if a link or the user made the entry. */
 function entry(): Entry | null {
   const state = history.state as Partial<Entry> | null;
   return state?.at === 'list' || state?.at === 'room' ? { at: state.at, isOverList: state.isOverList === true } : null;

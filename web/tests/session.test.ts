@@ -51,7 +51,7 @@ function begin(): Session {
     remembered,
     newKey: () => `key-${clock.now()}`,
   });
-  begun.start(null);
+  begun.start({ kind: 'start' });
   return begun;
 }
 

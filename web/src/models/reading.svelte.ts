@@ -26,6 +26,11 @@ export class Reading {
     this.#history = history;
   }
 
+  /** A page was requested and has not come. */
+  get isLoading(): boolean {
+    return this.#isLoading;
+  }
+
   get goal(): Goal | null {
     return this.#goal;
   }
@@ -74,10 +79,15 @@ export class Reading {
     this.#goal = { kind: 'end' };
   }
 
-  /** Goes to one message, and loads those around it if it is not here. */
-  async to(seq: number): Promise<void> {
-    if (this.#timeline.find(seq) === undefined) this.#startOver(await this.#load({ around: seq, limit: PAGE }));
-    if (this.#timeline.find(seq) !== undefined) this.#goal = { kind: 'message', seq };
+  /** Goes to one message, and loads those around it if it is not here. Returns false if there is no such message. */
+  async to(seq: number): Promise<boolean> {
+    if (!this.#timeline.has(seq)) {
+      const page = await this.#load({ around: seq, limit: PAGE });
+      if (!page.messages.some((message) => message.seq === seq)) return false;
+      this.#startOver(page);
+    }
+    this.#goal = { kind: 'message', seq };
+    return true;
   }
 
   async #load(place: Place): Promise<HistoryPage> {

@@ -47,6 +47,8 @@ export class Room {
   /** The user may not send `typing` here. This is so in a read-only room, but possible elsewhere too. */
   isReadOnly = $state(false);
   isLookedAt = false;
+  /** The message to which an address leads, until the room is joined. */
+  #sought: number | null = null;
   readonly #options: RoomOptions;
 
   constructor(key: string, options: RoomOptions) {
@@ -129,8 +131,10 @@ export class Room {
     await this.#ask(this.#options.client.pin(this.key, seq, on));
   }
 
+  /** Goes to a message, as soon as the room is joined. */
   async lookFor(seq: number): Promise<void> {
-    await this.#ask(this.reading.to(seq));
+    this.#sought = this.isJoined ? null : seq;
+    if (this.isJoined) await this.#ask(this.#find(seq));
   }
 
   async lookAtLatest(): Promise<void> {
@@ -212,6 +216,11 @@ export class Room {
     }
     this.isJoined = true;
     this.#completePins();
+    if (this.#sought !== null) void this.lookFor(this.#sought);
+  }
+
+  async #find(seq: number): Promise<void> {
+    if (!(await this.reading.to(seq))) throw new Error('There is no such message in this room.');
   }
 
   #startOver(messages: readonly MessageEvent[], { seq = 0, floor }: Joined): void {

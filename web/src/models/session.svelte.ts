@@ -16,6 +16,7 @@ import {
 import { sentenceOf } from './failures';
 import { Notices } from './notices.svelte';
 import { Room } from './room.svelte';
+import type { Route } from './route';
 import type { Remembered } from './storage';
 import type { Me } from './text';
 
@@ -112,11 +113,12 @@ export class Session {
     return this.rooms.reduce((sum, room) => sum + room.unseen, 0);
   }
 
-  /** Connects, and opens the rooms of the last time, and `room` if it is given. */
-  start(room: string | null): void {
+  /** Connects, and opens the rooms of the last time, and what the route leads to. */
+  start(route: Route): void {
     const known = this.#options.remembered.roomsOf(this.name);
     for (const key of known.length > 0 ? known : [FIRST_ROOM]) this.#add(key);
-    this.lookAt(room ?? this.rooms[0]?.key ?? FIRST_ROOM);
+    if (route.kind === 'room') this.lookAt(route.room, route.message);
+    else this.lookAt(this.rooms[0]?.key ?? FIRST_ROOM);
     this.#client.connection.open();
   }
 
@@ -136,11 +138,12 @@ export class Session {
     this.#client.connection.networkDown();
   }
 
-  /** Shows a room, and joins it first if needed. */
-  lookAt(key: string): void {
+  /** Shows a room, and one of its messages if that is given. Joins the room first if needed. */
+  lookAt(key: string, message?: number): void {
     this.#current?.lookAway();
     this.#current = this.#add(key);
     this.#current.lookAt();
+    if (message !== undefined) void this.#current.lookFor(message);
   }
 
   /** Messages that come while the page is hidden count as unread. */

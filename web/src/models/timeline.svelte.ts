@@ -65,6 +65,14 @@ export class Timeline {
     return this.#settled.reduce((last, line) => Math.max(last, seqOf(line) ?? 0), this.#from - 1);
   }
 
+  has(seq: number): boolean {
+    return this.idOf(seq) !== undefined;
+  }
+
+  idOf(seq: number): string | undefined {
+    return this.#settled.find((line) => seqOf(line) === seq)?.id;
+  }
+
   find(seq: number): Said | undefined {
     const line = this.#settled.find((other) => seqOf(other) === seq);
     return line?.kind === 'said' ? line : undefined;
