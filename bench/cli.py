@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import programs, report, rounds
+from bench.cores import pin_generator
 from bench.errors import BenchError
 from bench.fill import fill
 from bench.scenarios import SCENARIOS
 from bench.scenarios.base import LOST, Scenario
-from bench.server import pin_generator
 from bench.systems import SYSTEMS
 from bench.systems.base import System
 
@@ -101,9 +101,8 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help=f"(default: {_shown(field.default)})",
             )
-    everything = _measuring(
-        chosen, "all", "all of these except `cluster` and `attack`, one after the other, in a limited time", _all
-    )
+    left_out = ", ".join(scenario.name for scenario in SCENARIOS if not scenario.part_of_all)
+    everything = _measuring(chosen, "all", f"all of these except {left_out}, in a limited time", _all)
     everything.add_argument("--minutes", type=float, default=8.5, help="do fewer rounds if they would take longer")
     filling = chosen.add_parser("fill", help="make a database with two years of conversation")
     filling.set_defaults(run=_fill)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 
 from bench import messages
 from bench.errors import BenchError
@@ -20,7 +20,7 @@ from bench.members import Member
 from bench.server import Group, Server
 from bench.systems.base import System
 
-_PATIENCE = 3.0
+_PATIENCE = 10.0
 """After this many seconds without a delivery nothing more is expected."""
 
 
@@ -28,20 +28,33 @@ _PATIENCE = 3.0
 class Throughput:
     deliveries: int
     seconds: float
-    server_cpu: float
+    cpu_of_each_server: Sequence[float]
     generator_cpu: float
     lost: int
     """Of all messages, also of those before and after the measured time."""
 
+    @property
+    def server_cpu(self) -> float:
+        return sum(self.cpu_of_each_server)
+
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    seconds: list[float]
-    """Seconds from the moment when a message was due to each of its deliveries; sorted."""
+    by_member: dict[Member, list[float]]
+    """Seconds from the moment when a message was due to its delivery."""
     server_cpu: float
     delivered: int
     """Including those before the measured time, as in `server_cpu` and `lost`."""
     lost: int
+
+    @property
+    def seconds(self) -> list[float]:
+        """Of all deliveries, sorted."""
+        return self.of(self.by_member)
+
+    def of(self, members: Iterable[Member]) -> list[float]:
+        """Of the deliveries to some of the members, sorted."""
+        return sorted(chain.from_iterable(self.by_member[member] for member in members))
 
 
 def percentile(seconds: Sequence[float], percent: float) -> float:
@@ -62,12 +75,12 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 class _Sender:
-    __slots__ = ("acked", "answered", "came_back", "mark", "member")
+    __slots__ = ("acked", "answered", "came_back", "mark", "member", "witnessed")
 
     def __init__(self, member: Member) -> None:
         self.member = member
         self.mark = messages.mark(member.number)
-        self.came_back = self.acked = self.answered = 0
+        self.came_back = self.acked = self.answered = self.witnessed = 0
 
 
 class ClosedLoop:
@@ -75,13 +88,26 @@ class ClosedLoop:
 
     The senders take turns: as soon as a message is answered, the next one goes out. So a single sender has all W
     messages outstanding.
+
+    If a room has members on another node, each sender needs a witness: a member there who must have got the message,
+    too. Otherwise the sender's node would be asked for more than the other one can deliver, and a backlog would grow
+    between the two for as long as the load lasts.
     """
 
-    def __init__(self, server: Server | Group, members: Sequence[Member], senders: Sequence[Member]) -> None:
+    def __init__(
+        self,
+        server: Server | Group,
+        members: Sequence[Member],
+        senders: Sequence[Member],
+        witnesses: Sequence[Member] = (),
+    ) -> None:
         self._server, self._system = server, server.system
         self._inbox = Inbox(members, self._system.end)
         self._audience = Counter(member.room for member in members)
         self._senders = {member.fd: _Sender(member) for member in senders}
+        self._witnesses = {
+            witness.fd: self._senders[sender.fd] for witness, sender in zip(witnesses, senders, strict=bool(witnesses))
+        }
         self._turns = cycle(senders)
         self._sending = True
         self._outstanding = 0
@@ -96,20 +122,20 @@ class ClosedLoop:
             for _ in range(outstanding):
                 self._send_next()
             self._read_until(time.perf_counter() + warm_up)
-            server_cpu, generator_cpu = self._server.cpu_seconds(), time.process_time()
+            cpu_before, generator_cpu = self._server.cpu_seconds_of_each(), time.process_time()
             began, before = time.perf_counter(), self._delivered
             self._read_until(began + seconds)
             ended, after = time.perf_counter(), self._delivered
             if after == before:
                 raise BenchError(f"nothing was delivered in {seconds:g} s: {self._server.last_words()}")
-            server_cpu = self._server.cpu_seconds() - server_cpu
+            cpu_after = self._server.cpu_seconds_of_each()
             generator_cpu = time.process_time() - generator_cpu
             self._sending = False
             self._read_the_rest()
         return Throughput(
             deliveries=after - before,
             seconds=ended - began,
-            server_cpu=server_cpu,
+            cpu_of_each_server=[after - before for before, after in zip(cpu_before, cpu_after, strict=True)],
             generator_cpu=generator_cpu,
             lost=self._expected - self._delivered,
         )
@@ -133,7 +159,7 @@ class ClosedLoop:
                 return
 
     def _read(self, timeout: float) -> bool:
-        inbox, senders, marker = self._inbox, self._senders, messages.MARKER
+        inbox, senders, witnesses, marker = self._inbox, self._senders, self._witnesses, messages.MARKER
         read, count = inbox.read, inbox.data.count
         ready = inbox.ready(timeout)
         delivered = 0
@@ -142,6 +168,8 @@ class ClosedLoop:
             delivered += count(marker, 0, size)
             if member.fd in senders:
                 self._hear_answers(senders[member.fd], size)
+            elif member.fd in witnesses:
+                self._hear_witness(witnesses[member.fd], size)
         self._delivered += delivered
         return bool(ready)
 
@@ -149,7 +177,16 @@ class ClosedLoop:
         data, ack = self._inbox.data, self._system.ack
         sender.came_back += data.count(sender.mark, 0, size)
         sender.acked = sender.came_back if ack is None else sender.acked + data.count(ack, 0, size)
-        answered = min(sender.came_back, sender.acked)
+        if not self._witnesses:
+            sender.witnessed = sender.came_back
+        self._answered(sender)
+
+    def _hear_witness(self, sender: _Sender, size: int) -> None:
+        sender.witnessed += self._inbox.data.count(sender.mark, 0, size)
+        self._answered(sender)
+
+    def _answered(self, sender: _Sender) -> None:
+        answered = min(sender.came_back, sender.acked, sender.witnessed)
         for _ in range(answered - sender.answered):
             self._outstanding -= 1
             if self._sending:
@@ -171,7 +208,7 @@ def fixed_rate(
 
     A delivery's latency counts from that moment, so a server that falls behind cannot hide it.
     """
-    latencies: list[int] = []
+    latencies: dict[Member, list[float]] = {member: [] for member in members}
     senders = senders or members
     expected = delivered = turn = 0
     interval = 1e9 / per_second
@@ -198,17 +235,11 @@ def fixed_rate(
                 for stamp in messages.stamps(bytes(inbox.data[:size])):
                     delivered += 1
                     if stamp >= measured_from:
-                        latencies.append(arrived - stamp)
+                        latencies[member].append((arrived - stamp) / 1e9)
         cpu = server.cpu_seconds() - cpu
-    if not latencies:
-        raise BenchError("nothing was delivered")
-    latencies.sort()
-    return Latencies(
-        seconds=[latency / 1e9 for latency in latencies],
-        server_cpu=cpu,
-        delivered=delivered,
-        lost=expected - delivered,
-    )
+    if not any(latencies.values()):
+        raise BenchError(f"nothing was delivered: {server.last_words()}")
+    return Latencies(by_member=latencies, server_cpu=cpu, delivered=delivered, lost=expected - delivered)
 
 
 def say(system: System, sender: Member, *, stamp: int) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from bench.server import cores
+from bench.cores import cores
 
 
 def describe() -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time since the start; the resolution is a clock tick, usually 10 ms."""
+    """User and system time since the start, also of children that have ended; the resolution is a clock tick, usually
+    10 ms."""
     return sum(_cpu_ticks(member) for member in _family(pid)) / _TICKS_PER_SECOND
 
 
@@ -31,15 +33,21 @@ def peak_kb(pid: int) -> int:
 def _family(pid: int) -> list[int]:
     family = [pid]
     for member in family:
-        for task in Path(f"/proc/{member}/task").iterdir():
-            family += map(int, (task / "children").read_text().split())
+        # A child of PostgreSQL may end while it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{member}/task").iterdir():
+                family += map(int, (task / "children").read_text().split())
     return family
 
 
 def _cpu_ticks(pid: int) -> int:
-    # proc(5): the command, in brackets, may hold spaces; utime and stime are the fields 14 and 15.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    # proc(5): the command, in brackets, may hold spaces; utime, stime, cutime and cstime are the fields 14 to 17. The
+    # last two are those of children that have ended.
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(map(int, fields[11:15]))
 
 
 def _rollup(pid: int, name: str) -> int:

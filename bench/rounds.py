@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from bench import procfs
+from bench.cores import cores
+from bench.errors import BenchError
 from bench.scenarios.base import Metric, Scenario
-from bench.server import cores
 from bench.systems.base import System
 
 
@@ -68,7 +69,10 @@ def run(
         for system in systems:
             progress(f"round {number} of {rounds}: {system.title}")
             others = _Others()
-            values[system.name].append(scenario.measure(system))
+            try:
+                values[system.name].append(scenario.measure(system))
+            except BenchError as error:
+                raise BenchError(f"{system.title} could not be measured: {error}") from error
             interference = max(interference, others.share())
     return Results(scenario=scenario, systems=systems, values=values, interference=interference)
 

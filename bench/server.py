@@ -11,15 +11,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from bench import procfs
+from bench.cores import on_its_core
 from bench.errors import BenchError
 from bench.systems.base import System
 
 _START_DEADLINE = 30.0
 _STOP_DEADLINE = 5.0
+
+
+class Watched(Protocol):
+    def cpu_seconds(self) -> float: ...
+
+    def last_words(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,9 @@ class Server:
     def cpu_seconds(self) -> float:
         return procfs.cpu_seconds(self.pid)
 
+    def cpu_seconds_of_each(self) -> list[float]:
+        return [self.cpu_seconds()]
+
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-2000:]
 
@@ -43,10 +53,13 @@ class Group:
     """Several servers under one load: the nodes of a system, and what they need."""
 
     system: System
-    servers: Sequence[Server]
+    servers: Sequence[Watched]
 
     def cpu_seconds(self) -> float:
-        return sum(server.cpu_seconds() for server in self.servers)
+        return sum(self.cpu_seconds_of_each())
+
+    def cpu_seconds_of_each(self) -> list[float]:
+        return [server.cpu_seconds() for server in self.servers]
 
     def last_words(self) -> str:
         return "\n".join(server.last_words() for server in self.servers)
@@ -61,7 +74,7 @@ def running(system: System, environment: Mapping[str, str] | None = None) -> Ite
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _on_its_core(system.command(port)),
+            on_its_core(system.command(port)),
             env={**os.environ, **system.environment(port), **(environment or {})},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -75,23 +88,6 @@ def running(system: System, environment: Mapping[str, str] | None = None) -> Ite
     finally:
         _stop(process)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@cache
-def cores() -> tuple[int, int]:
-    """The server's core and the load generator's, from those that this process may use."""
-    given = sorted(os.sched_getaffinity(0))
-    return given[0], given[-1]
-
-
-def pin_generator() -> None:
-    """Keeps this process off the server's core."""
-    os.sched_setaffinity(0, {cores()[1]})
-
-
-def _on_its_core(command: Sequence[str]) -> list[str]:
-    # Setting it from outside after the start is too late: Go and Node.js count their cores first.
-    return ["taskset", "--cpu-list", str(cores()[0]), *command]
 
 
 def _free_port() -> int:

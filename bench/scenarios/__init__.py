@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.scenarios.attack import AttackScenario
 from bench.scenarios.base import Scenario
 from bench.scenarios.cluster import Cluster
+from bench.scenarios.cluster_rooms import ClusterRooms
 from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
@@ -24,5 +25,6 @@ SCENARIOS: Sequence[type[Scenario]] = (
     History,
     Presence,
     Cluster,
+    ClusterRooms,
     AttackScenario,
 )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
-from bench.load import ClosedLoop, fixed_rate, percentile
+from bench.load import ClosedLoop, Latencies, Throughput, fixed_rate, percentile
 from bench.members import Member, joined
-from bench.postgres import postgres
+from bench.nodes import Engines, engines
 from bench.scenarios.base import LOST, Metric, Scenario
-from bench.server import Group, Server, running
+from bench.server import Group
 from bench.systems.base import System
-from bench.systems.cluster import HubbubNodes
-from bench.systems.redis import Redis
-
-ROOM = "bench"
 
 
 @dataclass(frozen=True)
 class Cluster(Scenario):
+    """Each arrangement of the members has fresh nodes and a room of its own, so that none inherits what another one
+    left behind. The fixed rate comes before the load that keeps the nodes busy."""
+
     name = "cluster"
     summary = "two nodes with Redis between them: deliveries per CPU second, and the time that a message takes"
     part_of_all = False
@@ -28,7 +28,7 @@ class Cluster(Scenario):
     members: int = 500
     outstanding: tuple[int, ...] = (1, 32)
     per_second: float = 50.0
-    seconds: float = 2.0
+    seconds: float = 2.5
     warm_up: float = 0.5
 
     @classmethod
@@ -36,13 +36,16 @@ class Cluster(Scenario):
         return cls(members=20, outstanding=(1, 4), seconds=0.3, warm_up=0.1)
 
     def description(self) -> str:
+        most = self.outstanding[-1]
         return (
-            f"Two nodes and Redis on one core. One member of a room is on the first node and sends; {self.members:,} "
-            "are on the second one. W of the messages are outstanding at any time. CPU is that of both nodes and of "
-            f"Redis, user and system, {self.seconds:g} s for each W; Hubbub's PostgreSQL is not counted, since nobody "
-            f"else stores anything. p50 and p99: {self.per_second:g} messages a second, in the same arrangement; added "
-            "is how much later p50 is than for as many members on the sender's node. Split is the CPU per delivery "
-            f"(W={self.outstanding[-1]}) with half of the members on each node, relative to all on the sender's."
+            f"Two nodes, Redis and PostgreSQL, all on one core. One member of a room is on the first node and sends; "
+            f"{self.members:,} are on the second one. W messages are outstanding at any time: not yet back at the "
+            f"sender, not yet acked, or not yet with the last of the others; {self.seconds:g} s for each W. CPU is "
+            f"that of all these processes, user and system. p50 and p99: {self.per_second:g} messages a second to the "
+            "second node. Then half of the members are on each node: added is how much later the messages arrive on "
+            "the second one than on the first, at the same rate, at p50; split is the CPU per delivery relative to "
+            f"that with all members on the first node (W={most}). Idle node: what the second node uses "
+            "of the core then, when it has no member and the first one is as busy as it can be."
         )
 
     def metrics(self) -> Sequence[Metric]:
@@ -55,60 +58,71 @@ class Cluster(Scenario):
             Metric("p99_ms", "p99 ms", "less"),
             Metric("added_ms", "added ms", "less"),
             Metric("split", "split", "less"),
+            Metric("idle_node", "idle node, % of a core", "less"),
             LOST,
         ]
 
     def measure(self, system: System) -> Mapping[str, float]:
-        values: dict[str, float] = {}
-        lost = 0.0
-        with _two_nodes(system) as (near, far, all_servers):
-            # New numbers each time: a name that was here a moment ago is still its user's.
-            with joined(near, [ROOM]) as sender, joined(far, [ROOM] * self.members, first=1) as others:
-                for w in self.outstanding:
-                    cpu, missing = self._cpu_per_delivery(all_servers, [*sender, *others], sender, w)
-                    values[f"per_cpu_second_w{w}"] = 1 / cpu
-                    lost += missing
-                far_ms, missing = self._latency(all_servers, others, sender)
-                values["p50_ms"], values["p99_ms"] = percentile(far_ms, 50) * 1e3, percentile(far_ms, 99) * 1e3
-                lost += missing
-            w = self.outstanding[-1]
-            with joined(near, [ROOM] * self.members, first=1_000) as members:
-                near_ms, missing = self._latency(all_servers, members, members[:1])
-                together, also_missing = self._cpu_per_delivery(all_servers, members, members[:1], w)
-                lost += missing + also_missing
-            half = self.members // 2
-            with joined(near, [ROOM] * half, first=2_000) as here, joined(far, [ROOM] * half, first=3_000) as there:
-                split, missing = self._cpu_per_delivery(all_servers, [*here, *there], here[:1], w)
-                lost += missing
-        values["added_ms"] = values["p50_ms"] - percentile(near_ms, 50) * 1e3
-        values["split"] = split / together
+        with engines(system) as behind:
+            apart = self._apart(behind)
+            split = self._split(behind)
+            together = self._together(behind)
+        split_cpu, together_cpu = split.pop("cpu"), together.pop("cpu")
+        lost = sum(part.pop(LOST.key) for part in (apart, split, together))
+        return {**apart, **split, "split": split_cpu / together_cpu, **together, LOST.key: lost}
+
+    def _apart(self, behind: Engines) -> dict[str, float]:
+        room, values = "apart", {}
+        with (
+            behind.nodes() as ((near, far), everything),
+            joined(near, [room]) as sender,
+            joined(far, [room] * self.members, first=1) as others,
+        ):
+            heard = self._listen(everything, [*sender, *others], sender)
+            lost = heard.lost
+            for w in self.outstanding:
+                result = self._load(everything, [*sender, *others], sender, others[-1:], w)
+                values[f"per_cpu_second_w{w}"] = result.deliveries / result.server_cpu
+                lost += result.lost
+        seconds = heard.of(others)
+        values |= {"p50_ms": percentile(seconds, 50) * 1e3, "p99_ms": percentile(seconds, 99) * 1e3}
         return {**values, LOST.key: lost}
 
-    def _cpu_per_delivery(
-        self, servers: Group, members: Sequence[Member], senders: Sequence[Member], w: int
-    ) -> tuple[float, float]:
-        """Seconds, and how many deliveries were lost."""
-        with closing(ClosedLoop(servers, members, senders)) as load:
-            result = load.run(outstanding=w, warm_up=self.warm_up, seconds=self.seconds)
-        return result.server_cpu / result.deliveries, result.lost
+    def _split(self, behind: Engines) -> dict[str, float]:
+        room, half = "split", self.members // 2
+        with (
+            behind.nodes() as ((near, far), everything),
+            joined(near, [room] * half, first=1_000) as here,
+            joined(far, [room] * half, first=2_000) as there,
+        ):
+            heard = self._listen(everything, [*here, *there], here[:1])
+            result = self._load(everything, [*here, *there], here[:1], there[-1:], self.outstanding[-1])
+        added = percentile(heard.of(there), 50) - percentile(heard.of(here), 50)
+        cpu = result.server_cpu / result.deliveries
+        return {"added_ms": added * 1e3, "cpu": cpu, LOST.key: heard.lost + result.lost}
 
-    def _latency(
-        self, servers: Group, members: Sequence[Member], senders: Sequence[Member]
-    ) -> tuple[Sequence[float], float]:
-        """Sorted seconds, and how many deliveries were lost."""
-        result = fixed_rate(
+    def _together(self, behind: Engines) -> dict[str, float]:
+        with (
+            behind.nodes() as ((near, idle), everything),
+            joined(near, ["together"] * self.members, first=3_000) as members,
+        ):
+            began, before = time.perf_counter(), idle.cpu_seconds()
+            result = self._load(everything, members, members[:1], (), self.outstanding[-1])
+            share = (idle.cpu_seconds() - before) / (time.perf_counter() - began)
+        return {"idle_node": 100 * share, "cpu": result.server_cpu / result.deliveries, LOST.key: result.lost}
+
+    def _load(
+        self,
+        servers: Group,
+        members: Sequence[Member],
+        senders: Sequence[Member],
+        witnesses: Sequence[Member],
+        w: int,
+    ) -> Throughput:
+        with closing(ClosedLoop(servers, members, senders, witnesses)) as load:
+            return load.run(outstanding=w, warm_up=self.warm_up, seconds=self.seconds)
+
+    def _listen(self, servers: Group, members: Sequence[Member], senders: Sequence[Member]) -> Latencies:
+        return fixed_rate(
             servers, members, senders, per_second=self.per_second, warm_up=self.warm_up, seconds=self.seconds
         )
-        return result.seconds, result.lost
-
-
-@contextmanager
-def _two_nodes(system: System) -> Iterator[tuple[Server, Server, Group]]:
-    database = postgres() if isinstance(system, HubbubNodes) else nullcontext(None)
-    with running(Redis()) as redis, database as database_url:
-        url = f"redis://127.0.0.1:{redis.port}"
-        environment = {"REDIS_URL": url, "HUBBUB_BROKER_URL": url}
-        if database_url is not None:
-            environment["HUBBUB_DATABASE_URL"] = database_url
-        with running(system, environment) as near, running(system, environment) as far:
-            yield near, far, Group(system, (near, far, redis))

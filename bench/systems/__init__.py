@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.systems.base import System
-from bench.systems.cluster import HubbubNodes, HubbubRelayNodes, PythonSocketIONodes, SocketIONodes
+from bench.systems.cluster import (
+    HubbubNodes,
+    HubbubOneNode,
+    HubbubRelayNodes,
+    HubbubTwoNodes,
+    PythonSocketIONodes,
+    PythonSocketIORelayNodes,
+    SocketIONodes,
+    SocketIORelayNodes,
+)
 from bench.systems.connection_manager import ConnectionManager
 from bench.systems.discard import Control
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
@@ -31,6 +40,10 @@ SYSTEMS: Sequence[type[System]] = (
     HubbubNodes,
     HubbubRelayNodes,
     SocketIONodes,
+    SocketIORelayNodes,
     PythonSocketIONodes,
+    PythonSocketIORelayNodes,
+    HubbubTwoNodes,
+    HubbubOneNode,
     Redis,
 )

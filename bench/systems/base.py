@@ -43,6 +43,13 @@ class System(ABC):
     decoy: ClassVar[type[System] | None] = None
     """Attackers attack this server instead, on the same core."""
 
+    nodes: ClassVar[int] = 1
+    """How many processes of it hear each other through Redis, in a scenario about several nodes. REDIS_URL has its
+    address."""
+
+    needs_postgres: ClassVar[bool] = False
+    """In such a scenario it stores messages in the database at DATABASE_URL."""
+
     small_page: ClassVar[str] = "/"
     """A path with a short answer that everybody may request."""
 

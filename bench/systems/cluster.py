@@ -5,51 +5,81 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
-from bench import programs
+from bench import postgres, programs
+from bench.systems.base import System
 from bench.systems.hubbub import Hubbub
+from bench.systems.redis import Redis
 from bench.systems.socketio import PythonSocketIO
 
 
-class HubbubNodes(Hubbub):
+class _Nodes(System):
+    scenarios = frozenset({"cluster"})
+    nodes = 2
+
+    def missing(self) -> str | None:
+        return Redis().missing() or (postgres.missing() if self.needs_postgres else None) or super().missing()
+
+
+class HubbubNodes(_Nodes, Hubbub):
     """Messages are stored: each ack comes after the commit of a PostgreSQL database."""
 
     name = "hubbub-nodes"
     title = "Hubbub"
-    scenarios = frozenset({"cluster"})
+    needs_postgres = True
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {**super().environment(port), "HUBBUB_BROKER_TIMEOUT": "10"}
 
 
-class HubbubRelayNodes(Hubbub):
-    """Nothing is stored, as with the peers."""
+class HubbubRelayNodes(_Nodes, Hubbub):
+    """Nothing is stored."""
 
     name = "hubbub-relay-nodes"
     title = "Hubbub without a database"
-    scenarios = frozenset({"cluster"})
 
     def environment(self, port: int) -> Mapping[str, str]:
         return {**super().environment(port), "HUBBUB_DATABASE_URL": "none"}
 
 
-class PythonSocketIONodes(PythonSocketIO):
+class HubbubTwoNodes(HubbubNodes):
+    name = "two-nodes"
+    title = "two nodes"
+    scenarios = frozenset({"cluster-rooms"})
+
+
+class HubbubOneNode(HubbubNodes):
+    name = "one-node"
+    title = "one node"
+    scenarios = frozenset({"cluster-rooms"})
+    nodes = 1
+
+
+class PythonSocketIONodes(_Nodes, PythonSocketIO):
+    """Messages are stored: each is inserted into a table of PostgreSQL before it is emitted."""
+
     name = "socketio-nodes"
-    title = "python-socketio, AsyncRedisManager"
-    scenarios = frozenset({"cluster"})
+    title = "python-socketio"
+    needs_postgres = True
 
     def version(self) -> str:
-        return f"{super().version()}, {programs.python_versions('redis')}"
+        return f"{super().version()}, {programs.python_versions('redis', 'asyncpg')}"
 
 
-class SocketIONodes(PythonSocketIO):
-    """Socket.IO on Node.js. The wire is the same as python-socketio's."""
+class PythonSocketIORelayNodes(PythonSocketIONodes):
+    name = "socketio-relay-nodes"
+    title = "python-socketio without a database"
+    needs_postgres = False
+
+
+class SocketIONodes(_Nodes, PythonSocketIO):
+    """Socket.IO on Node.js. The wire is the same as python-socketio's. Messages are stored as there."""
 
     name = "node-socketio-nodes"
-    title = "Socket.IO, Redis adapter"
-    scenarios = frozenset({"cluster"})
+    title = "Socket.IO"
+    needs_postgres = True
 
     def missing(self) -> str | None:
-        return None if shutil.which("node") else "there is no node on this machine"
+        return super().missing() if shutil.which("node") else "there is no node on this machine"
 
     def command(self, port: int) -> Sequence[str]:
         return ["node", str(programs.PEERS / "socketio_rooms.cjs"), str(port)]
@@ -58,5 +88,11 @@ class SocketIONodes(PythonSocketIO):
         return {"NODE_PATH": str(programs.node_modules())}
 
     def version(self) -> str:
-        packages = ("socket.io", "@socket.io/redis-adapter", "redis")
+        packages = ("socket.io", "@socket.io/redis-adapter", "redis", "pg")
         return ", ".join(f"{package} {programs.npm_version(package)}" for package in packages)
+
+
+class SocketIORelayNodes(SocketIONodes):
+    name = "node-socketio-relay-nodes"
+    title = "Socket.IO without a database"
+    needs_postgres = False

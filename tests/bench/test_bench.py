@@ -2,9 +2,11 @@
 
 import math
 import os
+import select
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from bench import cli, messages, programs, report, rounds, websocket
 from bench.conversation import conversation
 from bench.errors import BenchError
 from bench.inbox import Inbox
+from bench.load import ClosedLoop
 from bench.members import Member
 from bench.scenarios import SCENARIOS
 from bench.scenarios.base import LOST, Metric, Scenario
@@ -22,8 +25,9 @@ from bench.scenarios.fanout import Fanout
 from bench.scenarios.latency import Latency
 from bench.scenarios.recover import lost
 from bench.scenarios.rooms import Rooms
-from bench.server import Server, running
+from bench.server import Group, Server, running
 from bench.systems.base import System
+from bench.systems.cluster import HubbubNodes, HubbubOneNode, HubbubTwoNodes
 from bench.systems.connection_manager import ConnectionManager
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubFilled, HubbubRelay, HubbubUnderAttack
 from bench.systems.redis import Redis
@@ -74,8 +78,17 @@ class HubbubWithALittleUnderAttack(HubbubUnderAttack):
     messages = 1500
 
 
-SYSTEMS: Sequence[type[System]] = (Tutorial, HubbubCounted, HubbubWithALittle, HubbubWithALittleUnderAttack, Redis)
-"""They need only this project's own Python and Redis, and together they cover every scenario."""
+SYSTEMS: Sequence[type[System]] = (
+    Tutorial,
+    HubbubCounted,
+    HubbubWithALittle,
+    HubbubWithALittleUnderAttack,
+    HubbubNodes,
+    HubbubTwoNodes,
+    HubbubOneNode,
+    Redis,
+)
+"""They need only this project's own Python, Redis and PostgreSQL, and together they cover every scenario."""
 
 
 @pytest.mark.parametrize(
@@ -180,6 +193,40 @@ def test_a_text_holds_its_sender_and_time() -> None:
     assert messages.mark(7) in A_DELIVERY
     assert messages.mark(8) not in A_DELIVERY
     assert messages.stamps(A_DELIVERY + A_DELIVERY) == [1234, 1234]
+
+
+@pytest.mark.parametrize("outstanding", [1, 3])
+def test_no_more_is_outstanding_than_has_not_come_to_the_other_node(outstanding: int) -> None:
+    (sender_end, sender_link), (witness_end, witness_link) = socket.socketpair(), socket.socketpair()
+    with sender_end, sender_link, witness_end, witness_link, ThreadPoolExecutor() as thread:
+        for link in (sender_link, witness_link):
+            link.setblocking(False)
+        sender, witness = Member(7, "bench", sender_link), Member(8, "bench", witness_link)
+        answering = thread.submit(answer_the_sender_first, sender_end, witness_end)
+        with closing(ClosedLoop(Group(Tutorial(), []), [sender, witness], [sender], [witness])) as load:
+            result = load.run(outstanding=outstanding, warm_up=0.0, seconds=0.3)
+        sender_link.close()
+        assert answering.result() == outstanding
+    assert result.deliveries > 0
+    assert result.lost == 0
+
+
+def answer_the_sender_first(sender: socket.socket, witness: socket.socket) -> int:
+    """A sender's node that delivers at once, and another one that waits until nothing more is sent. Returns how many
+    messages were on the way to it, at most."""
+    size = len(Tutorial().message("bench", messages.text(7, 1234), number=1))
+    received = most = 0
+    while True:
+        on_the_way = 0
+        while select.select([sender], [], [], 0.02 if on_the_way else None)[0]:
+            data = sender.recv(65536)
+            if not data:
+                return most
+            number, received = divmod(received + len(data), size)
+            sender.sendall(A_DELIVERY * number)
+            on_the_way += number
+        most = max(most, on_the_way)
+        witness.sendall(A_DELIVERY * on_the_way)
 
 
 def test_rounds_are_compared_by_the_median(tutorial: ConnectionManager) -> None:
