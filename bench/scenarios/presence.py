@@ -14,7 +14,8 @@ from bench.scenarios.base import Metric, Scenario
 from bench.server import Server, running
 from bench.systems.base import System
 from hubbub.broker.redis_address import RedisAddress
-from hubbub.presence.redis import LEASE_MORE, RedisPresence
+from hubbub.presence.lease import LEASE_MORE
+from hubbub.presence.redis import RedisPresence
 from hubbub.wire.identity import User
 
 _NODES = 3

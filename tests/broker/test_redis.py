@@ -273,7 +273,7 @@ async def test_who_is_cut_for_reading_too_slowly_has_missed_something(own_redis:
         proxy.freeze()
         for number in range(40):
             alice.broker.publish(said("x" * 500_000, position=number + 1))
-            await alice.until(lambda: alice.broker._servers[0]._link.backlog == 0)
+            await alice.until(lambda: alice.broker._servers.of("")._link.backlog == 0)
         await alice.until(lambda: "name=hubbub" not in other_client(own_redis, alice_port(alice)))
 
         proxy.thaw()
@@ -283,7 +283,7 @@ async def test_who_is_cut_for_reading_too_slowly_has_missed_something(own_redis:
 
 
 def alice_port(node: Node) -> int:
-    connection = node.broker._servers[0]._link._connection
+    connection = node.broker._servers.of("")._link._connection
     assert connection is not None
     assert connection._transport is not None
     port: int = connection._transport.get_extra_info("sockname")[1]
@@ -407,7 +407,7 @@ async def test_a_cluster_that_takes_the_server_over_stops_the_nodes_of_another(
     await bob.broker.subscribe(ROOM)
     redis.ask("SET", "hubbub:cluster", "theirs 1/1")
 
-    bob.broker._servers[0].renew_claim()
+    bob.broker._servers.of("").renew_claim()
 
     assert "have another database" in await bob.away()
     redis.ask("DEL", "hubbub:cluster")

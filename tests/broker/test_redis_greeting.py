@@ -45,7 +45,7 @@ async def problem(url: str) -> str:
     """Why a node at this address is not ready."""
     async with broker(url, timeout=0.5) as (one, _):
         assert one.problem is not None
-        assert "c4n4ry" not in one.problem + repr(one._servers[0]._link)
+        assert "c4n4ry" not in one.problem + repr(one._servers.of("")._link)
         return one.problem
 
 
@@ -78,7 +78,7 @@ async def test_a_password_lets_in(locked: Redis) -> None:
             await one.subscribe(ROOM)
             assert one.problem is None
             assert inbox.missing == []
-            assert CANARY not in repr(one._servers[0]._link) + str(vars(one._servers[0]._link))
+            assert CANARY not in repr(one._servers.of("")._link) + str(vars(one._servers.of("")._link))
 
 
 async def test_a_wrong_password_is_refused(locked: Redis) -> None:

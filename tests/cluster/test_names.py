@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from hubbub import Hubbub
-from hubbub.presence.redis_names import DEADLINE, LEASE_LEAST
+from hubbub.presence.lease import LEASE_LEAST
+from hubbub.presence.redis_names import DEADLINE
 from hubbub.settings import Settings
 from hubbub.testing import serving
 from tests.cluster.conftest import ENVIRONMENT

@@ -1,14 +1,15 @@
 """Nodes that share a presence on a real Redis, whose every step is the test's to take, to lose or to leave out."""
 
+from importlib.resources import files
 from typing import Any
 
 import ormsgpack
 
-from hubbub.presence.redis import SCRIPT
-from hubbub.presence.shared import Shared, Step
+from hubbub.presence.replica import Replica, Standing, Step
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 
+SCRIPT = files("hubbub.presence").joinpath("step.lua").read_text("utf-8")
 PREFIX = "test:"
 LEASE = 600_000
 """Milliseconds. No lease runs out but where the test says so."""
@@ -55,39 +56,39 @@ class Node:
         self.client = client
         self.now = 1000.0
         self.heard = Heard()
-        self.shared = Shared(name, clock=lambda: self.now, audience=self.heard)
+        self.replica = Replica(name, clock=lambda: self.now, audience=self.heard)
         self._script = client.register_script(SCRIPT)
 
     def enter(self, channel: str, user: User) -> None:
-        if channel not in self.shared._mine:
+        if channel not in self.replica._own:
             # Who comes first is told by `joined` who is there.
             self.heard.shown.pop(channel, None)
             self.heard.counted_channels.discard(channel)
-        self.shared.enter(channel, user)
+        self.replica.enter(channel, user)
 
     def exit(self, channel: str, user: User) -> None:
-        self.shared.exit(channel, user)
+        self.replica.exit(channel, user)
 
     def step(self) -> bool:
         """Take a step. True if there was a dead node to take out."""
-        step = self.shared.step()
+        step = self.replica.step()
         reply = self.do(step)
         if reply is None:
-            self.shared.lost()
+            self.replica.lost()
             return True
         busy, run, heard = reply
         happened = [what for packed in heard for what in ormsgpack.unpackb(packed)]
-        self._look_on(happened)
-        self.shared.heard(step, run.decode(), happened, is_over=not busy)
+        self._take_note(happened)
+        self.replica.heard(step, run.decode(), happened, is_over=not busy)
         return bool(busy)
 
     def step_without_answer(self) -> None:
-        self.do(self.shared.step())
-        self.shared.lost()
+        self.do(self.replica.step())
+        self.replica.lost()
 
     def step_that_never_comes(self) -> None:
-        self.shared.step()
-        self.shared.lost()
+        self.replica.step()
+        self.replica.lost()
 
     def do(self, step: Step) -> Any:
         arguments = [PREFIX, step.node, LEASE, int(step.begins), ormsgpack.packb(step.operations)]
@@ -99,21 +100,25 @@ class Node:
             if name.decode().startswith(f"{self.name}."):
                 self.client.zadd(f"{PREFIX}leases", {name: 1})
 
+    @property
+    def is_quiet(self) -> bool:
+        return self.replica.standing is Standing.PRESENT and not self.replica._untold
+
     def shown(self, channel: str) -> list[str]:
-        crowd = self.shared.crowd(channel)
+        crowd = self.replica.crowd(channel)
         assert crowd is not None
         return [user.user for user in crowd.users()]
 
     def online(self, channel: str) -> int:
-        crowd = self.shared.crowd(channel)
+        crowd = self.replica.crowd(channel)
         assert crowd is not None
         return crowd.online
 
-    def _look_on(self, happened: list[Any]) -> None:
+    def _take_note(self, happened: list[Any]) -> None:
         """The first picture of a channel is no event: those who join are told by `joined`."""
         for what, channel, *rest in happened:
-            if what == "A" and self.shared.crowd(channel) is None:
-                self.heard.shown[channel] = set(rest[0][::2])
+            if what == "watched" and self.replica.crowd(channel) is None:
+                self.heard.shown[channel] = set(rest[1][::2])
 
 
 def settle(*nodes: Node) -> None:
@@ -125,6 +130,6 @@ def settle(*nodes: Node) -> None:
         for node in nodes:
             node.now += 2
         busy = [node.step() for node in nodes]
-        is_quiet = not any(busy) and all(node.shared._is_back and not node.shared._untold for node in nodes)
+        is_quiet = not any(busy) and all(node.is_quiet for node in nodes)
         quiet = quiet + 1 if is_quiet else 0
     raise AssertionError("the nodes do not come to rest")

@@ -19,7 +19,7 @@ from hubbub.broker.envelope import SENDER_BYTES, mark_of, pack, unpack
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
 from hubbub.broker.redis_link import RedisLink
-from hubbub.broker.ring import Ring
+from hubbub.broker.ring import SharedOut
 from hubbub.errors import ConfigurationError
 from hubbub.wire.publication import Publication
 
@@ -55,48 +55,41 @@ class RedisBroker:
         timeout: float = 3.0,
         backlog: int = BACKLOG,
     ) -> None:
-        self._servers = [
-            _Server(address, f"{index}/{len(addresses)}", namespace, timeout=timeout, backlog=backlog)
-            for index, address in enumerate(addresses, 1)
-        ]
-        self._ring = Ring(len(addresses))
+        self._servers = SharedOut(
+            [
+                _Server(address, f"{index}/{len(addresses)}", namespace, timeout=timeout, backlog=backlog)
+                for index, address in enumerate(addresses, 1)
+            ]
+        )
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self, deliver: Deliver, missed: Missed, *, cluster: str, count: Count = no_connections) -> None:
         sender = secrets.token_bytes(SENDER_BYTES)
-        starting = (server.start(deliver, missed, count, cluster, sender) for server in self._servers)
-        for failure in await asyncio.gather(*starting, return_exceptions=True):
-            if failure is not None:
-                await self.stop()
-                raise failure
+        await self._servers.start(lambda server: server.start(deliver, missed, count, cluster, sender))
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
     async def stop(self) -> None:
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
-        await asyncio.gather(*(server.stop() for server in self._servers))
+        await self._servers.stop()
 
     def publish(self, publication: Publication) -> None:
-        self._server_of(publication.channel).publish(publication)
+        self._servers.of(publication.channel).publish(publication)
 
     async def subscribe(self, channel: str) -> None:
-        await self._server_of(channel).subscribe(channel)
+        await self._servers.of(channel).subscribe(channel)
 
     async def unsubscribe(self, channel: str) -> None:
-        self._server_of(channel).unsubscribe(channel)
+        self._servers.of(channel).unsubscribe(channel)
 
     async def count(self, channel: str) -> int:
-        return await self._server_of(channel).count(channel)
+        return await self._servers.of(channel).count(channel)
 
     @property
     def problem(self) -> str | None:
         problems = [problem for server in self._servers if (problem := server.problem)]
         return "; ".join(problems) or None
-
-    def _server_of(self, channel: str) -> _Server:
-        servers = self._servers
-        return servers[0] if len(servers) == 1 else servers[self._ring.place(channel)]
 
     async def _tick(self) -> None:
         ticks = 0

@@ -1,8 +1,8 @@
 """Presence among nodes that share Redis: each node takes a step of `step.lua` ten times a second, or when it has news.
 
-A step renews the node's lease, tells what is new, and gives what is new with the others. So there is nothing to be
-subscribed to, and no answer that another one could overtake. Each server carries a share of the channels (as the
-broker's do) and knows nothing of the others.
+A step renews the node's lease, tells what is new here, and returns what is new on the other nodes. So nothing is
+subscribed to, and no answer can overtake another one. Each server carries a share of the channels, as the broker's do,
+and knows nothing of the others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import ormsgpack
@@ -21,11 +20,13 @@ import ormsgpack
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
 from hubbub.broker.redis_link import RedisLink
-from hubbub.broker.ring import Ring
+from hubbub.broker.redis_script import RedisScript
+from hubbub.broker.ring import SharedOut
 from hubbub.errors import Unavailable
 from hubbub.presence.base import Audience
 from hubbub.presence.crowd import NAMED_UP_TO, Crowd
-from hubbub.presence.shared import Shared, read_info
+from hubbub.presence.lease import lease_of
+from hubbub.presence.replica import Operation, Replica, read_info
 from hubbub.wire.identity import User
 from hubbub.wire.rooms import USERS_OF_MANY
 
@@ -37,12 +38,7 @@ GATHERED = 0.01
 """The least seconds between two steps: under load, many changes are told together."""
 PAUSE = 1.0
 """Seconds after a step that was refused."""
-LEASE_MORE = 2.0
-"""Seconds that a lease is longer than the time in which those who vanished are expected back."""
-LEASE_LEAST = 5.0
 STOP = 1.0
-
-SCRIPT = files(__package__).joinpath("step.lua").read_text("utf-8")
 
 
 class RedisPresence:
@@ -58,67 +54,61 @@ class RedisPresence:
         namespace: str = "hubbub",
         timeout: float = 3.0,
     ) -> None:
-        node, lease = secrets.token_hex(6), max(linger + LEASE_MORE, LEASE_LEAST)
-        self._servers = [
-            _Server(address, node, f"{namespace}:presence:", lease=lease, timeout=timeout) for address in addresses
-        ]
-        self._ring = Ring(len(addresses))
+        node, prefix = secrets.token_hex(6), f"{namespace}:presence:"
+        self._servers = SharedOut(
+            [_Server(address, node, prefix, lease=lease_of(linger), timeout=timeout) for address in addresses]
+        )
 
     async def start(self, audience: Audience) -> None:
         """Raises `ConfigurationError` if a person must change something; then nothing runs."""
-        starting = (server.start(audience) for server in self._servers)
-        for failure in await asyncio.gather(*starting, return_exceptions=True):
-            if failure is not None:
-                await self.stop()
-                raise failure
+        await self._servers.start(lambda server: server.start(audience))
 
     async def stop(self) -> None:
-        await asyncio.gather(*(server.stop() for server in self._servers))
+        await self._servers.stop()
 
     def enter(self, channel: str, user: User) -> None:
-        server = self._server_of(channel)
-        server.shared.enter(channel, user)
+        server = self._servers.of(channel)
+        server.replica.enter(channel, user)
         server.wake()
 
     def exit(self, channel: str, user: User) -> None:
-        server = self._server_of(channel)
-        server.shared.exit(channel, user)
+        server = self._servers.of(channel)
+        server.replica.exit(channel, user)
         server.wake()
 
     def crowd(self, channel: str) -> Crowd | None:
-        return self._server_of(channel).shared.crowd(channel)
+        return self._servers.of(channel).replica.crowd(channel)
 
     async def ask(self, channel: str) -> Crowd:
-        server = self._server_of(channel)
-        await server.heard_of(channel)
-        return server.shared.crowd(channel) or await server.read(channel)
-
-    def _server_of(self, channel: str) -> _Server:
-        servers = self._servers
-        return servers[0] if len(servers) == 1 else servers[self._ring.place(channel)]
+        server = self._servers.of(channel)
+        await server.brought_up_to_date(channel)
+        return server.replica.crowd(channel) or await server.read(channel)
 
 
 class _Server:
     """One of the servers, and the channels that it carries."""
 
-    shared: Shared
+    replica: Replica
 
-    def __init__(self, address: RedisAddress, node: str, prefix: str, *, lease: float, timeout: float) -> None:
+    def __init__(self, address: RedisAddress, node: str, prefix: str, *, lease: int, timeout: float) -> None:
         self._link = RedisLink(address, timeout=timeout, greet=self._greet, connected=self.wake, lost=self.wake)
         self._node = node
         self._prefix = prefix
-        self._lease = round(1000 * lease)
+        self._lease = lease
         self._address = address
-        self._script = ""
+        self._script = RedisScript(__package__, "step.lua")
         self._refusal = ""
         self._news = asyncio.Event()
-        self._made = 0
-        self._done = 0
+        self._begun = 0
+        """How many steps were begun."""
+        self._ended = 0
+        """How many steps have ended."""
         self._waiting: list[tuple[int, str, asyncio.Future[None]]] = []
+        """Until which step a caller waits, for which channel."""
         self._stepping: asyncio.Task[None] | None = None
 
     async def start(self, audience: Audience) -> None:
-        self.shared = Shared(self._node, clock=time.monotonic, audience=audience)
+        self.replica = Replica(self._node, clock=time.monotonic, audience=audience)
         await self._link.start()
         self._stepping = asyncio.get_running_loop().create_task(self._step_on())
 
@@ -138,9 +128,10 @@ class _Server:
     def wake(self) -> None:
         self._news.set()
 
-    async def heard_of(self, channel: str) -> None:
-        number = self._made if self.shared.is_told(channel) else self._made + 1
-        if number == self._done and not self.shared.is_stale(channel):
+    async def brought_up_to_date(self, channel: str) -> None:
+        """Returns when the crowd of a channel has everybody whom this node has entered there until now."""
+        number = self._begun if self.replica.is_told(channel) else self._begun + 1
+        if number == self._ended and not self.replica.is_stale(channel):
             return
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((number, channel, answered))
@@ -169,7 +160,7 @@ class _Server:
         return crowd
 
     async def _greet(self, connection: RedisConnection) -> None:
-        self._script = (await connection.call("SCRIPT", "LOAD", SCRIPT)).decode()
+        await self._script.load(connection)
 
     async def _step_on(self) -> None:
         loop = asyncio.get_running_loop()
@@ -180,30 +171,22 @@ class _Server:
             went_well = await self._take_step()
             if loop.time() - ticked >= 1:
                 ticked = loop.time()
-                self.shared.tick()
+                self.replica.tick()
             if not went_well and self._link.is_up:
                 await asyncio.sleep(PAUSE)
-            elif not (went_well and self.shared.is_urgent):
+            elif not (went_well and self.replica.is_urgent):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(EVERY):
                         await self._news.wait()
             await asyncio.sleep(max(0.0, began + GATHERED - loop.time()))
 
     async def _take_step(self) -> bool:
-        """Says and hears what is new. False if it could not."""
-        shared = self.shared
+        """Tells and hears what is new. False if it could not."""
         went_well = False
-        self._made += 1
+        self._begun += 1
         try:
             if self._link.is_up:
-                step = shared.step()
-                reply = await self._call(step.node, step.begins, step.operations)
-                if reply is None:
-                    shared.lost()
-                else:
-                    busy, run, heard = reply
-                    happened = [what for packed in heard for what in ormsgpack.unpackb(packed)]
-                    shared.heard(step, run.decode(), happened, is_over=not busy)
+                await self._exchange()
                 went_well = True
         except RedisAway:
             pass
@@ -213,33 +196,38 @@ class _Server:
             log.exception("presence fails")
         if went_well:
             self._refusal = ""
-        if not went_well and (shared.is_connected or self._link.is_up):
-            shared.lost()
-        self._done = self._made
+        elif self._link.is_up or not self.replica.is_alone:
+            self.replica.lost()
+        self._ended = self._begun
         self._answer_waiting()
         return went_well
+
+    async def _exchange(self) -> None:
+        step = self.replica.step()
+        reply = await self._call(step.node, step.begins, step.operations)
+        if reply is None:
+            self.replica.lost()
+            return
+        took_people_out, memory, unheard = reply
+        happened = [what for packed in unheard for what in ormsgpack.unpackb(packed)]
+        self.replica.heard(step, memory.decode(), happened, is_over=not took_people_out)
 
     def _note(self, refusal: str) -> None:
         if refusal != self._refusal:
             self._refusal = refusal
             log.error("%s refuses presence, and each node shows its own people only: %s", self._address, refusal)
 
-    async def _call(self, node: str, begins: bool, operations: list[list[str]]) -> Any:
-        arguments = (0, self._prefix, node, self._lease, int(begins), ormsgpack.packb(operations))
-        try:
-            return await self._link.call("EVALSHA", self._script, *arguments)
-        except ReplyError as error:
-            if not str(error).startswith("NOSCRIPT"):
-                raise
-            return await self._link.call("EVAL", SCRIPT, *arguments)
+    async def _call(self, node: str, begins: bool, operations: list[Operation]) -> Any:
+        arguments = (self._prefix, node, self._lease, int(begins), ormsgpack.packb(operations))
+        return await self._script.call(self._link, arguments)
 
     def _answer_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for number, channel, answered in waiting:
             if (
                 self._stepping is not None
-                and self.shared.is_connected
-                and (number > self._done or self.shared.is_stale(channel))
+                and not self.replica.is_alone
+                and (number > self._ended or self.replica.is_stale(channel))
             ):
                 self._waiting.append((number, channel, answered))
             elif not answered.done():

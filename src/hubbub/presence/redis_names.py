@@ -16,12 +16,13 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError, Word
 from hubbub.broker.redis_link import RedisLink
+from hubbub.broker.redis_script import RedisScript
+from hubbub.presence.lease import lease_of
 
 log = logging.getLogger("hubbub.presence")
 
@@ -29,15 +30,10 @@ DEADLINE = 0.5
 """Seconds in which Redis must say whether a name is free. After that only this node is asked."""
 EVERY = 1.0
 """Seconds between two renewals of the lease."""
-LEASE_MORE = 2.0
-"""Seconds that a lease is longer than the time for which those who vanished keep their names."""
-LEASE_LEAST = 5.0
 KEPT = 3600.0
 """Seconds after which Redis forgets a claim that was not told again."""
 AT_ONCE = 500
 """Claims that are told in one turn."""
-
-SCRIPT = files(__package__).joinpath("names.lua").read_text("utf-8")
 
 
 class RedisNames:
@@ -51,10 +47,10 @@ class RedisNames:
         self._prefix = f"{namespace}:names:"
         self._id = secrets.token_hex(6)
         self._lives = 0
-        self._lease = round(1000 * max(linger + LEASE_MORE, LEASE_LEAST))
+        self._lease = lease_of(linger)
         self._held: Counter[tuple[str, str]] = Counter()
         """How often an owner has claimed a word on this node."""
-        self._script = ""
+        self._script = RedisScript(__package__, "names.lua")
         self._refusal = ""
         self._told = asyncio.Event()
         """Whether Redis knows all that is held here."""
@@ -115,19 +111,13 @@ class RedisNames:
         return True
 
     async def _run(self, owner: str, needed: Sequence[str], words: Sequence[str]) -> int:
-        arguments: tuple[Word, ...] = (0, self._prefix, self._node, owner, round(1000 * KEPT), len(needed), *words)
-        try:
-            reply = await self._link.call("EVALSHA", self._script, *arguments)
-        except ReplyError as error:
-            if not str(error).startswith("NOSCRIPT"):
-                raise
-            reply = await self._link.call("EVAL", SCRIPT, *arguments)
-        return int(reply)
+        arguments: tuple[Word, ...] = (self._prefix, self._node, owner, round(1000 * KEPT), len(needed), *words)
+        return int(await self._script.call(self._link, arguments))
 
     # Keeping the lease.
 
     async def _greet(self, connection: RedisConnection) -> None:
-        self._script = (await connection.call("SCRIPT", "LOAD", SCRIPT)).decode()
+        await self._script.load(connection)
 
     def _wake(self) -> None:
         self._woken.set()

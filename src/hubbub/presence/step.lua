@@ -1,142 +1,189 @@
--- One step of one node: renews its lease, does what it says, ends nodes that are dead, and gives what it has to hear.
+-- One step of one node: renews its lease, applies its operations, takes out the people of dead nodes, and returns what
+-- the node has not heard yet.
 --
--- ARGV: namespace, node, lease in milliseconds, '1' if the node begins here, its operations (MessagePack):
---   {'e', channel, user, info}   the node has a user in a channel
---   {'x', channel, user}         it has them there no longer
---   {'l', channel}               it wants to hear of the channel, and whom all nodes have there
---   {'f', channel}               it wants to hear of it no longer
---   {'r', node}                  that one is no more: it was this node, before it began again
--- Gives nil if the node's lease ran out (it has to begin again). Otherwise it gives whether there was a dead node to take
--- out, a name for what Redis knows now (another one after it was emptied or started) if the node begins, and what
--- happened, in order, as lists (MessagePack) of
---   {'a', channel, {user, info, ...}}         whom all nodes have, the first who came first
---   {'m', channel, count, {user, info, ...}}  how many there are, if they are many, and the first of them
---   {'j' | 'u' | 'l', channel, user, info}    the first node has them; they are shown in another way; no node has them
--- In capitals: 'A' and 'M' are what {'l', channel} has asked for.
+-- ARGV: namespace, node, lease in milliseconds, '1' if the node begins under this name, its operations (MessagePack):
+--   {'enter', channel, user, info}   the node has a user in a channel; `info` is what is shown of them
+--   {'exit', channel, user}          it has them there no longer
+--   {'watch', channel}               it wants a picture of the channel, and then to hear what happens there
+--   {'unwatch', channel}             it wants to hear no more of it
+--   {'end', node}                    that was this node's name before it began again
+-- Returns nil if the node's lease ran out: it must begin again, under another name. Otherwise three values:
+--   1 if people of dead nodes were taken out, and there may be more of them
+--   if the node begins: a name for Redis' memory, which changes when Redis is emptied or restarted
+--   packed lists (MessagePack) of what happened, in order:
+--     {'joined', channel, user, info}      the user is on a node, and was on none
+--     {'changed', channel, user, info}     something else is shown of the user
+--     {'left', channel, user, info}        the user is on no node any more
+--     {'picture', channel, count, people}  how many are there. `people` is a list of user, info, user, info, … in the
+--                                          order of arrival: all of them, or the first ones of a large channel
+--     {'watched', channel, count, people}  the same, as the answer to `watch`
 --
 -- Keys, after the namespace:
---   leases           nodes by the time at which their leases run out
---   dying            nodes whose leases ran out, while their people are taken out
---   last             when any node called last
---   life             a name that lasts until Redis is emptied
---   arrivals         a counter
---   had:NODE         set of whom a node has: channel .. '\0' .. user
---   heard:NODE       list of what a node has not heard yet
---   people:CHANNEL   hash by user: the nodes that have them, '\n', info
---   order:CHANNEL    users in the order in which they came
---   nodes:CHANNEL    set of the nodes that want to hear of it
+--   leases             sorted set: nodes, by the time at which their leases run out
+--   dying              set: nodes whose leases ran out, until all their people are taken out
+--   last_step          when any node took a step
+--   memory             a part of the name for Redis' memory
+--   arrivals           a counter
+--   presences:NODE     set: channel .. '\0' .. user, for each user whom the node has
+--   inbox:NODE         list: what the node has not heard yet
+--   people:CHANNEL     hash: by user, the nodes that have them (with blanks between), '\n', info
+--   order:CHANNEL      sorted set: users in the order in which they arrived
+--   watchers:CHANNEL   set: the nodes that watch it
 --
--- Each node has no more than one step on its way. Time is Redis' own.
+-- A node never takes two steps at once. Times are Redis' own, in milliseconds.
 
-local NAMED_UP_TO, SHOWN_OF_MANY, TAKEN_OUT, QUIET = 100, 20, 500, 3000
+local NAMED_UP_TO = 100 -- a channel with more people is large: they are counted, and not named one by one
+local SHOWN_OF_LARGE = 20
+local TAKEN_OUT_AT_ONCE = 500
+local SILENCE = 3000
 
-local call, pack, unpack_ = redis.call, cmsgpack.pack, cmsgpack.unpack
-local namespace, me, lease, begins = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
-local leases, dying = namespace .. 'leases', namespace .. 'dying'
-local people_of, order_of, nodes_of = namespace .. 'people:', namespace .. 'order:', namespace .. 'nodes:'
-local mine = namespace .. 'had:' .. me
+local call = redis.call
+local namespace, this_node, lease, begins = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local LEASES, DYING = namespace .. 'leases', namespace .. 'dying'
+local PRESENCES, INBOX = namespace .. 'presences:', namespace .. 'inbox:'
+local PEOPLE, ORDER, WATCHERS = namespace .. 'people:', namespace .. 'order:', namespace .. 'watchers:'
 
--- Nobody called for a while: Redis stood still, its clock jumped, or nobody reached it. Nobody could renew a lease, so
--- none of them says anything about its node.
-local last = tonumber(call('GET', namespace .. 'last') or now)
-if now < last or now - last > QUIET then
-    for _, node in ipairs(call('ZRANGE', leases, 0, -1)) do
-        call('ZADD', leases, now + lease, node)
+-- Leases.
+
+local function milliseconds()
+    local time = call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local now = milliseconds()
+
+local function renew_all_leases()
+    for _, node in ipairs(call('ZRANGE', LEASES, 0, -1)) do
+        call('ZADD', LEASES, now + lease, node)
     end
 end
-call('SET', namespace .. 'last', now)
-if not begins and not call('ZSCORE', leases, me) then
-    return false
-end
-call('ZADD', leases, now + lease, me)
 
-local interested, outgoing, many = {}, {}, {}
+-- False if the lease ran out.
+local function renew_lease()
+    -- If no node took a step for a while, Redis stood still, its clock jumped, or nobody could reach it. Then nobody could
+    -- renew a lease, so a lease that ran out does not show that its node is dead.
+    local last_step = tonumber(call('GET', namespace .. 'last_step') or now)
+    if now < last_step or now - last_step > SILENCE then
+        renew_all_leases()
+    end
+    call('SET', namespace .. 'last_step', now)
+    if not begins and not call('ZSCORE', LEASES, this_node) then
+        return false
+    end
+    call('ZADD', LEASES, now + lease, this_node)
+    return true
+end
+
+-- Telling nodes. What is told in this step is kept here until its end.
+
+local told = {}           -- by node, a list of what it is told
+local watchers = {}       -- by channel, a cache of WATCHERS
+local large_changed = {}  -- large channels in which somebody has arrived or left
 
 local function tell(node, what)
-    local list = outgoing[node]
+    local list = told[node]
     if list then
         list[#list + 1] = what
     else
-        outgoing[node] = {what}
+        told[node] = {what}
     end
 end
 
-local function tell_all(channel, what)
-    local nodes = interested[channel]
+local function tell_watchers(channel, what)
+    local nodes = watchers[channel]
     if not nodes then
-        nodes = call('SMEMBERS', nodes_of .. channel)
-        interested[channel] = nodes
+        nodes = call('SMEMBERS', WATCHERS .. channel)
+        watchers[channel] = nodes
     end
     for _, node in ipairs(nodes) do
         tell(node, what)
     end
 end
 
-local function info_of(entry)
-    return string.sub(entry, string.find(entry, '\n', 1, true) + 1)
+local function deliver()
+    for node, list in pairs(told) do
+        call('RPUSH', INBOX .. node, cmsgpack.pack(list))
+    end
 end
 
-local function shown(channel, count)
-    local users, listed = call('ZRANGE', order_of .. channel, 0, count - 1), {}
-    if #users > 0 then
-        for index, entry in ipairs(call('HMGET', people_of .. channel, unpack(users))) do
-            listed[2 * index - 1] = users[index]
-            listed[2 * index] = info_of(entry)
+-- The nodes and the info of an entry in PEOPLE.
+local function parse(entry)
+    local cut = string.find(entry, '\n', 1, true)
+    return string.sub(entry, 1, cut - 1), string.sub(entry, cut + 1)
+end
+
+local function picture(kind, channel)
+    local count = call('ZCARD', ORDER .. channel)
+    local shown = count > NAMED_UP_TO and SHOWN_OF_LARGE or count
+    local people = {}
+    if shown > 0 then
+        local users = call('ZRANGE', ORDER .. channel, 0, shown - 1)
+        for index, entry in ipairs(call('HMGET', PEOPLE .. channel, unpack(users))) do
+            local _, info = parse(entry)
+            people[2 * index - 1] = users[index]
+            people[2 * index] = info
         end
     end
-    return listed
+    return {kind, channel, count, people}
 end
 
-local function picture(channel)
-    local count = call('ZCARD', order_of .. channel)
-    if count > NAMED_UP_TO then
-        return {'m', channel, count, shown(channel, SHOWN_OF_MANY)}
+-- People.
+
+local function arrive(channel, user, info)
+    call('HSET', PEOPLE .. channel, user, this_node .. '\n' .. info)
+    call('SADD', PRESENCES .. this_node, channel .. '\0' .. user)
+    call('ZADD', ORDER .. channel, call('INCR', namespace .. 'arrivals'), user)
+    if call('ZCARD', ORDER .. channel) > NAMED_UP_TO then
+        large_changed[channel] = true
+    else
+        tell_watchers(channel, {'joined', channel, user, info})
     end
-    return {'a', channel, shown(channel, count)}
 end
 
 local function enter(channel, user, info)
-    local people = people_of .. channel
-    local entry = call('HGET', people, user)
+    local entry = call('HGET', PEOPLE .. channel, user)
     if not entry then
-        call('HSET', people, user, me .. '\n' .. info)
-        call('SADD', mine, channel .. '\0' .. user)
-        local order = order_of .. channel
-        call('ZADD', order, call('INCR', namespace .. 'arrivals'), user)
-        if call('ZCARD', order) > NAMED_UP_TO then
-            many[channel] = true
-        else
-            tell_all(channel, {'j', channel, user, info})
-        end
+        arrive(channel, user, info)
         return
     end
-    local cut = string.find(entry, '\n', 1, true)
-    local nodes, known = string.sub(entry, 1, cut - 1), string.sub(entry, cut + 1)
-    if not string.find(' ' .. nodes .. ' ', ' ' .. me .. ' ', 1, true) then
-        nodes = nodes .. ' ' .. me
-        call('SADD', mine, channel .. '\0' .. user)
-    elseif known == info then
+    local nodes, known_info = parse(entry)
+    if not string.find(' ' .. nodes .. ' ', ' ' .. this_node .. ' ', 1, true) then
+        nodes = nodes .. ' ' .. this_node
+        call('SADD', PRESENCES .. this_node, channel .. '\0' .. user)
+    elseif info == known_info then
         return
     end
-    call('HSET', people, user, nodes .. '\n' .. info)
-    if known ~= info then
-        tell_all(channel, {'u', channel, user, info})
+    call('HSET', PEOPLE .. channel, user, nodes .. '\n' .. info)
+    if info ~= known_info then
+        tell_watchers(channel, {'changed', channel, user, info})
     end
 end
 
-local function exit(channel, user, leaver)
-    local people = people_of .. channel
-    local entry = call('HGET', people, user)
+local function leave(channel, user, info)
+    call('HDEL', PEOPLE .. channel, user)
+    call('ZREM', ORDER .. channel, user)
+    local count = call('ZCARD', ORDER .. channel)
+    if count > NAMED_UP_TO then
+        large_changed[channel] = true
+    elseif count == NAMED_UP_TO then
+        -- It is no longer large: the nodes get to know all its people again.
+        large_changed[channel] = nil
+        tell_watchers(channel, picture('picture', channel))
+    else
+        tell_watchers(channel, {'left', channel, user, info})
+    end
+end
+
+local function exit(channel, user, leaving_node)
+    local entry = call('HGET', PEOPLE .. channel, user)
     if not entry then
         return
     end
-    local cut = string.find(entry, '\n', 1, true)
+    local nodes, info = parse(entry)
     local others, was_there = {}, false
-    for node in string.gmatch(string.sub(entry, 1, cut - 1), '%S+') do
-        if node == leaver then
+    for node in string.gmatch(nodes, '%S+') do
+        if node == leaving_node then
             was_there = true
         else
             others[#others + 1] = node
@@ -146,86 +193,95 @@ local function exit(channel, user, leaver)
         return
     end
     if #others > 0 then
-        call('HSET', people, user, table.concat(others, ' ') .. string.sub(entry, cut))
-        return
-    end
-    call('HDEL', people, user)
-    call('ZREM', order_of .. channel, user)
-    local count = call('ZCARD', order_of .. channel)
-    if count > NAMED_UP_TO then
-        many[channel] = true
-    elseif count == NAMED_UP_TO then
-        many[channel] = nil
-        tell_all(channel, picture(channel))
+        call('HSET', PEOPLE .. channel, user, table.concat(others, ' ') .. '\n' .. info)
     else
-        tell_all(channel, {'l', channel, user, string.sub(entry, cut + 1)})
+        leave(channel, user, info)
     end
 end
 
-local function take_out(node)
-    for _, had in ipairs(call('SPOP', namespace .. 'had:' .. node, TAKEN_OUT)) do
-        local cut = string.find(had, '\0', 1, true)
-        local channel = string.sub(had, 1, cut - 1)
-        if call('SREM', nodes_of .. channel, node) == 1 then
-            interested[channel] = nil
+-- Dead nodes.
+
+local function take_people_out(node)
+    for _, presence in ipairs(call('SPOP', PRESENCES .. node, TAKEN_OUT_AT_ONCE)) do
+        local cut = string.find(presence, '\0', 1, true)
+        local channel, user = string.sub(presence, 1, cut - 1), string.sub(presence, cut + 1)
+        if call('SREM', WATCHERS .. channel, node) == 1 then
+            watchers[channel] = nil
         end
-        exit(channel, string.sub(had, cut + 1), node)
+        exit(channel, user, node)
     end
-    if call('EXISTS', namespace .. 'had:' .. node) == 0 then
-        call('SREM', dying, node)
-        call('DEL', namespace .. 'heard:' .. node)
-    end
-end
-
-for _, operation in ipairs(unpack_(ARGV[5])) do
-    local what, channel, user = operation[1], operation[2], operation[3]
-    if what == 'e' then
-        enter(channel, user, operation[4])
-    elseif what == 'x' then
-        call('SREM', mine, channel .. '\0' .. user)
-        exit(channel, user, me)
-    elseif what == 'l' then
-        call('SADD', nodes_of .. channel, me)
-        interested[channel] = nil
-        local asked = picture(channel)
-        asked[1] = string.upper(asked[1])
-        tell(me, asked)
-    elseif what == 'f' then
-        call('SREM', nodes_of .. channel, me)
-        interested[channel] = nil
-    elseif what == 'r' and call('ZREM', leases, channel) == 1 then
-        call('SADD', dying, channel)
+    if call('EXISTS', PRESENCES .. node) == 0 then
+        call('SREM', DYING, node)
+        call('DEL', INBOX .. node)
     end
 end
 
-local dead = call('ZRANGEBYSCORE', leases, '-inf', '(' .. now, 'LIMIT', 0, 1)[1]
-if dead then
-    call('ZREM', leases, dead)
-    call('SADD', dying, dead)
-end
-local next_dying = call('SRANDMEMBER', dying)
-if next_dying then
-    take_out(next_dying)
+-- One node at most in each step. True if there was one.
+local function take_out_dead_node()
+    local dead = call('ZRANGEBYSCORE', LEASES, '-inf', '(' .. now, 'LIMIT', 0, 1)[1]
+    if dead then
+        call('ZREM', LEASES, dead)
+        call('SADD', DYING, dead)
+    end
+    local node = call('SRANDMEMBER', DYING)
+    if node then
+        take_people_out(node)
+    end
+    return node and true or false
 end
 
-for channel in pairs(many) do
-    tell_all(channel, picture(channel))
+-- The step.
+
+local apply = {
+    enter = enter,
+    exit = function(channel, user)
+        call('SREM', PRESENCES .. this_node, channel .. '\0' .. user)
+        exit(channel, user, this_node)
+    end,
+    watch = function(channel)
+        call('SADD', WATCHERS .. channel, this_node)
+        watchers[channel] = nil
+        tell(this_node, picture('watched', channel))
+    end,
+    unwatch = function(channel)
+        call('SREM', WATCHERS .. channel, this_node)
+        watchers[channel] = nil
+    end,
+    ['end'] = function(node)
+        if call('ZREM', LEASES, node) == 1 then
+            call('SADD', DYING, node)
+        end
+    end,
+}
+
+-- What others have told this node before, and what it is told in this step.
+local function empty_inbox()
+    local unheard = call('LRANGE', INBOX .. this_node, 0, -1)
+    if #unheard > 0 then
+        call('DEL', INBOX .. this_node)
+    end
+    if told[this_node] then
+        unheard[#unheard + 1] = cmsgpack.pack(told[this_node])
+        told[this_node] = nil
+    end
+    return unheard
 end
-local inbox = namespace .. 'heard:' .. me
-local heard = call('LRANGE', inbox, 0, -1)
-if #heard > 0 then
-    call('DEL', inbox)
+
+local function name_of_memory()
+    call('SET', namespace .. 'memory', this_node .. now, 'NX')
+    return string.match(call('INFO', 'server'), 'run_id:(%w+)') .. call('GET', namespace .. 'memory')
 end
-if outgoing[me] then
-    heard[#heard + 1] = pack(outgoing[me])
-    outgoing[me] = nil
+
+if not renew_lease() then
+    return false
 end
-for node, list in pairs(outgoing) do
-    call('RPUSH', namespace .. 'heard:' .. node, pack(list))
+for _, operation in ipairs(cmsgpack.unpack(ARGV[5])) do
+    apply[operation[1]](operation[2], operation[3], operation[4])
 end
-local run = ''
-if begins then
-    call('SET', namespace .. 'life', me .. now, 'NX')
-    run = string.match(call('INFO', 'server'), 'run_id:(%w+)') .. call('GET', namespace .. 'life')
+local took_out = take_out_dead_node()
+for channel in pairs(large_changed) do
+    tell_watchers(channel, picture('picture', channel))
 end
-return {next_dying and 1 or 0, run, heard}
+local unheard = empty_inbox()
+deliver()
+return {took_out and 1 or 0, begins and name_of_memory() or '', unheard}

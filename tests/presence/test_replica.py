@@ -7,11 +7,10 @@ import pytest
 from redis import Redis as Client
 
 from hubbub.presence.crowd import NAMED_UP_TO
-from hubbub.presence.redis import SCRIPT
-from hubbub.presence.shared import LARGE_EVERY, OTHERS_KEPT, SETTLING
+from hubbub.presence.replica import LARGE_EVERY, OTHERS_KEPT, SETTLING, TRANSITIONS, Replica, Signal, Standing
 from hubbub.wire.identity import User
 from hubbub.wire.rooms import USERS_OF_MANY
-from tests.presence.nodes import PREFIX, Node, person, settle
+from tests.presence.nodes import PREFIX, SCRIPT, Heard, Node, person, settle
 from tests.servers import Redis
 
 ROOM = "room:lobby"
@@ -50,7 +49,8 @@ def all_in(*nodes: Node, people: int, room: str = ROOM) -> None:
 
 
 def test_the_script_agrees_on_how_many_are_many() -> None:
-    assert f"NAMED_UP_TO, SHOWN_OF_MANY, TAKEN_OUT, QUIET = {NAMED_UP_TO}, {USERS_OF_MANY}," in SCRIPT
+    assert f"local NAMED_UP_TO = {NAMED_UP_TO} " in SCRIPT
+    assert f"local SHOWN_OF_LARGE = {USERS_OF_MANY}\n" in SCRIPT
 
 
 def test_a_user_counts_once_however_many_nodes_have_them(a: Node, b: Node) -> None:
@@ -85,7 +85,7 @@ def test_each_node_with_somebody_there_hears_of_it_once_and_no_other(a: Node, b:
     assert a.heard.take() == [("joined", "alice", 1), ("joined", "bob", 2)]
     assert b.heard.take() == [("joined", "bob", 2), ("left", "alice", 1)]
     assert c.heard.take() == [("joined", "carol", 1)]
-    assert c.shared.crowd(ROOM) is None
+    assert c.replica.crowd(ROOM) is None
 
 
 def test_people_of_a_node_that_died_go_together_and_once(a: Node, b: Node, c: Node) -> None:
@@ -175,10 +175,10 @@ def test_without_redis_a_node_shows_its_own_and_for_a_while_the_last_of_the_othe
     assert a.heard.take() == [("joined", "carol", 3), ("left", "alice", 2)]
     assert a.shown(ROOM) == ["bob", "carol"]
     a.now += OTHERS_KEPT - 1
-    a.shared.tick()
+    a.replica.tick()
     assert a.shown(ROOM) == ["bob", "carol"]
     a.now += 1
-    a.shared.tick()
+    a.replica.tick()
     assert a.shown(ROOM) == ["carol"]
     assert a.heard.take() == [("left", "bob", 1)]
 
@@ -232,7 +232,7 @@ def test_when_redis_stood_still_no_node_is_taken_for_dead(a: Node, b: Node, clie
     a.heard.take()
 
     # All leases ran out in the same minute, in which nobody could renew one.
-    client.set(f"{PREFIX}last", int(client.get(f"{PREFIX}last") or 0) - 60_000)
+    client.set(f"{PREFIX}last_step", int(client.get(f"{PREFIX}last_step") or 0) - 60_000)
     a.let_lease_run_out()
     b.let_lease_run_out()
     settle(a)
@@ -248,10 +248,10 @@ def test_a_clock_of_redis_that_is_set_back_keeps_no_dead_node_alive(a: Node, b: 
     settle(a, b)
 
     an_hour = 3_600_000
-    client.set(f"{PREFIX}last", int(client.get(f"{PREFIX}last") or 0) + an_hour)
-    client.zincrby(f"{PREFIX}leases", an_hour, b.shared.node)
+    client.set(f"{PREFIX}last_step", int(client.get(f"{PREFIX}last_step") or 0) + an_hour)
+    client.zincrby(f"{PREFIX}leases", an_hour, b.replica.node)
     settle(a)
-    lease_left = (client.zscore(f"{PREFIX}leases", b.shared.node) or 0) - int(client.get(f"{PREFIX}last") or 0)
+    lease_left = (client.zscore(f"{PREFIX}leases", b.replica.node) or 0) - int(client.get(f"{PREFIX}last_step") or 0)
 
     assert lease_left < an_hour / 2
 
@@ -283,10 +283,10 @@ def test_a_node_tells_what_changed_among_many_once_a_second(a: Node, b: Node) ->
     for number in range(60, 90):
         b.exit(ROOM, person(number))
     b.enter(ROOM, person(60))
-    assert b.shared.step().operations == []
-    assert not b.shared.is_urgent
+    assert b.replica.step().operations == []
+    assert not b.replica.is_urgent
     b.now += LARGE_EVERY
-    told = b.shared.step().operations
+    told = b.replica.step().operations
 
     assert len(told) == 30
 
@@ -303,7 +303,7 @@ def test_who_gets_the_key_of_another_comes_as_somebody_else(a: Node, b: Node) ->
     settle(a, b)
 
     assert a.heard.take() == [("left", "alice", 1), ("joined", "alice", 2)]
-    assert [(user.name, user.guest) for user in a.shared.crowd(ROOM).users()] == [("Bob", None), ("Alice", None)]  # type: ignore[union-attr]
+    assert [(user.name, user.guest) for user in a.replica.crowd(ROOM).users()] == [("Bob", None), ("Alice", None)]  # type: ignore[union-attr]
 
 
 def test_nothing_is_left_of_those_who_are_gone(a: Node, b: Node, client: Any) -> None:
@@ -314,4 +314,17 @@ def test_nothing_is_left_of_those_who_are_gone(a: Node, b: Node, client: Any) ->
     settle(a, b)
 
     left = {key.decode().removeprefix(PREFIX) for key in client.keys("*")}
-    assert left == {"leases", "last", "life", "arrivals"}
+    assert left == {"leases", "last_step", "memory", "arrivals"}
+
+
+@pytest.mark.parametrize("standing", Standing)
+@pytest.mark.parametrize("signal", Signal)
+def test_a_transition_that_is_not_in_the_table_raises(standing: Standing, signal: Signal) -> None:
+    replica = Replica("a", clock=lambda: 0.0, audience=Heard())
+    replica.standing = standing
+    if (standing, signal) in TRANSITIONS:
+        replica._change(signal)
+        assert replica.standing is TRANSITIONS[standing, signal]
+    else:
+        with pytest.raises(RuntimeError, match=f"a node that is {standing} cannot {signal}"):
+            replica._change(signal)

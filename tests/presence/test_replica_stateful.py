@@ -95,7 +95,7 @@ class Cluster(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         for node in self.nodes:
             node.now += seconds
-            node.shared.tick()
+            node.replica.tick()
 
     @rule()
     def all_has_arrived(self) -> None:
@@ -116,15 +116,17 @@ class Cluster(RuleBasedStateMachine):
         self.there_is_nothing_of_the_dead()
 
     def there_is_nothing_of_the_dead(self) -> None:
-        names = {node.shared.node for node in self.nodes}
+        names = {node.replica.node for node in self.nodes}
         for channel in CHANNELS:
-            listening = {node.decode() for node in self.client.smembers(f"{PREFIX}nodes:{channel}")}
+            listening = {node.decode() for node in self.client.smembers(f"{PREFIX}watchers:{channel}")}
             assert listening == {
-                node.shared.node
+                node.replica.node
                 for node, had in zip(self.nodes, self.had, strict=True)
                 if any(where == channel for where, _ in had)
             }
-        recorded = {name.decode().removeprefix(f"{PREFIX}had:") for name in self.client.keys(f"{PREFIX}had:*")}
+        recorded = {
+            name.decode().removeprefix(f"{PREFIX}presences:") for name in self.client.keys(f"{PREFIX}presences:*")
+        }
         assert recorded <= names
         assert not self.client.exists(f"{PREFIX}dying")
 
