@@ -25,6 +25,8 @@ import psycopg
 import redis
 from psycopg import sql
 
+from tests.ports import free_port
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 START_DEADLINE = 30.0
@@ -34,13 +36,6 @@ POLL_INTERVAL = 0.02
 
 class MissingError(Exception):
     """Something that a test needs is not on this machine. The message says what it is and how to get it."""
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def accepts_connections(port: int) -> bool:

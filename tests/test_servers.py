@@ -1,5 +1,8 @@
 """The fixtures start real processes: each one is tested once."""
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -9,9 +12,22 @@ import redis as redis_client
 from playwright.async_api import Page
 
 from tests.conftest import PageFactory, UvicornFactory
-from tests.servers import Redis, accepts_connections
+from tests.ports import BLOCKS, free_port
+from tests.servers import REPOSITORY, Redis, accepts_connections
 
 ECHO = "tests.autobahn.echo_app:app"
+
+
+def test_a_free_port_is_given_neither_to_another_process_nor_to_a_client() -> None:
+    here = {free_port() for _ in range(BLOCKS.step)}
+    asking = "from tests.ports import *; print(*(free_port() for _ in range(BLOCKS.step)))"
+    output = subprocess.check_output([sys.executable, "-c", asking], cwd=REPOSITORY, text=True)
+    there = {int(port) for port in output.split()}
+
+    assert len(here) > 1
+    assert here.isdisjoint(there)
+    with socket.create_server(("127.0.0.1", 0)) as chosen_by_the_system:
+        assert max(here | there) < BLOCKS.stop <= chosen_by_the_system.getsockname()[1]
 
 
 @pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])

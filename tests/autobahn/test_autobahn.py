@@ -8,7 +8,8 @@ from typing import NoReturn
 import pytest
 
 from tests.autobahn import fuzzing_client
-from tests.servers import REPOSITORY, MissingError, WebServer, free_port
+from tests.ports import free_port
+from tests.servers import REPOSITORY, MissingError, WebServer
 
 # Framing, pings, reserved bits, opcodes, fragmentation, UTF-8, closing, and mixed sizes.
 ALWAYS = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*")

@@ -12,7 +12,8 @@ from hubbub.broker.redis import RedisBroker
 from hubbub.broker.redis_address import parse_addresses
 from hubbub.errors import ConfigurationError
 from tests.broker.inbox import ROOM, Inbox, said
-from tests.servers import Redis, free_port
+from tests.ports import free_port
+from tests.servers import Redis
 
 CANARY = "c4n4ry/secret@:"
 ESCAPED = "c4n4ry%2Fsecret%40%3A"

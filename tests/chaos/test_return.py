@@ -14,7 +14,8 @@ from hubbub.wire.rooms import Joined
 from tests.chaos.conftest import UNLIMITED
 from tests.client.proxy import Proxy
 from tests.people import address
-from tests.servers import REPOSITORY, WebServer, free_port
+from tests.ports import free_port
+from tests.servers import REPOSITORY, WebServer
 
 CROWD = 200
 MISSED = 100

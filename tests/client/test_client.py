@@ -27,7 +27,8 @@ from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.gateway import BAD_GATEWAY, LOG_IN_FIRST, Gateway
 from tests.people import encoded
-from tests.servers import WebServer, free_port, hubbub_server, watched
+from tests.ports import free_port
+from tests.servers import WebServer, hubbub_server, watched
 
 DEADLINE = 20.0
 

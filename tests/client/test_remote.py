@@ -30,7 +30,8 @@ from hubbub.accounts.api_keys import SCOPES, KeyFiles, make_key
 from hubbub.client import Remote
 from hubbub.errors import InEventLoop, Unauthenticated
 from hubbub.testing import TestServer, serving
-from tests.servers import free_port, hubbub_server
+from tests.ports import free_port
+from tests.servers import hubbub_server
 
 MESSAGES = "/chat/api/v1/rooms/general/messages"
 

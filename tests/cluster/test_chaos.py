@@ -25,7 +25,8 @@ from tests.chaos.conftest import UNLIMITED
 from tests.chaos.kept import read_room_of_postgres
 from tests.chaos.people import Chatter, Memory
 from tests.fault_proxy import FaultProxy
-from tests.servers import MissingError, Nginx, Redis, WebServer, free_port, hubbub_server
+from tests.ports import free_port
+from tests.servers import MissingError, Nginx, Redis, WebServer, hubbub_server
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
 ROOMS = ["hall", "kitchen", "garden"]

@@ -13,7 +13,8 @@ from tests.cluster.conftest import MakeNodes
 from tests.cluster.views import messages
 from tests.fault_proxy import FaultProxy
 from tests.people import person
-from tests.servers import Postgres, Process, Redis, WebServer, free_port
+from tests.ports import free_port
+from tests.servers import Postgres, Process, Redis, WebServer
 
 DEADLINE = 30.0
 

@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import UvicornFactory
 from tests.examples.test_readme import ROWS
-from tests.servers import REPOSITORY, WebServer, free_port
+from tests.ports import free_port
+from tests.servers import REPOSITORY, WebServer
 
 EXAMPLES = REPOSITORY / "examples"
 PROGRAM = """

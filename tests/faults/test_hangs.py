@@ -19,7 +19,8 @@ import pytest
 from tests.conftest import ServerFactory, UvicornFactory
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
-from tests.servers import REPOSITORY, WebServer, free_port
+from tests.ports import free_port
+from tests.servers import REPOSITORY, WebServer
 from tests.waiting import eventually
 
 DATABASE_TIMEOUT = 2.0

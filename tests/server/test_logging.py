@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ServerFactory
 from tests.people import Refused, person
-from tests.servers import WebServer, free_port
+from tests.ports import free_port
+from tests.servers import WebServer
 from tests.waiting import eventually
 
 CANARY = "canary-0b57ac1e"

@@ -14,7 +14,8 @@ from tests.behind_nginx import NODES, documented_configuration
 from tests.chaos.conftest import UNLIMITED
 from tests.conftest import start_and_watch
 from tests.people import DEADLINE, Refused, address, person
-from tests.servers import MissingError, Nginx, Redis, WebServer, free_port, hubbub_server
+from tests.ports import free_port
+from tests.servers import MissingError, Nginx, Redis, WebServer, hubbub_server
 from tests.serving.conversation import NAMES, conversation
 
 Cluster = tuple[Nginx, list[WebServer]]

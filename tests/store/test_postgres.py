@@ -18,7 +18,7 @@ from hubbub.wire.identity import User
 from tests import servers
 from tests.fault_proxy import FaultProxy
 from tests.logbook import Logbook
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.store.databases import ADD_USERS, USERS, Opener
 
 ALICE = User("alice", "Alice")

@@ -18,7 +18,8 @@ from hubbub.store.postgres import Postgres
 from hubbub.wire.identity import User
 from tests import servers
 from tests.logbook import Logbook
-from tests.servers import MissingError, find_program, free_port
+from tests.ports import free_port
+from tests.servers import MissingError, find_program
 from tests.store.databases import Opener, run_sql
 
 ALICE = User("alice", "Alice")
