@@ -88,7 +88,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--require-all", action="store_true", help="Fail, instead of skip, where a part is missing.")
     group.addoption("--counts-to", type=Path, help="Write `N passed, N failed, N skipped` to this file.")
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
-    group.addoption("--chaos-seconds", type=float, default=60.0, help="How long the server is killed and cut off.")
+    group.addoption("--chaos-seconds", type=float, help="How long servers are killed and cut off in a test.")
     group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
     group.addoption("--kills", type=int, default=20, help="How often the server is killed while it stores messages.")
 
@@ -101,15 +101,17 @@ def pytest_configure() -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     # Tests wait for servers, browsers and deadlines. With many more workers some of them would wait too long.
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The quick tests first, so that a plain mistake shows at once.
 
-    A worker process starts with the long tests: a long one at the end would keep only one worker busy.
+    Each of several workers starts with its share of the long tests, which mostly wait: a long one at the end would keep
+    only one worker busy.
     """
-    items.sort(key=seconds, reverse=hasattr(config, "workerinput"))
+    workers = getattr(config, "workerinput", {}).get("workercount", 0)
+    items[:] = dealt(items, workers) if workers else sorted(items, key=seconds)
 
 
 def seconds(item: pytest.Item) -> float:
@@ -118,6 +120,23 @@ def seconds(item: pytest.Item) -> float:
         return float(slow.args[0])
     fixtures: list[str] = getattr(item, "fixturenames", [])
     return max((SECONDS_OF_FIXTURE.get(name, 0.0) for name in fixtures), default=0.0)
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """In the order for `--dist worksteal`, which cuts it into equal pieces, one for each worker.
+
+    The long tests are dealt out like cards. The others stay beside each other, because they share servers.
+    """
+    items = sorted(items, key=seconds, reverse=True)
+    long = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        share = long[worker::workers]
+        rest = max(0, (len(items) - len(order)) // (workers - worker) - len(share))
+        order += share + others[:rest]
+        del others[:rest]
+    return order
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -334,8 +353,10 @@ def screenshots() -> Path:
 
 
 @pytest.fixture
-def chaos_seconds(pytestconfig: pytest.Config) -> float:
-    return float(pytestconfig.getoption("--chaos-seconds"))
+def chaos_seconds(pytestconfig: pytest.Config) -> float | None:
+    """What the command line says; without it, each test of chaos has a time of its own."""
+    seconds: float | None = pytestconfig.getoption("--chaos-seconds")
+    return seconds
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ from tests.servers import MissingError, Nginx, Redis, WebServer, hubbub_server
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
 ROOMS = ["hall", "kitchen", "garden"]
+CHAOS = 60.0
+"""Seconds, unless the command line says otherwise."""
 SETTLING = 60.0
 """Seconds in which everybody must reconnect and catch up after the chaos, and see who is online."""
 LONGEST_FAULT = 4.0
@@ -139,7 +141,7 @@ async def everybody_is_online(people: list[Chatter]) -> None:
 
 @pytest.mark.slow(90)
 async def test_views_acks_presence_and_the_database_agree_after_chaos_on_three_nodes(
-    cluster: Cluster, seed: int, chaos_seconds: float
+    cluster: Cluster, seed: int, chaos_seconds: float | None
 ) -> None:
     faults = Faults(cluster, random.Random(seed))
     memory = Memory()
@@ -158,7 +160,7 @@ async def test_views_acks_presence_and_the_database_agree_after_chaos_on_three_n
             for chatter in people:
                 tasks.create_task(chatter.listen())
             chatting = [tasks.create_task(chatter.chat()) for chatter in people]
-            await faults.go_on(began + chaos_seconds)
+            await faults.go_on(began + (chaos_seconds or CHAOS))
             async with asyncio.timeout(SETTLING):
                 for chatter in people:
                     chatter.stop()
