@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright, expect
 
 from tests.servers import (
     REPOSITORY,
@@ -57,6 +57,9 @@ BROWSER_OPTIONS = [
     "--renderer-process-limit=1",
     f"--disable-features={','.join(DISABLED_FEATURES)}",
 ]
+
+PAGE_DEADLINE = 60_000.0
+"""Milliseconds for a page to show what a test expects."""
 
 SECONDS_OF_FIXTURE = {
     "chat": 0.1,
@@ -307,6 +310,7 @@ async def browser(missing: Callable[[MissingError], NoReturn]) -> AsyncIterator[
         missing(error)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
+        expect.set_options(timeout=PAGE_DEADLINE)
         yield chromium
         await chromium.close()
 

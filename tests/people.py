@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC
 from tests.servers import WebServer
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Person:

@@ -29,8 +29,8 @@ from tests.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-START_DEADLINE = 30.0
-STOP_DEADLINE = 15.0
+START_DEADLINE = 120.0
+STOP_DEADLINE = 60.0
 POLL_INTERVAL = 0.02
 
 

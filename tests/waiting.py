@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 INTERVAL = 0.01
 
 

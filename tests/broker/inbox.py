@@ -11,7 +11,7 @@ from hubbub.wire.publication import Publication
 from tests.servers import Redis
 
 ROOM = "room:lobby"
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Inbox:

@@ -16,7 +16,7 @@ from tests.people import person
 from tests.ports import free_port
 from tests.servers import Postgres, Process, Redis, WebServer
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @pytest.fixture
