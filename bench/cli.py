@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     chosen = parser.add_subparsers(metavar="WHAT", required=True)
     for scenario in SCENARIOS:
-        own = _measuring(chosen, scenario.name, scenario.summary, _one)
+        own = _measuring(chosen, scenario.name, scenario.summary, _one, rounds=scenario.rounds)
         own.set_defaults(scenario=scenario)
         own.add_argument("--systems", default=",".join(_names(scenario)), help="the first is compared with the others")
         load = own.add_argument_group("the load")
@@ -116,10 +116,12 @@ def _measuring(
     name: str,
     help: str,
     run: Callable[[argparse.Namespace], bool],
+    *,
+    rounds: int = Scenario.rounds,
 ) -> argparse.ArgumentParser:
     parser = chosen.add_parser(name, help=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.set_defaults(run=run)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured")
+    parser.add_argument("--rounds", type=int, default=rounds, help="how often each system is measured")
     parser.add_argument("--quick", action="store_true", help="one small round, to check that it runs")
     parser.add_argument("--json", type=Path, metavar="FOLDER", help="write the values of every round into this folder")
     parser.add_argument("--write", action="store_true", help=f"replace its section in docs/{PAGE.name}")
@@ -154,6 +156,8 @@ def _systems(scenario: Scenario, names: Sequence[str]) -> list[System]:
             _say(f"skipping {system.title}: {reason}")
         else:
             systems.append(system)
+    if not systems:
+        raise BenchError(f"{scenario.name}: there is nothing to measure")
     return systems
 
 

@@ -12,6 +12,7 @@ from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
 from bench.scenarios.latency import Latency
+from bench.scenarios.page import PageScenario
 from bench.scenarios.presence import Presence
 from bench.scenarios.recover import Recover
 from bench.scenarios.rooms import Rooms
@@ -27,4 +28,5 @@ SCENARIOS: Sequence[type[Scenario]] = (
     Cluster,
     ClusterRooms,
     AttackScenario,
+    PageScenario,
 )

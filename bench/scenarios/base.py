@@ -28,6 +28,7 @@ class Scenario(ABC):
     summary: ClassVar[str]
     part_of_all: ClassVar[bool] = True
     """Whether `scripts/bench all` measures it too."""
+    rounds: ClassVar[int] = 3
 
     @classmethod
     @abstractmethod

@@ -20,6 +20,7 @@ from bench.systems.discard import Control
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
 from bench.systems.nats import Nats
 from bench.systems.node_ws import NodeWs
+from bench.systems.page import Page, SlowPage
 from bench.systems.redis import Redis
 from bench.systems.send_loop import SendLoop
 from bench.systems.socketio import PythonSocketIO
@@ -46,4 +47,6 @@ SYSTEMS: Sequence[type[System]] = (
     HubbubTwoNodes,
     HubbubOneNode,
     Redis,
+    Page,
+    SlowPage,
 )

@@ -1,10 +1,12 @@
 """The bench runs, counts correctly and writes into the right place. No test depends on the values that it measures."""
 
+import asyncio
 import math
 import os
 import select
 import socket
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -26,10 +28,12 @@ from bench.scenarios.latency import Latency
 from bench.scenarios.recover import lost
 from bench.scenarios.rooms import Rooms
 from bench.server import Group, Server, running
+from bench.slow_network import Network, through
 from bench.systems.base import System
 from bench.systems.cluster import HubbubNodes, HubbubOneNode, HubbubTwoNodes
 from bench.systems.connection_manager import ConnectionManager
 from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubFilled, HubbubRelay, HubbubUnderAttack
+from bench.systems.page import Page
 from bench.systems.redis import Redis
 
 A_DELIVERY = b'\x81\x7e{"type":"message","text":"%s"}' % messages.text(7, 1234).encode()
@@ -78,6 +82,10 @@ class HubbubWithALittleUnderAttack(HubbubUnderAttack):
     messages = 1500
 
 
+class PageWithALittle(Page):
+    messages = 1500
+
+
 SYSTEMS: Sequence[type[System]] = (
     Tutorial,
     HubbubCounted,
@@ -87,8 +95,9 @@ SYSTEMS: Sequence[type[System]] = (
     HubbubTwoNodes,
     HubbubOneNode,
     Redis,
+    PageWithALittle,
 )
-"""They need only this project's own Python, Redis and PostgreSQL, and together they cover every scenario."""
+"""They need only this project's own Python, Redis, PostgreSQL and Chromium; together they cover every scenario."""
 
 
 @pytest.mark.parametrize(
@@ -294,3 +303,27 @@ def test_all_measures_every_scenario_and_writes_each_into_the_page(
 def test_an_unknown_system_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["rooms", "--systems", "c"]) == 1
     assert "rooms knows no system c: hubbub, hubbub-relay, tutorial" in capsys.readouterr().err
+
+
+def test_a_slow_network_delays_each_packet_and_limits_the_bandwidth() -> None:
+    half_a_second = Network(round_trip=0.1, down=16e4, up=1e6)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(4)
+        writer.write(bytes(6_000))
+        writer.close()
+
+    async def ask() -> tuple[float, int]:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server, through(half_a_second, server.sockets[0].getsockname()[1]) as port:
+            began = time.perf_counter()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"ping")
+            size = len(await reader.read())
+            writer.close()
+            return time.perf_counter() - began, size
+
+    seconds, size = asyncio.run(ask())
+    assert size == 6_000
+    # Two round trips, and 48 kbit at 160 kbit/s.
+    assert seconds >= 0.5
