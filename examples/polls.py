@@ -250,7 +250,8 @@ class Polls(Feature):
             request: Request, room: Key, account: Any = Depends(hub.authenticate)
         ) -> list[PollChanged]:
             """The polls of a room, with their votes."""
-            if not self.services.policy(hub.user_of(request, account), Action.READ, room):
+            user = await hub.user_of(request, account)
+            if not self.services.policy(user, Action.READ, room):
                 raise Forbidden(f"you may not read room {room!r}")
             return await self.database.read(partial(read_polls, room=fold(room)), besides_deferred=True)
 

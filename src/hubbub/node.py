@@ -25,9 +25,11 @@ from hubbub.dispatch.recovering import Recovering, prefix_of
 from hubbub.errors import InEventLoop, NotStarted, Unavailable
 from hubbub.features.feature import Feature, Features, Services
 from hubbub.features.jobs import Job, LeasedJob
-from hubbub.limits import WORK_PER_COMMAND, AddressLimit, Allowance
+from hubbub.limits import WORK_PER_COMMAND, Allowance
 from hubbub.presence.base import Names, Presence
 from hubbub.settings import Settings
+from hubbub.shared_limits.base import SharedLimits
+from hubbub.shared_limits.local import LocalLimits
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
@@ -64,6 +66,7 @@ class Node:
         broker: Broker,
         presence: Presence,
         names: Names | None = None,
+        limits: SharedLimits | None = None,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -103,8 +106,7 @@ class Node:
             feature.open(self.services)
         self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
         self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
-        self.addresses = AddressLimit(settings.connections_per_address)
-        self.requests = Allowance(settings.request_rate, settings.request_burst)
+        self.limits = limits or LocalLimits(Allowance(settings.request_rate, settings.request_burst))
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -221,6 +223,7 @@ class Node:
         await self.broker.start(self.sequencer.receive, self.gaps.missed, cluster=cluster, count=self._count)
         if self.services.is_shared:
             await self.broker.subscribe(NODE + self.id)
+        await self.limits.start()
         fanout = self.fanout
         self._tasks = [
             self._loop.create_task(
@@ -275,6 +278,7 @@ class Node:
         await self._stop_features()
         # A broker that is away tells of gaps until it is stopped.
         await self.broker.stop()
+        await self.limits.stop()
         self.gaps.stop()
         self.sequencer.stop()
         has_stopped = self.database is None or await self.database.stop()

@@ -104,7 +104,12 @@ class Settings(BaseSettings):
     )
     request_burst: int = Field(200, ge=1, description="Such requests at once; a page of history counts by its size.")
     connections: int = Field(0, ge=0, description="Connections of this process; 0: as many as the system allows.")
-    connections_per_address: int = Field(200, ge=0, description="Connections of one network address; 0: no limit.")
+    connections_per_address: int = Field(
+        200, ge=0, description="Connections of one network address, on all nodes together; 0: no limit."
+    )
+    connections_per_user: int = Field(
+        0, ge=0, description="Connections of one user, on all nodes together; 0: no limit."
+    )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         [],
         description="Addresses and networks of proxies whose `X-Forwarded-For` and `-Proto` are believed.",

@@ -28,7 +28,7 @@ from hubbub.app.arguments import (
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.app.sibling_processes import warn_of_siblings
-from hubbub.app.wiring import choose_broker, choose_engine, choose_names, choose_presence
+from hubbub.app.wiring import choose_broker, choose_engine, choose_limits, choose_names, choose_presence
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
@@ -228,7 +228,7 @@ class Hubbub:
             return
         await self.door.serve(websocket, user, room=room, first=join)
 
-    def user_of(self, request: HTTPConnection, account: Any = None) -> User:
+    async def user_of(self, request: HTTPConnection, account: Any = None) -> User:
         """The user who makes an HTTP request, for a feature's route. `account` is what `Depends(hub.authenticate)`
         returned.
 
@@ -237,7 +237,7 @@ class Hubbub:
         """
         self.node.require_started()
         user = self.admissions.identify(request, account)
-        self.admissions.take_request(request, user)
+        await self.admissions.take_request(request, user)
         return user
 
     # What an application takes part in.
@@ -341,6 +341,7 @@ class Hubbub:
             broker=choose_broker(settings),
             presence=choose_presence(settings),
             names=choose_names(settings),
+            limits=choose_limits(settings),
             policy=self._policy,
             engine=engine,
             features=self.features,

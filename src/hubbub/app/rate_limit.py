@@ -14,6 +14,7 @@ from hubbub.wire.keys import fold
 
 class RateLimit:
     """At most `count` in `per` seconds for each user, in a sliding way: they come back one by one, not all at once.
+    Each node counts for itself.
 
     limit = RateLimit(10, per=60)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import ConfigurationError
+from hubbub.limits import Allowance
 from hubbub.presence.base import Names, Presence
 from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
+from hubbub.shared_limits.base import SharedLimits
+from hubbub.shared_limits.local import LocalLimits
 from hubbub.store.base import Engine
 
 NO_DATABASE = "none"
@@ -73,6 +76,23 @@ def choose_names(settings: Settings) -> Names | None:
     return RedisNames(
         parse_addresses(settings.broker_url.get_secret_value())[0],
         linger=settings.linger,
+        namespace=settings.broker_namespace,
+        timeout=settings.broker_timeout,
+    )
+
+
+def choose_limits(settings: Settings) -> SharedLimits:
+    """The limits of all nodes that share `broker_url`; without one, those of this node. Raises as `choose_broker`
+    does."""
+    requests = Allowance(settings.request_rate, settings.request_burst)
+    if settings.broker_url is None:
+        return LocalLimits(requests)
+    from hubbub.broker.redis_address import parse_addresses
+    from hubbub.shared_limits.redis import RedisLimits
+
+    return RedisLimits(
+        parse_addresses(settings.broker_url.get_secret_value()),
+        requests,
         namespace=settings.broker_namespace,
         timeout=settings.broker_timeout,
     )

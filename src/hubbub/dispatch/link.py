@@ -74,6 +74,8 @@ class Link:
         self._room = room
         self._on_relieved = on_relieved
         self._on_closed = on_closed
+        # Of this connection alone. A user's rate over several connections would take a round trip to Redis for each
+        # message; `connections_per_user` limits it instead.
         self._bucket = TokenBucket()
         self._violations: TokenBucket | None = None
         """Made at the first violation: most clients never need it."""

@@ -7,8 +7,9 @@ a proxy.
 from __future__ import annotations
 
 import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,7 +22,7 @@ from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
-from hubbub.limits import Debt, Recent, network_of
+from hubbub.limits import network_of
 from hubbub.node import Node
 from hubbub.origins import host_name, is_loopback
 from hubbub.wire.identity import SYSTEM, User
@@ -44,11 +45,20 @@ FORWARDING_HEADERS = (
 )
 """Proxies say that they forward a request by headers whose names begin so."""
 
-DEBTS_KEPT = 60.0
-"""Seconds after which a debt is forgotten, paid or not."""
-
 GUEST = User("guest", "Guest", guest=True)
 """The user of an HTTP request without an account, if guests are admitted."""
+
+
+# All connections of an address share one string.
+@lru_cache(maxsize=4096)
+def name_of_address(address: str) -> str:
+    """The name under which an address is limited. It differs from that of each user: no key has a space."""
+    return f"address {network_of(address)}"
+
+
+def name_of_user(user: User) -> str:
+    """The name under which a user is limited."""
+    return f"user {fold(user.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,12 @@ class Admitted:
     user: User
     secret: str | None
     address: str
+    counted: tuple[str, ...] = ()
+    """The names under which the connection is counted (`SharedLimits`)."""
+
+
+Charge = Callable[[float], None]
+"""Called with what a request cost more than was taken for it, in usual requests."""
 
 
 class Admissions:
@@ -67,12 +83,11 @@ class Admissions:
         self._api_keys = node.feature(ApiKeysFeature).keys
         self._guests = guests
         self._among_accounts = among_accounts
-        refill = node.requests.burst / node.requests.rate
-        self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * refill))
         self.origins = Origins(node.settings.allowed_origins)
 
-    async def admit(self, connection: HTTPConnection, account: Any) -> Admitted:
-        """Decide about one handshake; `account` is what the application's own login said, None for nobody.
+    async def admit(self, connection: HTTPConnection, account: Any, *, connects: bool = True) -> Admitted:
+        """Decide about one handshake; `account` is what the application's own login said, None for nobody. A request
+        that does not connect (`connects`) is not counted as a connection.
 
         Cheap checks come first, so that the database is not asked about somebody who will be refused anyway.
 
@@ -84,8 +99,7 @@ class Admissions:
         address = _peer(connection)
         if account is None:
             self._check_guest(connection, address)
-        if not self._node.addresses.enter(address):
-            raise RateLimited("too many connections from this address", retry_after=10_000)
+        counted = await self._count_address(address) if connects else ()
         try:
             if account is not None:
                 user, secret = as_user(account), None
@@ -95,16 +109,17 @@ class Admissions:
                 guest = await self._people.guests.admit(username, secret, among_accounts=self._among_accounts)
                 user, secret = guest.user, guest.secret
         except BaseException:
-            self._node.addresses.leave(address)
+            self._uncount(counted)
             raise
-        admitted = Admitted(user, secret, address)
         try:
+            if connects:
+                counted += await self._count_user(user)
             # The database may have taken its time.
             self._check_capacity()
-        except Unavailable:
-            self.withdraw(admitted)
+        except BaseException:
+            self.withdraw(Admitted(user, secret, address, counted))
             raise
-        return admitted
+        return Admitted(user, secret, address, counted)
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """The user who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
@@ -115,13 +130,13 @@ class Admissions:
         self._check_guest(request, _peer(request))
         return GUEST
 
-    def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Debt:
-        """Count a request that is as large as `size` usual ones. If it costs more in the end, the caller adds that to
-        the returned debt.
+    async def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Charge:
+        """Count a request that is as large as `size` usual ones. If it costs more in the end, the caller gives the rest
+        to what is returned.
 
         Raises `RateLimited` if the user, or the address of somebody without an account, has made too many.
         """
-        return self._take(f" {network_of(_peer(request))}" if user is GUEST else fold(user.key), size)
+        return await self._take(name_of_address(_peer(request)) if user is GUEST else name_of_user(user), size)
 
     async def check_api_key(self, request: HTTPConnection, scope: KeyScope) -> None:
         """Return if a program may do with its API key what `scope` names. The request is counted for the key.
@@ -140,28 +155,48 @@ class Admissions:
         key = await self._api_keys.find(secret)
         if key is None:
             raise Unauthenticated("this is no API key of this server, or it was revoked")
-        self._take(f" key {key.digest}")
+        await self._take(f"key {key.digest}")
         if scope not in key.scopes:
             raise Forbidden(f"the API key {key.name!r} has not the scope {scope}")
 
-    def _take(self, key: str, size: float = 1.0) -> Debt:
-        now = time.monotonic()
-        debt = self._debts.of(key, now)
-        wait = debt.wait(now, self._node.requests)
+    async def _take(self, name: str, size: float = 1.0) -> Charge:
+        limits = self._node.limits
+        wait = await limits.take(name, size)
         if wait:
             raise RateLimited("too many requests", retry_after=math.ceil(wait * 1000))
-        debt.add(size, now, self._node.requests)
-        return debt
+        return partial(limits.charge, name)
+
+    async def _count_address(self, address: str) -> tuple[str, ...]:
+        most = self._node.settings.connections_per_address
+        if not most:
+            return ()
+        name = name_of_address(address)
+        if not await self._node.limits.enter(name, most):
+            raise RateLimited("too many connections from this address", retry_after=10_000)
+        return (name,)
+
+    async def _count_user(self, user: User) -> tuple[str, ...]:
+        most = self._node.settings.connections_per_user
+        if not most:
+            return ()
+        name = name_of_user(user)
+        if not await self._node.limits.enter(name, most):
+            raise RateLimited("too many connections of this user", retry_after=10_000)
+        return (name,)
+
+    def _uncount(self, counted: tuple[str, ...]) -> None:
+        for name in counted:
+            self._node.limits.leave(name)
 
     def leave(self, admitted: Admitted, *, clean: bool) -> None:
         """The connection is gone. Unless it was closed `clean`, a guest's name is kept for a while."""
-        self._node.addresses.leave(admitted.address)
+        self._uncount(admitted.counted)
         if admitted.secret is not None:
             self._people.guests.leave(admitted.user, clean=clean)
 
     def withdraw(self, admitted: Admitted) -> None:
         """The connection did not come to be, or is taken back. No name becomes free by that."""
-        self._node.addresses.leave(admitted.address)
+        self._uncount(admitted.counted)
         if admitted.secret is not None:
             self._people.guests.withdraw(admitted.user)
 

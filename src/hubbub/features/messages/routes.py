@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -99,12 +98,14 @@ def _add_history(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> N
             await feature.people.claim_key(user)
         query = _query(room, place)
         permit(hub.node.policy, user, Action.READ, room)
-        debt = hub.admissions.take_request(request, user, _expected(query))
+        charge = await hub.admissions.take_request(request, user, _expected(query))
 
-        def charge(work: float) -> None:
-            debt.add(max(0.0, work / WORK_PER_COMMAND - _expected(query)), time.monotonic(), hub.node.requests)
+        def charge_for(work: float) -> None:
+            more = work / WORK_PER_COMMAND - _expected(query)
+            if more > 0:
+                charge(more)
 
-        page = await feature.catching_up.history(query, charge=charge)
+        page = await feature.catching_up.history(query, charge=charge_for)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
 
 
@@ -127,9 +128,9 @@ def _add_posting(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> N
         `Hubbub-Secret`."""
         hub.node.require_started()
         user = hub.admissions.identify(request, account)
-        hub.admissions.take_request(request, user)
+        await hub.admissions.take_request(request, user)
         command = _message(room, await read_body(request))
-        admitted = await hub.admissions.admit(request, account)
+        admitted = await hub.admissions.admit(request, account, connects=False)
         try:
             sent = await feature.messages.revise_and_send(ChangeRequest(admitted.user, room, command))
         finally:

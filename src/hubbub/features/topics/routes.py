@@ -53,7 +53,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
     async def notify(request: Request, topic: str, account: Any = authenticated) -> Published:
         """Publish a notification to everybody who follows the topic. Send `title`, `message`, `level` and `data` as
         JSON, as form fields or as query parameters. The answer says to how many connections it was sent."""
-        user = hub.user_of(request, account)
+        user = await hub.user_of(request, account)
         notice = await read_notice(request)
         return Published(sent=await feature.notifications.publish(user, topic, **notice.model_dump()))
 

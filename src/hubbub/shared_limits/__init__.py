@@ -1,0 +1,1 @@
+"""How much an address, a user or a program may have, on all nodes together."""
