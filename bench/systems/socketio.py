@@ -18,6 +18,8 @@ class PythonSocketIO(System):
         return [
             *(str(programs.python()), "-m", "uvicorn", "socketio_rooms:app", "--app-dir", str(programs.PEERS)),
             *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
+            # The load generator answers no pings: no measurement may last until the server misses one.
+            *("--ws-ping-interval", "600"),
         ]
 
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:

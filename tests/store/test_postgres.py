@@ -1,6 +1,7 @@
 """PostgreSQL's own troubles: restarts, lost answers, fail-overs, and several nodes."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.features.messages.log_check import check_rooms
+from hubbub.store import postgres_connection
 from hubbub.store.base import Transaction
 from hubbub.store.operations import check
 from hubbub.store.postgres import Postgres
@@ -206,3 +208,33 @@ def test_an_address_that_nobody_answers_is_named_without_its_password() -> None:
         Postgres(f"postgresql://hubbub:a-password@127.0.0.1:{port}/chat").prepare()
 
     assert "a-password" not in str(raised.value)
+
+
+def test_a_writer_keeps_its_plans_until_tables_may_have_grown(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with psycopg.connect(postgres, autocommit=True) as owner:
+        owner.execute("CREATE TABLE grown (id int PRIMARY KEY)")
+        owner.execute("INSERT INTO grown VALUES (1)")
+        owner.execute("ANALYZE grown")
+        with contextlib.ExitStack() as connections:
+            connected = []
+            for seconds in (1000.0, 0.0):
+                monkeypatch.setattr(postgres_connection, "PLANS_KEPT", seconds)
+                connection = connections.enter_context(
+                    contextlib.closing(postgres_connection.Connection(postgres, 10, float("inf"), keeps_plans=True))
+                )
+                connection.database.execute(
+                    "PREPARE looked_up (jsonb) AS SELECT grown.id FROM grown"
+                    " JOIN jsonb_array_elements_text($1) AS given ON grown.id = given::int"
+                )
+                connected.append(connection)
+            before = [plan_of(connection) for connection in connected]
+            owner.execute("INSERT INTO grown SELECT generate_series(2, 20000)")
+            for connection in connected:
+                connection.begin()
+            after = [plan_of(connection) for connection in connected]
+    assert after[0] == before[0] == before[1] != after[1]
+
+
+def plan_of(connection: postgres_connection.Connection) -> list[str]:
+    rows = connection.database.execute("EXPLAIN (COSTS OFF) EXECUTE looked_up ('[1]')").fetchall()
+    return [row for (row,) in rows]

@@ -187,7 +187,7 @@ class PostgresWriter:
         return self._connection
 
     def _open(self, deadline: float) -> Connection:
-        connection = Connection(self._url, self._timeout, deadline)
+        connection = Connection(self._url, self._timeout, deadline, keeps_plans=True)
         try:
             self._timeline = _settle_epoch(connection.database)
         except BaseException:

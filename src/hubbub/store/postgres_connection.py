@@ -24,6 +24,9 @@ LOCKED = 0.25
 """The part of a change's time that it waits for one lock."""
 CONNECT_TIMEOUT = 3
 
+PLANS_KEPT = 5.0
+"""Seconds for which a connection that writes uses its plans."""
+
 _SETTINGS = {
     # A plan that was made while a table was small would read the whole table for as long as the plan is kept (measured:
     # 16 ms instead of 1 for a message). All our statements need only a few steps along an index.
@@ -77,32 +80,42 @@ class _Link(psycopg.Connection[Any]):
 
 
 class Connection:
-    """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use."""
+    """Implements `Transaction` on a connection of psycopg. `deadline` is for its opening; then set one for each use.
+
+    Planning takes half of PostgreSQL's time for a small batch of messages. With `keeps_plans` a plan is used for
+    `PLANS_KEPT` seconds, and then made again, because the tables may have grown. The checks of foreign keys have plans
+    too. With a pooler nothing is kept.
+    """
 
     is_alone = False
 
-    def __init__(self, url: str, timeout: float, deadline: float) -> None:
+    def __init__(self, url: str, timeout: float, deadline: float, *, keeps_plans: bool = False) -> None:
         self.memory: dict[str, Any] = {}
         self.timeline: str | None = None
         """The server that the latest `begin` has found, since a pooler may have changed it."""
         self.database = _Link.connect(url, autocommit=True, **connection_options(timeout))
         self.database.deadline = deadline
         self._compiled: dict[Statement, str] = {}
+        self._plans_end = math.inf
         try:
-            self._set_up(timeout)
+            self._set_up(timeout, keeps_plans=keeps_plans)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, timeout: float) -> None:
+    def _set_up(self, timeout: float, *, keeps_plans: bool) -> None:
         settings, timeline = "", "NULL"
         if self._asks_a_pooler():
             self.database.prepare_threshold = None
             settings, timeline = f"; {_settings(timeout, 'LOCAL')}", f"({TIMELINE})"
         else:
             self.database.execute(_settings(timeout, "SESSION").encode())
+            if keeps_plans:
+                self.database.execute("SET plan_cache_mode = 'force_generic_plan'")
+                self._plans_end = time.monotonic() + PLANS_KEPT
         number = f"SELECT pg_current_xact_id()::text, {timeline}"
         self._begin = f"BEGIN{settings}; {number}".encode()
+        self._begin_with_new_plans = f"BEGIN; DISCARD PLANS; {number}".encode()
         self._begin_to_read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{settings}".encode()
 
     def _asks_a_pooler(self) -> bool:
@@ -134,7 +147,10 @@ class Connection:
 
     def begin(self) -> str:
         """Begin a transaction. Returns its number, for asking later whether it was committed."""
-        cursor = self.database.execute(self._begin, prepare=False)
+        begin, now = self._begin, time.monotonic()
+        if now > self._plans_end:
+            begin, self._plans_end = self._begin_with_new_plans, now + PLANS_KEPT
+        cursor = self.database.execute(begin, prepare=False)
         while cursor.nextset():
             pass
         row = cursor.fetchone()
