@@ -88,12 +88,14 @@ class Node:
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
         self.gaps = Gaps(heads=self._heads, heard=self.sequencer.receive, followed=self.sequencer.followed)
+        self.limits = limits or LocalLimits(Allowance(settings.request_rate, settings.request_burst))
         self.services = Services(
             settings=settings,
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,
             presence=presence,
+            limits=self.limits,
             names=names,
             sequencer=self.sequencer,
             epoch=secrets.token_hex(6),
@@ -106,7 +108,6 @@ class Node:
             feature.open(self.services)
         self._kinds = {kind.prefix: kind for feature in self.features for kind in feature.channels()}
         self.recovering = Recovering(self.fanout, {prefix: kind.recover for prefix, kind in self._kinds.items()})
-        self.limits = limits or LocalLimits(Allowance(settings.request_rate, settings.request_burst))
         self.is_draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -188,6 +188,37 @@ async def test_a_request_is_no_connection(make_nodes: MakeNodes, come: Come) -> 
     assert posted.status_code == 201
 
 
+async def test_at_most_ten_are_shown_as_typing_on_all_nodes_together(
+    make_nodes: MakeNodes, come: Come, own_redis: Redis
+) -> None:
+    async def present(server: Node, name: str) -> Person:
+        one = await come(server, name)
+        assert one is not None
+        await one.join("hall")
+        return one
+
+    nodes = await make_nodes(2)
+    reader = await present(nodes[0], "reader")
+    people = [await present(nodes[number % 2], f"user{number}") for number in range(12)]
+    for one in people:
+        await one.ask({"type": "typing", "room": "hall"})
+    shown = {event["user"] for event in await reader.gather("typing", 10)}
+    assert len(shown) == 10
+    assert sum(int(count) for count in own_redis.ask("HVALS", "hubbub:limits:of:typing hall")) == 10
+
+    # Who begins later is shown when another one has ended, on whatever node.
+    writer = next(one for one in people if one.key in shown)
+    waiting = next(one for one in people if one.key not in shown)
+    assert (await writer.say("hall", "done"))["type"] == "ack"
+
+    async def is_shown() -> bool:
+        await waiting.ask({"type": "typing", "room": "hall"})
+        await reader.ask({"type": "ping"})
+        return waiting.key in {event["user"] for event in reader.of_type("typing")}
+
+    await eventually(is_shown)
+
+
 @pytest.mark.parametrize("fault", ["cut", "freeze", "swallow"])
 async def test_without_redis_connects_are_quick_and_each_node_has_its_own_limits(
     make_nodes: MakeNodes, come: Come, own_redis: Redis, fault: str

@@ -23,6 +23,7 @@ from hubbub.dispatch.registry import Registration
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.presence.base import Names, Presence
 from hubbub.settings import Settings
+from hubbub.shared_limits.base import SharedLimits
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.wire.base import Event
@@ -79,6 +80,7 @@ class Services:
     fanout: Fanout
     broker: Broker
     presence: Presence
+    limits: SharedLimits
     sequencer: Sequencer
     epoch: str
     """Names the time in which the rooms' numbers have one meaning (docs/protocol.md). The node makes one; a feature may

@@ -14,9 +14,11 @@ from hubbub.delivery.sequencer import Sequencer
 from hubbub.errors import Forbidden, TooLarge, Unavailable
 from hubbub.features.feature import Services
 from hubbub.features.rooms.rooms import Rooms
+from hubbub.limits import Allowance
 from hubbub.presence.crowd import NAMED_UP_TO
 from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
+from hubbub.shared_limits.local import LocalLimits
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
 from tests.delivery.links import Person, turn
@@ -51,6 +53,7 @@ class House:
             fanout=self.fanout,
             broker=self.broker,
             presence=self.presence,
+            limits=LocalLimits(Allowance(1, 1)),
             sequencer=Sequencer(deliver=self.fanout.deliver, fetch=nothing_to_fetch),
             epoch="epoch",
         )

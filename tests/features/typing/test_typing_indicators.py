@@ -10,23 +10,32 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import Forbidden
 from hubbub.features.rooms.rooms import Room
 from hubbub.features.typing.typing_indicators import EXPIRY, REPEAT, SHOWN, TypingIndicators
+from hubbub.limits import Allowance
 from hubbub.presence.local import LocalPresence
+from hubbub.shared_limits.base import SharedLimits
+from hubbub.shared_limits.local import LocalLimits
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
+from tests.servers import Redis
+from tests.shared_limits.nodes import redis_limits
+from tests.waiting import eventually
 
+LIMITS = LocalLimits(Allowance(1, 1))
 ALICE, BOB = User("alice", "Alice"), User("bob", "Bob")
 
 
 class Desk:
     """Indicators on a real broker, and what was published."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: SharedLimits = LIMITS) -> None:
         self.now = 1000.0
         self.published: list[dict[str, Any]] = []
         self.room = Room("lobby", LocalPresence())
         self.broker = MemoryBroker()
-        self.typing = TypingIndicators(broker=self.broker, policy=allow_everybody, clock=lambda: self.now)
+        self.typing = TypingIndicators(
+            broker=self.broker, policy=allow_everybody, limits=limits, clock=lambda: self.now
+        )
 
     async def open(self) -> "Desk":
         await self.broker.start(self._note, lambda _: None, cluster="ours")
@@ -126,8 +135,41 @@ async def test_a_policy_may_forbid_it() -> None:
     typing = TypingIndicators(
         broker=MemoryBroker(),
         policy=lambda user, action, where: action is not Action.TYPE,
+        limits=LIMITS,
         clock=asyncio.get_running_loop().time,
     )
 
     with pytest.raises(Forbidden, match="may not type"):
         typing.start(ALICE, Room("lobby", LocalPresence()))
+
+
+async def test_on_several_nodes_it_is_shown_when_they_have_room_and_has_not_ended_meanwhile(redis: Redis) -> None:
+    here, there = redis_limits([redis], Allowance(1, 1)), redis_limits([redis], Allowance(1, 1))
+    await here.start()
+    await there.start()
+    desk = await Desk(here).open()
+
+    async def begins(person: User) -> None:
+        asked = desk.typing.start(person, desk.room)
+        assert asked is not None
+        await asked
+
+    try:
+        for _ in range(SHOWN - 1):
+            assert await there.enter("typing lobby", SHOWN)
+        await begins(ALICE)
+        await begins(BOB)
+        assert desk.shown == [("alice", True)]
+        desk.typing.stop(ALICE, desk.room)
+        asked = desk.typing.start(BOB, desk.room)
+        assert asked is not None
+        desk.typing.stop(BOB, desk.room)
+        await asked
+
+        assert desk.shown == [("alice", True), ("alice", False)]
+        for _ in range(SHOWN - 1):
+            there.leave("typing lobby")
+        await eventually(lambda: not redis.ask("KEYS", "hubbub:limits:of:*"))
+    finally:
+        await here.stop()
+        await there.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration, Unasked
@@ -25,17 +25,19 @@ class TypingFeature(Feature):
 
     def open(self, services: Services) -> None:
         super().open(services)
-        self.indicators = TypingIndicators(broker=services.broker, policy=services.policy, clock=time.monotonic)
+        self.indicators = TypingIndicators(
+            broker=services.broker, policy=services.policy, limits=services.limits, clock=time.monotonic
+        )
 
     def commands(self) -> Iterable[Registration]:
         reason = "everybody may stop typing; `TypingIndicators.start` asks before somebody begins"
         yield Registration(Typing, self.type, asks=Unasked(reason), place=self._rooms.room_of)
 
-    def type(self, connection: Connection, command: Typing, room: Room) -> None:
+    def type(self, connection: Connection, command: Typing, room: Room) -> Awaitable[None] | None:
         if command.active:
-            self.indicators.start(connection.user, room)
-        else:
-            self.indicators.stop(connection.user, room)
+            return self.indicators.start(connection.user, room)
+        self.indicators.stop(connection.user, room)
+        return None
 
     def sent(self, user: User, room: str) -> None:
         """Sending a message ends the indicator."""
