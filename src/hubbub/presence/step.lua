@@ -8,7 +8,7 @@
 --   {'unwatch', channel}             it wants to hear no more of it
 --   {'end', node}                    that was this node's name before it began again
 -- Returns nil if the node's lease ran out: it must begin again, under another name. Otherwise three values:
---   1 if people of dead nodes were taken out, and there may be more of them
+--   1 if people of a dead node were taken out, and there may be more of them
 --   if the node begins: a name for Redis' memory, which changes when Redis is emptied or restarted
 --   packed lists (MessagePack) of what happened, in order:
 --     {'joined', channel, user, info}      the user is on a node, and was on none
@@ -42,38 +42,27 @@ local namespace, this_node, lease, begins = ARGV[1], ARGV[2], tonumber(ARGV[3]),
 
 local LEASES, DYING = namespace .. 'leases', namespace .. 'dying'
 local PRESENCES, INBOX = namespace .. 'presences:', namespace .. 'inbox:'
+local OWN_PRESENCES = PRESENCES .. this_node
 local PEOPLE, ORDER, WATCHERS = namespace .. 'people:', namespace .. 'order:', namespace .. 'watchers:'
 
 -- Leases.
 
-local function milliseconds()
-    local time = call('TIME')
-    return time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local now = milliseconds()
-
-local function renew_all_leases()
+-- If no node took a step for a while, Redis stood still, its clock jumped, or no node could reach it. Then no node
+-- could renew its lease, so a lease that ran out does not show that its node is dead.
+local last_step = tonumber(call('GET', namespace .. 'last_step') or now)
+if now < last_step or now - last_step > SILENCE then
     for _, node in ipairs(call('ZRANGE', LEASES, 0, -1)) do
         call('ZADD', LEASES, now + lease, node)
     end
 end
-
--- False if the lease ran out.
-local function renew_lease()
-    -- If no node took a step for a while, Redis stood still, its clock jumped, or nobody could reach it. Then nobody could
-    -- renew a lease, so a lease that ran out does not show that its node is dead.
-    local last_step = tonumber(call('GET', namespace .. 'last_step') or now)
-    if now < last_step or now - last_step > SILENCE then
-        renew_all_leases()
-    end
-    call('SET', namespace .. 'last_step', now)
-    if not begins and not call('ZSCORE', LEASES, this_node) then
-        return false
-    end
-    call('ZADD', LEASES, now + lease, this_node)
-    return true
+call('SET', namespace .. 'last_step', now)
+if not begins and not call('ZSCORE', LEASES, this_node) then
+    return false
 end
+call('ZADD', LEASES, now + lease, this_node)
 
 -- Telling nodes. What is told in this step is kept here until its end.
 
@@ -101,12 +90,6 @@ local function tell_watchers(channel, what)
     end
 end
 
-local function deliver()
-    for node, list in pairs(told) do
-        call('RPUSH', INBOX .. node, cmsgpack.pack(list))
-    end
-end
-
 -- The nodes and the info of an entry in PEOPLE.
 local function parse(entry)
     local cut = string.find(entry, '\n', 1, true)
@@ -131,10 +114,11 @@ end
 -- People.
 
 local function arrive(channel, user, info)
+    local order = ORDER .. channel
     call('HSET', PEOPLE .. channel, user, this_node .. '\n' .. info)
-    call('SADD', PRESENCES .. this_node, channel .. '\0' .. user)
-    call('ZADD', ORDER .. channel, call('INCR', namespace .. 'arrivals'), user)
-    if call('ZCARD', ORDER .. channel) > NAMED_UP_TO then
+    call('SADD', OWN_PRESENCES, channel .. '\0' .. user)
+    call('ZADD', order, call('INCR', namespace .. 'arrivals'), user)
+    if call('ZCARD', order) > NAMED_UP_TO then
         large_changed[channel] = true
     else
         tell_watchers(channel, {'joined', channel, user, info})
@@ -142,7 +126,8 @@ local function arrive(channel, user, info)
 end
 
 local function enter(channel, user, info)
-    local entry = call('HGET', PEOPLE .. channel, user)
+    local people = PEOPLE .. channel
+    local entry = call('HGET', people, user)
     if not entry then
         arrive(channel, user, info)
         return
@@ -150,20 +135,21 @@ local function enter(channel, user, info)
     local nodes, known_info = parse(entry)
     if not string.find(' ' .. nodes .. ' ', ' ' .. this_node .. ' ', 1, true) then
         nodes = nodes .. ' ' .. this_node
-        call('SADD', PRESENCES .. this_node, channel .. '\0' .. user)
+        call('SADD', OWN_PRESENCES, channel .. '\0' .. user)
     elseif info == known_info then
         return
     end
-    call('HSET', PEOPLE .. channel, user, nodes .. '\n' .. info)
+    call('HSET', people, user, nodes .. '\n' .. info)
     if info ~= known_info then
         tell_watchers(channel, {'changed', channel, user, info})
     end
 end
 
 local function leave(channel, user, info)
+    local order = ORDER .. channel
     call('HDEL', PEOPLE .. channel, user)
-    call('ZREM', ORDER .. channel, user)
-    local count = call('ZCARD', ORDER .. channel)
+    call('ZREM', order, user)
+    local count = call('ZCARD', order)
     if count > NAMED_UP_TO then
         large_changed[channel] = true
     elseif count == NAMED_UP_TO then
@@ -176,11 +162,16 @@ local function leave(channel, user, info)
 end
 
 local function exit(channel, user, leaving_node)
-    local entry = call('HGET', PEOPLE .. channel, user)
+    local people = PEOPLE .. channel
+    local entry = call('HGET', people, user)
     if not entry then
         return
     end
     local nodes, info = parse(entry)
+    if nodes == leaving_node then
+        leave(channel, user, info)
+        return
+    end
     local others, was_there = {}, false
     for node in string.gmatch(nodes, '%S+') do
         if node == leaving_node then
@@ -189,13 +180,8 @@ local function exit(channel, user, leaving_node)
             others[#others + 1] = node
         end
     end
-    if not was_there then
-        return
-    end
-    if #others > 0 then
-        call('HSET', PEOPLE .. channel, user, table.concat(others, ' ') .. '\n' .. info)
-    else
-        leave(channel, user, info)
+    if was_there then
+        call('HSET', people, user, table.concat(others, ' ') .. '\n' .. info)
     end
 end
 
@@ -216,72 +202,60 @@ local function take_people_out(node)
     end
 end
 
--- One node at most in each step. True if there was one.
-local function take_out_dead_node()
-    local dead = call('ZRANGEBYSCORE', LEASES, '-inf', '(' .. now, 'LIMIT', 0, 1)[1]
-    if dead then
-        call('ZREM', LEASES, dead)
-        call('SADD', DYING, dead)
-    end
-    local node = call('SRANDMEMBER', DYING)
-    if node then
-        take_people_out(node)
-    end
-    return node and true or false
-end
-
 -- The step.
 
-local apply = {
-    enter = enter,
-    exit = function(channel, user)
-        call('SREM', PRESENCES .. this_node, channel .. '\0' .. user)
+for _, operation in ipairs(cmsgpack.unpack(ARGV[5])) do
+    local name, channel, user, info = unpack(operation)
+    if name == 'enter' then
+        enter(channel, user, info)
+    elseif name == 'exit' then
+        call('SREM', OWN_PRESENCES, channel .. '\0' .. user)
         exit(channel, user, this_node)
-    end,
-    watch = function(channel)
+    elseif name == 'watch' then
         call('SADD', WATCHERS .. channel, this_node)
         watchers[channel] = nil
         tell(this_node, picture('watched', channel))
-    end,
-    unwatch = function(channel)
+    elseif name == 'unwatch' then
         call('SREM', WATCHERS .. channel, this_node)
         watchers[channel] = nil
-    end,
-    ['end'] = function(node)
-        if call('ZREM', LEASES, node) == 1 then
-            call('SADD', DYING, node)
+    elseif name == 'end' then
+        local former = operation[2]
+        if call('ZREM', LEASES, former) == 1 then
+            call('SADD', DYING, former)
         end
-    end,
-}
-
--- What others have told this node before, and what it is told in this step.
-local function empty_inbox()
-    local unheard = call('LRANGE', INBOX .. this_node, 0, -1)
-    if #unheard > 0 then
-        call('DEL', INBOX .. this_node)
     end
-    if told[this_node] then
-        unheard[#unheard + 1] = cmsgpack.pack(told[this_node])
-        told[this_node] = nil
-    end
-    return unheard
 end
 
-local function name_of_memory()
-    call('SET', namespace .. 'memory', this_node .. now, 'NX')
-    return string.match(call('INFO', 'server'), 'run_id:(%w+)') .. call('GET', namespace .. 'memory')
+local dead = call('ZRANGEBYSCORE', LEASES, '-inf', '(' .. now, 'LIMIT', 0, 1)[1]
+if dead then
+    call('ZREM', LEASES, dead)
+    call('SADD', DYING, dead)
+end
+local dying = call('SRANDMEMBER', DYING)
+if dying then
+    take_people_out(dying)
 end
 
-if not renew_lease() then
-    return false
-end
-for _, operation in ipairs(cmsgpack.unpack(ARGV[5])) do
-    apply[operation[1]](operation[2], operation[3], operation[4])
-end
-local took_out = take_out_dead_node()
 for channel in pairs(large_changed) do
     tell_watchers(channel, picture('picture', channel))
 end
-local unheard = empty_inbox()
-deliver()
-return {took_out and 1 or 0, begins and name_of_memory() or '', unheard}
+
+-- This node is given what it is told in this step. Others find it in their inboxes.
+local unheard = call('LRANGE', INBOX .. this_node, 0, -1)
+if #unheard > 0 then
+    call('DEL', INBOX .. this_node)
+end
+if told[this_node] then
+    unheard[#unheard + 1] = cmsgpack.pack(told[this_node])
+    told[this_node] = nil
+end
+for node, list in pairs(told) do
+    call('RPUSH', INBOX .. node, cmsgpack.pack(list))
+end
+
+local memory = ''
+if begins then
+    call('SET', namespace .. 'memory', this_node .. now, 'NX')
+    memory = string.match(call('INFO', 'server'), 'run_id:(%w+)') .. call('GET', namespace .. 'memory')
+end
+return {dying and 1 or 0, memory, unheard}
