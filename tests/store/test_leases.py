@@ -140,6 +140,23 @@ async def test_work_that_is_in_its_transaction_keeps_the_lease_and_holds_up_nobo
             assert (await held(second)).number == lease.number + 1
 
 
+async def test_the_log_names_another_owner_only_if_there_is_one(
+    one: Database, postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with node(one, "first") as first:
+        await held(first)
+        with psycopg.connect(postgres) as frozen:
+            frozen.execute("SELECT 1 FROM leases FOR SHARE")
+            await eventually(lambda: first.held(NAME) is None, deadline=MUCH_LONGER)
+        assert f"the lease {NAME} could not be renewed" in caplog.text
+        await held(first)
+        with psycopg.connect(postgres) as database:
+            database.execute("UPDATE leases SET owner = 'second', number = 9, until = until + 60000")
+        await eventually(lambda: first.held(NAME) is None, deadline=MUCH_LONGER)
+
+    assert f"the lease {NAME} was taken by node second" in caplog.text
+
+
 async def test_a_node_that_cannot_renew_its_lease_ends_its_work_in_time(postgres: str, open_database: Opener) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
         database = await open_database(Postgres(proxy.before(postgres), timeout=1), timeout=1)

@@ -182,7 +182,9 @@ class Leases:
         self._others = dict(taken.others)
         for name, lease in list(self._held.items()):
             if numbers.get(name) != lease.number:
-                log.warning("another node has taken over %s", name)
+                other = self._others.get(name)
+                # Without another owner, the row was locked: the transaction of an earlier write has not ended.
+                log.warning("the lease %s %s", name, f"was taken by node {other}" if other else "could not be renewed")
                 self._held.pop(name).renew(0.0)
         for name, number in numbers.items():
             self._held.setdefault(name, Lease(name, self._owner, number)).renew(until)
