@@ -64,7 +64,7 @@ async def test_an_upgrade_with_one_sqlite_file_refuses_no_connect_and_loses_no_m
             for _ in range(2):
                 # `start` returns at once: the old one still answers.
                 new = await asyncio.to_thread(stack.enter_context, serve_on(tmp_path, listener))
-                await eventually(lambda new=new: "waiting for the server before this one" in new.log, deadline=DEADLINE)  # type: ignore[misc]
+                await eventually(lambda new=new: "waiting for another Hubbub (process" in new.log, deadline=DEADLINE)  # type: ignore[misc]
                 await talk.goes_on()
                 old.signal(signal.SIGTERM)
                 assert await asyncio.to_thread(old.wait) == 0

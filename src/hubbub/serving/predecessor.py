@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import time
+import contextlib
 
 from hubbub.app.wiring import choose_engine
 from hubbub.settings import Settings
 from hubbub.store.directory import InUseError
-
-log = logging.getLogger("hubbub")
-
-RETRY_EVERY = 0.05
 
 
 def wait_for_predecessor(settings: Settings, seconds: float) -> None:
@@ -21,16 +16,7 @@ def wait_for_predecessor(settings: Settings, seconds: float) -> None:
     Raises `ConfigurationError`.
     """
     lock = getattr(choose_engine(settings), "lock", None)
-    deadline = time.monotonic() + seconds
-    has_said_so = False
-    while lock is not None:
-        try:
-            with lock:
-                return
-        except InUseError as error:
-            if time.monotonic() >= deadline:
-                return
-            if not has_said_so:
-                log.info("waiting for the server before this one to stop: %s", str(error).partition(":")[0])
-                has_said_so = True
-        time.sleep(RETRY_EVERY)
+    if lock is not None:
+        with contextlib.suppress(InUseError):
+            lock.acquire(patience=seconds)
+        lock.release()

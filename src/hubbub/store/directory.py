@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+log = logging.getLogger("hubbub")
+
 FILE_NAME = "lock"
 RETRY_EVERY = 0.02
 """Seconds between two attempts to lock a directory."""
@@ -42,6 +45,11 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def _holder(descriptor: int) -> str:
+    process = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+    return f"another Hubbub (process {process})" if process else "another Hubbub"
+
+
 class DirectoryLock:
     """Held while a process may write to a data directory. The system releases it when the process ends, also after a
     kill."""
@@ -52,7 +60,7 @@ class DirectoryLock:
 
     def acquire(self, *, patience: float = 0.0) -> None:
         """Make the directory if there is none, and lock it. While another process holds the lock, it blocks for up to
-        `patience` seconds.
+        `patience` seconds, and says so in the log.
 
         Raises `ConfigurationError` if the directory cannot be written, `InUseError` if another process has locked it.
         """
@@ -66,21 +74,27 @@ class DirectoryLock:
                 f"{file} cannot be written ({error.strerror or error}): "
                 "choose another directory with --data-dir or HUBBUB_DATA_DIR"
             ) from None
-        deadline = time.monotonic() + patience
-        while not try_lock(descriptor):
-            if time.monotonic() < deadline:
-                time.sleep(RETRY_EVERY)
-                continue
-            holder = os.read(descriptor, 32).decode(errors="replace").strip()
+        if not try_lock(descriptor) and not self._wait(descriptor, patience):
+            holder = _holder(descriptor)
             os.close(descriptor)
             raise InUseError(
-                f"another Hubbub{f' (process {holder})' if holder else ''} uses {self._data_dir.absolute()}: "
-                "stop it, or choose another directory with --data-dir or HUBBUB_DATA_DIR; several processes need "
-                "PostgreSQL and a broker"
+                f"{holder} uses {self._data_dir.absolute()}: stop it, or choose another directory with --data-dir or "
+                "HUBBUB_DATA_DIR; several processes need PostgreSQL and a broker"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
+
+    def _wait(self, descriptor: int, patience: float) -> bool:
+        """Whether the lock was free before `patience` seconds were over."""
+        if patience:
+            log.info("waiting for %s to stop, which uses %s", _holder(descriptor), self._data_dir.absolute())
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            time.sleep(RETRY_EVERY)
+            if try_lock(descriptor):
+                return True
+        return False
 
     def release(self) -> None:
         if self._descriptor is not None:
