@@ -18,6 +18,13 @@ _ASKS = Struct(f">c{SENDER_BYTES}sI")
 _ANSWERS = Struct(">cII")
 _NUMBERS = 1 << 32
 
+ANSWERS_WITHIN = 0.5
+"""Seconds for which a node waits for all answers."""
+HURRIED_WITHIN = 0.1
+"""The same, while a node is known to be silent. So a node that is frozen does not make everybody wait who publishes."""
+SILENCE_KNOWN = 5.0
+"""Seconds for which that is known."""
+
 
 class Counting:
     """The questions of one node to one server. `sender` is the node's name in its publications."""
@@ -26,6 +33,7 @@ class Counting:
         self._sender = sender
         self._last = 0
         self._open: dict[int, _Question] = {}
+        self._silence_until = float("-inf")
 
     def ask(self) -> tuple[bytes, _Question]:
         """A question to publish, and the object that waits for its answers."""
@@ -33,6 +41,15 @@ class Counting:
         question = self._open[self._last] = _Question()
         question.answered.add_done_callback(partial(self._close, self._last))
         return _ASKS.pack(_QUESTION, self._sender, self._last), question
+
+    async def sum(self, question: _Question, expected: int) -> int:
+        """The sum of so many answers, or of those that come in time."""
+        loop = asyncio.get_running_loop()
+        is_hurried = loop.time() < self._silence_until
+        is_complete = await question.wait(expected, HURRIED_WITHIN if is_hurried else ANSWERS_WITHIN)
+        if not (is_complete or is_hurried):
+            self._silence_until = loop.time() + SILENCE_KNOWN
+        return question.count
 
     def _close(self, number: int, _: asyncio.Future[None]) -> None:
         del self._open[number]
@@ -52,20 +69,20 @@ class _Question:
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._expected: int | None = None
         self._answers = 0
-        self._count = 0
+        self.count = 0
+        """The sum of the answers."""
 
     def add(self, count: int) -> None:
         self._answers += 1
-        self._count += count
+        self.count += count
         self._end_if_complete()
 
-    async def sum(self, expected: int, *, within: float) -> int:
-        """The sum of so many answers, or of those that come within so many seconds."""
+    async def wait(self, expected: int, seconds: float) -> bool:
+        """Returns when so many answers have come; False if they do not come in so many seconds."""
         self._expected = expected
         self._end_if_complete()
-        await asyncio.wait({self.answered}, timeout=within)
-        self.answered.cancel()
-        return self._count
+        await asyncio.wait({self.answered}, timeout=seconds)
+        return not self.answered.cancel()
 
     def _end_if_complete(self) -> None:
         if self._expected is not None and self._answers >= self._expected and not self.answered.done():

@@ -27,8 +27,6 @@ log = logging.getLogger("hubbub.broker")
 
 TICK = 1.0
 """While a server is away, its channels are reported as missed again after so many seconds."""
-ANSWERS_WITHIN = 0.5
-"""Seconds in which the other nodes answer how many connections they have in a channel."""
 BACKLOG = 16 * 1024 * 1024
 """Bytes that may wait for one server. Publications beyond that are dropped."""
 OWED = 100_000
@@ -289,7 +287,7 @@ class _Server:
             asked.answered.cancel()
             return here
         # If this node follows the channel, it gets its own question, and does not answer.
-        return here + await asked.sum(heard - (name in self._followed), within=ANSWERS_WITHIN)
+        return here + await self._counting.sum(asked, heard - (name in self._followed))
 
     def _answer(self, channel: str, question: bytes) -> None:
         asker = asker_of(question)
