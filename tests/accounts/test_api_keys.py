@@ -71,7 +71,21 @@ async def test_a_key_is_not_believed_while_the_keys_cannot_be_read() -> None:
     with pytest.raises(Unavailable):
         await keys.find(secret)
     shelf.problem = None
+    clock.now += FRESH
     assert await keys.find(secret) == key
+
+
+async def test_wrong_keys_do_not_make_a_store_that_fails_work_more() -> None:
+    shelf, clock = Shelf(), Clock()
+    shelf.problem = Unavailable("the database does not answer")
+    keys = ApiKeys(shelf, clock=clock)
+
+    for _ in range(100):
+        with pytest.raises(Unavailable) as refused:
+            await keys.find("hb_wrong")
+
+    assert shelf.reads == 1
+    assert len(refused.traceback) < 10
 
 
 async def test_a_server_without_a_place_for_keys_accepts_none() -> None:

@@ -37,7 +37,8 @@ PREFIX = "hb_"
 """How keys begin, so that people and programs that look for leaked secrets recognize one."""
 FOLDER = "api-keys"
 FRESH = 0.5
-"""Seconds for which a node trusts what it has read. A revoked key is refused after that."""
+"""Seconds for which a node trusts what it has read, and does not try again what has failed. A revoked key is refused
+after that."""
 
 _name = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 
@@ -162,17 +163,17 @@ def _reason(error: OSError | ValidationError) -> str:
 _ALL = Statement(
     "SELECT name, digest, scopes, created FROM api_keys ORDER BY name",
     columns=("name", "digest", "scopes", "created"),
-    besides_deferred=True,
+    never_deferred=True,
 )
-_OF_NAME = Statement("SELECT digest FROM api_keys WHERE name = :name", columns=("digest",), besides_deferred=True)
+_OF_NAME = Statement("SELECT digest FROM api_keys WHERE name = :name", columns=("digest",), never_deferred=True)
 _ADD = Statement(
     """
     INSERT INTO api_keys (name, digest, scopes, created) VALUES (:name, :digest, :scopes, :created)
     ON CONFLICT (name) DO NOTHING
     """,
-    besides_deferred=True,
+    never_deferred=True,
 )
-_REMOVE = Statement("DELETE FROM api_keys WHERE name = :name", besides_deferred=True)
+_REMOVE = Statement("DELETE FROM api_keys WHERE name = :name", never_deferred=True)
 
 
 class KeyTable:
@@ -183,7 +184,7 @@ class KeyTable:
         self.place = "PostgreSQL"
 
     async def load(self) -> list[ApiKey]:
-        return await self._database.read(_all_keys, besides_deferred=True)
+        return await self._database.read(_all_keys, never_deferred=True)
 
     async def add(self, key: ApiKey) -> bool:
         return await self._database.write(_add_keys, key)
@@ -217,35 +218,39 @@ def _remove_keys(transaction: Transaction, names: Sequence[str]) -> list[bool]:
 
 
 class ApiKeys:
-    """The keys that a node accepts. They are read when somebody shows one, and if that succeeds, not again for `FRESH`
-    seconds. So wrong keys cost nothing more. `store` is None if there is no place for keys; then none is accepted."""
+    """The keys that a node accepts. They are read when somebody shows one, and not again for `FRESH` seconds, also if
+    that failed. So wrong keys cost nothing more. `store` is None if there is no place for keys; then none is accepted.
+    """
 
     def __init__(self, store: ApiKeyStore | None, *, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
         self._by_digest: dict[str, ApiKey] = {}
-        self._read_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._failure: Exception | None = None
+        """Why the latest attempt to read them failed."""
         self._reading: asyncio.Task[None] | None = None
 
     async def find(self, secret: str) -> ApiKey | None:
         """The key with this secret, None if there is none. Raises `Unavailable` if that cannot be known now."""
         if self._store is None:
             return None
-        if self._reading is None and self._clock() - self._read_at >= FRESH:
+        if self._reading is None and self._clock() - self._asked_at >= FRESH:
             self._reading = asyncio.create_task(self._read(self._store))
-            self._reading.add_done_callback(self._have_read)
         if self._reading is not None:
             # All wait for the same attempt. If one goes away, the others go on.
             await asyncio.shield(self._reading)
+        if self._failure is not None:
+            # Many raise it: without this, its traceback would grow with each of them.
+            raise self._failure.with_traceback(None)
         return self._by_digest.get(digest_of(secret))
 
     async def _read(self, store: ApiKeyStore) -> None:
-        begun = self._clock()
-        keys = await store.load()
-        self._by_digest = {key.digest: key for key in keys}
-        self._read_at = begun
-
-    def _have_read(self, reading: asyncio.Task[None]) -> None:
-        self._reading = None
-        if not reading.cancelled():
-            reading.exception()  # those who waited have it
+        self._asked_at = self._clock()
+        try:
+            self._by_digest = {key.digest: key for key in await store.load()}
+            self._failure = None
+        except Exception as failure:  # noqa: BLE001 - those who wait get it
+            self._failure = failure
+        finally:
+            self._reading = None
