@@ -108,48 +108,48 @@ TABLES = (
     "ALTER TABLE polls ADD COLUMN about BIGINT",
 )
 COLUMNS = ("id", "room", "question", "choices", "is_open")
-# SQLite defers no rows of these tables, so the statements need not wait for deferred rows: `besides_deferred`.
+# SQLite defers no rows of these tables, so the statements need not wait for deferred rows: `never_deferred`.
 ADD = Statement(
     "INSERT INTO polls (id, room, question, choices, ends, about, is_open) "
     "VALUES (:id, :room, :question, :choices, :ends, :about, 1)",
-    besides_deferred=True,
+    never_deferred=True,
 )
 ONE = Statement(
     "SELECT id, room, question, choices, is_open FROM polls WHERE id = :id AND room = :room {for_update}",
     columns=COLUMNS,
-    besides_deferred=True,
+    never_deferred=True,
 )
 OF_ROOM = Statement(
     "SELECT id, room, question, choices, is_open FROM polls WHERE room = :room ORDER BY ends, id LIMIT 100",
     columns=COLUMNS,
-    besides_deferred=True,
+    never_deferred=True,
 )
 DUE = Statement(
     "SELECT id, room, question, choices, 0 AS is_open FROM polls WHERE is_open = 1 AND ends <= :now ORDER BY id "
     "LIMIT 100 {for_update}",
     columns=COLUMNS,
-    besides_deferred=True,
+    never_deferred=True,
 )
 IS_DUE = Statement(
-    "SELECT id FROM polls WHERE is_open = 1 AND ends <= :now LIMIT 1", columns=("id",), besides_deferred=True
+    "SELECT id FROM polls WHERE is_open = 1 AND ends <= :now LIMIT 1", columns=("id",), never_deferred=True
 )
 COUNT_OPEN = Statement(
     "SELECT count(*) AS number FROM polls WHERE room = :room AND is_open = 1",
     columns=("number",),
-    besides_deferred=True,
+    never_deferred=True,
 )
-CLOSE = Statement("UPDATE polls SET is_open = 0 WHERE id = :id", besides_deferred=True)
+CLOSE = Statement("UPDATE polls SET is_open = 0 WHERE id = :id", never_deferred=True)
 PUT_VOTE = Statement(
     """
     INSERT INTO poll_votes (poll, voter, choice) VALUES (:poll, :voter, :choice)
     ON CONFLICT (poll, voter) DO UPDATE SET choice = excluded.choice
     """,
-    besides_deferred=True,
+    never_deferred=True,
 )
 COUNT = Statement(
     "SELECT choice, count(*) AS number FROM poll_votes WHERE poll = :poll GROUP BY choice",
     columns=("choice", "number"),
-    besides_deferred=True,
+    never_deferred=True,
 )
 
 
@@ -158,12 +158,12 @@ FORGET_VOTES = Statement(
     "DELETE FROM poll_votes WHERE poll IN "
     "(SELECT polls.id FROM polls JOIN {deleted} AS deleted ON polls.room = deleted.room AND polls.about = deleted.seq)",
     tables=DELETED,
-    besides_deferred=True,
+    never_deferred=True,
 )
 FORGET = Statement(
     "DELETE FROM polls WHERE (room, about) IN (SELECT room, seq FROM {deleted} AS deleted)",
     tables=DELETED,
-    besides_deferred=True,
+    never_deferred=True,
 )
 
 
@@ -253,7 +253,7 @@ class Polls(Feature):
             user = await hub.user_of(request, account)
             if not self.services.policy(user, Action.READ, room):
                 raise Forbidden(f"you may not read room {room!r}")
-            return await self.database.read(partial(read_polls, room=fold(room)), besides_deferred=True)
+            return await self.database.read(partial(read_polls, room=fold(room)), never_deferred=True)
 
     def committing(self, transaction: Transaction, changes: Sequence[Change]) -> None:
         deleted = [
@@ -298,7 +298,7 @@ class Polls(Feature):
     async def close_those_that_are_over(self, lease: Lease) -> None:
         now = round(1000 * time.time())
         # On a quiet server this read is free; a write transaction is not.
-        if await self.database.read(lambda transaction: transaction.rows(IS_DUE, now=now), besides_deferred=True):
+        if await self.database.read(lambda transaction: transaction.rows(IS_DUE, now=now), never_deferred=True):
             for poll in await self.database.write(lease.guard(close_due), now):
                 self.tell(poll)
 

@@ -26,9 +26,9 @@ from tests.store.databases import Opener
 class CountedDatabase(Database):
     reads = 0
 
-    async def read(self, work: Callable[[Transaction], Any], *, besides_deferred: bool = False) -> Any:
+    async def read(self, work: Callable[[Transaction], Any], *, never_deferred: bool = False) -> Any:
         self.reads += 1
-        return await super().read(work, besides_deferred=besides_deferred)
+        return await super().read(work, never_deferred=never_deferred)
 
 
 def owners_in(database: Database, *, deadline: float = 20.0) -> KeyOwners:

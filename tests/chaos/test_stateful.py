@@ -109,9 +109,9 @@ class TownMachine(RuleBasedStateMachine):
         assert database is not None
         read = database.read
 
-        async def read_then_change(work: Callable[[Any], T], *, besides_deferred: bool = False) -> T:
-            page = await read(work, besides_deferred=besides_deferred)
-            if self.between and not besides_deferred:
+        async def read_then_change(work: Callable[[Any], T], *, never_deferred: bool = False) -> T:
+            page = await read(work, never_deferred=never_deferred)
+            if self.between and not never_deferred:
                 await self._change(*self.between.popleft())
             return page
 

@@ -68,7 +68,7 @@ class KeyOwners:
         with contextlib.suppress(Unavailable):
             while seen is not None and not self._has_seen_all:
                 read = partial(keys_after, id=last, limit=_KEYS_PER_READ)
-                rows = await self._database.read(read, besides_deferred=True)
+                rows = await self._database.read(read, never_deferred=True)
                 for _, folded in rows:
                     seen.add(folded)
                 last = rows[-1][0] if rows else last
@@ -141,7 +141,7 @@ class KeyOwners:
             if not questions:
                 continue
             try:
-                answers = await self._database.read(partial(_look_up, questions=questions), besides_deferred=True)
+                answers = await self._database.read(partial(_look_up, questions=questions), never_deferred=True)
             except Exception as error:  # noqa: BLE001 - those who asked get it
                 for question in questions:
                     settle(question.answer, _again(error))

@@ -28,7 +28,7 @@ _ATTEMPTS = 10
 
 _COLUMNS = ("id", "key", "folded", "identity", "name")
 # Rows of users are never deferred.
-_Statement = partial(Statement, besides_deferred=True)
+_Statement = partial(Statement, never_deferred=True)
 _OF_KEYS = _Statement(
     """
     SELECT users.id, users.key, users.folded, users.identity, users.name

@@ -14,10 +14,10 @@ from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.statement import Statement
 
-_ID = Statement("SELECT id FROM cluster", columns=("id",), besides_deferred=True)
+_ID = Statement("SELECT id FROM cluster", columns=("id",), never_deferred=True)
 _MAKE = Statement(
     "INSERT INTO cluster (one, id) VALUES (1, :id) ON CONFLICT (one) DO NOTHING",
-    besides_deferred=True,
+    never_deferred=True,
 )
 # A dump that is loaded elsewhere, for example into a test system, has the same rows. A standby that takes over has the
 # same two numbers.
@@ -35,7 +35,7 @@ async def cluster_id(database: Database) -> str:
     A dump of PostgreSQL that is loaded elsewhere has another id; a copy of a SQLite file has the same. Raises
     `Unavailable`.
     """
-    found = await database.read(_read, besides_deferred=True)
+    found = await database.read(_read, never_deferred=True)
     return found if found is not None else await database.write(_make, None)
 
 

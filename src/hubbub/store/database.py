@@ -132,13 +132,13 @@ class Database:
         self._commits.submit(operation, request, partial(settle, answer))
         return answer
 
-    async def read(self, work: Callable[[Transaction], T], *, besides_deferred: bool = False) -> T:
+    async def read(self, work: Callable[[Transaction], T], *, never_deferred: bool = False) -> T:
         """Return what `work` reads from one snapshot of the database, which has every write that was answered before.
-        `besides_deferred` says that `work` reads only tables whose rows are never deferred (`Statement`).
+        `never_deferred` says that `work` reads only tables whose rows are never deferred (`Statement`).
 
         Raises `Unavailable`.
         """
-        if self._commits.has_deferred and not besides_deferred:
+        if self._commits.has_deferred and not never_deferred:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._commits.move_deferred(partial(settle, done))
             await done

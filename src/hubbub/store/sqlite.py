@@ -175,7 +175,7 @@ class _WritingConnection(_Connection):
             super().run(statement, **parameters)
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
-        if not statement.besides_deferred and (statement.finds_deferred is None or self._put_off):
+        if not statement.never_deferred and (statement.finds_deferred is None or self._put_off):
             self.bring()
         return super()._execute(statement, parameters)
 

@@ -32,12 +32,12 @@ class Statement:
     stays. In a transaction, run deferrable statements before others that belong together with them. Then no reader
     finds one half in the tables and the other half deferred.
 
-    Before any other statement runs, deferred rows are moved into their tables. `besides_deferred` avoids that: none of
+    Before any other statement runs, deferred rows are moved into their tables. `never_deferred` avoids that: none of
     the statement's tables has a deferrable statement. `finds_deferred` avoids it too: it names a deferrable statement,
     and SQLite adds those of its deferred rows whose columns equal a row of this statement's only table.
     """
 
-    __slots__ = ("besides_deferred", "columns", "deferrable", "finders", "finds_deferred", "sql", "tables")
+    __slots__ = ("columns", "deferrable", "finders", "finds_deferred", "never_deferred", "sql", "tables")
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class Statement:
         *,
         columns: Sequence[str] = (),
         tables: Mapping[str, Mapping[str, type]] | None = None,
-        besides_deferred: bool = False,
+        never_deferred: bool = False,
         deferrable: str = "",
         finds_deferred: Statement | None = None,
     ) -> None:
         self.sql = sql
         self.columns = tuple(columns)
         self.tables = tables or {}
-        self.besides_deferred = besides_deferred
+        self.never_deferred = never_deferred
         self.deferrable = deferrable
         self.finds_deferred = finds_deferred
         self.finders: list[Statement] = []

@@ -12,7 +12,7 @@ starts."""
 RENAME_USERS = Statement(
     "UPDATE users SET name = renamed.name FROM {renamed} AS renamed WHERE users.id = renamed.id",
     tables={"renamed": {"id": int, "name": str}},
-    besides_deferred=True,
+    never_deferred=True,
 )
 
 FIND_ROOMS = Statement(
