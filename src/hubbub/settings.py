@@ -100,7 +100,9 @@ class Settings(BaseSettings):
         64, ge=1, description="Commands without an answer, per connection; then its reading pauses."
     )
     request_rate: float = Field(
-        50.0, gt=0, description="Requests to publish, post or read history, per second and user (guests: address)."
+        50.0,
+        gt=0,
+        description="Requests to publish, post, or read history and lists, per second and user (guests: address).",
     )
     request_burst: int = Field(200, ge=1, description="Such requests at once; a page of history counts by its size.")
     connections: int = Field(0, ge=0, description="Connections of this process; 0: as many as the system allows.")

@@ -16,8 +16,9 @@ import pytest
 from hubbub.client import Client, Ended, Room, State, Undelivered
 from hubbub.client.client import new_key
 from hubbub.client.outbox import Pace
+from hubbub.client.requests import http_root
 from hubbub.client.session import Session
-from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, TooLarge, Unauthenticated
+from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, TooLarge, Unauthenticated, Unavailable
 from hubbub.wire.base import Event
 from hubbub.wire.connection import Ping, PongEvent
 from hubbub.wire.messages import MessageEvent
@@ -475,3 +476,44 @@ async def test_after_a_final_close_code_the_client_does_not_reconnect(serve: Ser
 async def test_the_address_must_be_a_websockets_address() -> None:
     with pytest.raises(ValueError, match="ws://"):
         Client("http://localhost:8000")
+
+
+async def test_a_client_lists_rooms_and_who_is_online(town: WebServer, place: str) -> None:
+    async with client(town, "alice") as alice, client(town, "bob") as bob:
+        room = await alice.join(place)
+        await bob.join(place)
+        await bob.join(f"{place}-2")
+
+        first = await alice.rooms(place.upper(), limit=1)
+        second = await alice.rooms(place, after=first.next)
+        online = await room.online()
+
+        assert [(listed.room, listed.online) for listed in first.rooms + second.rooms] == [
+            (place, 2),
+            (f"{place}-2", 1),
+        ]
+        assert second.next is None
+        assert [user.name for user in online.users] == ["alice", "bob"]
+        assert [user.name for user in (await alice.online(place, "BO")).users] == ["bob"]
+        with pytest.raises(Invalid):
+            await alice.rooms(limit=0)
+
+
+async def test_a_client_says_that_there_is_no_server_to_list_rooms() -> None:
+    alone = Client(f"ws://127.0.0.1:{free_port()}/ws", username="alice")
+
+    with pytest.raises(Unavailable):
+        await alone.rooms()
+
+
+@pytest.mark.parametrize(
+    ("address", "root"),
+    [
+        ("ws://127.0.0.1:8000/ws", "http://127.0.0.1:8000"),
+        ("wss://chat.example.com/chat/ws/chat/general?x=1", "https://chat.example.com/chat"),
+        ("ws://host/ws/ws/notify/orders", "http://host/ws"),
+        ("ws://host/wss", "http://host/wss"),
+    ],
+)
+async def test_the_lists_are_beside_the_socket(address: str, root: str) -> None:
+    assert http_root(address) == root

@@ -112,3 +112,25 @@ async def test_both_nodes_are_ready(nodes: Nodes) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         for node in nodes:
             assert (await client.get(f"{node.url}/health/ready")).json() == {"status": "ok"}
+
+
+async def test_both_nodes_list_the_same_rooms_and_people(nodes: Nodes) -> None:
+    serving, mounted = nodes
+    async with (
+        person(serving, "alice") as alice,
+        person(mounted, "bob") as bob,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        await alice.join("hall")
+        await alice.say("hall", "hello")
+        await bob.join("hall")
+        await bob.join("beach")
+        await bob.join("attic")
+
+        for node in nodes:
+            rooms = (await client.get(f"{node.url}/api/v1/rooms")).json()["rooms"]
+            assert [(room["room"], room["online"]) for room in rooms] == [("attic", 1), ("beach", 1), ("hall", 2)]
+            for room, users in (("hall", ["alice", "bob"]), ("beach", ["bob"])):
+                online = (await client.get(f"{node.url}/api/v1/rooms/{room}/online")).json()
+                assert [user["user"] for user in online["users"]] == users
+                assert online["online"] == len(users)

@@ -130,6 +130,98 @@ async def test_above_a_hundred_there_is_a_count(presence: Presence, told: Told) 
     await told.until(("left", "User-50", NAMED_UP_TO - 1))
 
 
+async def test_people_are_listed_by_name_page_by_page(presence: Presence, told: Told) -> None:
+    people = [User(f"key-{number:03}", f"{'Ärger' if number % 2 else 'bob'} {number:03}") for number in range(120)]
+    for somebody in reversed(people):
+        presence.enter(HALL, somebody)
+    await presence.ask(HALL)
+    by_name = sorted(people, key=lambda user: user.name)
+
+    assert await listed(presence, 7) == await listed(presence, 500) == by_name
+
+    for somebody in people[:100]:
+        presence.exit(HALL, somebody)
+    presence.enter(HALL, User("key-100", "Zoe"))
+    await presence.ask(HALL)
+    left = sorted([*(user.name for user in people[101:]), "Zoe"], key=str.lower)
+    async with asyncio.timeout(DEADLINE):
+        # Of a large channel others are told once a second.
+        while [user.name for user in await listed(presence, 7)] != left:
+            pass
+    assert await presence.lists.counts([HALL, "room:empty"]) == [20, 0]
+
+
+async def test_channels_with_somebody_are_listed(presence: Presence, told: Told) -> None:
+    for room in ROOMS:
+        presence.enter(room, ALICE)
+    presence.enter(ROOMS[3], BOB)
+    presence.exit(ROOMS[5], ALICE)
+    presence.exit(ROOMS[3], ALICE)
+    for room in ROOMS:
+        await presence.ask(room)
+
+    expected = sorted(set(ROOMS) - {ROOMS[5]})
+    found = [await presence.lists.channels("", 4)]
+    while len(found[-1]) == 4:
+        found.append(await presence.lists.channels(found[-1][-1], 4))
+    assert [channel for page in found for channel in page] == expected
+    assert await presence.lists.channels("", 100) == expected
+
+
+async def listed(presence: Presence, most: int) -> list[User]:
+    """Everybody in the hall, read in pages of `most`."""
+    users: list[User] = []
+    after, page = "", [""] * most
+    while len(page) == most:
+        page = await presence.lists.places(HALL, after, most)
+        users += await presence.lists.users(HALL, page)
+        after = page[-1] if page else after
+    return users
+
+
+async def test_a_node_lists_what_others_have_and_its_own_people_without_redis(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(Redis(tmp_path))
+        here, there = over([server], timeout=0.3), over([server], timeout=0.3)
+        await two(stack, here, there)
+        here.enter(HALL, ALICE)
+        there.enter(ROOMS[0], BOB)
+        await asyncio.gather(here.ask(HALL), there.ask(ROOMS[0]))
+
+        assert await here.lists.channels("", 10) == [ROOMS[0], HALL]
+        assert await here.lists.counts([ROOMS[0], HALL]) == [1, 1]
+        places = await here.lists.places(ROOMS[0], "", 10)
+        assert await here.lists.users(ROOMS[0], places) == [BOB]
+
+        server.stop()
+        assert await here.lists.channels("", 10) == [HALL]
+        assert await here.lists.counts([ROOMS[0], HALL]) == [None, 1]
+        assert await listed(here, 10) == [ALICE]
+        with pytest.raises(Unavailable):
+            await here.lists.places(ROOMS[0], "", 10)
+
+
+async def test_a_killed_nodes_people_are_listed_no_longer(servers: list[Redis]) -> None:
+    async with AsyncExitStack() as stack:
+        here, there = over(servers[:1], namespace="killed"), over(servers[:1], namespace="killed")
+        await two(stack, here, there)
+        for number in range(3):
+            there.enter(ROOMS[number], person(number))
+            await there.ask(ROOMS[number])
+        server = servers[0]
+        assert await here.lists.channels("", 10) == sorted(ROOMS[:3])
+        await there.stop()
+        for lease in server.ask("ZRANGE", "killed:presence:leases", 0, -1):
+            if not lease.decode().startswith(next(iter(here._servers))._node):
+                server.ask("ZADD", "killed:presence:leases", 1, lease)
+
+        async with asyncio.timeout(DEADLINE):
+            while await here.lists.channels("", 10):
+                pass
+        left = {key.decode() for key in server.ask("KEYS", "killed:presence:*")}
+        assert not {key for key in left if "listed" in key or "channels" in key}
+
+
 async def two(stack: AsyncExitStack, *presences: Presence) -> list[Told]:
     heard = []
     for presence in presences:

@@ -4,9 +4,11 @@
  */
 import { Connection, type ConnectionOptions, type State } from './connection.js';
 import { fold } from './keys.js';
+import { type ListQuery, Lists } from './lists.js';
 import { forgetful, Outbox, type OutboxOptions, type OutboxStore } from './outbox.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
+import type { OnlinePage, RoomsPage } from './protocol.js';
 import { type Answer, CommandRefused, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
@@ -50,6 +52,7 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #sender: Sender;
   readonly #requests: Requests;
+  readonly #lists: Lists;
   /** The position of each room that should be joined, by its folded key. */
   readonly #positions = new Map<string, Position>();
   /** By the command's id. */
@@ -60,6 +63,7 @@ export class Client {
     this.#options = options;
     this.#sender = new Sender(options.clock, (command) => this.connection.send(command));
     this.#requests = new Requests((command) => this.#sender.send(command));
+    this.#lists = new Lists(options);
     this.outbox = new Outbox({
       store: options.outbox ?? forgetful,
       clock: options.clock,
@@ -117,6 +121,19 @@ export class Client {
 
   pin(room: string, seq: number, on: boolean): Promise<Ack> {
     return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
+  }
+
+  // These are plain requests, which need no connection. They reject with CommandRefused, also for "too fast", or with
+  // ConnectionLost.
+
+  /** Rooms that one may join, by their keys, with how many are online. */
+  rooms(query: ListQuery = {}): Promise<RoomsPage> {
+    return this.#lists.rooms(query);
+  }
+
+  /** Users who are online in a room, by their names. */
+  online(room: string, query: ListQuery = {}): Promise<OnlinePage> {
+    return this.#lists.online(room, query);
   }
 
   /** Returns false, and sends nothing, without a connection, or when it would exceed the server's limits. */

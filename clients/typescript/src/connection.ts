@@ -86,9 +86,11 @@ export interface Clock {
   after(milliseconds: number, callback: () => void): () => void;
 }
 
-/** The answer to a plain GET on the socket's address: browsers hide the answer to a refused handshake. */
+/** The answer to a plain GET. On the socket's address it is asked for because browsers hide a refused handshake. */
 export interface Probe {
   status: number;
+  /** What the answer says as JSON; needed for lists only. */
+  body?: unknown;
   failure: Failure | null;
   /** Milliseconds, from `Retry-After`. */
   retryAfter: number | null;

@@ -503,6 +503,39 @@ export interface PingEvent {
   type: 'ping';
   ts: string;
 }
+/**
+ * A room in a list.
+ */
+export interface ListedRoom {
+  room: string;
+  name: string;
+  /**
+   * Absent while the other nodes cannot be asked.
+   */
+  online?: number;
+}
+/**
+ * Users who are online in a room, by their names. `GET /api/v1/rooms/{room}/online`.
+ */
+export interface OnlinePage {
+  room: string;
+  online: number;
+  users: OnlineUser[];
+  /**
+   * Where the next page begins. Absent on the last one.
+   */
+  next?: string;
+}
+/**
+ * Rooms that the user may join, by their keys. `GET /api/v1/rooms`.
+ */
+export interface RoomsPage {
+  rooms: ListedRoom[];
+  /**
+   * Where the next page begins. Absent on the last one.
+   */
+  next?: string;
+}
 
 export const ERROR_CODES: Record<ErrorCode, { mayRetry: boolean }> = {
   /** A field is missing, of the wrong type or out of range; `errors` names it. */

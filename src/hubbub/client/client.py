@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
-from hubbub.client.session import ERRORS, Session, State, Undelivered
+from hubbub.client.requests import MAY_PASS, http_root, read_page, refusal
+from hubbub.client.session import Session, State, Undelivered
 from hubbub.client.view import KEPT, RoomView
 from hubbub.errors import HubbubError, Internal, RequestError
 from hubbub.wire.answers import Ack
@@ -30,7 +31,7 @@ from hubbub.wire.commands import invalid_fields
 from hubbub.wire.connection import Welcome
 from hubbub.wire.events import EventTable
 from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
-from hubbub.wire.rooms import Join, Joined
+from hubbub.wire.rooms import Join, Joined, ListQuery, OnlinePage, RoomsPage
 from hubbub.wire.typing import Typing
 
 log = logging.getLogger("hubbub.client")
@@ -39,16 +40,6 @@ M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Reply)
 
 UNREAD_EVENTS = 10_000
-MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""If a handshake is refused with one of these HTTP statuses, a later one may be accepted."""
-CODES = {
-    400: "invalid",
-    401: "unauthenticated",
-    403: "forbidden",
-    404: "not_found",
-    409: "conflict",
-    429: "rate_limited",
-}
 CLOSE_TIMEOUT = 5.0
 HEADERS_LOG = logging.getLogger("hubbub.client.websockets")
 """Not below INFO: `websockets` logs all headers at DEBUG, with the secret and the token among them."""
@@ -192,6 +183,26 @@ class Client:
         """Stop following a room. Callers that wait for an answer in it get `Undelivered`."""
         self._session.leave(room)
         self._wake.set()
+
+    async def rooms(self, q: str = "", *, after: str | None = None, limit: int = 50) -> RoomsPage:
+        """A page of the rooms that one may join, by their keys, with how many are online; `q` is a part of the key.
+        Give a page's `next` as `after` for the page that follows.
+
+        It is one HTTP request, which needs no connection and is not repeated. Raises the `RequestError` that the server
+        refuses it with, `RateLimited` and `Unavailable` too.
+        """
+        query = made(ListQuery, q=q, after=after or "", limit=limit)
+        return await self._page("/api/v1/rooms", query, RoomsPage)
+
+    async def online(self, room: str, q: str = "", *, after: str | None = None, limit: int = 50) -> OnlinePage:
+        """A page of the users who are online in a room, by their names; `q` is a part of the name or the key. As
+        `rooms`."""
+        query = made(ListQuery, q=q, after=after or "", limit=limit)
+        return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/online", query, OnlinePage)
+
+    async def _page(self, path: str, query: ListQuery, page: type[M]) -> M:
+        url = http_root(self._address) + path
+        return await read_page(url, query.model_dump(), page, headers=self._headers)
 
     def __aiter__(self) -> Self:
         return self
@@ -444,6 +455,10 @@ class Room:
         connection."""
         self._client.tell(made(Typing, room=self.key, active=active))
 
+    async def online(self, q: str = "", *, after: str | None = None, limit: int = 50) -> OnlinePage:
+        """A page of the users who are online here: `Client.online`."""
+        return await self._client.online(self.key, q, after=after, limit=limit)
+
     def leave(self) -> None:
         """Stop following the room."""
         self._client.leave(self.key)
@@ -472,12 +487,5 @@ def is_ours(response: Response) -> bool:
 
 
 def refusal_of(response: Response) -> RequestError:
-    """Why a handshake was refused: in our server's own words if the answer is from one, otherwise by the status."""
-    try:
-        body = from_json(response.body or b"{}")
-        code, message = str(body["code"]), str(body["message"])
-    except (ValueError, KeyError, TypeError):
-        code, message = CODES.get(response.status_code, "internal"), f"the server answered {response.status_code}"
-    seconds = response.headers.get("Retry-After", "")
-    retry_after = 1000 * int(seconds) if seconds.isdecimal() else None
-    return ERRORS.get(code, Internal)(message, retry_after=retry_after)
+    """Why a handshake was refused."""
+    return refusal(response.status_code, bytes(response.body or b""), response.headers.get("Retry-After", ""))

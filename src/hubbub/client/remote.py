@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import Request
 
 from hubbub.client.backoff import Backoff
-from hubbub.client.client import CODES, MAY_PASS, new_key
+from hubbub.client.client import new_key
+from hubbub.client.requests import CODES, MAY_PASS, opener_to
 from hubbub.client.session import ERRORS
 from hubbub.errors import ConfigurationError, InEventLoop, Internal, Invalid, RequestError, Unavailable
 from hubbub.wire.base import Event
@@ -31,7 +32,6 @@ from hubbub.wire.topics import Level
 ANSWER_BYTES = 64 * 1024
 FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0
 """Seconds between two attempts: a random time below a limit that doubles."""
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ class Remote:
             raise ConfigurationError("this is no API key: `hubbub key add` makes one")
         self._authorization = f"Bearer {key}"
         self._timeout = timeout
-        # A proxy of the environment is for other machines. A redirection would carry the key elsewhere.
-        proxies = [ProxyHandler({})] if urlsplit(self._url).hostname in LOOPBACK else []
-        self._opener = build_opener(_NoRedirections, *proxies)
+        self._opener = opener_to(self._url)
 
     def __repr__(self) -> str:
         return f"Remote({self._url!r})"
@@ -141,11 +139,6 @@ class _FailedError(Exception):
         self.error = error
         self.may_pass = may_pass
         self.not_done = not_done
-
-
-class _NoRedirections(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 def _refusal(refused: HTTPError) -> _FailedError:

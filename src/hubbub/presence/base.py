@@ -4,7 +4,7 @@ A user counts once, however many nodes have them. What is told of a channel (`Au
 somebody there, and to no other; each of them passes it on to its own connections. So nobody announces for others, and
 what a node's connections are told always leads to what `crowd` shows there.
 
-`Names` is a second, smaller port: which names are in use on all nodes.
+`Lists` is a second, smaller port: who is where, page by page. `Names` is a third: which names are in use on all nodes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,29 @@ class Audience(Protocol):
         """The number of people has changed in a channel that has many."""
 
 
+class Lists(Protocol):
+    """What all nodes have, in a fixed order. A page begins after the last item of the page before it, so it costs as
+    little as the first one, and people who come and go meanwhile move nobody else."""
+
+    async def channels(self, after: str, most: int) -> list[str]:
+        """The first `most` channels after this one that have somebody. While the others cannot be asked, those of this
+        node."""
+
+    async def counts(self, channels: Sequence[str]) -> list[int | None]:
+        """How many people are in each of these channels; None while that cannot be asked."""
+
+    async def places(self, channel: str, after: str, most: int) -> list[str]:
+        """The first `most` places in a channel after this one, by name (`Crowd.place`). Raises `Unavailable`."""
+
+    async def users(self, channel: str, places: Sequence[str]) -> list[User]:
+        """Who is at these places, without those who have gone since. Raises `Unavailable`."""
+
+
 class Presence(Protocol):
     """Six verbs. A presence belongs to one event loop, between `start` and `stop`."""
+
+    @property
+    def lists(self) -> Lists: ...
 
     async def start(self, audience: Audience) -> None:
         """Begin to tell the other nodes, and to hear of them. Does not wait for a server that is away."""

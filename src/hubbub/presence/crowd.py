@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from itertools import islice
 
 from hubbub.wire.identity import OnlineUser, User
@@ -19,12 +21,14 @@ class Crowd:
     Change `people` only with `add`, `remove` and `replace`: `users` keeps what it has made.
     """
 
-    __slots__ = ("_shown", "many", "people")
+    __slots__ = ("_places", "_shown", "many", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, User] = {}
         self.many: int | None = None
         self._shown: list[OnlineUser] | None = None
+        self._places: list[str] | None = None
+        """Sorted. It is made when somebody first asks, since most channels are never listed."""
 
     @property
     def online(self) -> int:
@@ -45,7 +49,10 @@ class Crowd:
         if known is not None:
             if known != user:
                 self._shown = None
+                self._unplace(key, known)
+                self._place(key, user)
             return False
+        self._place(key, user)
         if len(self.people) <= USERS_IN_JOINED + 1:
             self._shown = None
         return True
@@ -55,9 +62,49 @@ class Crowd:
         user = self.people.pop(key, None)
         if user is not None:
             self._shown = None
+            self._unplace(key, user)
         return user
 
     def replace(self, people: dict[str, User], many: int | None) -> None:
         self.people = people
         self.many = many
         self._shown = None
+        self._places = None
+
+    def places(self, after: str, most: int) -> list[str]:
+        """The first `most` places after this one, of the people that this node knows."""
+        if self._places is None:
+            self._places = sorted(place_of(key, user) for key, user in self.people.items())
+        return page(self._places, after, most)
+
+    def users_at(self, places: Sequence[str]) -> list[User]:
+        """Who is at these places, without those who have gone since."""
+        return [user for place in places if (user := self.people.get(key_at(place))) is not None]
+
+    def _place(self, key: str, user: User) -> None:
+        if self._places is not None:
+            insort(self._places, place_of(key, user))
+
+    def _unplace(self, key: str, user: User) -> None:
+        if self._places is not None:
+            del self._places[bisect_left(self._places, place_of(key, user))]
+
+
+def place_of(key: str, user: User) -> str:
+    """Where somebody stands in a list that is sorted by name: the name, then the folded key. `step.lua` makes the same,
+    so only ASCII letters are made small."""
+    return f"{user.name.encode().lower().decode()}\n{key}"
+
+
+def name_at(place: str) -> str:
+    return place.partition("\n")[0]
+
+
+def key_at(place: str) -> str:
+    return place.partition("\n")[2]
+
+
+def page(ordered: list[str], after: str, most: int) -> list[str]:
+    """The first `most` items after this one."""
+    start = bisect_right(ordered, after)
+    return ordered[start : start + most]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+
 from hubbub.presence.base import Audience
-from hubbub.presence.crowd import NAMED_UP_TO, Crowd
+from hubbub.presence.crowd import NAMED_UP_TO, Crowd, page
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 
@@ -16,6 +19,12 @@ class LocalPresence:
     def __init__(self) -> None:
         self._audience: Audience | None = None
         self._crowds: dict[str, Crowd] = {}
+        self._ordered: list[str] = []
+        """The channels that have somebody, sorted."""
+
+    @property
+    def lists(self) -> LocalPresence:
+        return self
 
     async def start(self, audience: Audience) -> None:
         self._audience = audience
@@ -23,11 +32,13 @@ class LocalPresence:
     async def stop(self) -> None:
         self._audience = None
         self._crowds.clear()
+        self._ordered.clear()
 
     def enter(self, channel: str, user: User) -> None:
         crowd = self._crowds.get(channel)
         if crowd is None:
             crowd = self._crowds[channel] = Crowd()
+            insort(self._ordered, channel)
         if not crowd.add(fold(user.key), user) or self._audience is None:
             return
         online = len(crowd.people)
@@ -43,6 +54,7 @@ class LocalPresence:
         online = len(crowd.people)
         if not online:
             del self._crowds[channel]
+            del self._ordered[bisect_left(self._ordered, channel)]
         elif self._audience is None:
             return
         elif online >= NAMED_UP_TO:
@@ -55,3 +67,17 @@ class LocalPresence:
 
     async def ask(self, channel: str) -> Crowd:
         return self._crowds.get(channel, NOBODY)
+
+    # The lists.
+
+    async def channels(self, after: str, most: int) -> list[str]:
+        return page(self._ordered, after, most)
+
+    async def counts(self, channels: Sequence[str]) -> list[int | None]:
+        return [self.crowd(channel).online for channel in channels]
+
+    async def places(self, channel: str, after: str, most: int) -> list[str]:
+        return self.crowd(channel).places(after, most)
+
+    async def users(self, channel: str, places: Sequence[str]) -> list[User]:
+        return self.crowd(channel).users_at(places)

@@ -26,7 +26,8 @@ from hubbub.errors import Unavailable
 from hubbub.presence.base import Audience
 from hubbub.presence.crowd import NAMED_UP_TO, Crowd
 from hubbub.presence.lease import lease_of
-from hubbub.presence.replica import Operation, Replica, read_info
+from hubbub.presence.redis_lists import RedisLists
+from hubbub.presence.replica import Operation, Replica, read_entry
 from hubbub.wire.identity import User
 from hubbub.wire.rooms import USERS_OF_MANY
 
@@ -58,6 +59,7 @@ class RedisPresence:
         self._servers = SharedOut(
             [_Server(address, node, prefix, lease=lease_of(linger), timeout=timeout) for address in addresses]
         )
+        self.lists = RedisLists(self._servers)
 
     async def start(self, audience: Audience) -> None:
         """Raises `ConfigurationError` if a person must change something; then nothing runs."""
@@ -138,19 +140,24 @@ class _Server:
         self._news.set()
         await answered
 
+    async def call(self, command: str, key: str, *arguments: str | int) -> Any:
+        """A command about one of presence's keys, which is named without the namespace. Raises `RedisAway`,
+        `ReplyError`."""
+        return await self._link.call(command, self._prefix + key, *arguments)
+
     async def read(self, channel: str) -> Crowd:
         """Whom all nodes have in a channel in which this one has nobody. Raises `Unavailable`."""
         crowd = Crowd()
-        order, people = f"{self._prefix}order:{channel}", f"{self._prefix}people:{channel}"
+        order, people = f"order:{channel}", f"people:{channel}"
         try:
-            online = await self._link.call("ZCARD", order)
+            online = await self.call("ZCARD", order)
             most = NAMED_UP_TO if online <= NAMED_UP_TO else USERS_OF_MANY
-            first = await self._link.call("ZRANGE", order, 0, most - 1)
+            first = await self.call("ZRANGE", order, 0, most - 1)
             if first:
-                entries = await self._link.call("HMGET", people, *first)
+                entries = await self.call("HMGET", people, *first)
                 # Some may have gone since.
                 users = {
-                    key.decode(): read_info(entry.split(b"\n", 1)[1])
+                    key.decode(): read_entry(entry)
                     for key, entry in zip(first, entries, strict=True)
                     if entry is not None
                 }

@@ -127,6 +127,10 @@ class Replica:
     def crowd(self, channel: str) -> Crowd | None:
         return self._crowds.get(channel)
 
+    def channels(self) -> Iterable[str]:
+        """Those in which this node has somebody."""
+        return self._crowds
+
     def is_told(self, channel: str) -> bool:
         """Whether the next step need not tell anything of a channel."""
         return self.is_alone or channel not in self._untold or channel in self._gathering
@@ -374,8 +378,13 @@ def _info(user: User) -> str:
     return json.dumps([user.key, user.name, int(user.guest), user.identity])
 
 
+def read_entry(entry: bytes) -> User:
+    """The user from an entry in Redis: the nodes that have them, and what `_info` made."""
+    return read_info(entry.split(b"\n", 1)[1])
+
+
 def read_info(info: str | bytes) -> User:
-    """The user from an entry that `_info` made."""
+    """The user from what `_info` made."""
     key, name, guest, identity = json.loads(info)
     return User(key, name, guest=bool(guest), identity=identity)
 

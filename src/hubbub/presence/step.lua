@@ -28,6 +28,8 @@
 --   inbox:NODE         list: what the node has not heard yet
 --   people:CHANNEL     hash: by user, the nodes that have them (with blanks between), '\n', info
 --   order:CHANNEL      sorted set: users in the order in which they arrived
+--   listed:CHANNEL     sorted set: users in the order of their names, each as name .. '\n' .. user
+--   channels           sorted set: the channels that have somebody, in the order of their names
 --   watchers:CHANNEL   set: the nodes that watch it
 --
 -- A node never takes two steps at once. Times are Redis' own, in milliseconds.
@@ -44,6 +46,7 @@ local LEASES, DYING = namespace .. 'leases', namespace .. 'dying'
 local PRESENCES, INBOX = namespace .. 'presences:', namespace .. 'inbox:'
 local OWN_PRESENCES = PRESENCES .. this_node
 local PEOPLE, ORDER, WATCHERS = namespace .. 'people:', namespace .. 'order:', namespace .. 'watchers:'
+local LISTED, CHANNELS = namespace .. 'listed:', namespace .. 'channels'
 
 -- Leases.
 
@@ -113,12 +116,22 @@ end
 
 -- People.
 
+-- The same as place_of in crowd.py. In Redis `lower` changes ASCII letters only.
+local function place_of(user, info)
+    return string.lower(cjson.decode(info)[2]) .. '\n' .. user
+end
+
 local function arrive(channel, user, info)
     local order = ORDER .. channel
     call('HSET', PEOPLE .. channel, user, this_node .. '\n' .. info)
     call('SADD', OWN_PRESENCES, channel .. '\0' .. user)
     call('ZADD', order, call('INCR', namespace .. 'arrivals'), user)
-    if call('ZCARD', order) > NAMED_UP_TO then
+    call('ZADD', LISTED .. channel, 0, place_of(user, info))
+    local count = call('ZCARD', order)
+    if count == 1 then
+        call('ZADD', CHANNELS, 0, channel)
+    end
+    if count > NAMED_UP_TO then
         large_changed[channel] = true
     else
         tell_watchers(channel, {'joined', channel, user, info})
@@ -141,6 +154,8 @@ local function enter(channel, user, info)
     end
     call('HSET', people, user, nodes .. '\n' .. info)
     if info ~= known_info then
+        call('ZREM', LISTED .. channel, place_of(user, known_info))
+        call('ZADD', LISTED .. channel, 0, place_of(user, info))
         tell_watchers(channel, {'changed', channel, user, info})
     end
 end
@@ -149,7 +164,11 @@ local function leave(channel, user, info)
     local order = ORDER .. channel
     call('HDEL', PEOPLE .. channel, user)
     call('ZREM', order, user)
+    call('ZREM', LISTED .. channel, place_of(user, info))
     local count = call('ZCARD', order)
+    if count == 0 then
+        call('ZREM', CHANNELS, channel)
+    end
     if count > NAMED_UP_TO then
         large_changed[channel] = true
     elseif count == NAMED_UP_TO then

@@ -24,7 +24,8 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 class Statement:
     """SQL with `:name` for a value and `{name}` for a table that is passed as rows; `tables` gives their columns.
 
-    `columns` names what a SELECT gives. `{for_update}` locks rows in engines that need it.
+    `columns` names what a SELECT gives. `{for_update}` locks rows in engines that need it. `{by_bytes}` after a text
+    compares and sorts it by its bytes, as Python does, in every database.
 
     SQLite may defer the rows of a statement that has a name as `deferrable`. Such a statement has one table, gives no
     rows, and may run once for the rows of many transactions, in the order of their first column. The name is stored in
@@ -86,7 +87,7 @@ class Statement:
         return self._for_sqlite({name: f"(SELECT {names} FROM (VALUES {values}))"})  # noqa: S608 - as above
 
     def _for_sqlite(self, tables: dict[str, str]) -> str:
-        sql = self.sql.format(for_update="", **tables)
+        sql = self.sql.format(for_update="", by_bytes="", **tables)
         if self.columns:
             return f"SELECT json_group_array(json_array({', '.join(self.columns)})) FROM ({sql})"  # noqa: S608
         return sql
@@ -102,4 +103,5 @@ class Statement:
             )
             for name, columns in self.tables.items()
         }
-        return _PARAMETER.sub(r"%(\1)s", self.sql.format(for_update="FOR UPDATE", **tables).replace("%", "%%"))
+        sql = self.sql.format(for_update="FOR UPDATE", by_bytes='COLLATE "C"', **tables)
+        return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))

@@ -175,3 +175,9 @@ that begin with the time keep the database's index compact."""
 
 Seq = Annotated[int, Field(ge=1, le=2**53 - 1)]
 """A message's number in its room. Browsers count without error up to 2**53."""
+
+Search = Annotated[str, StringConstraints(max_length=64, pattern=_WITHOUT_NUL)]
+"""What somebody looks for in keys and names."""
+
+Cursor = Annotated[str, StringConstraints(max_length=200, pattern=_WITHOUT_NUL)]
+"""Where a page of a list begins. Clients send back what they were given."""

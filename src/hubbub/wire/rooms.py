@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.identity import OnlineUser
-from hubbub.wire.keys import Epoch, Key, fold
+from hubbub.wire.keys import Cursor, Epoch, Key, Search, fold
 from hubbub.wire.messages import MessageEvent
 
 ROOMS_PER_JOIN = 100
-
+LISTED = 200
+"""Rooms or people in one page of a list, at most."""
 
 USERS_IN_JOINED = 100
 
@@ -118,3 +119,35 @@ class RoomEvent(Event):
     room: str
     rev: int
     floor: int | None = Field(None, description="Messages up to this `seq` are gone.")
+
+
+class ListQuery(BaseModel):
+    """Which part of a list, by REST."""
+
+    q: Search = Field("", description="Only what has this in its key or name, in capital or small letters.")
+    after: Cursor = Field("", description="The `next` of the page before.")
+    limit: int = Field(50, ge=1, le=LISTED)
+
+
+class ListedRoom(BaseModel):
+    """A room in a list."""
+
+    room: str
+    name: str
+    online: int | None = Field(None, description="Absent while the other nodes cannot be asked.")
+
+
+class RoomsPage(BaseModel):
+    """Rooms that the user may join, by their keys. `GET /api/v1/rooms`."""
+
+    rooms: list[ListedRoom]
+    next: str | None = Field(None, description="Where the next page begins. Absent on the last one.")
+
+
+class OnlinePage(BaseModel):
+    """Users who are online in a room, by their names. `GET /api/v1/rooms/{room}/online`."""
+
+    room: str
+    online: int
+    users: list[OnlineUser]
+    next: str | None = Field(None, description="Where the next page begins. Absent on the last one.")

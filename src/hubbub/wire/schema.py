@@ -11,16 +11,24 @@ from hubbub.wire.codecs import PROTOCOL_VERSION
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS
 from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
+from hubbub.wire.rooms import OnlinePage, RoomsPage
+
+REST_PAGES = (RoomsPage, OnlinePage)
+"""What only REST answers. Clients need their types too."""
 
 
 def json_schema(commands: CommandTable, events: EventTable) -> dict[str, Any]:
-    """One schema with every frame in `$defs`, and the unions `Command` and `Event` by their `type`. `x-error-codes` and
-    `x-close-codes` say what the codes mean.
+    """One schema with every frame and every page of a list in `$defs`, and the unions `Command` and `Event` by their
+    `type`. `x-error-codes` and `x-close-codes` say what the codes mean.
 
     Clients ignore unknown fields, so no definition forbids them. Single fields have no title: it would repeat the
     field's name, and generators would make a type of each.
     """
-    models = [*((model, "validation") for model in commands), *((model, "serialization") for model in events)]
+    models = [
+        *((model, "validation") for model in commands),
+        *((model, "serialization") for model in events),
+        *((model, "serialization") for model in REST_PAGES),
+    ]
     _, schema = models_json_schema(models, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
     definitions: dict[str, Any] = schema["$defs"]
     for definition in definitions.values():

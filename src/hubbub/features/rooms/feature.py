@@ -10,6 +10,7 @@ from hubbub.dispatch.registry import Registration
 from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.rooms.commands import RoomCommands
+from hubbub.features.rooms.lists import Lists
 from hubbub.features.rooms.rooms import Room, Rooms
 from hubbub.wire.codes import CloseCode
 
@@ -22,10 +23,12 @@ TICK = 1.0
 class RoomsFeature(Feature):
     def __init__(self) -> None:
         self.rooms: Rooms
+        self.lists: Lists
 
     def open(self, services: Services) -> None:
         super().open(services)
         self.rooms = Rooms(services)
+        self.lists = Lists(services, self.rooms)
 
     def room_of(self, connection: Connection, command: Any) -> Room:
         """The room that a command names in `room`, for `Registration.place`.
@@ -40,7 +43,7 @@ class RoomsFeature(Feature):
     def routes(self, router: APIRouter, hub: Any) -> None:
         from hubbub.features.rooms.routes import add_routes
 
-        add_routes(router, hub)
+        add_routes(router, hub, self)
 
     async def start(self) -> None:
         await self.services.presence.start(self.rooms)
