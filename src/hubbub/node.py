@@ -119,6 +119,12 @@ class Node:
     def is_started(self) -> bool:
         return self._loop is not None
 
+    @property
+    def broker_problem(self) -> str | None:
+        """Why this node and the others do not hear of each other now, or not of everything; None if all is well."""
+        presence, names = self.services.presence, self.services.names
+        return self.broker.problem or presence.problem or (names.problem if names is not None else None)
+
     def require_started(self) -> None:
         """Raises `NotStarted` unless the node runs in this very event loop."""
         try:

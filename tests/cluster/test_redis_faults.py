@@ -109,6 +109,46 @@ async def test_nodes_start_and_stop_in_time_while_redis_hangs(make_nodes: MakeNo
         own_redis.signal(signal.SIGCONT)
 
 
+async def test_a_redis_without_memory_is_named_and_keeps_no_message_from_anybody(
+    make_nodes: MakeNodes, own_redis: Redis
+) -> None:
+    nodes = make_nodes(own_redis.url)
+    async with person(nodes[0], "alice") as alice, person(nodes[1], "bob") as bob:
+        await alice.join("hall")
+        await bob.join("hall")
+        await alice.expect("join", user="bob")
+
+        own_redis.ask("CONFIG", "SET", "maxmemory", "1")
+        for node in nodes:
+            told = f"redis://127.0.0.1:{own_redis.port}/0: it has no memory left for writes (OOM): raise its maxmemory"
+            assert (await readiness(node, "broker"))["detail"] == told
+            assert "it has no memory left for writes (OOM): raise its maxmemory" in node.log
+        await alice.say("hall", "Can you hear me?")
+        assert [message["text"] for message in await messages(bob, 1)] == ["Can you hear me?"]
+        async with person(nodes[1], "carol") as carol:
+            assert (await carol.join("hall"))["online"] == 3
+            await bob.ask({"type": "leave", "room": "hall"})
+
+            own_redis.ask("CONFIG", "SET", "maxmemory", "0")
+            for node in nodes:
+                await readiness(node, "ok")
+            while not {("join", "carol"), ("leave", "bob")} <= {(e["type"], e.get("user")) for e in alice.seen}:
+                await alice.next()
+
+
+async def test_a_node_that_starts_while_redis_has_no_memory_is_ready_when_it_has_some(
+    make_nodes: MakeNodes, own_redis: Redis
+) -> None:
+    own_redis.ask("CONFIG", "SET", "maxmemory", "1")
+    nodes = make_nodes(own_redis.url)
+    for node in nodes:
+        assert "no memory left for writes (OOM)" in (await readiness(node, "broker"))["detail"]
+
+    own_redis.ask("CONFIG", "SET", "maxmemory", "0")
+    for node in nodes:
+        await readiness(node, "ok")
+
+
 async def test_a_message_whose_node_died_before_it_was_published_is_found(make_nodes: MakeNodes, redis: Redis) -> None:
     with FaultProxy(redis.port) as proxy:
         direct, behind = make_nodes(redis.url, f"redis://127.0.0.1:{proxy.port}")

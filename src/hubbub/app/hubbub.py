@@ -308,7 +308,7 @@ class Hubbub:
             return "starting"
         if self._node.is_draining:
             return "draining"
-        if self._node.broker.problem is not None:
+        if self._node.broker_problem is not None:
             return "broker"
         if self._node.database is not None and self._node.database.problem:
             return "database"

@@ -73,7 +73,7 @@ def reason_of(error: Exception, address: RedisAddress, *, timeout: float, has_he
         case RedisAway() if not has_heard:
             return RedisAway(f"{error}, before it said anything{hint}")
         case ReplyError():
-            return RedisAway(f"it says {str(error).split(' ', 1)[0]}")
+            return RedisAway(refusal_of(error))
         case TimeoutError():
             return RedisAway(f"it does not answer within {timeout:g} s{hint if address.is_tls else ''}")
         case OSError():
@@ -81,6 +81,14 @@ def reason_of(error: Exception, address: RedisAddress, *, timeout: float, has_he
             why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
             return RedisAway(f"it cannot be reached ({why})")
     return error
+
+
+def refusal_of(error: ReplyError) -> str:
+    """What a server says that refuses a command at the moment, and what to do if that is known."""
+    word = str(error).split(" ", 1)[0]
+    if word == "OOM":
+        return "it has no memory left for writes (OOM): raise its maxmemory"
+    return f"it says {word if word in _PASSING else error}"
 
 
 def _advice(error: Exception) -> str | None:

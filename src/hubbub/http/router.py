@@ -85,7 +85,7 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
         problem = hub.problem()
         body = {"status": problem or "ok"}
         if problem == "broker":
-            body["detail"] = hub.node.broker.problem or ""
+            body["detail"] = hub.node.broker_problem or ""
         return JSONResponse(body, 503 if problem else 200)
 
     @router.get("/schema.json", include_in_schema=False)

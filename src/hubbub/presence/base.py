@@ -48,7 +48,7 @@ class Lists(Protocol):
 
 
 class Presence(Protocol):
-    """Six verbs. A presence belongs to one event loop, between `start` and `stop`."""
+    """Six verbs and a state. A presence belongs to one event loop, between `start` and `stop`."""
 
     @property
     def lists(self) -> Lists: ...
@@ -75,6 +75,11 @@ class Presence(Protocol):
         Raises `Unavailable` if this node has nobody there, and the others cannot be asked.
         """
 
+    @property
+    def problem(self) -> str | None:
+        """Why this node and the others do not know of each other's people now, in words without a password; None if
+        all is well."""
+
 
 class Names(Protocol):
     """Words that have one owner. It knows no guests. Use it in one event loop, between `start` and `stop`."""
@@ -95,3 +100,8 @@ class Names(Protocol):
 
     def release(self, owner: str, words: Sequence[str]) -> None:
         """Undo one claim."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why this node and the others do not know of each other's names now, in words without a password; None if all
+        is well."""

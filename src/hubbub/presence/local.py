@@ -68,6 +68,10 @@ class LocalPresence:
     async def ask(self, channel: str) -> Crowd:
         return self._crowds.get(channel, NOBODY)
 
+    @property
+    def problem(self) -> str | None:
+        return None
+
     # The lists.
 
     async def channels(self, after: str, most: int) -> list[str]:

@@ -19,6 +19,7 @@ import ormsgpack
 
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
+from hubbub.broker.redis_greeting import refusal_of
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_script import RedisScript
 from hubbub.broker.ring import SharedOut
@@ -86,6 +87,11 @@ class RedisPresence:
         await server.brought_up_to_date(channel)
         return server.replica.crowd(channel) or await server.read(channel)
 
+    @property
+    def problem(self) -> str | None:
+        problems = [problem for server in self._servers if (problem := server.problem)]
+        return "; ".join(problems) or None
+
 
 class _Server:
     """One of the servers, and the channels that it carries."""
@@ -126,6 +132,10 @@ class _Server:
                     await self._take_step()
         await self._link.stop()
         self._answer_waiting()
+
+    @property
+    def problem(self) -> str | None:
+        return self._link.problem or (f"{self._address}: {self._refusal}" if self._refusal else None)
 
     def wake(self) -> None:
         self._news.set()
@@ -198,7 +208,7 @@ class _Server:
         except RedisAway:
             pass
         except ReplyError as error:
-            self._note(str(error))
+            self._note(refusal_of(error))
         except Exception:
             log.exception("presence fails")
         if went_well:
@@ -222,7 +232,11 @@ class _Server:
     def _note(self, refusal: str) -> None:
         if refusal != self._refusal:
             self._refusal = refusal
-            log.error("%s refuses presence, and each node shows its own people only: %s", self._address, refusal)
+            log.error(
+                "%s refuses presence, and the people of other nodes are those who were known last: %s",
+                self._address,
+                refusal,
+            )
 
     async def _call(self, node: str, begins: bool, operations: list[Operation]) -> Any:
         arguments = (self._prefix, node, self._lease, int(begins), ormsgpack.packb(operations))

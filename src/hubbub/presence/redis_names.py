@@ -20,6 +20,7 @@ from typing import Any
 
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError, Word
+from hubbub.broker.redis_greeting import refusal_of
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_script import RedisScript
 from hubbub.presence.lease import lease_of
@@ -81,7 +82,7 @@ class RedisNames:
         except (RedisAway, TimeoutError):
             is_claimed = True
         except ReplyError as error:
-            self._note(str(error))
+            self._note(refusal_of(error))
             is_claimed = True
         finally:
             if not is_claimed:
@@ -95,6 +96,10 @@ class RedisNames:
                 del self._held[owner, word]
                 # If Redis does not hear of it, the link is lost, and this node begins again without the word.
                 self._link.send(("SREM", f"{self._prefix}held:{word}", f"{owner} {self._node}"), lambda _: None)
+
+    @property
+    def problem(self) -> str | None:
+        return self._link.problem or (f"{self._address}: {self._refusal}" if self._refusal else None)
 
     @property
     def _node(self) -> str:
@@ -136,7 +141,7 @@ class RedisNames:
             except RedisAway:
                 self._told.clear()
             except ReplyError as error:
-                self._note(str(error))
+                self._note(refusal_of(error))
                 self._told.clear()
                 await asyncio.sleep(EVERY)
             except Exception:
