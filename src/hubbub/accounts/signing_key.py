@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hubbub.errors import ConfigurationError
 from hubbub.files import check_regular
+from hubbub.presence.base import MADE
 from hubbub.store.base import Transaction
 from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
@@ -27,6 +28,8 @@ from hubbub.store.statement import Statement
 
 FILE_NAME = "secret"
 _MAC_BYTES = 18
+_NO_DATABASE = "nodes without a database"
+"""The salt of fingerprints, where no id of a database can be the salt."""
 
 _FOUND = Statement("SELECT signing_key, secret_fingerprint FROM cluster {for_update}")
 _KEEP = Statement("UPDATE cluster SET signing_key = :key, secret_fingerprint = :fingerprint")
@@ -82,6 +85,12 @@ def fingerprint(key: bytes, salt: str) -> str:
     """Tells keys apart, and says nothing about them: a key may be a sentence that somebody could guess, so to try one
     takes 16 MB and some 50 ms (scrypt, RFC 7914)."""
     return hashlib.scrypt(key, salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def fingerprints(secret: Secret, keys: Sequence[bytes]) -> list[str]:
+    """Those of a node's keys, for nodes that compare them without a common database (`Names.start`)."""
+    found = [fingerprint(key, _NO_DATABASE) for key in keys]
+    return found if secret.current is not None else [MADE + found[0], *found[1:]]
 
 
 @dataclass(frozen=True, slots=True)

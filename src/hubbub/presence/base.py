@@ -15,6 +15,9 @@ from typing import Protocol
 from hubbub.presence.crowd import Crowd
 from hubbub.wire.identity import User
 
+MADE = "made:"
+"""The fingerprint of a secret that a node has made for itself begins with it."""
+
 
 class Audience(Protocol):
     """Is told of changes. Each method is called after the change, in order, and must not raise."""
@@ -84,8 +87,13 @@ class Presence(Protocol):
 class Names(Protocol):
     """Words that have one owner. It knows no guests. Use it in one event loop, between `start` and `stop`."""
 
-    async def start(self) -> None:
-        """Raises `ConfigurationError` if a person must change something. Does not wait for what is away."""
+    async def start(self, fingerprints: Sequence[str]) -> None:
+        """`fingerprints` are of the secrets that this node believes, the one that it signs with first. Empty if the
+        nodes have compared them already. Does not wait for what is away.
+
+        Raises `ConfigurationError` if a person must change something, as when other nodes sign with a secret that this
+        one does not believe.
+        """
 
     async def stop(self) -> None:
         """What this node still holds is kept for a while: the owners may be coming back."""

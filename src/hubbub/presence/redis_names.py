@@ -24,6 +24,7 @@ from hubbub.broker.redis_greeting import refusal_of
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_script import RedisScript
 from hubbub.presence.lease import lease_of
+from hubbub.presence.redis_secret import CommonSecret
 
 log = logging.getLogger("hubbub.presence")
 
@@ -39,6 +40,8 @@ AT_ONCE = 500
 
 class RedisNames:
     """`linger` is for how long those who vanished keep their names, in seconds; so do those of a node that died."""
+
+    _secret: CommonSecret
 
     def __init__(
         self, address: RedisAddress, *, linger: float, namespace: str = "hubbub", timeout: float = 3.0
@@ -59,7 +62,8 @@ class RedisNames:
         self._woken = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def start(self, fingerprints: Sequence[str]) -> None:
+        self._secret = CommonSecret(self._address, f"{self._prefix}secret", fingerprints, self._lease)
         await self._link.start()
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
@@ -123,6 +127,7 @@ class RedisNames:
 
     async def _greet(self, connection: RedisConnection) -> None:
         await self._script.load(connection)
+        await self._secret.compare(connection.call)
 
     def _wake(self) -> None:
         self._woken.set()
@@ -152,6 +157,7 @@ class RedisNames:
 
     async def _renew(self) -> None:
         loop = asyncio.get_running_loop()
+        await self._secret.renew(self._link.call)
         if not self._told.is_set() or not await self._set_lease("XX"):
             self._told.clear()
             former, self._lives = self._node, self._lives + 1

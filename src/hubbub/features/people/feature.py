@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.accounts.guests import Guests
 from hubbub.accounts.key_owners import ClaimKey, KeyOwners
-from hubbub.accounts.signing_key import Secret, SigningKeys, load_signing_keys
+from hubbub.accounts.signing_key import Secret, SigningKeys, fingerprints, load_signing_keys
 from hubbub.delivery.connection import Connection
 from hubbub.features.feature import ChannelKind, Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.people.user_channels import PREFIX, UserChannels
+from hubbub.settings import Settings
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import User
 
@@ -50,9 +51,13 @@ class PeopleFeature(Feature):
         self.user_channels = UserChannels(services.broker, services.fanout.connections, make_way=self.guests.make_way)
 
     async def start(self) -> None:
-        self._signing.use(await self._load_signing_keys())
-        if self.services.names is not None:
-            await self.services.names.start()
+        services, secret = self.services, _secret(self.services.settings)
+        shared = services.database if services.is_shared else None
+        keys = await load_signing_keys(secret, data_dir=services.settings.data_dir, shared=shared)
+        self._signing.use(keys)
+        if services.names is not None:
+            # Nodes that share a database have compared their secrets there.
+            await services.names.start([] if shared is not None else fingerprints(secret, keys))
         if self._owners is not None and not self.services.is_shared:
             self._seeing = asyncio.create_task(self._owners.see_all())
 
@@ -105,11 +110,7 @@ class PeopleFeature(Feature):
             if connection.user.identity == guest.identity:
                 connection.close(CloseCode.SERVICE_RESTART, "this key is somebody else's")
 
-    async def _load_signing_keys(self) -> list[bytes]:
-        settings = self.services.settings
-        given = (settings.secret, settings.previous_secret)
-        return await load_signing_keys(
-            Secret(*(secret.get_secret_value().encode() if secret is not None else None for secret in given)),
-            data_dir=settings.data_dir,
-            shared=self.services.database if self.services.is_shared else None,
-        )
+
+def _secret(settings: Settings) -> Secret:
+    given = (settings.secret, settings.previous_secret)
+    return Secret(*(secret.get_secret_value().encode() if secret is not None else None for secret in given))
