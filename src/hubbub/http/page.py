@@ -32,6 +32,11 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_CODINGS = {"br": ".br", "gzip": ".gz"}
+"""The codings that copies may have, the best first, and how the files end."""
+_MEDIA_TYPES = {".ico": "image/vnd.microsoft.icon", ".webmanifest": "application/manifest+json"}
+"""Those that not every system knows."""
+
 NOTHING_HERE = """<!doctype html>
 <html lang="en">
   <head>
@@ -58,7 +63,7 @@ def add_page(router: APIRouter, directory: Path = DIRECTORY) -> None:
         return
     _add_file(router, "/", index, cache="no-cache")
     for file in sorted(directory.rglob("*")):
-        if file.is_file() and file != index:
+        if file.is_file() and file != index and file.suffix not in _CODINGS.values():
             name = file.relative_to(directory).as_posix()
             # The build names the files in assets/ by their contents.
             cache = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
@@ -66,17 +71,38 @@ def add_page(router: APIRouter, directory: Path = DIRECTORY) -> None:
 
 
 def _add_file(router: APIRouter, path: str, file: Path, *, cache: str) -> None:
+    """The file, and the compressed copies that the build has put beside it."""
+    media_type = _MEDIA_TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     content = file.read_bytes()
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    headers = HEADERS | {"ETag": tag, "Cache-Control": cache}
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    copies = {
+        coding: copy.read_bytes()
+        for coding, suffix in _CODINGS.items()
+        if (copy := file.with_name(file.name + suffix)).is_file()
+    }
+    shared = HEADERS | {"Cache-Control": cache} | ({"Vary": "Accept-Encoding"} if copies else {})
 
     async def serve(request: Request) -> Response:
-        if request.headers.get("if-none-match") == tag:
+        coding = next((one for one in copies if one in _accepted_codings(request)), None)
+        # Each copy has a tag of its own, since a strong tag names bytes (RFC 9110, section 8.8.3).
+        headers = shared | {"ETag": f'"{digest}"' if coding is None else f'"{digest}-{coding}"'}
+        if headers["ETag"] in request.headers.get("if-none-match", "").replace(",", " ").replace("W/", "").split():
             return Response(status_code=304, headers=headers)
-        return Response(content, media_type=media_type, headers=headers)
+        if coding is None:
+            return Response(content, media_type=media_type, headers=headers)
+        return Response(copies[coding], media_type=media_type, headers=headers | {"Content-Encoding": coding})
 
     router.add_api_route(path, serve, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _accepted_codings(request: Request) -> set[str]:
+    """The codings that a client names in `Accept-Encoding`, without those that it refuses by a weight of 0."""
+    accepted = set()
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = part.replace(" ", "").partition(";q=")
+        if weight.strip("0.") or not weight:
+            accepted.add(coding)
+    return accepted
 
 
 async def say_nothing_is_here(request: Request, error: Exception) -> Response:
