@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arrange } from '../src/models/rows';
+import { Arrangement } from '../src/models/rows';
 import type { Line, Said } from '../src/models/lines';
 
 const NOON = new Date(2026, 10, 20, 12).getTime();
@@ -24,11 +24,13 @@ function said(text: string, at: number, user = 'bob'): Said {
 
 /** The first message of a group has a star before it, the last one a star behind it. */
 const shape = (...lines: Line[]) =>
-  arrange(lines).map((row) =>
-    row.kind === 'message' ? `${row.opens ? '*' : ''}${row.message.text}${row.closes ? '*' : ''}` : row.kind,
-  );
+  new Arrangement()
+    .rowsOf(lines)
+    .map((row) =>
+      row.kind === 'message' ? `${row.opens ? '*' : ''}${row.message.text}${row.closes ? '*' : ''}` : row.kind,
+    );
 
-describe('arrange', () => {
+describe('an arrangement', () => {
   it('groups what one person says without a pause', () => {
     const lines = [said('a', NOON), said('b', NOON), said('c', NOON + MINUTE), said('d', NOON + 2 * MINUTE, 'alice')];
     expect(shape(...lines)).toEqual(['day', '*a', 'b', 'c*', '*d*']);
@@ -47,9 +49,18 @@ describe('arrange', () => {
     expect(shape(said('a', NOON), moved, said('b', NOON))).toEqual(['day', '*a*', 'moved', '*b*']);
   });
 
+  it('keeps the row of a message that has not changed', () => {
+    const arrangement = new Arrangement();
+    const [first, second, third] = [said('a', NOON), said('b', NOON), said('c', NOON)];
+    const before = arrangement.rowsOf([first, second]);
+    const after = arrangement.rowsOf([first, second, third]);
+    expect(after.slice(0, 2).map((row, index) => row === before[index])).toEqual([true, true]);
+    expect(after[2]).not.toBe(before[2]);
+  });
+
   it('keeps every message in its row when others are added above it', () => {
     const [first, second] = [said('a', NOON), said('b', NOON)];
-    const ids = (...lines: Said[]) => arrange(lines).map(({ id }) => id);
+    const ids = (...lines: Said[]) => new Arrangement().rowsOf(lines).map(({ id }) => id);
     expect(ids(first, second)).toEqual(expect.arrayContaining(ids(second).slice(1)));
   });
 });

@@ -48,6 +48,7 @@ function begin(): Session {
     address,
     network,
     clock,
+    drawing: { next: (draw) => draw() },
     remembered,
     newKey: () => `key-${clock.now()}`,
   });

@@ -1,14 +1,18 @@
 import type { MessageEvent, Unsent } from 'hubbub-client';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Messages } from '../src/models/messages.svelte';
 import { KEPT, Timeline } from '../src/models/timeline.svelte';
 
 const TS = '2026-11-20T09:30:00.123Z';
 const AT = Date.parse(TS);
 
+let messages: Messages;
 let timeline: Timeline;
 
 beforeEach(() => {
-  timeline = new Timeline(() => ({ user: 'alice', name: 'Alice' }));
+  const me = () => ({ user: 'alice', name: 'Alice' });
+  messages = new Messages(me);
+  timeline = new Timeline(messages, me);
 });
 
 const hello: Unsent = { room: 'general', key: 'key-0001', text: 'hello', at: AT };
@@ -82,9 +86,9 @@ describe('a message', () => {
   it('may be edited and deleted', () => {
     timeline.show(message('first words', { seq: 1, rev: 1 }));
     const change = { type: 'changed', room: 'general', seq: 1, user: 'bob' } as const;
-    timeline.change({ ...change, rev: 2, text: 'better words', edited: TS });
+    messages.change({ ...change, rev: 2, text: 'better words', edited: TS });
     expect(timeline.lines[0]).toMatchObject({ text: 'better words', edited: true, deleted: false });
-    timeline.change({ ...change, rev: 3, deleted: TS });
+    messages.change({ ...change, rev: 3, deleted: TS });
     expect(timeline.lines[0]).toMatchObject({ text: '', deleted: true });
     timeline.show(message('first words', { seq: 1, rev: 1 }));
     expect(timeline.lines[0]).toMatchObject({ deleted: true });
@@ -165,20 +169,24 @@ describe('a change', () => {
   });
 
   it('shows reactions and pins', () => {
-    timeline.change({ ...change, rev: 3, reactions: [{ emoji: '👍', count: 1, users: ['carol'] }] });
-    timeline.change({ ...change, rev: 4, pinned: true });
+    messages.change({ ...change, rev: 3, reactions: [{ emoji: '👍', count: 1, users: ['carol'] }] });
+    messages.change({ ...change, rev: 4, pinned: true });
     expect(timeline.lines[0]).toMatchObject({ pinned: true, reactions: [{ emoji: '👍' }] });
   });
 
   it('reaches the quotes of the message', () => {
-    timeline.change({ ...change, rev: 3, text: 'better question', edited: TS });
-    expect(timeline.lines[1]).toMatchObject({ quote: { text: 'better question' } });
-    timeline.change({ ...change, rev: 4, deleted: TS });
-    expect(timeline.lines[1]).toMatchObject({ quote: { text: '', deleted: true } });
+    const quote = () => {
+      const answer = messages.said(2);
+      return answer && messages.quoteIn(answer);
+    };
+    messages.change({ ...change, rev: 3, text: 'better question', edited: TS });
+    expect(quote()).toMatchObject({ text: 'better question' });
+    messages.change({ ...change, rev: 4, deleted: TS });
+    expect(quote()).toMatchObject({ text: '', deleted: true });
   });
 
   it('removes everything from a deleted message', () => {
-    timeline.change({ ...change, seq: 2, rev: 3, deleted: TS });
+    messages.change({ ...change, seq: 2, rev: 3, deleted: TS });
     expect(timeline.lines[1]).toMatchObject({ text: '', deleted: true, quote: undefined, replyTo: undefined });
   });
 });

@@ -130,14 +130,6 @@ export function changedLine(line: Said, { rev, text, edited, deleted, pinned, re
   };
 }
 
-/** The quoted message was edited or deleted: the quote must show its current text. */
-export function requoted(line: Said, quoted: Said): Said {
-  if (line.quote === undefined) return line;
-  const quote = quoteOf(quoted);
-  const isSame = line.quote.text === quote.text && line.quote.deleted === quote.deleted;
-  return isSame ? line : { ...line, quote };
-}
-
 /** The text to show for a message, and whether the sender wrote it. */
 export function shownText({ text, deleted }: Said): { text: string; isTheirs: boolean } {
   if (deleted) return { text: 'This message was deleted.', isTheirs: false };
@@ -154,10 +146,6 @@ export function marksOf({ edited, pinned, deleted }: Said): string[] {
 export function quoteOf({ user, name, text, deleted }: Said): Quote {
   const beginning = [...text].slice(0, QUOTED).join('');
   return deleted ? { user, name, text: '', deleted } : { user, name, text: beginning };
-}
-
-export function seqOf(line: Line): number | undefined {
-  return 'seq' in line ? line.seq : undefined;
 }
 
 const QUOTED = 140;

@@ -7,9 +7,20 @@ export interface Person {
   name: string;
 }
 
+/** The common forms of names, because making one is slow. At most this many. */
+const LOOKS = 1_000;
+const looks = new Map<string, string>();
+
 export class Names {
   readonly #everybody: () => Iterable<Person>;
-  readonly #shared: ReadonlySet<string> = $derived.by(() => sharedNames(this.#everybody()));
+  #last: ReadonlySet<string> = new Set();
+  /** The same set as long as it holds the same names: everything that shows a name depends on it. */
+  readonly #shared: ReadonlySet<string> = $derived.by(() => {
+    const shared = sharedNames(this.#everybody());
+    const isSame = shared.size === this.#last.size && [...shared].every((name) => this.#last.has(name));
+    if (!isSame) this.#last = shared;
+    return this.#last;
+  });
 
   constructor(everybody: () => Iterable<Person>) {
     this.#everybody = everybody;
@@ -48,5 +59,10 @@ function isMadeFrom(name: string, user: string): boolean {
 
 /** The common form of names that look the same: without compatibility forms, case and blanks. */
 function look(name: string): string {
-  return withoutInvisible(name.normalize('NFKC').toLowerCase()).replace(/\s+/g, ' ').trim();
+  const known = looks.get(name);
+  if (known !== undefined) return known;
+  const made = withoutInvisible(name.normalize('NFKC').toLowerCase()).replace(/\s+/g, ' ').trim();
+  if (looks.size >= LOOKS) looks.clear();
+  looks.set(name, made);
+  return made;
 }

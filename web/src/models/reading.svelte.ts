@@ -9,21 +9,30 @@ import type { Timeline } from './timeline.svelte';
 export type Goal = { kind: 'end' } | { kind: 'message'; seq: number };
 
 const PAGE = 50;
+/** Lines that are added before the page draws again: a whole page at once would stop a slow device's scrolling. */
+const SLICE = 10;
 
 export class Reading {
   /** The `seq` of the room's latest message. */
   head = 0;
   readonly #timeline: Timeline;
   readonly #history: (place: Place) => Promise<HistoryPage>;
+  readonly #drawn: () => Promise<void>;
   #goal = $state.raw<Goal | null>(null);
   #unread = $state(0);
   #isAtEnd = $state(true);
   /** One page at a time. A page that was requested before a jump is too late, and is dropped. */
   #isLoading = false;
 
-  constructor(timeline: Timeline, history: (place: Place) => Promise<HistoryPage>) {
+  /** `drawn` resolves when the page has drawn the lines that were added. */
+  constructor(
+    timeline: Timeline,
+    history: (place: Place) => Promise<HistoryPage>,
+    drawn: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.#timeline = timeline;
     this.#history = history;
+    this.#drawn = drawn;
   }
 
   /** A page was requested and has not come. */
@@ -64,36 +73,49 @@ export class Reading {
 
   async older(): Promise<void> {
     if (this.#isLoading || !this.#timeline.hasOlder) return;
-    const { messages, more } = await this.#load({ before: this.#timeline.from, limit: PAGE });
-    this.#timeline.prepend(messages, more);
+    await this.#load({ before: this.#timeline.from, limit: PAGE }, async ({ messages, more }) => {
+      for (let end = messages.length; end > 0; end -= SLICE) {
+        const isFirst = end <= SLICE;
+        this.#timeline.prepend(messages.slice(Math.max(0, end - SLICE), end), more || !isFirst);
+        await this.#drawn();
+      }
+      if (messages.length === 0) this.#timeline.prepend(messages, more);
+    });
   }
 
   async newer(): Promise<void> {
     if (this.#isLoading || !this.#timeline.isBehind) return;
-    const { messages, more } = await this.#load({ after: this.#timeline.upTo, limit: PAGE });
-    this.#timeline.append(messages, more);
+    await this.#load({ after: this.#timeline.upTo, limit: PAGE }, async ({ messages, more }) => {
+      for (let start = 0; start < messages.length; start += SLICE) {
+        const isLast = start + SLICE >= messages.length;
+        this.#timeline.append(messages.slice(start, start + SLICE), more || !isLast);
+        await this.#drawn();
+      }
+      if (messages.length === 0) this.#timeline.append(messages, more);
+    });
   }
 
   async toEnd(): Promise<void> {
-    if (this.#timeline.isBehind) this.#startOver(await this.#load({ limit: PAGE }));
+    if (this.#timeline.isBehind) await this.#load({ limit: PAGE }, (page) => this.#startOver(page));
     this.#goal = { kind: 'end' };
   }
 
   /** Goes to one message, and loads those around it if it is not here. Returns false if there is no such message. */
   async to(seq: number): Promise<boolean> {
     if (!this.#timeline.has(seq)) {
-      const page = await this.#load({ around: seq, limit: PAGE });
-      if (!page.messages.some((message) => message.seq === seq)) return false;
-      this.#startOver(page);
+      await this.#load({ around: seq, limit: PAGE }, (page) => {
+        if (page.messages.some((message) => message.seq === seq)) this.#startOver(page);
+      });
+      if (!this.#timeline.has(seq)) return false;
     }
     this.#goal = { kind: 'message', seq };
     return true;
   }
 
-  async #load(place: Place): Promise<HistoryPage> {
+  async #load(place: Place, use: (page: HistoryPage) => void | Promise<void>): Promise<void> {
     this.#isLoading = true;
     try {
-      return await this.#history(place);
+      await use(await this.#history(place));
     } finally {
       this.#isLoading = false;
     }
@@ -101,6 +123,6 @@ export class Reading {
 
   #startOver({ messages }: HistoryPage): void {
     this.head = Math.max(this.head, messages.at(-1)?.seq ?? 0);
-    this.#timeline.startOver(messages, this.head);
+    this.#timeline.lookAt(messages, this.head);
   }
 }

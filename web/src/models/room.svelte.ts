@@ -2,6 +2,7 @@
 import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
+import { Messages } from './messages.svelte';
 import { Names, type Person } from './names.svelte';
 import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
@@ -23,12 +24,15 @@ export interface RoomOptions {
   newKey: () => string;
   /** Stores drafts when the page closes; without it they are lost. */
   draft?: DraftStore;
+  /** Resolves when the page has drawn what has changed. */
+  drawn?: () => Promise<void>;
   /** Called when a command could not be done. */
   tell: (error: unknown) => void;
 }
 
 export class Room {
   readonly key: string;
+  readonly messages: Messages;
   readonly timeline: Timeline;
   readonly reading: Reading;
   readonly composing: Composing;
@@ -57,9 +61,10 @@ export class Room {
     this.name = key;
     this.#options = options;
     this.composing = new Composing(options.draft);
-    this.timeline = new Timeline(me);
-    this.reading = new Reading(this.timeline, (place) => client.history(key, place));
-    this.pins = new Pins({ history: (place) => client.history(key, place), find: (seq) => this.#stored(seq) });
+    this.messages = new Messages(me);
+    this.timeline = new Timeline(this.messages, me);
+    this.reading = new Reading(this.timeline, (place) => client.history(key, place), options.drawn);
+    this.pins = new Pins(this.messages, (place) => client.history(key, place));
     this.typists = new Typists(clock);
     this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
@@ -173,7 +178,7 @@ export class Room {
         for (const message of event.messages) this.#said(message);
         break;
       case 'changed':
-        this.timeline.change(event);
+        this.messages.change(event);
         this.pins.follow(event);
         break;
       case 'room':
@@ -246,18 +251,13 @@ export class Room {
   #trim(floor: number | undefined): void {
     if (floor === undefined) return;
     this.timeline.trim(floor);
-    this.pins.trim(floor);
+    this.messages.trim(floor);
   }
 
   *#everybody(): Generator<Person> {
     yield this.#options.me();
     yield* this.people.list;
     for (const line of this.timeline.lines) if (line.kind === 'said') yield line;
-  }
-
-  #stored(seq: number): Stored | undefined {
-    const line = this.timeline.find(seq);
-    return line !== undefined && isStored(line) ? line : undefined;
   }
 
   /** Only for the shown room: a user who returns to thirty rooms would send too many requests. */

@@ -22,29 +22,56 @@ export type Row = Day | Message | Announced | Moved | Missed;
 /** After a pause of this length, name and time are shown again. */
 const PAUSE = 5 * 60_000;
 
-/** Each message is a row of its own, so that no row is rendered again when older ones come above it. */
-export function arrange(lines: readonly Line[]): Row[] {
-  const rows: Row[] = [];
-  let day = '';
-  for (const line of lines) {
-    const itsDay = new Date(line.at).toDateString();
-    if (itsDay !== day) {
-      day = itsDay;
-      rows.push({ kind: 'day', id: `day of ${line.id}`, at: line.at });
-    }
-    if (line.kind === 'said') rows.push(following(rows.at(-1), line));
-    else rows.push(line);
+/**
+ * Each message is a row of its own, so that no row is rendered again when older ones come above it. A line that has not
+ * changed keeps its row, so that a new message costs one row and not all of them.
+ */
+export class Arrangement {
+  readonly #dates = new WeakMap<Line, string>();
+  readonly #messages = new WeakMap<Said, Message>();
+  readonly #days = new WeakMap<Line, Day>();
+
+  rowsOf(lines: readonly Line[]): Row[] {
+    return lines.flatMap((line, index) => {
+      const before = lines[index - 1];
+      const row = line.kind === 'said' ? this.#messageRow(line, before, lines[index + 1]) : line;
+      return before !== undefined && this.#areOfOneDay(before, line) ? row : [this.#dayRow(line), row];
+    });
   }
-  return rows;
-}
 
-function following(last: Row | undefined, message: Said): Message {
-  const opens = last?.kind !== 'message' || !continues(last.message, message);
-  if (!opens) last.closes = false;
-  return { kind: 'message', id: message.id, message, opens, closes: true };
-}
+  #messageRow(message: Said, before: Line | undefined, after: Line | undefined): Message {
+    const opens = before === undefined || !this.#continues(before, message);
+    const closes = after === undefined || !this.#continues(message, after);
+    const known = this.#messages.get(message);
+    if (known !== undefined && known.opens === opens && known.closes === closes) return known;
+    const row: Message = { kind: 'message', id: message.id, message, opens, closes };
+    this.#messages.set(message, row);
+    return row;
+  }
 
-function continues(last: Said, next: Said): boolean {
-  const isSamePerson = last.isMine ? next.isMine : last.user === next.user && last.name === next.name;
-  return isSamePerson && next.at - last.at < PAUSE;
+  #dayRow(first: Line): Day {
+    const known = this.#days.get(first);
+    if (known !== undefined) return known;
+    const row: Day = { kind: 'day', id: `day of ${first.id}`, at: first.at };
+    this.#days.set(first, row);
+    return row;
+  }
+
+  #continues(last: Line, next: Line): boolean {
+    if (last.kind !== 'said' || next.kind !== 'said') return false;
+    const isSamePerson = last.isMine ? next.isMine : last.user === next.user && last.name === next.name;
+    return isSamePerson && next.at - last.at < PAUSE && this.#areOfOneDay(last, next);
+  }
+
+  #areOfOneDay(one: Line, other: Line): boolean {
+    return this.#dateOf(one) === this.#dateOf(other);
+  }
+
+  #dateOf(line: Line): string {
+    const known = this.#dates.get(line);
+    if (known !== undefined) return known;
+    const date = new Date(line.at).toDateString();
+    this.#dates.set(line, date);
+    return date;
+  }
 }

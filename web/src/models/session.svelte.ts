@@ -13,9 +13,10 @@ import {
   type State,
   type Welcome,
 } from 'hubbub-client';
+import { Arrivals, type Drawing } from './arrivals';
 import { sentenceOf } from './failures';
 import { Notices } from './notices.svelte';
-import { Room } from './room.svelte';
+import { Room, type RoomEvent } from './room.svelte';
 import type { Route } from './route';
 import type { Remembered } from './storage';
 import type { Me } from './text';
@@ -28,6 +29,7 @@ export interface SessionOptions {
   address: URL;
   network: Network;
   clock: Clock;
+  drawing: Drawing;
   remembered: Remembered;
   newKey: () => string;
 }
@@ -40,6 +42,7 @@ export class Session {
   readonly notices: Notices;
   readonly #options: SessionOptions;
   readonly #client: Client;
+  readonly #arrivals: Arrivals<RoomEvent>;
   #rooms = new SvelteMap<string, Room>();
   #state = $state.raw<State>({ name: 'idle' });
   #me = $state.raw<Me>({ user: '', name: '' });
@@ -51,12 +54,13 @@ export class Session {
   #textLimit = $state(TEXT_LIMIT);
 
   constructor(options: SessionOptions) {
-    const { address, name, network, clock } = options;
+    const { address, name, network, clock, drawing } = options;
     this.#options = options;
     this.name = name;
     this.#me = { user: name, name };
     this.#isGuest = !options.hasAccount;
     this.notices = new Notices(clock);
+    this.#arrivals = new Arrivals(clock, drawing, (event) => this.#rooms.get(fold(event.room))?.apply(event));
     this.#client = new Client({
       address: () => (options.hasAccount ? address.href : asGuest(address, name)),
       secret: () => (options.hasAccount ? null : this.#proof()),
@@ -65,8 +69,8 @@ export class Session {
       onState: (state) => this.#changed(state),
       onEvent: (event) => this.#receive(event),
       outbox: options.remembered.outboxOf(name),
-      onSent: (message, ack) => this.#rooms.get(fold(message.room))?.sent(message, ack),
-      onFailed: (message) => this.#rooms.get(fold(message.room))?.failed(message),
+      onSent: (message, ack) => this.#settled(message.room)?.sent(message, ack),
+      onFailed: (message) => this.#settled(message.room)?.failed(message),
     });
   }
 
@@ -213,6 +217,12 @@ export class Session {
     this.#keepRooms();
   }
 
+  /** The room after everything that came before. */
+  #settled(key: string): Room | undefined {
+    this.#arrivals.flush();
+    return this.#rooms.get(fold(key));
+  }
+
   #keepRooms(): void {
     this.#options.remembered.keepRooms(
       this.name,
@@ -223,9 +233,11 @@ export class Session {
   #receive(event: Event): void {
     switch (event.type) {
       case 'welcome':
+        this.#arrivals.flush();
         this.#welcomed(event);
         break;
       case 'error':
+        this.#arrivals.flush();
         this.#refused(event);
         break;
       case 'joined':
@@ -237,7 +249,7 @@ export class Session {
       case 'leave':
       case 'online':
       case 'typing':
-        this.#rooms.get(fold(event.room))?.apply(event);
+        this.#arrivals.add(event);
         break;
     }
   }

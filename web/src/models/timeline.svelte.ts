@@ -1,33 +1,26 @@
 /**
  * The part of a room's log that the reader has loaded: without gaps, and of limited length, because a page that stays
  * open for a week must not grow for a week. Lines that are dropped at one end can be fetched again; this model does not
- * fetch them. Messages are addressed by the room's `seq` if the server numbers them.
+ * fetch them. Messages that the server numbers are in `Messages`; here are their numbers.
  */
-import type { Ack, ChangedEvent, MessageEvent, Unsent } from 'hubbub-client';
-import {
-  changedLine,
-  lineOf,
-  quoteOf,
-  requoted,
-  seqOf,
-  unsentId,
-  unsentLine,
-  type Announced,
-  type Line,
-  type Moved,
-  type Said,
-} from './lines';
+import type { Ack, MessageEvent, Unsent } from 'hubbub-client';
+import { lineOf, quoteOf, unsentId, unsentLine, type Announced, type Line, type Moved, type Said } from './lines';
+import type { Messages } from './messages.svelte';
 import type { Person } from './names.svelte';
 import type { Me } from './text';
 
 /** The largest number of lines: a browser can lay them out between two frames without a visible delay. */
 export const KEPT = 400;
 
+/** The number of a message in the log, or a line that has none. */
+type Place = number | Line;
+
 export class Timeline {
   /** The reader looks at older lines: these must stay, so newer ones are dropped. */
   holdsStill = false;
+  readonly #messages: Messages;
   readonly #me: () => Me;
-  #settled = $state.raw<Line[]>([]);
+  #settled = $state.raw<Place[]>([]);
   /** My unconfirmed messages. They are last, because the server's order is not known yet. */
   #unsent = $state.raw<Said[]>([]);
   /** Everything from this `seq` on is here, up to the room's end or, if `isBehind`, up to the last line. */
@@ -36,10 +29,15 @@ export class Timeline {
   #isBehind = $state(false);
   #count = 0;
 
-  readonly lines: readonly Line[] = $derived(this.#isBehind ? this.#settled : [...this.#settled, ...this.#unsent]);
+  readonly lines: readonly Line[] = $derived.by(() => {
+    const settled = this.#settled.flatMap((place) => this.#lineAt(place) ?? []);
+    return this.#isBehind ? settled : [...settled, ...this.#unsent];
+  });
 
-  constructor(me: () => Me) {
+  constructor(messages: Messages, me: () => Me) {
+    this.#messages = messages;
     this.#me = me;
+    messages.heldBy(() => this.#numbers());
   }
 
   get isEmpty(): boolean {
@@ -62,20 +60,15 @@ export class Timeline {
 
   /** The `seq` up to which everything is here. */
   get upTo(): number {
-    return this.#settled.reduce((last, line) => Math.max(last, seqOf(line) ?? 0), this.#from - 1);
+    return Math.max(this.#settled.findLast(isNumber) ?? 0, this.#from - 1);
   }
 
   has(seq: number): boolean {
-    return this.idOf(seq) !== undefined;
+    return this.#settled.includes(seq);
   }
 
   idOf(seq: number): string | undefined {
-    return this.#settled.find((line) => seqOf(line) === seq)?.id;
-  }
-
-  find(seq: number): Said | undefined {
-    const line = this.#settled.find((other) => seqOf(other) === seq);
-    return line?.kind === 'said' ? line : undefined;
+    return this.has(seq) ? this.#messages.get(seq)?.id : undefined;
   }
 
   /** A message came, for the first time or again; the higher `rev` wins. */
@@ -83,17 +76,19 @@ export class Timeline {
     this.#put(this.#lineOf(event));
   }
 
-  change(event: ChangedEvent): void {
-    const line = this.find(event.seq);
-    if (line !== undefined) this.#put(changedLine(line, event));
-  }
-
-  /** Replaces the lines: by those around a place, or by the latest if they reach up to the `head`. */
+  /** The room's log begins again, with its latest messages. */
   startOver(messages: readonly MessageEvent[], head: number, floor = this.#floor): void {
     this.#floor = floor;
+    this.#messages.startOver(new Set(messages.map(({ seq }) => seq)));
+    this.lookAt(messages, head);
+  }
+
+  /** Looks at another part of the log, or at the latest if they reach up to the `head`. */
+  lookAt(messages: readonly MessageEvent[], head: number): void {
     this.#from = messages[0]?.seq ?? head + 1;
-    this.#settled = this.#linesOf(messages);
+    this.#settled = this.#placesOf(messages);
     this.#isBehind = this.upTo < head;
+    this.#messages.sweep();
   }
 
   /** Adds the page before. A page that leaves a gap is outdated. `more` if it is not the first one. */
@@ -102,10 +97,11 @@ export class Timeline {
     if (last < this.#from - 1) return;
     const [before, known] = split(messages, this.#from);
     for (const event of known) this.show(event);
-    const lines = [...this.#linesOf(before), ...this.#settled];
+    const places = [...this.#placesOf(before), ...this.#settled];
     this.#from = more ? (before[0]?.seq ?? this.#from) : this.#floor + 1;
-    this.#settled = lines.slice(0, KEPT);
-    this.#isBehind ||= lines.slice(KEPT).some((line) => seqOf(line) !== undefined);
+    this.#settled = places.slice(0, KEPT);
+    this.#isBehind ||= places.slice(KEPT).some(isNumber);
+    this.#messages.sweep();
   }
 
   /** Adds the page after. A page that leaves a gap is outdated. `more` if it does not reach the end. */
@@ -114,7 +110,7 @@ export class Timeline {
     if ((messages[0]?.seq ?? next) > next) return;
     const [known, after] = split(messages, next);
     for (const event of known) this.show(event);
-    this.#settled = [...this.#settled, ...this.#linesOf(after)];
+    this.#settled = [...this.#settled, ...this.#placesOf(after)];
     this.#isBehind = more;
     this.#dropOldest();
   }
@@ -124,11 +120,11 @@ export class Timeline {
     if (floor <= this.#floor) return;
     this.#floor = floor;
     this.#from = Math.max(this.#from, floor + 1);
-    this.#settled = this.#settled.filter((line) => (seqOf(line) ?? Infinity) > floor);
+    this.#settled = this.#settled.filter((place) => !isNumber(place) || place > floor);
   }
 
   missed(at: number): void {
-    if (this.#settled.at(-1)?.kind === 'missed') return;
+    if (this.#lastLine?.kind === 'missed') return;
     this.#insert({ kind: 'missed', id: this.#newId(), at });
   }
 
@@ -148,10 +144,10 @@ export class Timeline {
 
   /** My message in the outbox: on its way, or refused. */
   send(message: Unsent): void {
-    const quoted = message.replyTo === undefined ? undefined : this.find(message.replyTo);
+    const quoted = message.replyTo === undefined ? undefined : this.#messages.said(message.replyTo);
     const line = unsentLine(message, this.#me(), quoted && quoteOf(quoted));
     // It may be in the log already, if this is a repeat.
-    if (this.#settled.some(({ id }) => id === line.id)) return;
+    if (this.#settled.some((place) => this.#lineAt(place)?.id === line.id)) return;
     const known = this.#unsent.findIndex(({ id }) => id === line.id);
     this.#unsent = known < 0 ? [...this.#unsent, line] : this.#unsent.with(known, line);
   }
@@ -177,39 +173,61 @@ export class Timeline {
 
   /** A message that is here already, sent or unsent, stays the same line. */
   #idOnPage(line: Said | Announced): string | undefined {
-    if (line.seq !== undefined) {
-      const stored = this.#settled.find((other) => seqOf(other) === line.seq);
-      if (stored !== undefined) return stored.id;
-    }
+    const known = line.seq === undefined ? undefined : this.#messages.get(line.seq)?.id;
+    if (known !== undefined) return known;
     if (line.kind === 'announced' || !line.isMine || line.key === undefined) return undefined;
     const id = unsentId(line.key);
     if (this.#unsent.some((other) => other.id === id)) return id;
     // In a room without numbers, the answer may have come before the message.
-    const isAcked = line.seq === undefined && this.#settled.some((other) => other.id === id);
+    const isAcked = line.seq === undefined && this.#settled.some((place) => this.#lineAt(place)?.id === id);
     return isAcked ? id : undefined;
   }
 
-  #linesOf(messages: readonly MessageEvent[]): Line[] {
-    return messages.map((event) => {
-      const line = this.#lineOf(event);
-      this.discard(line.id);
-      return line;
-    });
+  #lineAt(place: Place): Line | undefined {
+    return isNumber(place) ? this.#messages.get(place) : place;
+  }
+
+  get #lastLine(): Line | undefined {
+    const last = this.#settled.at(-1);
+    return last === undefined ? undefined : this.#lineAt(last);
+  }
+
+  /** The messages that the lines show, and those that they quote. */
+  *#numbers(): Generator<number> {
+    for (const place of this.#settled) {
+      if (!isNumber(place)) continue;
+      yield place;
+      const quoted = this.#messages.said(place)?.replyTo;
+      if (quoted !== undefined) yield quoted;
+    }
+  }
+
+  #placesOf(messages: readonly MessageEvent[]): Place[] {
+    return messages.map((event) => this.#store(this.#lineOf(event)));
+  }
+
+  #store(line: Said | Announced): Place {
+    this.discard(line.id);
+    if (line.kind === 'said' && line.isMine && line.key !== undefined) this.discard(unsentId(line.key));
+    const { seq } = line;
+    if (seq === undefined) return line;
+    this.#messages.put({ ...line, seq });
+    return seq;
   }
 
   #put(line: Said | Announced): void {
-    this.discard(line.id);
-    // A message from the store may have no key, but it always has its number.
-    const known = this.#settled.findLastIndex(
-      (other) => other.id === line.id || (line.seq !== undefined && seqOf(other) === line.seq),
-    );
-    const knownLine = this.#settled[known];
-    if (knownLine !== undefined) {
-      if (isAtLeastAsNew(line, knownLine)) this.#settled = this.#settled.with(known, { ...line, id: knownLine.id });
-    } else if (this.#takes(line)) {
-      this.#insert(line);
+    const isKnown = line.seq === undefined ? this.#isHere(line.id) : this.has(line.seq);
+    const isTaken = isKnown || this.#takes(line);
+    if (isTaken || (line.seq !== undefined && this.#messages.has(line.seq))) {
+      const place = this.#store(line);
+      if (!isKnown && isTaken) this.#insert(place);
+    } else {
+      this.discard(line.id);
     }
-    if (line.kind === 'said') this.#requote(line);
+  }
+
+  #isHere(id: string): boolean {
+    return this.#settled.some((place) => !isNumber(place) && place.id === id);
   }
 
   #takes({ seq }: Said | Announced): boolean {
@@ -217,25 +235,16 @@ export class Timeline {
     return seq >= this.#from && (!this.#isBehind || seq <= this.upTo);
   }
 
-  #requote(quoted: Said): void {
-    if (quoted.seq === undefined || (!quoted.edited && !quoted.deleted)) return;
-    const lines = this.#settled.map((line) =>
-      line.kind === 'said' && line.replyTo === quoted.seq ? requoted(line, quoted) : line,
-    );
-    if (lines.some((line, index) => line !== this.#settled[index])) this.#settled = lines;
-  }
-
   #newId(): string {
     this.#count += 1;
     return `line ${this.#count}`;
   }
 
-  #insert(line: Line): void {
-    const seq = seqOf(line);
-    const next = seq === undefined ? -1 : this.#settled.findIndex((other) => (seqOf(other) ?? 0) > seq);
-    this.#settled = next < 0 ? [...this.#settled, line] : this.#settled.toSpliced(next, 0, line);
+  #insert(place: Place): void {
+    const next = isNumber(place) ? this.#settled.findIndex((other) => isNumber(other) && other > place) : -1;
+    this.#settled = next < 0 ? [...this.#settled, place] : this.#settled.toSpliced(next, 0, place);
     if (this.#settled.length <= KEPT) return;
-    if (this.holdsStill && seq !== undefined) {
+    if (this.holdsStill && isNumber(place)) {
       this.#settled = this.#settled.slice(0, KEPT);
       this.#isBehind = true;
     } else {
@@ -246,22 +255,27 @@ export class Timeline {
   #dropOldest(): void {
     const dropped = this.#settled.slice(0, -KEPT);
     if (dropped.length === 0) return;
-    this.#from = dropped.reduce((from, line) => Math.max(from, (seqOf(line) ?? 0) + 1), this.#from);
+    this.#from = Math.max(this.#from, (dropped.findLast(isNumber) ?? 0) + 1);
     this.#settled = this.#settled.slice(-KEPT);
+    this.#messages.sweep();
   }
 
   #movement(at: number): Moved {
-    const last = this.#settled.at(-1);
+    const last = this.#lastLine;
     return last?.kind === 'moved' ? last : { kind: 'moved', id: this.#newId(), at, came: [], went: [] };
   }
 
   #move(line: Moved): void {
     if (this.#isBehind) return;
-    const others = this.#settled.at(-1)?.id === line.id ? this.#settled.slice(0, -1) : this.#settled;
+    const others = this.#lastLine?.id === line.id ? this.#settled.slice(0, -1) : this.#settled;
     const nothingLeft = line.came.length === 0 && line.went.length === 0;
     this.#settled = others;
     if (!nothingLeft) this.#insert(line);
   }
+}
+
+function isNumber(place: Place): place is number {
+  return typeof place === 'number';
 }
 
 function justWho({ user, name }: Person): Person {
@@ -275,10 +289,4 @@ function without(people: readonly Person[], { user }: Person): Person[] {
 function split(messages: readonly MessageEvent[], seq: number): [MessageEvent[], MessageEvent[]] {
   const isBefore = (message: MessageEvent) => (message.seq ?? 0) < seq;
   return [messages.filter(isBefore), messages.filter((message) => !isBefore(message))];
-}
-
-/** A row with the same `rev` is the same row, and complete where mine was made from an ack. */
-function isAtLeastAsNew(line: Said | Announced, known: Line): boolean {
-  const knownRev = 'rev' in known ? known.rev : undefined;
-  return line.rev !== undefined && (knownRev === undefined || line.rev >= knownRev);
 }
