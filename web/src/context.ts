@@ -1,5 +1,32 @@
 /** What any component may need, without passing it through those above it. */
 import { createContext } from 'svelte';
+import type { Chosen } from './models/chosen.svelte';
+import type { Identity } from './models/identity.svelte';
+import type { Link } from './models/link.svelte';
+import type { Notices } from './models/notices.svelte';
+import type { Room } from './models/room.svelte';
+import type { Rooms } from './models/rooms.svelte';
+import type { Session } from './models/session.svelte';
+import type { Theme } from './models/theme.svelte';
 import type { Navigation } from './navigation.svelte';
 
 export const [useNavigation, provideNavigation] = createContext<Navigation>();
+export const [useTheme, provideTheme] = createContext<Theme>();
+/** Ends the session: the page asks for a name again. */
+export const [useExit, provideExit] = createContext<() => void>();
+
+export const [useLink, provideLink] = createContext<Link>();
+export const [useRooms, provideRooms] = createContext<Rooms>();
+export const [useMe, provideMe] = createContext<Identity>();
+export const [useNotices, provideNotices] = createContext<Notices>();
+
+/** The room of a conversation, and the message in it at which the user points. */
+export const [useRoom, provideRoom] = createContext<Room>();
+export const [useChosen, provideChosen] = createContext<Chosen>();
+
+export function provideSession({ link, rooms, me, notices }: Session): void {
+  provideLink(link);
+  provideRooms(rooms);
+  provideMe(me);
+  provideNotices(notices);
+}

@@ -67,9 +67,9 @@ async function isRefused(status: number, failure: { code: 'unauthenticated' | 'c
 }
 
 async function say(text: string): Promise<void> {
-  if (session.current === null) throw new Error('No room is open.');
-  session.current.composing.draft = text;
-  await session.current.submit();
+  if (session.rooms.current === null) throw new Error('No room is open.');
+  session.rooms.current.composing.draft = text;
+  await session.rooms.current.submit();
 }
 
 const unsent = () => remembered.outboxOf('alice').load();
@@ -98,7 +98,7 @@ describe('a secret', () => {
     await say('hello');
     await isRefused(401, { code: 'unauthenticated', field: 'secret' });
     expect(remembered.secretOf('alice')).toBeNull();
-    expect(session.state.name).toBe('connecting');
+    expect(session.link.state.name).toBe('connecting');
     expect(network.last.subprotocols).toEqual(['hubbub.v1.json']);
     network.last.arrives({ ...welcome, guest: true, secret: 'another' });
     network.last.arrives({
@@ -125,26 +125,26 @@ describe('a secret', () => {
     network.last.arrives({ ...welcome, guest: true, secret: 'given' });
     remembered.keepSecret('alice', null);
     network.last.breaks();
-    session.retry();
+    session.link.open();
     expect(network.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.Z2l2ZW4']);
   });
 });
 
 describe('a name that is taken', () => {
   it('is refused if it was never admitted', async () => {
-    expect(session.isEntering).toBe(true);
+    expect(session.link.isEntering).toBe(true);
     await isRefused(409, { code: 'conflict' });
-    expect(session.isEntering).toBe(false);
-    expect(session.refusedEntry).toMatchObject({ code: 'conflict' });
+    expect(session.link.isEntering).toBe(false);
+    expect(session.link.refusedEntry).toMatchObject({ code: 'conflict' });
   });
 
   it('leaves the conversation on the screen after a reconnect', async () => {
     network.last.arrives({ ...welcome, guest: true, secret: 'given' });
     network.last.breaks();
-    session.retry();
+    session.link.open();
     await isRefused(409, { code: 'conflict' });
-    expect(session.state.name).toBe('refused');
-    expect(session.refusedEntry).toBeNull();
+    expect(session.link.state.name).toBe('refused');
+    expect(session.link.refusedEntry).toBeNull();
   });
 });
 
@@ -152,8 +152,8 @@ it('forgets a room that it can never join, but not one that it cannot join at th
   network.last.arrives({ ...welcome, guest: true, secret: 'given' });
   const refusal = { type: 'error', command: 'join', room: 'general', message: 'no' } as const;
   network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'unavailable' });
-  expect(session.rooms.map(({ key }) => key)).toEqual(['general']);
+  expect(session.rooms.list.map(({ key }) => key)).toEqual(['general']);
   clock.pass(2_000);
   network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'too_large' });
-  expect(session.rooms).toEqual([]);
+  expect(session.rooms.list).toEqual([]);
 });
