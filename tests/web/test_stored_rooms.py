@@ -190,7 +190,7 @@ async def test_older_pages_load_without_moving_the_lines_that_are_read(
             const view = document.querySelector('[role=log]');
             window.jumps = [];
             const watch = () => {
-                const line = [...view.querySelectorAll('.message')].find((e) => e.textContent.includes('line 260.'));
+                const line = [...view.querySelectorAll('.message')].find((e) => e.textContent.includes('line 205.'));
                 if (line) window.jumps.push(line.getBoundingClientRect().top);
                 window.watching = requestAnimationFrame(watch);
             };
