@@ -9,6 +9,7 @@ from tests.cluster.conftest import MakeNodes
 from tests.cluster.views import messages
 from tests.people import person
 from tests.servers import REPOSITORY, Redis, WebServer
+from tests.waiting import eventually
 
 Nodes = tuple[WebServer, WebServer]
 CODECS = ["hubbub.v1.json", "hubbub.v1.msgpack"]
@@ -73,6 +74,22 @@ async def test_a_thousand_messages_from_both_nodes_arrive_everywhere_in_one_orde
         assert [message["rev"] for message in await messages(alice, 1000)] == revs
         assert [message["rev"] for message in await messages(bob, 1000)] == revs
         assert await messages(alice, 1000) == await messages(bob, 1000)
+
+
+async def test_a_node_hears_of_a_room_only_while_it_has_a_member_there(nodes: Nodes, redis: Redis) -> None:
+    def listeners() -> list[int]:
+        channels = redis.ask("PUBSUB", "CHANNELS", "*hall*")
+        return [redis.ask("PUBSUB", "NUMSUB", channel)[1] for channel in channels]
+
+    serving, mounted = nodes
+    async with person(serving, "alice") as alice, person(mounted, "bob") as bob:
+        await alice.join("hall")
+        await alice.say("hall", "Is anybody there?")
+        assert listeners() == [1]
+        await bob.join("hall")
+        assert listeners() == [2]
+        await bob.ask({"type": "leave", "room": "hall"})
+        await eventually(lambda: listeners() == [1])
 
 
 async def test_three_redis_servers_share_the_rooms(make_nodes: MakeNodes, three_redis: list[Redis]) -> None:
