@@ -121,7 +121,7 @@ class PostgresWriter:
             self._end(connection, error)
             raise
         try:
-            connection.database.execute(b"COMMIT")
+            connection.commit()
         except psycopg.Error as error:
             if not connection.is_lost or not self._was_committed(number, attempts):
                 self._end(connection, error)
@@ -249,7 +249,7 @@ class PostgresReader:
         try:
             connection.begin_to_read()
             result = work(connection)
-            connection.database.execute(b"COMMIT")
+            connection.commit()
         except BaseException:
             try:
                 connection.database.execute(b"ROLLBACK")
