@@ -17,7 +17,7 @@ from hubbub.presence.lease import LEASE_LEAST
 from hubbub.presence.redis_names import DEADLINE
 from hubbub.settings import Settings
 from hubbub.testing import serving
-from tests.cluster.conftest import ENVIRONMENT
+from tests.cluster.conftest import ENVIRONMENT, SOON
 from tests.conftest import ServerFactory
 from tests.people import Person, Refused, person
 from tests.servers import MissingError, Redis, WebServer
@@ -80,6 +80,7 @@ def database(request: pytest.FixtureRequest) -> str:
 def processes(serve: ServerFactory, own_redis: Redis, database: str) -> list[WebServer]:
     environment = {
         **ENVIRONMENT,
+        **SOON,
         "HUBBUB_DATABASE_URL": database,
         "HUBBUB_SECRET": SECRET,
         "HUBBUB_LINGER": str(LINGER),

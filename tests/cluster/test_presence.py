@@ -9,13 +9,14 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.cluster.conftest import ENVIRONMENT
+from tests.cluster.conftest import ENVIRONMENT, SOON
 from tests.conftest import ServerFactory
 from tests.people import Person, person
 from tests.servers import MissingError, Redis, WebServer
 
 SETTINGS = {
     **ENVIRONMENT,
+    **SOON,
     "HUBBUB_DATABASE_URL": "none",
     "HUBBUB_SECRET": "one secret for all nodes of this test",
     "HUBBUB_LINGER": "4",

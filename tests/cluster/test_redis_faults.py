@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.conftest import MakeNodes
+from tests.cluster.conftest import ENVIRONMENT, SOON, MakeNodes
 from tests.cluster.views import messages
 from tests.fault_proxy import FaultProxy
 from tests.people import person
@@ -17,6 +17,11 @@ from tests.ports import free_port
 from tests.servers import Postgres, Process, Redis, WebServer
 
 DEADLINE = 60.0
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return ENVIRONMENT | SOON
 
 
 @pytest.fixture
