@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 
 from hubbub import Command, Connection, Event, Hubbub, NotStarted, User
 from hubbub.errors import ConfigurationError
-from hubbub.testing import TestServer, serving
+from hubbub.testing import TIMEOUT, TestServer, serving
 from tests.conftest import PageFactory
 from tests.examples.test_guide import GUIDE, program
 from tests.servers import hubbub_server
@@ -57,7 +57,7 @@ def test_a_test_exists_for_every_row_of_the_table() -> None:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
     """`hubbub serve`, as a new user starts it."""
     with hubbub_server(tmp_path_factory.mktemp("serve")) as server:
-        yield TestServer(server.port, timeout=10.0)
+        yield TestServer(server.port, timeout=TIMEOUT)
         server.check_log()
 
 
@@ -158,7 +158,7 @@ async def test_a_page_of_another_port_needs_a_setting_and_a_page_from_a_file_nee
 
     allowed = {"HUBBUB_ALLOWED_ORIGINS": '["http://localhost:5173"]'}
     with hubbub_server(tmp_path_factory.mktemp("allowed"), environment=allowed) as process:
-        server = TestServer(process.port, timeout=10.0)
+        server = TestServer(process.port, timeout=TIMEOUT)
         async with server.connect(path, headers={"Origin": "http://localhost:5173"}) as alice:
             await alice.expect("joined")
 

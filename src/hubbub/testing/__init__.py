@@ -38,7 +38,7 @@ except ModuleNotFoundError as error:
         f"{error.name} is not installed, which hubbub.testing needs: pip install 'hubbub[server]'", name=error.name
     ) from None
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 
 class TestClient:
