@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, BinaryIO, LiteralString, Self
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -25,7 +25,9 @@ import psycopg
 import redis
 from psycopg import sql
 
+from tests import warm
 from tests.ports import free_port
+from tests.warm import WarmProcess
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -56,7 +58,7 @@ class Process(ABC):
         self.log_file = folder / f"{Path(self.command[0]).name}-{uuid4().hex[:8]}.log"
         self.user: str | None = None
         self.pass_fds: Sequence[int] = ()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | WarmProcess | None = None
 
     @abstractmethod
     def is_ready(self) -> bool: ...
@@ -77,17 +79,7 @@ class Process(ABC):
     def start(self) -> Self:
         """Returns when the program answers. Raises AssertionError with its log if it ends first or is too slow."""
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                user=self.user,
-                extra_groups=[] if self.user else None,
-                pass_fds=self.pass_fds,
-            )
+            self._process = self._start(log)
         deadline = time.monotonic() + START_DEADLINE
         while not self.is_ready():
             if not self.running:
@@ -97,6 +89,21 @@ class Process(ABC):
                 raise AssertionError(f"{self.command} did not answer within {START_DEADLINE} s:\n{self.log}")
             time.sleep(POLL_INTERVAL)
         return self
+
+    def _start(self, log: BinaryIO) -> subprocess.Popen[bytes] | WarmProcess:
+        if not self.user and not self.pass_fds and warm.can_start(self.command, self.environment):
+            return warm.start(self.command, cwd=self.folder, env=self.environment, log=log.fileno())
+        return subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            user=self.user,
+            extra_groups=[] if self.user else None,
+            pass_fds=self.pass_fds,
+        )
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "start() comes first"

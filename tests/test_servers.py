@@ -1,5 +1,6 @@
 """The fixtures start real processes: each one is tested once."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from playwright.async_api import Page
 
 from tests.conftest import PageFactory, UvicornFactory
 from tests.ports import BLOCKS, free_port
-from tests.servers import REPOSITORY, Redis, accepts_connections
+from tests.servers import REPOSITORY, START_DEADLINE, Redis, accepts_connections
+from tests.warm import can_start, start
 
 ECHO = "tests.autobahn.echo_app:app"
 
@@ -48,6 +50,34 @@ def test_a_server_that_was_killed_starts_again_on_its_port(uvicorn: UvicornFacto
 
     assert server.port == port
     assert server.pid != first
+
+
+SHOWN = """
+import atexit, json, os, sys
+atexit.register(print, "at the end")
+print(json.dumps([__name__, sys.argv, os.getcwd(), dict(os.environ), sys.path[:2], sys.stdin.read()]))
+sys.exit(3)
+"""
+
+
+def test_a_module_finds_in_a_warm_process_what_it_finds_in_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(SHOWN)
+    command = [sys.executable, "-m", "shown", "--option"]
+    environment = {"PATH": "/bin", "LC_CTYPE": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}
+    assert can_start(command, environment)
+
+    with (tmp_path / "log").open("wb") as log:
+        process = start(command, cwd=tmp_path, env=environment, log=log.fileno())
+    status = process.wait(START_DEADLINE)
+
+    usual = subprocess.run(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert (status, (tmp_path / "log").read_bytes()) == (usual.returncode, usual.stdout) == (3, usual.stdout)
+
+
+def test_the_status_of_a_warm_process_names_the_signal_that_ended_it(uvicorn: UvicornFactory) -> None:
+    assert uvicorn(ECHO).kill() == -signal.SIGKILL
 
 
 def test_a_server_that_cannot_start_fails_with_its_log(uvicorn: UvicornFactory) -> None:
