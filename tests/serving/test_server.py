@@ -24,7 +24,7 @@ from tests.conftest import ServerFactory
 from tests.people import Person, person
 from tests.servers import WebServer, uvicorn_server
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 # Ports and addresses.
