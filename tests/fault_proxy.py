@@ -59,7 +59,8 @@ class FaultProxy:
         self._passes.set()
 
     def swallow(self, *, on: bool = True) -> None:
-        """What is sent disappears, as behind a broken router."""
+        """What is sent disappears, as behind a broken router. A connection of which something has disappeared stays
+        like this: TCP never loses a part of a stream and goes on."""
         self._swallows = {True, False} if on else set()
 
     def swallow_requests(self) -> None:
@@ -123,12 +124,14 @@ class FaultProxy:
     def _pass_on(
         self, source: socket.socket, target: socket.socket, is_request: bool, ends_with_answer: threading.Event
     ) -> None:
+        has_lost = False
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
                 self._passes.wait()
                 if self.delay:
                     time.sleep(self.delay)
-                if is_request in self._swallows:
+                has_lost = has_lost or is_request in self._swallows
+                if has_lost:
                     continue
                 if is_request and self._on_request(data):
                     ends_with_answer.set()
