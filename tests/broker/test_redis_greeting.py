@@ -1,7 +1,6 @@
 """What is wrong with a Redis is told at start, in a sentence that says what to do and holds no password."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from hubbub.broker.redis import RedisBroker
 from hubbub.broker.redis_address import parse_addresses
 from hubbub.errors import ConfigurationError
 from tests.broker.inbox import ROOM, Inbox, said
+from tests.encrypted_redis import Certificates, encrypted_redis
 from tests.ports import free_port
 from tests.servers import Redis
 
@@ -228,29 +228,11 @@ async def test_nothing_is_left_of_a_start_that_was_refused(three_redis: list[Red
     assert {task for task in asyncio.all_tasks() if not task.done()} == before
 
 
-class Certificates:
-    """An authority of our own, and a server's certificate from it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ca, self.key, self.certificate = folder / "ca.pem", folder / "key.pem", folder / "certificate.pem"
-
-        def run(*words: str) -> None:
-            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
-
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        run("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ours", "-days", "2")
-        run("req", *new_key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=127.0.0.1")
-        (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2")
-        run("x509", "-req", "-in", "request.pem", "-out", "certificate.pem", *signing)
-
-
 @pytest.fixture
 def encrypted(tmp_path: Path, redis: Redis) -> Iterator[tuple[int, Certificates]]:
     """A redis-server that speaks TLS on one port, and plainly on another."""
     files, port = Certificates(tmp_path), free_port()
-    options = ("--tls-port", str(port), "--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key))
-    with Redis(tmp_path, *options, "--tls-ca-cert-file", str(files.ca), "--tls-auth-clients", "no"):
+    with encrypted_redis(tmp_path, files, port):
         yield port, files
 
 

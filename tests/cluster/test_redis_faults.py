@@ -218,6 +218,7 @@ def test_a_node_of_another_database_does_not_start(
     [
         ("redis://:c4n4ry@127.0.0.1:{port}/9000", "DB index is out of range"),
         ("postgresql://:c4n4ry@127.0.0.1:{port}", "broker_url: it does not begin with redis://"),
+        ("redis://somebody:c4n4ry@127.0.0.1:{port}", "the user or password in broker_url is wrong"),
     ],
 )
 def test_a_redis_that_cannot_be_used_is_told_in_one_line(redis: Redis, tmp_path: Path, address: str, told: str) -> None:
