@@ -8,7 +8,8 @@ from playwright.async_api import Page, expect
 from tests.people import person
 from tests.servers import WebServer
 from tests.web.pages import PHONE, Enter, message
-from tests.web.test_stored_rooms import fill
+from tests.web.test_navigation import join
+from tests.web.test_stored_rooms import fill, top_of
 
 pytestmark = pytest.mark.anyio
 
@@ -105,3 +106,41 @@ async def test_a_reader_who_scrolls_up_stays_there(enter: Enter, server: WebServ
 
     await expect(alice.get_by_role("button", name="To the latest message, 1 new")).to_be_visible()
     await expect(message(alice, "an answer.")).not_to_be_in_viewport()
+
+
+async def test_new_messages_are_below_a_line_that_stays(enter: Enter, server: WebServer, room: str) -> None:
+    alice = await enter_full_room(enter, server, room, {})
+    await join(alice, f"{room}-2")
+    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+        await bob.ask({"type": "message", "room": room, "text": "first new."})
+        await bob.ask({"type": "message", "room": room, "text": "second new."})
+        await expect(alice.get_by_role("button", name=f"{room} 2 new")).to_be_visible()
+        assert "icon-unread" in await alice.evaluate("document.querySelector('link[rel=icon]').href")
+        await alice.get_by_role("button", name=f"{room} 2 new").click()
+
+        divider = alice.get_by_role("heading", name="New", exact=True)
+        await expect(divider).to_be_in_viewport()
+        await expect(message(alice, "second new.")).to_be_in_viewport()
+        await bob.ask({"type": "message", "room": room, "text": "third new."})
+        await expect(message(alice, "third new.")).to_be_in_viewport()
+
+    tops = [await top_of(alice, f"{which} new.") for which in ("first", "third")]
+    box = await divider.bounding_box()
+    assert box is not None
+    assert box["y"] < tops[0] < tops[1]
+    await alice.get_by_label("Message in").fill("I have read it.")
+    await alice.keyboard.press("Enter")
+    await expect(divider).to_have_count(0)
+
+
+async def test_the_place_in_a_room_is_kept(enter: Enter, server: WebServer, room: str) -> None:
+    alice = await enter_full_room(enter, server, room, {})
+    await message(alice, "line 30.").scroll_into_view_if_needed()
+    await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
+    before = await top_of(alice, "line 30.")
+
+    await join(alice, f"{room}-2")
+    await alice.go_back()
+
+    await expect(message(alice, "line 30.")).to_be_in_viewport()
+    assert abs(await top_of(alice, "line 30.") - before) < 1.5

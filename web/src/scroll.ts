@@ -12,7 +12,7 @@ const NEAR = 64;
 /** Within this many screens of an edge, the next page is fetched. */
 const SOON = 1.5;
 
-interface Mark {
+export interface Mark {
   line: string;
   /** From the view's top edge to the line's lower edge: a line may gain or lose its name, which is at its top. */
   bottom: number;
@@ -61,6 +61,20 @@ export class Scroll {
       this.#view.scrollTop += this.#bottomOf(line) - this.#mark.bottom;
       this.#stands();
     }
+  }
+
+  /** The line that is read; null at the end. */
+  get place(): Mark | null {
+    return this.isAtEnd ? null : this.#mark;
+  }
+
+  /** Back to where a reader was. Returns false if the line is gone. */
+  restore(place: Mark): boolean {
+    const line = this.#find(place.line);
+    if (line === null) return false;
+    this.#view.scrollTop += this.#bottomOf(line) - place.bottom;
+    this.#moved();
+    return true;
   }
 
   toEnd(): void {

@@ -5,8 +5,14 @@
 import type { HistoryPage, Place } from 'hubbub-client';
 import type { Timeline } from './timeline.svelte';
 
-/** Where the reader wants to be: at the end, or at one message. */
-export type Goal = { kind: 'end' } | { kind: 'message'; seq: number };
+/** Where the reader wants to be: at the end, at one message, or where the unread ones begin. */
+export type Goal = { kind: 'end' } | { kind: 'message'; seq: number } | { kind: 'unread' };
+
+/** A line, and how far its lower edge is from the top of the view. */
+export interface Spot {
+  line: string;
+  bottom: number;
+}
 
 const PAGE = 50;
 /** Lines that are added before the page draws again: a whole page at once would stop a slow device's scrolling. */
@@ -18,7 +24,12 @@ export class Reading {
   readonly #timeline: Timeline;
   readonly #history: (place: Place) => Promise<HistoryPage>;
   readonly #drawn: () => Promise<void>;
+  /** The line at which the reader left, and where it was in the view; null at the end. */
+  place: Spot | null = null;
   #goal = $state.raw<Goal | null>(null);
+  /** The first message since the reader looked away. */
+  #firstNew: number | null = null;
+  #divider = $state<number | null>(null);
   #unread = $state(0);
   #isAtEnd = $state(true);
   /** One page at a time. A page that was requested before a jump is too late, and is dropped. */
@@ -61,8 +72,26 @@ export class Reading {
   }
 
   /** A new message of another person. */
-  came(): void {
+  came(seq: number | undefined, isSeen: boolean): void {
     if (!this.isAtEnd) this.#unread += 1;
+    if (!isSeen) this.#firstNew ??= seq ?? null;
+  }
+
+  /** The `seq` of the first message that was new when the reader came. It stays until the reader comes again. */
+  get divider(): number | null {
+    return this.#divider;
+  }
+
+  /** The reader comes to the room, or back to the page. */
+  opened(): void {
+    this.#divider = this.#firstNew;
+    this.#firstNew = null;
+    if (this.#divider !== null && this.#goal === null && this.place === null) this.#goal = { kind: 'unread' };
+  }
+
+  /** The reader has answered, and so has read everything. */
+  answered(): void {
+    this.#divider = null;
   }
 
   arrived(): void {

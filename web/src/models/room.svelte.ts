@@ -71,6 +71,7 @@ export class Room {
   }
 
   lookAt(): void {
+    if (!this.isLookedAt) this.reading.opened();
     this.isLookedAt = true;
     this.unseen = 0;
     this.mentioned = false;
@@ -101,6 +102,7 @@ export class Room {
       return;
     }
     this.composing.done();
+    this.reading.answered();
     this.sign.sent();
     this.timeline.send(message);
     await this.#ask(this.reading.toEnd());
@@ -242,7 +244,7 @@ export class Room {
     if (event.seq !== undefined && event.seq <= this.reading.head) return;
     this.reading.head = event.seq ?? 0;
     if (event.user === this.#options.me().user || event.deleted !== undefined) return;
-    this.reading.came();
+    this.reading.came(event.seq, this.isLookedAt);
     if (this.isLookedAt) return;
     this.unseen += 1;
     this.mentioned ||= mentions(event.text, this.#options.me());

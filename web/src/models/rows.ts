@@ -17,7 +17,15 @@ export interface Message {
   closes: boolean;
 }
 
-export type Row = Day | Message | Announced | Moved | Missed;
+/** Everything below is new to the reader. */
+export interface Unread {
+  kind: 'unread';
+  id: 'unread';
+}
+
+export type Row = Day | Message | Announced | Moved | Missed | Unread;
+
+const UNREAD: Unread = { kind: 'unread', id: 'unread' };
 
 /** After a pause of this length, name and time are shown again. */
 const PAUSE = 5 * 60_000;
@@ -31,12 +39,20 @@ export class Arrangement {
   readonly #messages = new WeakMap<Said, Message>();
   readonly #days = new WeakMap<Line, Day>();
 
-  rowsOf(lines: readonly Line[]): Row[] {
+  /** `unread` is the id of the first line that is new to the reader, if there is one. */
+  rowsOf(lines: readonly Line[], unread: string | null = null): Row[] {
     return lines.flatMap((line, index) => {
-      const before = lines[index - 1];
-      const row = line.kind === 'said' ? this.#messageRow(line, before, lines[index + 1]) : line;
-      return before !== undefined && this.#areOfOneDay(before, line) ? row : [this.#dayRow(line), row];
+      // The divider stands between two groups.
+      const before = line.id === unread ? undefined : lines[index - 1];
+      const after = lines[index + 1]?.id === unread ? undefined : lines[index + 1];
+      const row = line.kind === 'said' ? this.#messageRow(line, before, after) : line;
+      const above = this.#above(line, lines[index - 1]);
+      return line.id === unread ? [...above, UNREAD, row] : above.length > 0 ? [...above, row] : row;
     });
+  }
+
+  #above(line: Line, before: Line | undefined): Row[] {
+    return before !== undefined && this.#areOfOneDay(before, line) ? [] : [this.#dayRow(line)];
   }
 
   #messageRow(message: Said, before: Line | undefined, after: Line | undefined): Message {
