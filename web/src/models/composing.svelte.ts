@@ -32,6 +32,12 @@ export class Composing {
     return this.#answering;
   }
 
+  /** Addresses a person: the server's clients recognise the key after an @. */
+  mention(user: string): void {
+    const gap = this.draft === '' || /\s$/.test(this.draft) ? '' : ' ';
+    this.draft = `${this.draft}${gap}@${user} `;
+  }
+
   answer(message: Stored): void {
     this.cancelEdit();
     this.#answering = message;

@@ -1,13 +1,15 @@
 /** The rooms of this tab, and the one that is shown. */
 import { SvelteMap } from 'svelte/reactivity';
-import { fold, type Client } from 'hubbub-client';
+import { fold, type Client, type ListedRoom } from 'hubbub-client';
 import type { Room } from './room.svelte';
 import type { Route } from './route';
 
 const FIRST_ROOM = 'general';
+/** More than this nobody reads: a few more letters find the others. */
+const FOUND = 20;
 
 export interface RoomsOptions {
-  client: Pick<Client, 'join' | 'leave'>;
+  client: Pick<Client, 'join' | 'leave' | 'rooms'>;
   make: (key: string) => Room;
   /** The rooms of the last time. */
   known: readonly string[];
@@ -33,6 +35,15 @@ export class Rooms {
 
   get(key: string): Room | undefined {
     return this.#byKey.get(fold(key));
+  }
+
+  /** Rooms of the server with this text in their keys or names. None, if the server cannot list them now. */
+  async find(text: string): Promise<ListedRoom[]> {
+    const query = { q: text === '' ? undefined : text, limit: FOUND };
+    return this.#options.client.rooms(query).then(
+      ({ rooms }) => rooms,
+      () => [],
+    );
   }
 
   /** Opens the rooms of the last time, and shows what the route leads to. */

@@ -1,0 +1,85 @@
+"""Keys that lead everywhere, without a mouse."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.pages import AXE, PHONE, Enter, expect_live, message, say
+from tests.web.test_navigation import expect_room, join
+
+pytestmark = pytest.mark.anyio
+
+
+async def no_violations(page: Page) -> None:
+    await page.evaluate(AXE.read_text())
+    report = await page.evaluate("axe.run()")
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
+
+
+async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
+    alice = await enter("alice", reduced_motion="reduce")
+    await join(alice, "kitchen", "hall")
+
+    await alice.keyboard.press("Control+k")
+    field = alice.get_by_role("combobox", name="Go to a room or a person")
+    await expect(field).to_be_focused()
+    await no_violations(alice)
+    await alice.keyboard.type("ktn")
+    await expect(alice.get_by_role("option", selected=True)).to_contain_text("kitchen")
+    await alice.keyboard.press("Enter")
+    await expect_room(alice, "kitchen")
+    await expect(alice.get_by_role("dialog", name="Go to")).to_have_count(0)
+    await expect(alice.get_by_label("Message in kitchen")).to_be_focused()
+
+    await alice.keyboard.press("Control+k")
+    await alice.keyboard.type("garden")
+    await alice.keyboard.press("ArrowUp")
+    await expect(alice.get_by_role("option", selected=True)).to_contain_text("join or create")
+    await alice.keyboard.press("Enter")
+    await expect_room(alice, "garden")
+
+
+async def test_a_person_who_is_found_is_mentioned(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await expect_live(bob)
+
+    await alice.keyboard.press("Control+k")
+    await alice.keyboard.type("@bo")
+    await alice.get_by_role("option", name="bob").click()
+
+    await expect(alice.get_by_label("Message in")).to_have_value("@bob ")
+
+
+async def test_rooms_are_above_and_below_each_other(enter: Enter, room: str) -> None:
+    alice = await enter("alice")
+    await join(alice, "kitchen", "hall")
+
+    await alice.keyboard.press("Alt+ArrowUp")
+    await expect_room(alice, "kitchen")
+    await alice.keyboard.press("Alt+ArrowDown")
+    await expect_room(alice, "hall")
+
+
+async def test_a_question_mark_shows_all_keys_but_not_while_typing(enter: Enter) -> None:
+    alice = await enter("alice", reduced_motion="reduce")
+    await alice.get_by_label("Message in").press("?")
+    await expect(alice.get_by_label("Message in")).to_have_value("?")
+
+    await alice.get_by_role("log").focus()
+    await alice.keyboard.press("?")
+
+    await expect(alice.get_by_role("dialog", name="Keys")).to_contain_text("Go to a room or a person")
+    await no_violations(alice)
+    await alice.keyboard.press("Escape")
+    await expect(alice.get_by_role("log")).to_be_focused()
+
+
+async def test_a_phone_finds_rooms_by_touch(enter: Enter, room: str) -> None:
+    alice = await enter("alice", **PHONE)
+    await alice.get_by_role("button", name="Rooms").tap()
+    await alice.get_by_role("button", name="Go to a room or a person").tap()
+    await alice.get_by_role("combobox").fill("attic")
+    await alice.get_by_role("option", name="attic").tap()
+
+    await expect_room(alice, "attic")
+    await say(alice, "hello")
+    await expect(message(alice, "hello")).to_be_visible()
