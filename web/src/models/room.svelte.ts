@@ -8,7 +8,8 @@ import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
 import { Reading } from './reading.svelte';
 import type { DraftStore } from './storage';
-import { mentions, type Me } from './text';
+import { mentions } from '../text/tree';
+import type { Me } from './text';
 import { Timeline } from './timeline.svelte';
 import { TypingSign, Typists } from './typing.svelte';
 

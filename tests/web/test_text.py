@@ -1,0 +1,97 @@
+"""What is written with marks, and what it becomes on the page."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.web.pages import AXE, PHONE, Enter, message, say
+
+pytestmark = pytest.mark.anyio
+
+WRITTEN = """**Bold**, *italic*, ~~struck~~ and `code` for @bob: [the docs](https://docs.example/a)
+
+- one
+- two
+  1. nested
+
+> said before
+
+| name | count |
+|------|------:|
+| cake |     3 |
+
+```python
+def bake(cakes):
+    return cakes + 1  # one more
+```"""
+
+
+async def test_marks_become_bold_lists_tables_and_code(enter: Enter) -> None:
+    alice, bob = await enter("alice"), await enter("bob")
+    await say(alice, WRITTEN)
+
+    for page in (alice, bob):
+        said = message(page, "Bold")
+        for kind, text in (
+            ("strong", "Bold"),
+            ("em", "italic"),
+            ("s", "struck"),
+            ("ol > li", "nested"),
+            ("blockquote", "said before"),
+            ("td", "cake"),
+            (".keyword", "def"),
+        ):
+            await expect(said.locator(kind, has_text=text)).to_have_count(1)
+        link = said.get_by_role("link", name="the docs")
+        await expect(link).to_have_attribute("href", "https://docs.example/a")
+        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+
+
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_text_with_all_marks_can_be_read_by_everybody(
+    enter: Enter, device: dict[str, object], scheme: str
+) -> None:
+    alice = await enter("alice", color_scheme=scheme, **device)
+    await say(alice, WRITTEN)
+    await expect(message(alice, "Bold").locator(".keyword")).to_have_count(2)
+    await alice.evaluate(AXE.read_text())
+    violations = await alice.evaluate("axe.run().then((result) => result.violations)")
+    assert violations == []
+    width = await alice.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert width <= 0
+
+
+async def test_code_is_copied_as_it_was_written(enter: Enter) -> None:
+    alice = await enter("alice", permissions=["clipboard-read", "clipboard-write"])
+    await say(alice, "```\n  **two**\n\tthree\n```")
+    await message(alice, "two").get_by_role("button", name="Copy", exact=True).click()
+    await expect(message(alice, "two").get_by_role("button", name="Copied")).to_be_visible()
+    assert await alice.evaluate("navigator.clipboard.readText()") == "  **two**\n\tthree"
+
+
+async def test_dangerous_addresses_are_text(enter: Enter) -> None:
+    alice = await enter("alice")
+    await say(alice, "danger: [click](javascript:alert(1)) [click](data:text/html,x) <img src=x onerror=alert(1)>")
+    await expect(message(alice, "danger")).to_be_visible()
+    assert await message(alice, "danger").locator("a, img").count() == 0
+
+
+async def test_a_long_message_is_folded_until_its_reader_wants_all_of_it(enter: Enter) -> None:
+    alice = await enter("alice")
+    await say(alice, "\n".join(f"line {number}." for number in range(100)))
+    last = alice.get_by_role("log").get_by_text("line 99.")
+    await expect(message(alice, "line 1.")).to_be_visible()
+    await expect(last).to_have_count(0)
+    await alice.get_by_role("button", name="Show more").click()
+    await expect(last).to_have_count(1)
+    await alice.get_by_role("button", name="Show less").click()
+    await expect(last).to_have_count(0)
+
+
+async def test_an_override_of_the_direction_ends_with_its_message(enter: Enter) -> None:
+    alice = await enter("alice")
+    await say(alice, "\u202eoverride [words](https://a.example)")
+    await say(alice, "after it")
+    isolated = "element => getComputedStyle(element).unicodeBidi"
+    for words in (message(alice, "override").locator(".body > p"), message(alice, "override").locator("a bdi")):
+        assert (await words.evaluate(isolated)).startswith("isolate")
