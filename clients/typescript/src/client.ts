@@ -2,18 +2,24 @@
  * The client side of the protocol: keeps rooms joined across reconnects, keeps each room's events in
  * order without gaps or duplicates, and sends each message until it is stored. It knows no DOM.
  */
-import { Connection, type ConnectionOptions, type State } from './connection.js';
-import { fold } from './keys.js';
+import { type Clock, Connection, type ConnectionOptions, type Network, type State } from './connection.js';
+import { fold, newKey } from './keys.js';
 import { type ListQuery, Lists } from './lists.js';
-import { forgetful, Outbox, type OutboxOptions, type OutboxStore } from './outbox.js';
+import { forgetful, Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
+import { clock, network } from './platform.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
 import type { OnlinePage, RoomsPage } from './protocol.js';
 import { type Answer, CommandRefused, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
-export interface ClientOptions extends Pick<ConnectionOptions, 'address' | 'secret' | 'network' | 'clock' | 'backoff'> {
-  onState: (state: State) => void;
+export interface ClientOptions extends Pick<ConnectionOptions, 'secret' | 'backoff'> {
+  /** Of the socket. A function is called at each attempt, because credentials may have changed. */
+  address: string | (() => string);
+  /** By default those of the browser or of Node.js. */
+  network?: Network;
+  clock?: Clock;
+  onState?: (state: State) => void;
   /** Events to apply, in each room's order, without answers to commands. */
   onEvent: (event: Event) => void;
   /** Stores unsent messages when the page closes; by default they are lost. */
@@ -49,7 +55,8 @@ export class Client {
   readonly connection: Connection;
   /** Messages go through here; all other commands are answered or fail at once. */
   readonly outbox: Outbox;
-  readonly #options: ClientOptions;
+  readonly #options: Pick<ClientOptions, 'onState' | 'onEvent'>;
+  readonly #clock: Clock;
   readonly #sender: Sender;
   readonly #requests: Requests;
   readonly #lists: Lists;
@@ -59,8 +66,16 @@ export class Client {
   readonly #joins = new Map<string, PendingJoin>();
   #lastJoin = 0;
 
-  constructor(options: ClientOptions) {
+  constructor(given: ClientOptions) {
+    const { address } = given;
+    const options = {
+      ...given,
+      address: typeof address === 'string' ? () => address : address,
+      network: given.network ?? network,
+      clock: given.clock ?? clock,
+    };
     this.#options = options;
+    this.#clock = options.clock;
     this.#sender = new Sender(options.clock, (command) => this.connection.send(command));
     this.#requests = new Requests((command) => this.#sender.send(command));
     this.#lists = new Lists(options);
@@ -93,6 +108,11 @@ export class Client {
     if (!this.#positions.delete(fold(room))) return;
     // Without a connection there is nothing to leave, and neither is there in a room that is not joined.
     this.#insist(() => this.#requests.ask({ type: 'leave', room }, 'ack')).catch(() => {});
+  }
+
+  /** Says something: now, or as soon as the room is joined. Undefined if too many messages wait for this room. */
+  send(room: string, text: string, replyTo?: number): Unsent | undefined {
+    return this.outbox.add({ room, text, key: newKey(this.#clock.now()), replyTo });
   }
 
   /** Whether the room is joined, or will be as soon as possible. False after a permanent refusal. */
@@ -143,7 +163,7 @@ export class Client {
 
   /** The command names the wanted state, so a repeat changes nothing. */
   async #insist<Kind extends Answer>(ask: () => Promise<Kind>): Promise<Kind> {
-    const { clock } = this.#options;
+    const clock = this.#clock;
     const until = clock.now() + PATIENCE;
     for (;;) {
       try {
@@ -199,7 +219,7 @@ export class Client {
       this.outbox.closeAll();
       this.#requests.lose();
     }
-    this.#options.onState(state);
+    this.#options.onState?.(state);
   }
 
   #receive(event: Event): void {
@@ -280,7 +300,7 @@ export class Client {
   #notJoined(rooms: string[], event: ErrorEvent): void {
     const { code, message, retry_after } = event;
     if (mayRetry(code)) {
-      this.#options.clock.after(retry_after ?? REJOIN_AFTER, () => this.#sendJoin(rooms));
+      this.#clock.after(retry_after ?? REJOIN_AFTER, () => this.#sendJoin(rooms));
       if (code !== 'rate_limited') this.#options.onEvent(event);
       return;
     }

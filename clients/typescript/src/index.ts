@@ -3,7 +3,7 @@ export { Client, type ClientOptions, type Place } from './client.js';
 export { Connection, type Clock, type ConnectionOptions, type Network, type Probe } from './connection.js';
 export type { Failure, Socket, State, StateName } from './connection.js';
 export type { ListQuery } from './lists.js';
-export { clock, network } from './platform.js';
+export { clock, network, networkWith } from './platform.js';
 export { fold, isKey, newKey } from './keys.js';
 export { Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
 export { Pace } from './pace.js';

@@ -1,5 +1,5 @@
 /** The socket, fetch and timers that browsers and Node.js 22 both have, with the interface that the client needs. */
-import type { Clock, Failure, Network, Probe } from './connection.js';
+import type { Clock, Failure, Network, Probe, Socket } from './connection.js';
 import type { ErrorEvent } from './protocol.js';
 import { failureOf } from './requests.js';
 
@@ -17,6 +17,11 @@ export const network: Network = {
   open: (address, subprotocols) => new WebSocket(address, subprotocols),
   probe,
 };
+
+/** For a Node.js without a WebSocket of its own, with the class of a package. */
+export function networkWith(Class: new (address: string, subprotocols: string[]) => Socket): Network {
+  return { open: (address, subprotocols) => new Class(address, subprotocols), probe };
+}
 
 async function probe(address: string, headers: Record<string, string>): Promise<Probe> {
   const answer = await fetch(address.replace(/^ws/, 'http'), {
