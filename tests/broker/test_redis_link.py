@@ -1,6 +1,7 @@
 """A link to Redis, as everybody uses it who needs Redis for something else than publications."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError
 from hubbub.broker.redis_link import RedisLink
+from hubbub.broker.redis_log import ServerLog
 from tests.broker.inbox import DEADLINE
 from tests.fault_proxy import FaultProxy
 from tests.servers import Redis
@@ -161,3 +163,41 @@ async def test_a_stopped_link_starts_again(redis: Redis) -> None:
         assert await link.call("PING") == b"PONG"
         await link.stop()
         assert not link.is_up
+
+
+async def test_several_links_of_a_node_to_one_server_say_once_that_it_is_connected(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    address = RedisAddress("127.0.0.1", redis.port)
+    links = [RedisLink(address, timeout=TIMEOUT) for _ in range(3)]
+    for link in links:
+        await link.start()
+    for link in links:
+        await link.stop()
+
+    assert [record.getMessage() for record in caplog.records] == [f"{address} is connected"]
+
+
+def test_the_log_says_once_what_happens_to_all_links_to_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    server = ServerLog()
+    for link in "abc":
+        server.connected(link, "redis")
+    for what in ("was lost: it closed the connection", "is away: refused"):
+        for link in "abc":
+            server.is_down(link, "redis", what)
+    for link in "ab":
+        server.connected(link, "redis")
+    assert [record.getMessage() for record in caplog.records] == [
+        "redis is connected",
+        "redis was lost: it closed the connection",
+        "redis is away: refused",
+    ]
+
+    server.connected("c", "redis")
+    server.is_down("b", "redis", "was lost: it closed the connection")
+    assert [record.getMessage() for record in caplog.records[3:]] == [
+        "redis is connected",
+        "redis was lost: it closed the connection",
+    ]

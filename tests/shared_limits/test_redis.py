@@ -124,7 +124,7 @@ async def test_a_refused_one_costs_the_node_nothing_of_its_own_rate(
         assert await here.take(HOME) > 0
     proxy.refuse()
     proxy.cut()
-    await eventually(lambda: not here._servers[0]._link.is_up)
+    await eventually(lambda: not here._servers.of("")._link.is_up)
 
     # Now it is alone.
     assert await here.take(HOME) == 0.0
@@ -213,7 +213,7 @@ async def test_a_redis_that_answers_late_is_not_waited_for_until_it_is_quick_aga
     here: RedisLimits, there: RedisLimits, proxy: FaultProxy, own_redis: Redis
 ) -> None:
     proxy.delay = DEADLINE + 0.05
-    server = here._servers[0]
+    server = here._servers.of("")
     assert await here.enter(HOME, 2)
     assert not server._is_prompt
     await eventually(lambda: counted(own_redis) == 1)
@@ -244,7 +244,7 @@ async def test_nodes_tell_redis_their_counts_again_after_it_lost_them(
             here.leave(HOME)
     await eventually(lambda: counted(own_redis) == 2)
 
-    await eventually(lambda: here._servers[0]._link.is_up and bool(here._servers[0]._count_script))
+    await eventually(lambda: here._servers.of("")._link.is_up and here._servers.of("")._has_scripts)
     assert await here.enter(HOME, 3)
     assert not await there.enter(HOME, 3)
 

@@ -28,7 +28,7 @@ from hubbub.app.arguments import (
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.app.sibling_processes import warn_of_siblings
-from hubbub.app.wiring import choose_broker, choose_engine, choose_limits, choose_names, choose_presence
+from hubbub.app.wiring import choose_engine, choose_shared
 from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hooks, MessageHook, RoomHook
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
@@ -335,13 +335,13 @@ class Hubbub:
             settings = settings.model_copy(update={"data_dir": self._data_dir})
         check_rooms(settings)
         self._hooks.timeout = settings.hook_timeout
-        engine = choose_engine(settings)
+        engine, shared = choose_engine(settings), choose_shared(settings)
         node = Node(
             settings,
-            broker=choose_broker(settings),
-            presence=choose_presence(settings),
-            names=choose_names(settings),
-            limits=choose_limits(settings),
+            broker=shared.broker,
+            presence=shared.presence,
+            names=shared.names,
+            limits=shared.limits,
             policy=self._policy,
             engine=engine,
             features=self.features,

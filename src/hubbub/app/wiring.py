@@ -1,6 +1,9 @@
-"""Chooses the database engine and the broker by the settings. Only this module names concrete ones."""
+"""Chooses by the settings the database engine, and what nodes share through Redis. Only this module names concrete
+ones."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
@@ -36,63 +39,38 @@ def choose_engine(settings: Settings) -> Engine | None:
         ) from None
 
 
-def choose_broker(settings: Settings) -> Broker:
-    """The broker for `broker_url`; without one, that of a single node.
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the nodes of a cluster share beside the database."""
+
+    broker: Broker
+    presence: Presence
+    names: Names | None
+    """None if there are no other nodes."""
+    limits: SharedLimits
+
+
+def choose_shared(settings: Settings) -> Shared:
+    """What all nodes share that have the same `broker_url`; without one, what a single node needs.
 
     Raises `ConfigurationError` for an address that cannot be one, or if what the broker needs is not installed.
     """
-    if settings.broker_url is None:
-        return MemoryBroker()
-    from hubbub.broker.redis import RedisBroker
-    from hubbub.broker.redis_address import parse_addresses
-
-    addresses = parse_addresses(settings.broker_url.get_secret_value())
-    return RedisBroker(addresses, namespace=settings.broker_namespace, timeout=settings.broker_timeout)
-
-
-def choose_presence(settings: Settings) -> Presence:
-    """What all nodes that share `broker_url` have; without one, what this node has. Raises as `choose_broker` does."""
-    if settings.broker_url is None:
-        return LocalPresence()
-    from hubbub.broker.redis_address import parse_addresses
-    from hubbub.presence.redis import RedisPresence
-
-    return RedisPresence(
-        parse_addresses(settings.broker_url.get_secret_value()),
-        linger=settings.linger,
-        namespace=settings.broker_namespace,
-        timeout=settings.broker_timeout,
-    )
-
-
-def choose_names(settings: Settings) -> Names | None:
-    """The guests' names on all nodes that share `broker_url`; None without one. Raises as `choose_broker` does."""
-    if settings.broker_url is None:
-        return None
-    from hubbub.broker.redis_address import parse_addresses
-    from hubbub.presence.redis_names import RedisNames
-
-    # One server has all names: a guest claims a name and a key, together or not at all.
-    return RedisNames(
-        parse_addresses(settings.broker_url.get_secret_value())[0],
-        linger=settings.linger,
-        namespace=settings.broker_namespace,
-        timeout=settings.broker_timeout,
-    )
-
-
-def choose_limits(settings: Settings) -> SharedLimits:
-    """The limits of all nodes that share `broker_url`; without one, those of this node. Raises as `choose_broker`
-    does."""
     requests = Allowance(settings.request_rate, settings.request_burst)
     if settings.broker_url is None:
-        return LocalLimits(requests)
+        return Shared(MemoryBroker(), LocalPresence(), None, LocalLimits(requests))
+    # Imported here: a single node needs no package for Redis.
+    from hubbub.broker.redis import RedisBroker
     from hubbub.broker.redis_address import parse_addresses
+    from hubbub.presence.redis import RedisPresence
+    from hubbub.presence.redis_names import RedisNames
     from hubbub.shared_limits.redis import RedisLimits
 
-    return RedisLimits(
-        parse_addresses(settings.broker_url.get_secret_value()),
-        requests,
-        namespace=settings.broker_namespace,
-        timeout=settings.broker_timeout,
+    addresses = parse_addresses(settings.broker_url.get_secret_value())
+    namespace, timeout, linger = settings.broker_namespace, settings.broker_timeout, settings.linger
+    return Shared(
+        RedisBroker(addresses, namespace=namespace, timeout=timeout),
+        RedisPresence(addresses, linger=linger, namespace=namespace, timeout=timeout),
+        # One server has all names: a guest claims a name and a key, together or not at all.
+        RedisNames(addresses[0], linger=linger, namespace=namespace, timeout=timeout),
+        RedisLimits(addresses, requests, namespace=namespace, timeout=timeout),
     )

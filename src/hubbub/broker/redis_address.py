@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from hubbub.broker.redis_log import ServerLog
 from hubbub.errors import ConfigurationError
 
 DEFAULT_PORT = 6379
@@ -26,6 +27,8 @@ class RedisAddress:
     password: str | None = field(default=None, repr=False)
     is_tls: bool = False
     files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    log: ServerLog = field(default_factory=ServerLog, repr=False, compare=False)
+    """For the links of one node. The parts of a node share the object of an address, so that they share this too."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -86,7 +86,7 @@ class RedisLink:
             self._use(await self._connect())
         except RedisAway as error:
             self._why = str(error)
-            log.warning("%s is away: %s; it is tried again until it is there", self.address, error)
+            self._log_down(f"is away: {error}; it is tried again until it is there")
         self._keeping = asyncio.get_running_loop().create_task(self._keep_up())
 
     async def stop(self) -> None:
@@ -101,6 +101,7 @@ class RedisLink:
                 await self._keeping
         self._keeping = None
         self.cut("it is stopped")
+        self.address.log.forget(self)
 
     def send(self, command: tuple[Word, ...], answered: Answered) -> None:
         """Send a command, in one write with all others of this turn. It is answered once; with `RedisAway` if the link
@@ -142,7 +143,7 @@ class RedisLink:
                 log.exception("%s could not be connected to", self.address)
 
     def _use(self, connection: RedisConnection) -> None:
-        log.info("%s is connected", self.address)
+        self.address.log.connected(self, self.address)
         self._connection = connection
         self._connected()
 
@@ -153,13 +154,16 @@ class RedisLink:
         finally:
             self._connection = None
             connection.end(RedisAway("it is stopped"))
-        log.warning("%s was lost: %s", self.address, self._why)
+        self._log_down(f"was lost: {self._why}")
         self._lost()
 
     def _note(self, why: str) -> None:
         if why != self._why:
             self._why = why
-            log.warning("%s is away: %s", self.address, why)
+            self._log_down(f"is away: {why}")
+
+    def _log_down(self, what: str) -> None:
+        self.address.log.is_down(self, self.address, what)
 
     async def _connect(self) -> RedisConnection:
         """A new connection on which the server was greeted. Raises `ConfigurationError`, `RedisAway`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -18,14 +17,18 @@ class RedisScript:
         self.text = files(package).joinpath(name).read_text("utf-8")
         self._sha = ""
 
-    async def load(self, connection: RedisConnection) -> None:
+    async def load(self, server: RedisConnection | RedisLink) -> None:
         """Give the script to a server. Call it on each new connection. Raises as `call` does."""
-        self._sha = (await connection.call("SCRIPT", "LOAD", self.text)).decode()
+        self._sha = (await server.call("SCRIPT", "LOAD", self.text)).decode()
 
-    async def call(self, link: RedisLink, arguments: Sequence[Word]) -> Any:
+    def command(self, *arguments: Word) -> tuple[Word, ...]:
+        """The command that runs the script. A server that has lost it answers with the error NOSCRIPT."""
+        return "EVALSHA", self._sha, 0, *arguments
+
+    async def call(self, link: RedisLink, *arguments: Word) -> Any:
         """What the script returns. Raises `ReplyError` if the server refuses it, `RedisAway` if no reply comes."""
         try:
-            return await link.call("EVALSHA", self._sha, 0, *arguments)
+            return await link.call(*self.command(*arguments))
         except ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise

@@ -240,7 +240,7 @@ class _Server:
 
     async def _call(self, node: str, begins: bool, operations: list[Operation]) -> Any:
         arguments = (self._prefix, node, self._lease, int(begins), ormsgpack.packb(operations))
-        return await self._script.call(self._link, arguments)
+        return await self._script.call(self._link, *arguments)
 
     def _answer_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -121,7 +121,7 @@ class RedisNames:
 
     async def _run(self, owner: str, needed: Sequence[str], words: Sequence[str]) -> int:
         arguments: tuple[Word, ...] = (self._prefix, self._node, owner, round(1000 * KEPT), len(needed), *words)
-        return int(await self._script.call(self._link, arguments))
+        return int(await self._script.call(self._link, *arguments))
 
     # Keeping the lease.
 

@@ -15,13 +15,13 @@ import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError, Word
 from hubbub.broker.redis_link import RedisLink
-from hubbub.broker.ring import Ring
+from hubbub.broker.redis_script import RedisScript
+from hubbub.broker.ring import SharedOut
 from hubbub.limits import Allowance
 from hubbub.shared_limits.base import DEADLINE
 from hubbub.shared_limits.local import LocalLimits
@@ -36,9 +36,6 @@ KEPT = 3600.0
 """Seconds after which Redis forgets counts that were not told again."""
 AT_ONCE = 500
 """Counts that are told before an answer is awaited."""
-
-COUNT = files(__package__).joinpath("count.lua").read_text("utf-8")
-RATE = files(__package__).joinpath("rate.lua").read_text("utf-8")
 
 
 class RedisLimits:
@@ -56,34 +53,27 @@ class RedisLimits:
         namespace: str = "hubbub",
         timeout: float = 3.0,
     ) -> None:
-        self._servers = [_Server(address, allowance, f"{namespace}:limits:", timeout=timeout) for address in addresses]
-        self._ring = Ring(len(addresses))
+        self._servers = SharedOut(
+            [_Server(address, allowance, f"{namespace}:limits:", timeout=timeout) for address in addresses]
+        )
 
     async def start(self) -> None:
-        starting = (server.start() for server in self._servers)
-        for failure in await asyncio.gather(*starting, return_exceptions=True):
-            if failure is not None:
-                await self.stop()
-                raise failure
+        await self._servers.start(_Server.start)
 
     async def stop(self) -> None:
-        await asyncio.gather(*(server.stop() for server in self._servers))
+        await self._servers.stop()
 
     async def enter(self, name: str, most: int) -> bool:
-        return await self._server_of(name).enter(name, most)
+        return await self._servers.of(name).enter(name, most)
 
     def leave(self, name: str) -> None:
-        self._server_of(name).leave(name)
+        self._servers.of(name).leave(name)
 
     async def take(self, name: str, size: float = 1.0) -> float:
-        return await self._server_of(name).take(name, size)
+        return await self._servers.of(name).take(name, size)
 
     def charge(self, name: str, size: float) -> None:
-        self._server_of(name).charge(name, size)
-
-    def _server_of(self, name: str) -> _Server:
-        servers = self._servers
-        return servers[0] if len(servers) == 1 else servers[self._ring.place(name)]
+        self._servers.of(name).charge(name, size)
 
 
 class _Server:
@@ -97,7 +87,9 @@ class _Server:
         self._connections = 0
         self._prefix = prefix
         self._most_owed = round(1e6 * allowance.burst / allowance.rate)
-        self._count_script = self._rate_script = ""
+        self._count_script = RedisScript(__package__, "count.lua")
+        self._rate_script = RedisScript(__package__, "rate.lua")
+        self._has_scripts = False
         self._is_prompt = True
         """Whether it is worth waiting for an answer."""
         self._untold: set[str] = set()
@@ -148,7 +140,7 @@ class _Server:
     def _count(self, name: str, most: int | None = None) -> tuple[Word, ...]:
         count = self._own.counts.get(name, 0)
         limit = "" if most is None else most
-        return "EVALSHA", self._count_script, 0, self._prefix, self._node, name, count, limit, round(1000 * KEPT)
+        return self._count_script.command(self._prefix, self._node, name, count, limit, round(1000 * KEPT))
 
     # Rates.
 
@@ -167,7 +159,7 @@ class _Server:
 
     def _rate(self, name: str, size: float, *, is_due: bool = False) -> tuple[Word, ...]:
         cost = round(1e6 * size / self._own.allowance.rate)
-        return "EVALSHA", self._rate_script, 0, f"{self._prefix}rate:{name}", cost, self._most_owed, int(is_due)
+        return self._rate_script.command(f"{self._prefix}rate:{name}", cost, self._most_owed, int(is_due))
 
     # Asking.
 
@@ -198,7 +190,7 @@ class _Server:
         if not isinstance(reply, ReplyError):
             return
         if str(reply).startswith("NOSCRIPT"):
-            self._count_script = ""
+            self._has_scripts = False
             self._wake()
         elif str(reply) != self._refusal:
             self._refusal = str(reply)
@@ -223,8 +215,9 @@ class _Server:
         await self._renew(connection)
 
     async def _load(self, server: RedisConnection | RedisLink) -> None:
-        self._count_script = (await server.call("SCRIPT", "LOAD", COUNT)).decode()
-        self._rate_script = (await server.call("SCRIPT", "LOAD", RATE)).decode()
+        await self._count_script.load(server)
+        await self._rate_script.load(server)
+        self._has_scripts = True
 
     async def _renew(self, server: RedisConnection | RedisLink) -> None:
         loop = asyncio.get_running_loop()
@@ -248,7 +241,7 @@ class _Server:
             self._woken.clear()
             try:
                 if self._link.is_up:
-                    if not self._count_script:
+                    if not self._has_scripts:
                         await self._load(self._link)
                     await self._renew(self._link)
                     await self._tell_all(list(self._untold))
