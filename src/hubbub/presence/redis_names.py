@@ -11,7 +11,6 @@ takes another name for itself, and tells all that it holds again. What others ha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any
 
 from hubbub.broker.redis_address import RedisAddress
 from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError, Word
-from hubbub.broker.redis_greeting import refusal_of
+from hubbub.broker.redis_keeper import RedisKeeper
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_script import RedisScript
 from hubbub.presence.lease import lease_of
@@ -47,7 +46,9 @@ class RedisNames:
         self, address: RedisAddress, *, linger: float, namespace: str = "hubbub", timeout: float = 3.0
     ) -> None:
         self._link = RedisLink(address, timeout=timeout, greet=self._greet, connected=self._wake, lost=self._lost)
-        self._address = address
+        self._keeper = RedisKeeper(
+            self._link, self._renew, seconds=EVERY, log=log, refused="refuses names, and each node knows its own only"
+        )
         self._prefix = f"{namespace}:names:"
         self._id = secrets.token_hex(6)
         self._lives = 0
@@ -55,24 +56,17 @@ class RedisNames:
         self._held: Counter[tuple[str, str]] = Counter()
         """How often an owner has claimed a word on this node."""
         self._script = RedisScript(__package__, "names.lua")
-        self._refusal = ""
         self._told = asyncio.Event()
         """Whether Redis knows all that is held here."""
         self._told_at = 0.0
-        self._woken = asyncio.Event()
-        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self, fingerprints: Sequence[str]) -> None:
-        self._secret = CommonSecret(self._address, f"{self._prefix}secret", fingerprints, self._lease)
+        self._secret = CommonSecret(self._link.address, f"{self._prefix}secret", fingerprints, self._lease)
         await self._link.start()
-        self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        self._keeper.start()
 
     async def stop(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
-            self._keeping = None
+        await self._keeper.stop()
         await self._link.stop()
 
     async def claim(self, owner: str, needed: Sequence[str], shared: Sequence[str] = ()) -> bool:
@@ -86,7 +80,7 @@ class RedisNames:
         except (RedisAway, TimeoutError):
             is_claimed = True
         except ReplyError as error:
-            self._note(refusal_of(error))
+            self._keeper.note(error)
             is_claimed = True
         finally:
             if not is_claimed:
@@ -103,7 +97,7 @@ class RedisNames:
 
     @property
     def problem(self) -> str | None:
-        return self._link.problem or (f"{self._address}: {self._refusal}" if self._refusal else None)
+        return self._keeper.problem
 
     @property
     def _node(self) -> str:
@@ -130,43 +124,30 @@ class RedisNames:
         await self._secret.compare(connection.call)
 
     def _wake(self) -> None:
-        self._woken.set()
+        self._keeper.wake()
 
     def _lost(self) -> None:
         self._told.clear()
-        self._woken.set()
-
-    async def _keep(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                if self._link.is_up:
-                    await self._renew()
-                    self._refusal = ""
-            except RedisAway:
-                self._told.clear()
-            except ReplyError as error:
-                self._note(refusal_of(error))
-                self._told.clear()
-                await asyncio.sleep(EVERY)
-            except Exception:
-                log.exception("claiming names fails")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await self._woken.wait()
+        self._keeper.wake()
 
     async def _renew(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self._secret.renew(self._link.call)
-        if not self._told.is_set() or not await self._set_lease("XX"):
+        try:
+            await self._secret.renew(self._link.call)
+            if not self._told.is_set() or not await self._set_lease("XX"):
+                await self._begin_again()
+            elif asyncio.get_running_loop().time() - self._told_at > KEPT / 3:
+                await self._tell_all()
+        except (RedisAway, ReplyError):
             self._told.clear()
-            former, self._lives = self._node, self._lives + 1
-            await self._set_lease()
-            await self._tell_all()
-            await self._link.call("DEL", f"{self._prefix}node:{former}")
-            self._told.set()
-        elif loop.time() - self._told_at > KEPT / 3:
-            await self._tell_all()
+            raise
+
+    async def _begin_again(self) -> None:
+        self._told.clear()
+        former, self._lives = self._node, self._lives + 1
+        await self._set_lease()
+        await self._tell_all()
+        await self._link.call("DEL", f"{self._prefix}node:{former}")
+        self._told.set()
 
     async def _set_lease(self, *only_if: str) -> Any:
         return await self._link.call("SET", f"{self._prefix}node:{self._node}", "", *only_if, "PX", self._lease)
@@ -178,8 +159,3 @@ class RedisNames:
             held = [claim for claim in claims[first : first + AT_ONCE] if claim in self._held]
             await asyncio.gather(*(self._run(owner, (), (word,)) for owner, word in held))
         self._told_at = asyncio.get_running_loop().time()
-
-    def _note(self, refusal: str) -> None:
-        if refusal != self._refusal:
-            self._refusal = refusal
-            log.error("%s refuses names, and each node knows its own only: %s", self._address, refusal)

@@ -10,7 +10,6 @@ If Redis does not answer within `DEADLINE`, nobody asks it until a renewal of th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,8 @@ from functools import partial
 from typing import Any
 
 from hubbub.broker.redis_address import RedisAddress
-from hubbub.broker.redis_connection import RedisAway, RedisConnection, ReplyError, Word
+from hubbub.broker.redis_connection import RedisConnection, ReplyError, Word
+from hubbub.broker.redis_keeper import RedisKeeper
 from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_script import RedisScript
 from hubbub.broker.ring import SharedOut
@@ -82,7 +82,9 @@ class _Server:
     def __init__(self, address: RedisAddress, allowance: Allowance, prefix: str, *, timeout: float) -> None:
         self._own = LocalLimits(allowance)
         self._link = RedisLink(address, timeout=timeout, greet=self._greet, connected=self._wake)
-        self._address = address
+        self._keeper = RedisKeeper(
+            self._link, self._keep, seconds=EVERY, log=log, refused="refuses limits, and each node has its own"
+        )
         self._id = secrets.token_hex(6)
         self._connections = 0
         self._prefix = prefix
@@ -95,20 +97,13 @@ class _Server:
         self._untold: set[str] = set()
         """Names under which Redis may have another count of this node."""
         self._told_at = 0.0
-        self._refusal = ""
-        self._woken = asyncio.Event()
-        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self._link.start()
-        self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        self._keeper.start()
 
     async def stop(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
-            self._keeping = None
+        await self._keeper.stop()
         self._link.send(("DEL", self._lease), lambda _: None)
         await self._link.stop()
 
@@ -192,9 +187,8 @@ class _Server:
         if str(reply).startswith("NOSCRIPT"):
             self._has_scripts = False
             self._wake()
-        elif str(reply) != self._refusal:
-            self._refusal = str(reply)
-            log.error("%s refuses limits, and each node has its own: %s", self._address, reply)
+        else:
+            self._keeper.note(reply)
 
     # Keeping the lease, and telling Redis what it does not know.
 
@@ -234,27 +228,13 @@ class _Server:
         self._wake()
 
     def _wake(self) -> None:
-        self._woken.set()
+        self._keeper.wake()
 
     async def _keep(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                if self._link.is_up:
-                    if not self._has_scripts:
-                        await self._load(self._link)
-                    await self._renew(self._link)
-                    await self._tell_all(list(self._untold))
-                    self._refusal = ""
-            except RedisAway:
-                pass
-            except ReplyError as error:
-                self._note_refusal(error)
-            except Exception:
-                log.exception("sharing limits fails")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await self._woken.wait()
+        if not self._has_scripts:
+            await self._load(self._link)
+        await self._renew(self._link)
+        await self._tell_all(list(self._untold))
 
     async def _tell_all(self, names: Sequence[str]) -> None:
         for first in range(0, len(names), AT_ONCE):
