@@ -186,6 +186,37 @@ async def test_a_frozen_database_is_unavailable_on_every_node_and_nothing_is_los
     assert check(Postgres(postgres), check_rooms) == []
 
 
+@pytest.mark.slow(15)
+async def test_sigterm_ends_three_nodes_whose_database_and_redis_are_frozen(
+    postgres: str, redis: Redis, serve: ServerFactory
+) -> None:
+    port = urlsplit(postgres).port
+    assert port is not None
+    with FaultProxy(port) as database, FaultProxy(redis.port) as broker:
+        environment = {
+            **ENVIRONMENT,
+            "HUBBUB_DATABASE_URL": database.before(postgres),
+            "HUBBUB_BROKER_URL": f"redis://127.0.0.1:{broker.port}",
+            "HUBBUB_DATABASE_TIMEOUT": "2",
+            "HUBBUB_DRAIN_TIMEOUT": "1",
+            "HUBBUB_CLOSE_TIMEOUT": "1",
+        }
+        nodes = [serve(environment=environment) for _ in range(3)]
+        async with in_the_hall(nodes) as people:
+            database.freeze()
+            broker.freeze()
+            for one, name in zip(people, NAMES, strict=True):
+                await one.send(message(name))
+            for node in nodes:
+                node.signal(signal.SIGTERM)
+
+            # A node that waited for one of the two would never end.
+            ends = [await asyncio.to_thread(node.wait, MUCH_LONGER) for node in nodes]
+            assert set(ends) <= {0, 1}, ends
+            assert [event for one in people for event in one.of_type("ack")] == []
+    assert check(Postgres(postgres), check_rooms) == []
+
+
 @pytest.mark.slow(40)
 async def test_a_database_that_is_killed_under_three_nodes_loses_and_doubles_nothing(
     start_nodes: StartNodes, missing: Callable[[MissingError], NoReturn]
