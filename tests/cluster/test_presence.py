@@ -78,13 +78,14 @@ def told(somebody: Person) -> list[tuple[str, str, int]]:
 
 
 def online(somebody: Person) -> list[str]:
-    """Whom somebody sees in the room: what `joined` said, and who came and went since."""
+    """Whom somebody sees in the room: what `joined` said, and who came and went since. `joined` may already contain an
+    event that comes after it."""
     joined = somebody.of_type("joined")[-1]
     users = [user["user"] for user in joined["users"]]
     for event in somebody.seen[somebody.seen.index(joined) :]:
         if event["type"] == "join" and event["user"] not in users:
             users.append(event["user"])
-        elif event["type"] == "leave":
+        elif event["type"] == "leave" and event["user"] in users:
             users.remove(event["user"])
     return users
 

@@ -133,7 +133,7 @@ class TestServer:
             additional_headers=headers,
             subprotocols=[Subprotocol(name) for name in subprotocols] if subprotocols else None,
             proxy=None,
-            open_timeout=self._timeout,
+            open_timeout=TIMEOUT,
         )
         async with connecting as connection:
             yield TestClient(connection, timeout=self._timeout)
@@ -146,7 +146,8 @@ async def serving(
     """Serve an ASGI application for as long as the block runs.
 
     `settings` are the server's, read from the environment if not given; a hub has its own. With `plain`, uvicorn's own
-    protocol classes serve, so the hub runs as under any other ASGI server. `timeout` is in seconds, for each wait.
+    protocol classes serve, so the hub runs as under any other ASGI server. `timeout` is in seconds, for each
+    event or frame that a client waits for; starting, connecting and stopping have `TIMEOUT`.
 
     Raises RuntimeError if the application does not start.
     """
@@ -164,7 +165,7 @@ async def serving(
     task = asyncio.ensure_future(server.serve([listener]))
     try:
         waiting = asyncio.ensure_future(ready.wait())
-        await asyncio.wait({task, waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, waiting}, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not ready.is_set():
             if task.done():
@@ -173,7 +174,7 @@ async def serving(
         yield TestServer(listener.getsockname()[1], timeout=timeout)
     finally:
         server.told_to_stop.set()
-        await asyncio.wait({task}, timeout=timeout)
+        await asyncio.wait({task}, timeout=TIMEOUT)
         listener.close()
 
 
