@@ -95,6 +95,20 @@ async def test_after_a_cut_all_its_channels_are_missed_and_then_heard(
     await bob.hears(alice)
 
 
+async def test_a_publication_is_on_its_way_to_redis_before_it_is_delivered_here(
+    redis: Redis, make_node: NodeMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await make_node(redis.port)
+    await alice.broker.subscribe(ROOM)
+    link = alice.broker._servers.of("")._link
+    waiting: list[int] = []
+    monkeypatch.setattr(alice.broker._servers.of(""), "_deliver", lambda _: waiting.append(link.backlog))
+
+    alice.broker.publish(said("Hello Bob!"))
+
+    assert waiting > [0]
+
+
 async def test_a_channel_is_missed_when_the_line_is_lost_and_when_it_is_subscribed_again(
     proxy: FaultProxy, make_node: NodeMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,8 +167,12 @@ class _Server:
         if self._deliver is None:
             return
         name = self._name_of(publication.channel)
+        # First to Redis: then the other nodes have it before this one writes to all its members.
+        self._send(name, publication)
         if name in self._followed:
             self._deliver(publication)
+
+    def _send(self, name: bytes, publication: Publication) -> None:
         if not self._link.is_up or self._link.backlog > self._backlog:
             self._drop(publication)
             return
