@@ -150,6 +150,13 @@ async def test_people_are_listed_by_name_page_by_page(presence: Presence, told: 
             pass
     assert await presence.lists.counts([HALL, "room:empty"]) == [20, 0]
 
+    for somebody in people[:101]:
+        presence.enter(HALL, somebody)
+    await presence.ask(HALL)
+    async with asyncio.timeout(DEADLINE):
+        while await listed(presence, 7) != by_name:
+            pass
+
 
 async def test_channels_with_somebody_are_listed(presence: Presence, told: Told) -> None:
     for room in ROOMS:

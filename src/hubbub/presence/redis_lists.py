@@ -24,6 +24,9 @@ class Server(Part, Protocol):
     async def call(self, command: str, key: str, *arguments: str | int) -> Any:
         """Raises `RedisAway`, `ReplyError`."""
 
+    async def read(self, channel: str) -> Crowd:
+        """Whom all nodes have in a channel. Raises `Unavailable`."""
+
 
 ServerT = TypeVar("ServerT", bound=Server)
 
@@ -45,12 +48,17 @@ class RedisLists(Generic[ServerT]):
     async def places(self, channel: str, after: str, most: int) -> list[str]:
         server = self._servers.of(channel)
         crowd = server.replica.crowd(channel)
-        if crowd is not None and crowd.many is None:
-            return crowd.places(after, most)
-        try:
-            return await _page(server, f"listed:{channel}", after, most)
-        except (RedisAway, ReplyError):
-            return _known(crowd).places(after, most)
+        if crowd is None or crowd.many is not None:
+            try:
+                found = await _page(server, f"listed:{channel}", after, most)
+            except (RedisAway, ReplyError):
+                return _known(crowd).places(after, most)
+            if found:
+                return found
+            crowd = await server.read(channel)
+            if crowd.many is not None:
+                return []
+        return crowd.places(after, most)
 
     async def users(self, channel: str, places: Sequence[str]) -> list[User]:
         server = self._servers.of(channel)

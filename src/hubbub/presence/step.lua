@@ -28,7 +28,8 @@
 --   inbox:NODE         list: what the node has not heard yet
 --   people:CHANNEL     hash: by user, the nodes that have them (with blanks between), '\n', info
 --   order:CHANNEL      sorted set: users in the order in which they arrived
---   listed:CHANNEL     sorted set: users in the order of their names, each as name .. '\n' .. user
+--   listed:CHANNEL     sorted set: the users of a large channel in the order of their names, each as
+--                      name .. '\n' .. user. The people of others are few: whoever wants a list sorts them
 --   channels           sorted set: the channels that have somebody, in the order of their names
 --   watchers:CHANNEL   set: the nodes that watch it
 --
@@ -121,17 +122,33 @@ local function place_of(user, info)
     return string.lower(cjson.decode(info)[2]) .. '\n' .. user
 end
 
+-- A channel has become large.
+local function list_all(channel)
+    local entries = call('HGETALL', PEOPLE .. channel)
+    local places = {}
+    for index = 1, #entries, 2 do
+        local _, info = parse(entries[index + 1])
+        places[index] = 0
+        places[index + 1] = place_of(entries[index], info)
+    end
+    call('ZADD', LISTED .. channel, unpack(places))
+end
+
 local function arrive(channel, user, info)
     local order = ORDER .. channel
     call('HSET', PEOPLE .. channel, user, this_node .. '\n' .. info)
     call('SADD', OWN_PRESENCES, channel .. '\0' .. user)
     call('ZADD', order, call('INCR', namespace .. 'arrivals'), user)
-    call('ZADD', LISTED .. channel, 0, place_of(user, info))
     local count = call('ZCARD', order)
     if count == 1 then
         call('ZADD', CHANNELS, 0, channel)
     end
     if count > NAMED_UP_TO then
+        if count == NAMED_UP_TO + 1 then
+            list_all(channel)
+        else
+            call('ZADD', LISTED .. channel, 0, place_of(user, info))
+        end
         large_changed[channel] = true
     else
         tell_watchers(channel, {'joined', channel, user, info})
@@ -154,8 +171,9 @@ local function enter(channel, user, info)
     end
     call('HSET', people, user, nodes .. '\n' .. info)
     if info ~= known_info then
-        call('ZREM', LISTED .. channel, place_of(user, known_info))
-        call('ZADD', LISTED .. channel, 0, place_of(user, info))
+        if call('ZREM', LISTED .. channel, place_of(user, known_info)) == 1 then
+            call('ZADD', LISTED .. channel, 0, place_of(user, info))
+        end
         tell_watchers(channel, {'changed', channel, user, info})
     end
 end
@@ -164,15 +182,16 @@ local function leave(channel, user, info)
     local order = ORDER .. channel
     call('HDEL', PEOPLE .. channel, user)
     call('ZREM', order, user)
-    call('ZREM', LISTED .. channel, place_of(user, info))
     local count = call('ZCARD', order)
     if count == 0 then
         call('ZREM', CHANNELS, channel)
     end
     if count > NAMED_UP_TO then
+        call('ZREM', LISTED .. channel, place_of(user, info))
         large_changed[channel] = true
     elseif count == NAMED_UP_TO then
         -- It is no longer large: the nodes get to know all its people again.
+        call('DEL', LISTED .. channel)
         large_changed[channel] = nil
         tell_watchers(channel, picture('picture', channel))
     else
