@@ -9,9 +9,11 @@ import type { Rooms } from './models/rooms.svelte';
 import type { Session } from './models/session.svelte';
 import type { Theme } from './models/theme.svelte';
 import type { Navigation } from './navigation.svelte';
+import type { Language } from './words/language.svelte';
 
 export const [useNavigation, provideNavigation] = createContext<Navigation>();
 export const [useTheme, provideTheme] = createContext<Theme>();
+export const [useLanguage, provideLanguage] = createContext<Language>();
 /** Ends the session: the page asks for a name again. */
 export const [useExit, provideExit] = createContext<() => void>();
 

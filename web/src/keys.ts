@@ -1,31 +1,31 @@
 /** The keys that work everywhere on the page. They are listed here once, for the page and for its help. */
+import type { Words } from './words/en';
 
 export type Action = 'switch' | 'previous' | 'next' | 'help';
 
 export interface Shortcut {
-  action: Action;
   /** As people read it. */
   keys: string;
-  words: string;
+  action: string;
 }
 
 const isMac = typeof navigator !== 'undefined' && /Mac|iPhone|iPad/.test(navigator.platform);
 
-export const SHORTCUTS: readonly Shortcut[] = [
-  { action: 'switch', keys: isMac ? '⌘ K' : 'Ctrl K', words: 'Go to a room or a person' },
-  { action: 'previous', keys: 'Alt ↑', words: 'The room above' },
-  { action: 'next', keys: 'Alt ↓', words: 'The room below' },
-  { action: 'help', keys: '?', words: 'These keys' },
-];
-
-/** Keys that work in one place only. */
-export const ELSEWHERE: readonly Omit<Shortcut, 'action'>[] = [
-  { keys: 'Enter', words: 'Send the message' },
-  { keys: 'Shift Enter', words: 'Begin a new line' },
-  { keys: '↑', words: 'In an empty field: edit your last message' },
-  { keys: 'Esc', words: 'Stop editing or replying; close a dialog' },
-  { keys: '↑ ↓', words: 'In the conversation: from message to message' },
-];
+/** Those that work everywhere first, then those of one place. */
+export function shortcutsIn({ keys, rooms }: Words): readonly Shortcut[] {
+  const { control, alt, shift, enter, escape } = keys.names;
+  return [
+    { keys: isMac ? '⌘ K' : `${control} K`, action: rooms.find },
+    { keys: `${alt} ↑`, action: keys.previous },
+    { keys: `${alt} ↓`, action: keys.next },
+    { keys: '?', action: keys.help },
+    { keys: enter, action: keys.send },
+    { keys: `${shift} ${enter}`, action: keys.newLine },
+    { keys: '↑', action: keys.editLast },
+    { keys: escape, action: keys.cancel },
+    { keys: '↑ ↓', action: keys.lines },
+  ];
+}
 
 /** What a key asks for, or null. An open dialog has its own keys. */
 export function actionOf(event: KeyboardEvent): Action | null {

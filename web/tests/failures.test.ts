@@ -1,6 +1,6 @@
 import type { Failure } from 'hubbub-client';
 import { expect, it } from 'vitest';
-import { sentenceOf } from '../src/models/failures';
+import { sentenceOf } from '../src/words/failures';
 
 const words = (code: Failure['code'], message: string, field?: string) => sentenceOf({ code, message, field });
 

@@ -225,7 +225,7 @@ describe('what I do', () => {
     wires.last.arrives({ type: 'error', id: lastId(), code: 'forbidden', message: 'not here' });
     await settled();
     const line = room.timeline.lines.at(-1);
-    expect(line).toMatchObject({ state: 'failed', failure: 'Not here.' });
+    expect(line).toMatchObject({ state: 'failed', failure: { message: 'not here' } });
     if (line?.kind === 'said') room.retry(line);
     expect(ofType('message').map(({ key }) => key)).toEqual(['key-1', 'key-1']);
     if (line?.kind === 'said') room.discard(line);

@@ -133,7 +133,7 @@ describe('my message', () => {
 
   it('can fail and be tried again', () => {
     timeline.send({ ...hello, failure: { code: 'conflict', message: 'no' } });
-    expect(timeline.lines).toMatchObject([{ state: 'failed', failure: 'No.' }]);
+    expect(timeline.lines).toMatchObject([{ state: 'failed', failure: { message: 'no' } }]);
     timeline.send(hello);
     expect(words()).toEqual(['hello (sending)']);
     timeline.discard(timeline.lines[0]?.id ?? '');

@@ -1,49 +1,127 @@
 import { describe, expect, it } from 'vitest';
-import { dayOf } from '../src/models/dates';
-import { hue, initials } from '../src/models/person';
-import { countOf, movementWords, typingWords } from '../src/models/words';
+import { de } from '../src/words/de';
+import { en, type Catalogue } from '../src/words/en';
+import { es } from '../src/words/es';
+import { formatsIn } from '../src/words/formats';
+import { zh } from '../src/words/zh';
 
-describe('sentences', () => {
-  it('name typists, unless there are many', () => {
-    expect(typingWords(['Bob'])).toBe('Bob is typing');
-    expect(typingWords(['Bob', 'Carol'])).toBe('Bob and Carol are typing');
-    expect(typingWords(['a', 'b', 'c', 'd'])).toBe('Several people are typing');
+const inEnglish = en(formatsIn('en'));
+const OTHERS: [string, Catalogue][] = [
+  ['de', de],
+  ['es', es],
+  ['zh-Hans', zh],
+];
+
+/** Entries that are the same in several languages: signs, names of keys, and words that a language has borrowed. */
+const SAME = new Set([
+  'me.state.offline',
+  'connection.inSeconds',
+  'people.online',
+  'keys.names.control',
+  'keys.names.alt',
+  'keys.names.shift',
+  'keys.names.enter',
+  'keys.names.escape',
+]);
+
+/** Arguments for every function of a catalogue. None of them is a word of a language. */
+const SAMPLES: Record<string, unknown[]> = {
+  'rooms.unseen': [3, true],
+  'timeline.moved': [['X1'], ['X2', 'X3']],
+  'message.spoken': [{ who: 'X1', text: '…', time: '12:00', marks: [], answers: 'X2' }],
+  'reactions.by': ['👍', ['X1'], 4],
+  'composer.typing': [['X1', 'X2']],
+  'failures.refused': ['forbidden', 'X1.'],
+  'pins.unpin': ['X1', 'X2'],
+};
+const COUNTS = ['Seconds', 'unseen', 'online', 'more', 'toLatest', 'count'];
+
+/** Every entry by its path. Functions are called with samples. */
+function sentencesIn(group: object, path = ''): [string, string, number][] {
+  return Object.entries(group).flatMap(([name, entry]: [string, unknown]): [string, string, number][] => {
+    const here = path === '' ? name : `${path}.${name}`;
+    if (typeof entry === 'string') return [[here, entry, 0]];
+    if (typeof entry !== 'function') return sentencesIn(entry as object, here);
+    const isCount = COUNTS.some((end) => here.endsWith(end));
+    return [[here, String(entry(...(SAMPLES[here] ?? [isCount ? 3 : 'X1']))), entry.length]];
+  });
+}
+
+describe.each(OTHERS)('the words in %s', (locale, catalogue) => {
+  const sentences = sentencesIn(catalogue(formatsIn(locale)));
+  const english = sentencesIn(inEnglish);
+
+  it('have the keys of English, in its order, with the same parameters', () => {
+    expect(sentences.map(([path]) => path)).toEqual(english.map(([path]) => path));
+    const tooMany = sentences.filter(([, , parameters], index) => parameters > (english[index]?.[2] ?? 0));
+    expect(tooMany).toEqual([]);
   });
 
-  it('tell who joined and left', () => {
-    expect(movementWords(['Bob', 'Carol'], ['Dan'])).toBe('Bob and Carol joined · Dan left');
-    expect(movementWords(['a', 'b', 'c', 'd', 'e'], [])).toBe('a, b, c, and 2 others joined');
+  it('say something everywhere, and nothing in English', () => {
+    const silent = sentences.filter(([, sentence]) => sentence.trim() === '' || /undefined|\[object/.test(sentence));
+    expect(silent).toEqual([]);
+    const same = sentences.filter(([path, sentence], index) => sentence === english[index]?.[1] && !SAME.has(path));
+    expect(same).toEqual([]);
   });
 
-  it('write large numbers readably', () => {
-    expect(countOf(1234)).toBe('1,234 online');
+  it('say the names and numbers that English says', () => {
+    const named = (sentence: string) => [...new Set(sentence.match(/X\d/g))].sort();
+    const missing = sentences.filter(
+      ([, sentence], index) => named(sentence).join() !== named(english[index]?.[1] ?? '').join(),
+    );
+    expect(missing).toEqual([]);
   });
 });
 
-describe('people', () => {
-  it.each([
-    ['alice', 'A'],
-    ['Ada King Lovelace', 'AL'],
-    ['борис', 'Б'],
-    ['👩‍🚀 Sam', '👩‍🚀S'],
-    ['guest-x7k2', 'GX'],
-  ])('%s is shown as %s', (name, letters) => {
-    expect(initials(name)).toBe(letters);
+describe('sentences', () => {
+  it('name typists, unless there are many', () => {
+    const { typing } = inEnglish.composer;
+    expect(typing(['Bob'])).toBe('Bob is typing');
+    expect(typing(['Bob', 'Carol'])).toBe('Bob and Carol are typing');
+    expect(typing(['a', 'b', 'c', 'd'])).toBe('Several people are typing');
   });
 
-  it('have the same colour under each spelling of their key', () => {
-    expect(hue('Alice')).toBe(hue('alice'));
-    expect(hue('alice')).not.toBe(hue('bob'));
+  it('tell who joined and left', () => {
+    const { moved } = inEnglish.timeline;
+    expect(moved(['Bob', 'Carol'], ['Dan'])).toBe('Bob and Carol joined · Dan left');
+    expect(moved(['a', 'b', 'c', 'd', 'e'], [])).toBe('a, b, c, and 2 others joined');
+  });
+
+  it('use the plural of the language', () => {
+    const german = de(formatsIn('de'));
+    expect(german.composer.typing(['Bob'])).toBe('Bob schreibt gerade');
+    expect(german.composer.typing(['Bob', 'Carol'])).toBe('Bob und Carol schreiben gerade');
+    const spanish = es(formatsIn('es'));
+    expect(spanish.pins.count(1)).toBe('1 fijado');
+    expect(spanish.pins.count(2)).toBe('2 fijados');
+    expect(spanish.timeline.moved(['Ana', 'Inés'], ['Bob'])).toBe('Ana e Inés entraron · Bob salió');
+    expect(zh(formatsIn('zh-Hans')).composer.typing(['Bob', 'Carol'])).toBe('Bob和Carol 正在输入');
+  });
+
+  it('write large numbers as the reader does', () => {
+    expect(inEnglish.people.online(1234)).toBe('1,234 online');
+    expect(de(formatsIn('de')).people.online(1234)).toBe('1.234 online');
+    expect(inEnglish.timeline.count(100)).toBe('99+ new');
   });
 });
 
 describe('days', () => {
   const now = new Date(2026, 10, 20, 12).getTime();
+  const dayOf = (locale: string, ...day: [number, number, number]) =>
+    formatsIn(locale).dayOf(new Date(...day).getTime(), now);
 
   it('are named as briefly as possible', () => {
-    expect(dayOf(new Date(2026, 10, 20, 0).getTime(), now)).toBe('Today');
-    expect(dayOf(new Date(2026, 10, 19, 23).getTime(), now)).toBe('Yesterday');
-    expect(dayOf(new Date(2026, 10, 16).getTime(), now)).toMatch(/^\p{L}+$/u);
-    expect(dayOf(new Date(2025, 10, 16).getTime(), now)).toContain('2025');
+    expect(dayOf('en', 2026, 10, 20)).toBe('Today');
+    expect(dayOf('en', 2026, 10, 19)).toBe('Yesterday');
+    expect(dayOf('en', 2026, 10, 16)).toBe('Monday');
+    expect(dayOf('en-GB', 2026, 10, 3)).toBe('Tuesday 3 November');
+    expect(dayOf('en-GB', 2025, 10, 16)).toBe('16 November 2025');
+  });
+
+  it('are named in the language', () => {
+    expect(dayOf('de', 2026, 10, 20)).toBe('Heute');
+    expect(dayOf('es', 2026, 10, 19)).toBe('Ayer');
+    expect(dayOf('es', 2026, 10, 16)).toBe('Lunes');
+    expect(dayOf('zh-CN', 2025, 10, 16)).toBe('2025年11月16日');
   });
 });

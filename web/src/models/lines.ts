@@ -1,6 +1,6 @@
 /** The lines of a timeline: one for each message or event, made from the wire's events. */
-import type { ChangedEvent, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
-import { sentenceOf } from './failures';
+import type { ChangedEvent, Failure, MessageEvent, Quote, Reaction, Unsent } from 'hubbub-client';
+import { words } from '../words/language.svelte';
 import type { Person } from './names.svelte';
 import { isBlank, type Me } from './text';
 
@@ -24,8 +24,8 @@ export interface Said {
   pinned: boolean;
   reactions: readonly Reaction[];
   state: 'sending' | 'sent' | 'failed';
-  /** Why it failed, in a sentence. */
-  failure?: string;
+  /** Why it failed. */
+  failure?: Failure;
 }
 
 /** Sent by the server or the app, not by a person. */
@@ -114,7 +114,7 @@ export function unsentLine({ key, text, at, replyTo, failure }: Unsent, me: Me, 
     pinned: false,
     reactions: [],
     state: failure === undefined ? 'sending' : 'failed',
-    failure: failure && sentenceOf(failure),
+    failure,
   };
 }
 
@@ -132,14 +132,15 @@ export function changedLine(line: Said, { rev, text, edited, deleted, pinned, re
 
 /** The text to show for a message, and whether the sender wrote it. */
 export function shownText({ text, deleted }: Said): { text: string; isTheirs: boolean } {
-  if (deleted) return { text: 'This message was deleted.', isTheirs: false };
-  if (isBlank(text)) return { text: 'This message is empty.', isTheirs: false };
+  if (deleted) return { text: words().message.deleted, isTheirs: false };
+  if (isBlank(text)) return { text: words().message.empty, isTheirs: false };
   return { text, isTheirs: true };
 }
 
 /** Remarks about a message, beside its text. */
 export function marksOf({ edited, pinned, deleted }: Said): string[] {
-  return deleted ? [] : [edited ? 'edited' : '', pinned ? 'pinned' : ''].filter((mark) => mark !== '');
+  const { isEdited, isPinned } = words().message;
+  return deleted ? [] : [edited ? isEdited : '', pinned ? isPinned : ''].filter((mark) => mark !== '');
 }
 
 /** As much of a message as the server quotes. */

@@ -1,5 +1,6 @@
 /** One room in this tab: applies its events, and sends what the user does there. */
 import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
+import { words } from '../words/language.svelte';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
 import { Messages } from './messages.svelte';
@@ -99,7 +100,7 @@ export class Room {
     const key = this.#options.newKey();
     const message = this.#options.client.outbox.add({ room: this.key, key, text, replyTo: answering?.seq });
     if (message === undefined) {
-      this.#options.tell(new Error('Too many messages here wait to be sent.'));
+      this.#options.tell(new Error(words().composer.tooManyWait));
       return;
     }
     this.composing.done();
@@ -228,7 +229,7 @@ export class Room {
   }
 
   async #find(seq: number): Promise<void> {
-    if (!(await this.reading.to(seq))) throw new Error('There is no such message in this room.');
+    if (!(await this.reading.to(seq))) throw new Error(words().timeline.noSuchMessage);
   }
 
   #startOver(messages: readonly MessageEvent[], { seq = 0, floor }: Joined): void {

@@ -9,9 +9,6 @@ export type Route =
   /** An address that cannot be that of a room or a message. */
   | { kind: 'wrong'; text: string };
 
-/** What `isKey` requires of a room's name, for people who type one. */
-export const ROOM_RULE = 'Letters, digits and . _ : - | @ only, beginning with a letter or digit.';
-
 /** The part of a wrong address that the page shows. */
 const SHOWN = 64;
 const NUMBER = /^[1-9]\d{0,14}$/;

@@ -2,6 +2,7 @@
 import {
   Client,
   CommandRefused,
+  ConnectionLost,
   failureOf,
   type Clock,
   type ErrorEvent,
@@ -9,8 +10,9 @@ import {
   type Network,
 } from 'hubbub-client';
 import type { State, Welcome } from 'hubbub-client';
+import { sentenceOf } from '../words/failures';
+import { words } from '../words/language.svelte';
 import { Arrivals, type Drawing } from './arrivals';
-import { sentenceOf } from './failures';
 import { Identity } from './identity.svelte';
 import { Link } from './link.svelte';
 import { Notices } from './notices.svelte';
@@ -85,15 +87,14 @@ export class Session {
   /** A server with new keys knows no old secret: become a new guest with the same name. */
   #becomeAnother(): void {
     if (!this.me.forgetSecret()) return;
-    this.#client.outbox.changeSender({
-      code: 'unauthenticated',
-      message: 'The server does not know you any more, and this may have been sent already.',
-    });
+    // A code of this page's own.
+    this.#client.outbox.changeSender({ code: 'forgotten', message: 'the server does not know the sender any more' });
     this.link.open();
   }
 
   #tell(error: unknown): void {
     if (error instanceof CommandRefused) this.notices.tell(sentenceOf(error.failure));
+    else if (error instanceof ConnectionLost) this.notices.tell(words().failures.connectionLost);
     else if (error instanceof Error) this.notices.tell(error.message);
   }
 

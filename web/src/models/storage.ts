@@ -96,6 +96,14 @@ export class Remembered {
     this.#write(this.#stores.device, 'theme', theme);
   }
 
+  get language(): string | null {
+    return this.#read(this.#stores.device, 'language');
+  }
+
+  set language(language: string | null) {
+    this.#write(this.#stores.device, 'language', language);
+  }
+
   #forgetOldDrafts(prefix: string): void {
     const { device } = this.#stores;
     const drafts = this.#entriesOf(device, prefix);
