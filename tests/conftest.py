@@ -335,7 +335,8 @@ async def new_page(browser: Browser) -> AsyncIterator[PageFactory]:
     contexts: list[BrowserContext] = []
 
     async def open_page(**options: Any) -> Page:
-        context = await browser.new_context(**options)
+        # With the worker, each of these browsers would load the page's files twice.
+        context = await browser.new_context(**{"service_workers": "block", **options})
         contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", note_error)

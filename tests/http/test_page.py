@@ -103,6 +103,15 @@ async def test_the_built_page_is_compressed_and_installable() -> None:
         page = (await client.get("", headers={"Accept-Encoding": "gzip"})).text
         assert len(index) < len(page)
 
+        worker = await client.get("sw.js")
+        assert worker.headers["cache-control"] == "no-cache"
+        assert worker.headers["content-type"].startswith("text/javascript")
+        assert "worker-src 'self'" in worker.headers["content-security-policy"]
+        build = json.loads(worker.text.partition("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
+        assert build["entry"] in page
+        for file in build["files"]:
+            assert (await client.get(file)).headers["cache-control"] == "public, max-age=31536000, immutable"
+
         manifest = await client.get("manifest.webmanifest")
         assert manifest.headers["content-type"] == "application/manifest+json"
         described = json.loads(manifest.content)

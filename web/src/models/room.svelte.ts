@@ -3,11 +3,12 @@ import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsen
 import { words } from '../words/language.svelte';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
-import { Messages } from './messages.svelte';
+import { Messages, type Logged } from './messages.svelte';
 import { Names, type Person } from './names.svelte';
 import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
 import { Reading } from './reading.svelte';
+import type { SeenRoom } from './seen';
 import type { DraftStore } from './storage';
 import { mentions } from '../text/tree';
 import type { Me } from './text';
@@ -19,6 +20,9 @@ export type RoomEvent = Extract<
   { type: 'joined' | 'sync' | 'message' | 'changed' | 'room' | 'join' | 'leave' | 'online' | 'typing' }
 >;
 
+/** These change what the room's log shows. */
+const OF_LOG = new Set<RoomEvent['type']>(['joined', 'sync', 'message', 'changed', 'room']);
+
 export interface RoomOptions {
   clock: Clock;
   client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing'>;
@@ -26,6 +30,8 @@ export interface RoomOptions {
   newKey: () => string;
   /** Stores drafts when the page closes; without it they are lost. */
   draft?: DraftStore;
+  /** Stores what the user saw last here. */
+  seen?: SeenRoom;
   /** Resolves when the page has drawn what has changed. */
   drawn?: () => Promise<void>;
   /** Called when a command could not be done. */
@@ -70,6 +76,12 @@ export class Room {
     this.typists = new Typists(clock);
     this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
+    void this.#restore();
+  }
+
+  /** What is shown here is of an earlier visit. */
+  get isOld(): boolean {
+    return !this.isJoined && !this.timeline.isEmpty;
   }
 
   lookAt(): void {
@@ -78,10 +90,16 @@ export class Room {
     this.unseen = 0;
     this.mentioned = false;
     this.#completePins();
+    this.#options.seen?.shown(() => this.#latest());
   }
 
   lookAway(): void {
     this.isLookedAt = false;
+  }
+
+  /** The user has left the room, or may not enter it. */
+  forget(): void {
+    this.#options.seen?.forget();
   }
 
   // What I do.
@@ -205,6 +223,18 @@ export class Room {
         else this.typists.stopped(event.user);
         break;
     }
+    if (OF_LOG.has(event.type)) this.#options.seen?.changed(() => this.#latest());
+  }
+
+  /** Shows what the user saw last, until the room is joined. */
+  async #restore(): Promise<void> {
+    const lines = (await this.#options.seen?.load()) ?? [];
+    if (!this.isJoined) this.timeline.restore(lines);
+  }
+
+  /** The end of the room's log, or null if it is not here. */
+  #latest(): readonly Logged[] | null {
+    return this.isJoined && !this.timeline.isBehind ? this.timeline.logged : null;
   }
 
   #joined(event: Joined): void {

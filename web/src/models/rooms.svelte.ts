@@ -76,6 +76,7 @@ export class Rooms {
   /** The room is left, or cannot be joined. Its neighbour is shown. */
   forget(room: Room): void {
     this.#byKey.delete(fold(room.key));
+    room.forget();
     if (this.#current === room) {
       this.#current = this.list[0] ?? null;
       this.#current?.lookAt();

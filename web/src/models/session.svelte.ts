@@ -19,6 +19,7 @@ import { Notices } from './notices.svelte';
 import { Room, type RoomEvent } from './room.svelte';
 import { Rooms } from './rooms.svelte';
 import type { Route } from './route';
+import { Seen, type Archive } from './seen';
 import type { Remembered } from './storage';
 
 export interface SessionOptions {
@@ -31,6 +32,8 @@ export interface SessionOptions {
   clock: Clock;
   drawing: Drawing;
   remembered: Remembered;
+  /** Stores what the user saw last. Without it, a start without the server shows no messages. */
+  archive?: Archive;
   newKey: () => string;
 }
 
@@ -42,12 +45,15 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #client: Client;
   readonly #arrivals: Arrivals<RoomEvent>;
+  readonly #seen: Seen | undefined;
 
   constructor(options: SessionOptions) {
-    const { address, name, network, clock, drawing, hasAccount, remembered } = options;
+    const { address, name, network, clock, drawing, hasAccount, remembered, archive } = options;
     this.#options = options;
     this.notices = new Notices(clock);
     this.me = new Identity(name, hasAccount, remembered);
+    // The page does not learn when a user logs out of the host app, so it stores nothing of those who log in.
+    if (archive !== undefined && !hasAccount) this.#seen = new Seen(archive, clock, name);
     this.link = new Link(hasAccount, () => this.#client.connection);
     this.#arrivals = new Arrivals(clock, drawing, (event) => this.rooms.get(event.room)?.apply(event));
     this.#client = new Client({
@@ -75,8 +81,10 @@ export class Session {
     this.link.open();
   }
 
+  /** The user leaves: this device forgets what the user saw. */
   stop(): void {
     this.link.close();
+    this.#seen?.end();
   }
 
   #changed(state: State): void {
@@ -106,6 +114,7 @@ export class Session {
       me: () => this.me,
       newKey,
       draft: remembered.draftOf(this.me.chosenName, key, () => clock.now()),
+      seen: this.#seen?.of(key),
       drawn: () =>
         new Promise((resolve) =>
           drawing.next(
@@ -149,6 +158,7 @@ export class Session {
 
   #welcomed(event: Welcome): void {
     this.me.welcomed(event);
+    if (!this.me.isGuest) this.#seen?.end();
     this.link.limited(event.limits);
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Ack, MessageEvent, Unsent } from 'hubbub-client';
 import { lineOf, quoteOf, unsentId, unsentLine, type Announced, type Line, type Moved, type Said } from './lines';
-import type { Messages } from './messages.svelte';
+import type { Logged, Messages } from './messages.svelte';
 import type { Person } from './names.svelte';
 import type { Me } from './text';
 
@@ -67,6 +67,11 @@ export class Timeline {
     return this.#settled.includes(seq);
   }
 
+  /** The messages here that the log has numbered. */
+  get logged(): Logged[] {
+    return this.#settled.filter(isNumber).flatMap((seq) => this.#messages.get(seq) ?? []);
+  }
+
   idOf(seq: number): string | undefined {
     return this.has(seq) ? this.#messages.get(seq)?.id : undefined;
   }
@@ -74,6 +79,13 @@ export class Timeline {
   /** A message came, for the first time or again; the higher `rev` wins. */
   show(event: MessageEvent): void {
     this.#put(this.#lineOf(event));
+  }
+
+  /** What was here at an earlier visit, until the log begins again. */
+  restore(lines: readonly Logged[]): void {
+    if (lines.length === 0 || this.#settled.length > 0) return;
+    this.#from = lines[0]?.seq ?? this.#from;
+    this.#settled = lines.map((line) => this.#store(line));
   }
 
   /** The room's log begins again, with its latest messages. */
