@@ -15,13 +15,17 @@ async def no_violations(page: Page) -> None:
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
 
 
+async def open_switcher(page: Page) -> None:
+    """It is loaded when it is opened for the first time."""
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox", name="Go to a room or a person")).to_be_focused()
+
+
 async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
     alice = await enter("alice", reduced_motion="reduce")
     await join(alice, "kitchen", "hall")
 
-    await alice.keyboard.press("Control+k")
-    field = alice.get_by_role("combobox", name="Go to a room or a person")
-    await expect(field).to_be_focused()
+    await open_switcher(alice)
     await no_violations(alice)
     await alice.keyboard.type("ktn")
     await expect(alice.get_by_role("option", selected=True)).to_contain_text("kitchen")
@@ -30,7 +34,7 @@ async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
     await expect(alice.get_by_role("dialog", name="Go to")).to_have_count(0)
     await expect(alice.get_by_label("Message in kitchen")).to_be_focused()
 
-    await alice.keyboard.press("Control+k")
+    await open_switcher(alice)
     await alice.keyboard.type("garden")
     await alice.keyboard.press("ArrowUp")
     await expect(alice.get_by_role("option", selected=True)).to_contain_text("join or create")
@@ -42,7 +46,7 @@ async def test_a_person_who_is_found_is_mentioned(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await expect_live(bob)
 
-    await alice.keyboard.press("Control+k")
+    await open_switcher(alice)
     await alice.keyboard.type("@bo")
     await alice.get_by_role("option", name="bob").click()
 
