@@ -1,12 +1,14 @@
 """Fixtures that start what a test needs, and the report of what did not run."""
 
+import asyncio
 import os
 import random
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 import pytest
@@ -61,6 +63,8 @@ BROWSER_OPTIONS = [
 PAGE_DEADLINE = 60_000.0
 """Milliseconds for a page to show what a test expects."""
 
+KILLS = 20
+
 SECONDS_OF_FIXTURE = {
     "chat": 0.1,
     "postgres": 0.2,
@@ -93,12 +97,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
     group.addoption("--chaos-seconds", type=float, help="How long servers are killed and cut off in a test.")
     group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
-    group.addoption("--kills", type=int, default=20, help="How often the server is killed while it stores messages.")
+    group.addoption("--kills", type=int, default=KILLS, help="How often the server is killed while it stores messages.")
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     # After SIGTERM a run still ends what it started, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if config.getoption("--chaos-seconds") or config.getoption("--kills") > KILLS or config.getoption("--autobahn-all"):
+        config.option.timeout = 0  # such a run takes as long as was asked for
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer() -> Generator[None, object, object]:
+    """A test that takes too long shows where each of its tasks stands, not only the event loop that waits for them."""
+    answer = yield
+    fail = signal.getsignal(signal.SIGALRM)
+
+    def show_tasks_and_fail(number: int, frame: FrameType | None) -> None:
+        with suppress(RuntimeError):  # no event loop
+            print(*map(stack_of, asyncio.all_tasks()), sep="\n")
+        assert callable(fail)
+        fail(number, frame)
+
+    if callable(fail):
+        signal.signal(signal.SIGALRM, show_tasks_and_fail)
+    return answer
+
+
+def stack_of(task: asyncio.Task[Any]) -> str:
+    """Its name and the lines at which it and those that it awaits stand."""
+    lines = [task.get_name()]
+    awaited: Any = task.get_coro()
+    while frame := getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None):
+        lines.append(f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return "\n".join(lines)
 
 
 @pytest.hookimpl(optionalhook=True)
