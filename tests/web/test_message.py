@@ -99,6 +99,20 @@ async def test_the_buttons_cover_no_word_of_the_message_they_belong_to(enter: En
         assert not overlap(await box_of(toolbar), await box_of(body))
 
 
+async def test_a_narrow_window_leaves_my_own_messages_their_width(enter: Enter) -> None:
+    alice = await enter("alice", viewport={"width": 390, "height": 844})
+    for number in range(2):
+        await say(alice, f"{LONG} {number}.")
+    body = message(alice, " 1.").locator(".body > p").first
+    assert (await box_of(body))["width"] > 250
+
+    await message(alice, " 1.").hover()
+
+    toolbar = message(alice, " 1.").get_by_role("toolbar")
+    await expect(toolbar).to_be_in_viewport(ratio=1)
+    assert not overlap(await box_of(toolbar), await box_of(body))
+
+
 async def test_the_buttons_stay_with_their_message_when_the_lines_move_under_the_mouse(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await say(alice, "first words")
