@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.servers import WebServer
 from tests.web.pages import PHONE, Enter, expect_live, message, say
+from tests.web.test_reading import enter_full_room
+from tests.web.test_stored_rooms import top_of
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +98,50 @@ async def test_sending_by_keyboard_leads_back_to_the_field(enter: Enter) -> None
 
     await expect(message(alice, "by Tab")).to_be_visible()
     await expect(alice.get_by_label("Message in")).to_be_focused()
+
+
+async def test_pasted_lines_stay_lines(enter: Enter) -> None:
+    alice = await enter("alice", permissions=["clipboard-read", "clipboard-write"])
+    bob = await enter("bob")
+    lines = [f"line {number}" for number in range(12)]
+    await alice.evaluate("text => navigator.clipboard.writeText(text)", "\n".join(lines))
+    field = alice.get_by_label("Message in")
+    await field.press("Control+v")
+    await expect(field).to_have_value("\n".join(lines))
+    await field.press("Enter")
+
+    for page in (alice, bob):
+        said = message(page, "line 0").locator(".words")
+        await expect(said).to_be_visible()
+        assert (await said.inner_text()).splitlines() == lines
+
+
+@on_each_device
+async def test_a_growing_field_does_not_move_the_line_that_is_read(
+    enter: Enter, server: WebServer, room: str, device: dict[str, Any]
+) -> None:
+    alice = await enter_full_room(enter, server, room, device)
+    await message(alice, "line 10.").scroll_into_view_if_needed()
+    await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
+    before = await top_of(alice, "line 10.")
+
+    for text in ("one", "one\ntwo\nthree\nfour\nfive", "many\n" * 30, ""):
+        await alice.get_by_label("Message in").fill(text)
+        assert abs(await top_of(alice, "line 10.") - before) < 2
+
+
+async def test_the_end_of_a_composition_does_not_send(enter: Enter) -> None:
+    alice = await enter("alice")
+    field = alice.get_by_label("Message in")
+    await field.focus()
+    devtools = await alice.context.new_cdp_session(alice)
+    await devtools.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
+    # Safari sends the Enter that ends a composition after its end, with the code of keys that an input method uses.
+    await devtools.send("Input.insertText", {"text": "日本"})
+    enter_key = "new KeyboardEvent('keydown', {key: 'Enter', keyCode: 229, bubbles: true, cancelable: true})"
+    assert await field.evaluate(f"field => field.dispatchEvent({enter_key})")
+    await expect(field).to_have_value("日本")
+    await expect(alice.get_by_role("article")).to_have_count(0)
+
+    await field.press("Enter")
+    await expect(message(alice, "日本")).to_be_visible()

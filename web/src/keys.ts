@@ -21,6 +21,7 @@ export function shortcutsIn({ keys, rooms }: Words): readonly Shortcut[] {
     { keys: '?', action: keys.help },
     { keys: enter, action: keys.send },
     { keys: `${shift} ${enter}`, action: keys.newLine },
+    { keys: '@ # :', action: keys.complete },
     { keys: '↑', action: keys.editLast },
     { keys: escape, action: keys.cancel },
     { keys: '↑ ↓', action: keys.lines },

@@ -31,6 +31,11 @@ export function scoreOf(text: string, query: string): number | null {
   return score - characters.length / 1_000;
 }
 
+/** Whether the text has the part in one piece. */
+export function holds(text: string, part: string): boolean {
+  return plain(text).includes(plain(part));
+}
+
 /** Without case and accents. */
 function plain(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();

@@ -23,9 +23,12 @@ export type RoomEvent = Extract<
 /** These change what the room's log shows. */
 const OF_LOG = new Set<RoomEvent['type']>(['joined', 'sync', 'message', 'changed', 'room']);
 
+/** More people than this nobody reads: another letter finds the others. */
+const FOUND = 20;
+
 export interface RoomOptions {
   clock: Clock;
-  client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing'>;
+  client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing' | 'online'>;
   me: () => Me;
   newKey: () => string;
   /** Stores drafts when the page closes; without it they are lost. */
@@ -162,6 +165,13 @@ export class Room {
   async lookFor(seq: number): Promise<void> {
     this.#sought = this.isJoined ? null : seq;
     if (this.isJoined) await this.#ask(this.#find(seq));
+  }
+
+  /** People who are online with this in their keys or names. Asks the server only if it has not named all of them. */
+  async findPeople(text: string): Promise<readonly Person[]> {
+    if (this.people.unnamed === 0) return [];
+    const query = { q: text === '' ? undefined : text, limit: FOUND };
+    return (await this.#options.client.online(this.key, query)).users;
   }
 
   async lookAtLatest(): Promise<void> {

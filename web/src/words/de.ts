@@ -186,6 +186,8 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
           ? 'Mehrere schreiben gerade'
           : `${list(names)} ${plural(names.length, { one: 'schreibt', other: 'schreiben' })} gerade`,
       tooManyWait: 'Hier warten zu viele Nachrichten darauf, gesendet zu werden.',
+      suggestions: 'Vorschläge',
+      found: (count) => `${number(count)} ${plural(count, { one: 'Vorschlag', other: 'Vorschläge' })}`,
     },
     keys: {
       title: 'Tasten',
@@ -196,6 +198,7 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       help: 'Diese Tasten',
       send: 'Nachricht senden',
       newLine: 'Neue Zeile beginnen',
+      complete: 'Beim Schreiben: eine Person, ein Raum, ein Emoji',
       editLast: 'Im leeren Feld: deine letzte Nachricht bearbeiten',
       cancel: 'Bearbeiten oder Antworten beenden; einen Dialog schließen',
       lines: 'Im Gespräch: von Nachricht zu Nachricht',

@@ -189,6 +189,8 @@ export function en({ number, atMost99, list, plural }: Formats) {
           ? 'Several people are typing'
           : `${list(names)} ${plural(names.length, { one: 'is', other: 'are' })} typing`,
       tooManyWait: 'Too many messages here wait to be sent.',
+      suggestions: 'Suggestions',
+      found: (count: number) => `${number(count)} ${plural(count, { one: 'suggestion', other: 'suggestions' })}`,
     },
     keys: {
       title: 'Keys',
@@ -200,6 +202,7 @@ export function en({ number, atMost99, list, plural }: Formats) {
       help: 'These keys',
       send: 'Send the message',
       newLine: 'Begin a new line',
+      complete: 'While writing: a person, a room, an emoji',
       editLast: 'In an empty field: edit your last message',
       cancel: 'Stop editing or replying; close a dialog',
       lines: 'In the conversation: from message to message',

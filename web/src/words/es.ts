@@ -185,6 +185,8 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
           ? 'Varias personas escriben'
           : `${list(names)} ${plural(names.length, { one: 'escribe', other: 'escriben' })}`,
       tooManyWait: 'Aquí esperan demasiados mensajes por enviar.',
+      suggestions: 'Sugerencias',
+      found: (count) => `${number(count)} ${plural(count, { one: 'sugerencia', other: 'sugerencias' })}`,
     },
     keys: {
       title: 'Teclas',
@@ -195,6 +197,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       help: 'Estas teclas',
       send: 'Enviar el mensaje',
       newLine: 'Empezar una línea',
+      complete: 'Al escribir: una persona, una sala, un emoji',
       editLast: 'En un campo vacío: editar tu último mensaje',
       cancel: 'Dejar de editar o responder; cerrar un diálogo',
       lines: 'En la conversación: de mensaje en mensaje',

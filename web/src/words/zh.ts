@@ -178,6 +178,8 @@ export function zh({ number, atMost99, list }: Formats): Words {
       doNotReply: '不回复',
       typing: (names) => (names.length > 3 ? '好几个人正在输入' : `${list(names)} 正在输入`),
       tooManyWait: '这里等待发送的消息太多了。',
+      suggestions: '建议',
+      found: (count) => `${number(count)} 条建议`,
     },
     keys: {
       title: '快捷键',
@@ -188,6 +190,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
       help: '这些快捷键',
       send: '发送消息',
       newLine: '换行',
+      complete: '输入时：成员、房间、表情',
       editLast: '输入框为空时：编辑你的上一条消息',
       cancel: '停止编辑或回复；关闭对话框',
       lines: '在对话中：逐条移动',
