@@ -11,7 +11,11 @@ export default defineConfig({
   base: './',
   plugins: [svelte()],
   resolve: {
-    alias: { 'hubbub-client': path('../clients/typescript/src/index.ts') },
+    alias: {
+      'hubbub-client/msgpack': path('../clients/typescript/src/msgpack.ts'),
+      'hubbub-client': path('../clients/typescript/src/index.ts'),
+      '@msgpack/msgpack': path('node_modules/@msgpack/msgpack'),
+    },
   },
   build: {
     outDir: path('../src/hubbub/http/page'),

@@ -1,25 +1,20 @@
 """The TypeScript client as others use it: packed, installed in an empty folder, run by Node.js, and type-checked."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-import hatch_build
+from tests.client.npm import check_types, node
 from tests.conftest import ServerFactory
-from tests.servers import REPOSITORY
-
-CLIENT = REPOSITORY / "clients/typescript"
 
 CHAT = """
 import { Client, CommandRefused } from 'hubbub-client';
-
+CODEC
 const heard = [];
 const client = new Client({
   address: `${process.argv[2]}/ws?username=alice`,
+  codec,
   onEvent: async (event) => {
     if (event.type === 'message') heard.push(event.text);
     if (heard.length < 2) return;
@@ -34,16 +29,24 @@ const client = new Client({
 client.join('general');
 client.connection.open();
 client.send('general', 'Hello');
-client.send('general', 'It works');
+client.send('general', 'It works 👍');
 """
+
+CODECS = {
+    "json": "const codec = undefined;",
+    "msgpack": "import { msgpack as codec } from 'hubbub-client/msgpack';",
+}
 
 CONSUMER = """
 import { Client, type Event, type RoomsPage } from 'hubbub-client';
+import { msgpack } from 'hubbub-client/msgpack';
 
+const said: string[] = [];
 const client = new Client({
   address: 'ws://localhost:8000/ws',
+  codec: msgpack,
   onEvent: (event: Event) => {
-    if (event.type === 'message') console.log(event.text.toUpperCase());
+    if (event.type === 'message') said.push(event.text.toUpperCase());
   },
 });
 const page: RoomsPage = await client.rooms({ q: 'general' });
@@ -51,74 +54,30 @@ const online: number | undefined = page.rooms[0]?.online;
 client.send('general', `${online} are here`);
 """
 
-MISTAKE = "\nclient.send('general', 42);\n"
+MISTAKE = "client.send('general', 42);\n"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the repository, with the package in it and nothing else."""
-    tarball = packed(tmp_path_factory.mktemp("packed"))
-    folder = tmp_path_factory.mktemp("outside")
-    (folder / "package.json").write_text('{"type": "module", "private": true}')
-    npm("install", "--offline", str(tarball), cwd=folder)
-    return folder
-
-
-def packed(folder: Path) -> Path:
-    package = folder / "client"
-    package.mkdir()
-    for name in ("package.json", "README.md", "tsconfig.build.json"):
-        shutil.copy(CLIENT / name, package)
-    shutil.copytree(CLIENT / "src", package / "src")
-    check_types("-p", str(package / "tsconfig.build.json"), cwd=package)
-    npm("pack", str(package), cwd=folder)
-    (tarball,) = folder.glob("*.tgz")
-    return tarball
-
-
-def run(*command: str, cwd: Path) -> str:
-    node = hatch_build.find_node()
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([str(node.folder), os.environ.get("PATH", os.defpath)]),
-        "npm_config_cache": str(REPOSITORY / ".cache/npm"),
-        "npm_config_audit": "false",
-        "npm_config_fund": "false",
-        "npm_config_update_notifier": "false",
-    }
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def npm(*arguments: str, cwd: Path) -> str:
-    return run(*hatch_build.find_node().npm, *arguments, cwd=cwd)
-
-
-def check_types(*arguments: str, cwd: Path) -> str:
-    compiler = REPOSITORY / "web/node_modules/typescript/bin/tsc"
-    return run("node", str(compiler), *arguments, cwd=cwd)
-
-
-def test_the_package_holds_modules_and_types_and_needs_no_other(folder: Path) -> None:
-    installed = folder / "node_modules/hubbub-client"
+def test_the_package_holds_modules_and_types_and_needs_no_other(outside: Path) -> None:
+    installed = outside / "node_modules/hubbub-client"
     described = json.loads((installed / "package.json").read_text())
+    modules = {path.name: path.read_text() for path in (installed / "dist").iterdir()}
 
     assert {path.name for path in installed.iterdir()} == {"package.json", "README.md", "dist"}
-    assert {path.suffixes[-1] for path in (installed / "dist").iterdir()} == {".js", ".ts"}
-    assert not described.keys() & {"dependencies", "peerDependencies", "publishConfig"}
-    assert [path.name for path in (folder / "node_modules").iterdir() if path.name[0] != "."] == ["hubbub-client"]
+    assert {Path(name).suffixes[-1] for name in modules} == {".js", ".ts"}
+    assert not described.keys() & {"dependencies", "publishConfig"}
+    assert described["peerDependenciesMeta"] == {name: {"optional": True} for name in described["peerDependencies"]}
+    assert [name for name, text in modules.items() if "from '@" in text] == ["msgpack.js"]
+    assert [name for name, text in modules.items() if "msgpack.js" in text] == []
 
 
-def test_a_program_chats_with_a_server(folder: Path, serve: ServerFactory) -> None:
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_program_chats_with_a_server(folder: Path, serve: ServerFactory, codec: str) -> None:
     server = serve()
-    (folder / "chat.js").write_text(CHAT)
-    version = run("node", "--version", cwd=folder)
-    flags = ["--experimental-websocket", "--no-warnings"] if version.startswith("v20.") else []
+    (folder / "chat.js").write_text(CHAT.replace("CODEC", CODECS[codec]))
 
-    said = json.loads(run("node", *flags, "chat.js", server.ws_url, cwd=folder))
+    said = json.loads(node("chat.js", server.ws_url, cwd=folder))
 
-    assert said["heard"] == ["Hello", "It works"]
+    assert said["heard"] == ["Hello", "It works 👍"]
     assert said["rooms"] == [{"room": "general", "name": "general", "online": 1}]
     assert (said["users"], said["isRefused"]) == (["alice"], "invalid")
 
@@ -126,20 +85,15 @@ def test_a_program_chats_with_a_server(folder: Path, serve: ServerFactory) -> No
 @pytest.mark.parametrize("resolution", [["nodenext", "nodenext"], ["esnext", "bundler"]], ids=["Node.js", "a bundler"])
 def test_a_program_in_typescript_is_checked(folder: Path, resolution: list[str]) -> None:
     module, way = resolution
-    options = (
-        "--noEmit",
-        "--strict",
-        "--skipLibCheck",
-        "--target",
-        "es2022",
-        "--module",
-        module,
-        "--moduleResolution",
-        way,
-    )
+    # Without the browser's types, so that the package's own types are all that is checked.
+    options = ["--noEmit", "--strict", "--target", "es2022", "--lib", "es2023"]
+    options += ["--module", module, "--moduleResolution", way]
     (folder / "consumer.ts").write_text(CONSUMER)
-    check_types(*options, "consumer.ts", cwd=folder)
-
     (folder / "wrong.ts").write_text(CONSUMER + MISTAKE)
-    with pytest.raises(AssertionError, match="not assignable to parameter of type 'string'"):
-        check_types(*options, "wrong.ts", cwd=folder)
+
+    with pytest.raises(AssertionError) as caught:
+        check_types(*options, "consumer.ts", "wrong.ts", cwd=folder)
+
+    (complaint,) = str(caught.value).splitlines()[:1]
+    assert complaint.startswith(f"wrong.ts({(CONSUMER + MISTAKE).count(chr(10))},")
+    assert "not assignable to parameter of type 'string'" in complaint

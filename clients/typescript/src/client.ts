@@ -13,7 +13,7 @@ import type { OnlinePage, RoomsPage } from './protocol.js';
 import { type Answer, CommandRefused, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
-export interface ClientOptions extends Pick<ConnectionOptions, 'secret' | 'backoff'> {
+export interface ClientOptions extends Pick<ConnectionOptions, 'secret' | 'codec' | 'backoff'> {
   /** Of the socket. A function is called at each attempt, because credentials may have changed. */
   address: string | (() => string);
   /** By default those of the browser or of Node.js. */

@@ -3,6 +3,7 @@
  * rooms, no messages and no browser: it gets sockets, time and random numbers as arguments.
  */
 import { Backoff } from './backoff.js';
+import { type Codec, json } from './codec.js';
 import { CLOSE_CODES, type Command, type ErrorCode, type Event, type Welcome } from './protocol.js';
 
 /** The server's reason for a refused command or a refused connection. */
@@ -66,17 +67,16 @@ const SETTLED = 5_000;
 /** The protocol's wait after 1008: at least this, plus a multiple of the usual wait. */
 const LONGER_BY = 5_000;
 const TIMES_LONGER = 10;
-/** The offered subprotocol that the server selects. It never selects the one that holds a secret. */
-const SUBPROTOCOL = 'hubbub.v1.json';
 
 /**
  * The part of the browser's (and Node's) WebSocket that is used. Only this module sets the handlers, so
  * `never` accepts the event types of any socket.
  */
 export interface Socket {
+  binaryType: string;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
-  send(data: string): void;
+  send(frame: string | ArrayBuffer): void;
   close(code?: number): void;
 }
 
@@ -107,6 +107,8 @@ export interface ConnectionOptions {
   address: () => string;
   /** A guest's secret, if there is one. Called at each attempt as well; the secret is never put into an address. */
   secret?: () => string | null;
+  /** By default JSON. */
+  codec?: Codec;
   network: Network;
   clock: Clock;
   backoff?: Backoff;
@@ -116,6 +118,7 @@ export interface ConnectionOptions {
 
 export class Connection {
   readonly #options: ConnectionOptions;
+  readonly #codec: Codec;
   readonly #backoff: Backoff;
   #state: State = { name: 'idle' };
   #socket: Socket | null = null;
@@ -131,6 +134,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#codec = options.codec ?? json;
     this.#backoff = options.backoff ?? new Backoff();
   }
 
@@ -171,7 +175,7 @@ export class Connection {
   /** Sends one command. Returns false, and keeps nothing, when there is no live connection. */
   send(command: Command): boolean {
     if (this.#state.name !== 'live' || this.#socket === null) return false;
-    this.#socket.send(JSON.stringify(command));
+    this.#socket.send(this.#codec.encode(command));
     return true;
   }
 
@@ -179,8 +183,9 @@ export class Connection {
     const { address, secret, network } = this.#options;
     this.#presented = { address: address(), secret: secret?.() ?? null };
     const proof = this.#presented.secret === null ? [] : [`secret.${encoded(this.#presented.secret)}`];
-    const socket = network.open(this.#presented.address, [SUBPROTOCOL, ...proof]);
+    const socket = network.open(this.#presented.address, [this.#codec.subprotocol, ...proof]);
     this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
     this.#startTimer(OPENING_DEADLINE, () => {
@@ -189,9 +194,9 @@ export class Connection {
     });
   }
 
-  #receive(data: unknown): void {
-    if (typeof data !== 'string') return;
-    const event = JSON.parse(data) as Event;
+  #receive(frame: unknown): void {
+    const event = this.#codec.decode(frame);
+    if (event === undefined) return;
     this.#lastFrame = this.#options.clock.now();
     if (event.type === 'welcome') this.#welcome(event);
     if (event.type === 'draining') this.#returnAt = this.#lastFrame + event.reconnect_in;

@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from './backoff.js';
 export { Client, type ClientOptions, type Place } from './client.js';
+export { type Codec, json } from './codec.js';
 export { Connection, type Clock, type ConnectionOptions, type Network, type Probe } from './connection.js';
 export type { Failure, Socket, State, StateName } from './connection.js';
 export type { ListQuery } from './lists.js';

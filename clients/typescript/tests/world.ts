@@ -1,5 +1,6 @@
 /** Time and sockets that a test controls, so that no test waits. */
-import type { Clock, Event, Network, Probe, Socket, Welcome } from 'hubbub-client';
+import { type Clock, type Codec, type Event, json, type Network, type Probe, type Socket } from 'hubbub-client';
+import type { Command, Welcome } from 'hubbub-client';
 
 export class HandClock implements Clock {
   #now = 1_000_000;
@@ -31,6 +32,7 @@ export class HandClock implements Clock {
 }
 
 export class Wire implements Socket {
+  binaryType = 'blob';
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
   readonly sent: Record<string, unknown>[] = [];
@@ -39,10 +41,11 @@ export class Wire implements Socket {
   constructor(
     readonly address: string,
     readonly subprotocols: readonly string[],
+    readonly codec: Codec,
   ) {}
 
-  send(data: string): void {
-    this.sent.push(JSON.parse(data) as Record<string, unknown>);
+  send(frame: string | ArrayBuffer): void {
+    this.sent.push(this.codec.decode(frame) as unknown as Record<string, unknown>);
   }
 
   close(code?: number): void {
@@ -50,7 +53,12 @@ export class Wire implements Socket {
   }
 
   arrives(event: Event): void {
-    this.onmessage?.({ data: JSON.stringify(event) });
+    // Both directions have the same frames.
+    this.arrivesAs(this.codec.encode(event as unknown as Command));
+  }
+
+  arrivesAs(data: unknown): void {
+    this.onmessage?.({ data });
   }
 
   breaks(code = 1006, reason = ''): void {
@@ -63,8 +71,10 @@ export class Wires implements Network {
   readonly probes: { address: string; headers: Record<string, string> }[] = [];
   probed: () => Promise<Probe> = () => Promise.reject(new Error('unreachable'));
 
+  constructor(readonly codec: Codec = json) {}
+
   open(address: string, subprotocols: string[]): Wire {
-    const wire = new Wire(address, subprotocols);
+    const wire = new Wire(address, subprotocols, this.codec);
     this.opened.push(wire);
     return wire;
   }
