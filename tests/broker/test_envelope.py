@@ -3,7 +3,8 @@
 import pytest
 
 from hubbub.broker.envelope import SENDER_BYTES, mark_of, pack, unpack
-from hubbub.wire.codecs import CODECS, JSON_CODEC
+from hubbub.wire.codecs import CODECS, JSON_CODEC, MSGPACK_CODEC
+from hubbub.wire.messages import MessageEvent
 from hubbub.wire.publication import Publication
 
 SENDER = bytes(range(SENDER_BYTES))
@@ -27,6 +28,18 @@ def test_a_publication_is_the_same_after_its_way(publication: Publication) -> No
         assert getattr(received, name) == getattr(publication, name)
     if not publication.is_head:
         assert [received.payload(codec) for codec in CODECS] == [publication.payload(codec) for codec in CODECS]
+
+
+def test_members_with_messagepack_get_the_same_event_on_every_node() -> None:
+    data = {"float": 1.0, "large": 2**63 - 1, "list": [None, True, {}], "text": "\x00 👋"}
+    event = MessageEvent(
+        room="a", seq=1, rev=2, user="alice", name="Alice", kind="text", text="👋", ts="now", data=data
+    )
+    publication = Publication("room:a", event, position=2)
+
+    received = unpack("room:a", pack(publication, SENDER))
+
+    assert received.payload(MSGPACK_CODEC) == publication.payload(MSGPACK_CODEC)
 
 
 def test_a_sender_knows_its_own_by_how_they_begin() -> None:

@@ -8,6 +8,9 @@ from typing import Any, Self
 from hubbub.wire.base import Event
 from hubbub.wire.codecs import JSON_CODEC, Codec
 
+_ENCODED: Mapping[str, Any] = {}
+"""In place of an event of which only the bytes are known."""
+
 
 class Publication:
     """An event, where it goes, and its position there.
@@ -48,21 +51,23 @@ class Publication:
     def encoded(
         cls,
         channel: str,
-        payloads: dict[str, bytes],
+        payload: bytes,
         *,
         position: int | None = None,
         since: int | None = None,
         ephemeral: bool = False,
     ) -> Self:
-        """A publication whose event is encoded already. `payloads` has the bytes for each codec's name."""
-        publication = cls(channel, {}, position=position, since=since, ephemeral=ephemeral)
-        publication._payloads = payloads
+        """A publication whose event is encoded already, as JSON. It is decoded if another codec is asked for."""
+        publication = cls(channel, _ENCODED, position=position, since=since, ephemeral=ephemeral)
+        publication._payloads[JSON_CODEC.name] = payload
         return publication
 
     def payload(self, codec: Codec) -> bytes:
         """The event in a codec, without any framing."""
         payload = self._payloads.get(codec.name)
         if payload is None:
+            if self._structure is _ENCODED:
+                self._structure = JSON_CODEC.decode(self._payloads[JSON_CODEC.name], containers=None)
             payload = self._payloads[codec.name] = encode_event(codec, self._structure)
         return payload
 
