@@ -1,5 +1,4 @@
 /** The pinned messages of a room, whether they are among the shown lines or not. */
-import { SvelteSet } from 'svelte/reactivity';
 import type { ChangedEvent, HistoryPage, MessageEvent, Place } from 'hubbub-client';
 import type { Stored } from './lines';
 import type { Messages } from './messages.svelte';
@@ -13,7 +12,7 @@ export class Pins {
   readonly #messages: Messages;
   readonly #history: (place: Place) => Promise<HistoryPage>;
   /** The numbers of the messages that were seen as pinned. They may not be pinned any more. */
-  readonly #seqs = new SvelteSet<number>();
+  #seqs = $state.raw<ReadonlySet<number>>(new Set());
   /** For each requested page, the changes since the request: the page may be older than they are. */
   readonly #awaited = new Set<Change[]>();
   /** All pins were requested, and have come or will come. */
@@ -31,7 +30,7 @@ export class Pins {
   }
 
   startOver(): void {
-    this.#seqs.clear();
+    this.#seqs = new Set();
     this.#awaited.clear();
     this.#isComplete = false;
   }
@@ -67,12 +66,16 @@ export class Pins {
     const { seq, pinned } = change;
     if (seq === undefined || pinned !== true) return;
     if (change.type === 'message') this.#pin({ ...change, seq });
-    else if (this.#messages.has(seq)) this.#seqs.add(seq);
+    else if (this.#messages.has(seq)) this.#add(seq);
     else void this.#load({ around: seq, limit: 1 });
   }
 
   #pin(message: MessageEvent & { seq: number }): void {
     this.#messages.see(message);
-    this.#seqs.add(message.seq);
+    this.#add(message.seq);
+  }
+
+  #add(seq: number): void {
+    if (!this.#seqs.has(seq)) this.#seqs = new Set([...this.#seqs, seq]);
   }
 }

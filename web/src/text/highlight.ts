@@ -1,6 +1,6 @@
 /**
- * Colours for code, loaded with the first block of code: highlight.js through lowlight, which gives a tree, not HTML.
- * Each language is a chunk of its own.
+ * Colours for code: highlight.js through lowlight, which gives a tree, not HTML. This module is loaded with the first
+ * block of code that has a language, and each language when it is needed.
  */
 import type { LanguageFn } from 'highlight.js';
 import type { Nodes } from 'hast';
