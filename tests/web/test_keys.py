@@ -15,17 +15,11 @@ async def no_violations(page: Page) -> None:
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
 
 
-async def open_switcher(page: Page) -> None:
-    """It is loaded when it is opened for the first time."""
-    await page.keyboard.press("Control+k")
-    await expect(page.get_by_role("combobox", name="Go to a room or a person")).to_be_focused()
-
-
 async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
     alice = await enter("alice", reduced_motion="reduce")
     await join(alice, "kitchen", "hall")
 
-    await open_switcher(alice)
+    await alice.keyboard.press("Control+k")
     await no_violations(alice)
     await alice.keyboard.type("ktn")
     await expect(alice.get_by_role("option", selected=True)).to_contain_text("kitchen")
@@ -34,7 +28,7 @@ async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
     await expect(alice.get_by_role("dialog", name="Go to")).to_have_count(0)
     await expect(alice.get_by_label("Message in kitchen")).to_be_focused()
 
-    await open_switcher(alice)
+    await alice.keyboard.press("Control+k")
     await alice.keyboard.type("garden")
     await alice.keyboard.press("ArrowUp")
     await expect(alice.get_by_role("option", selected=True)).to_contain_text("join or create")
@@ -42,11 +36,36 @@ async def test_a_few_letters_lead_to_a_room(enter: Enter, room: str) -> None:
     await expect_room(alice, "garden")
 
 
+async def test_no_key_is_lost_while_a_dialog_opens(enter: Enter) -> None:
+    alice = await enter("alice")
+    field, log = alice.get_by_label("Message in"), alice.get_by_role("log")
+    # Whatever is loaded only now never comes.
+    await alice.route("**/assets/**", lambda route: route.abort())
+
+    await alice.keyboard.press("Control+k")
+    await alice.keyboard.type("attic")
+    await expect(alice.get_by_role("combobox", name="Go to a room or a person")).to_have_value("attic")
+    await alice.keyboard.press("Escape")
+    await expect(field).to_have_value("")
+
+    await log.focus()
+    await alice.keyboard.press("?")
+    await alice.keyboard.press("Escape")
+    await alice.keyboard.press("?")
+    await expect(alice.get_by_role("dialog", name="Keys")).to_be_visible()
+    await alice.keyboard.press("Escape")
+    await expect(log).to_be_focused()
+
+    await alice.get_by_role("button", name="Language: English").press("Enter")
+    await alice.keyboard.press("Tab")
+    await expect(alice.get_by_role("button", name="Deutsch")).to_be_focused()
+
+
 async def test_a_person_who_is_found_is_mentioned(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await expect_live(bob)
 
-    await open_switcher(alice)
+    await alice.keyboard.press("Control+k")
     await alice.keyboard.type("@bo")
     await alice.get_by_role("option", name="bob").click()
 
