@@ -115,11 +115,15 @@ async def test_new_messages_are_below_a_line_that_stays(enter: Enter, server: We
         await bob.ask({"type": "message", "room": room, "text": "first new."})
         await bob.ask({"type": "message", "room": room, "text": "second new."})
         await expect(alice.get_by_role("button", name=f"{room} 2 new")).to_be_visible()
-        assert "icon-unread" in await alice.evaluate("document.querySelector('link[rel=icon]').href")
+        await expect(alice).to_have_title(f"(2) {room}-2 · Hubbub")
+        # Browsers show this one, and not favicon.ico.
+        icon = alice.locator('link[rel="icon"][type="image/svg+xml"]')
+        await expect(icon).to_have_attribute("href", "./icon-unread.svg")
         await alice.get_by_role("button", name=f"{room} 2 new").click()
 
         divider = alice.get_by_role("heading", name="New", exact=True)
         await expect(divider).to_be_in_viewport()
+        await expect(icon).to_have_attribute("href", "./icon.svg")
         await expect(message(alice, "second new.")).to_be_in_viewport()
         await bob.ask({"type": "message", "room": room, "text": "third new."})
         await expect(message(alice, "third new.")).to_be_in_viewport()
