@@ -105,3 +105,13 @@ def test_people_come_and_go() -> None:
 
     view.people_changed(Online(room="hall", online=140))
     assert view.online == 140
+
+
+def test_comings_and_goings_that_joined_already_contains_change_nothing() -> None:
+    view = hall(1, 1)
+
+    # Zoe left, and Bob joined, while the answer to `join` was made.
+    view.people_changed(LeaveEvent(room="hall", user="zoe", name="Zoë", online=0))
+    view.people_changed(JoinEvent(room="hall", user="Bob", name="Bob", online=1))
+
+    assert (view.online, list(view.people)) == (1, ["bob"])
