@@ -178,6 +178,23 @@ class WebServer(Process):
         assert self.may_log_tracebacks or "Traceback (most recent call last)" not in self.log, self.log
 
 
+class Program(Process):
+    """A program that answers nobody: `start` returns at once."""
+
+    def is_ready(self) -> bool:
+        return True
+
+    def run(self) -> tuple[int, str]:
+        """Its exit status and what it wrote."""
+        self.start()
+        return self.wait(), self.log
+
+
+def hubbub_command(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> Program:
+    """`hubbub …`, in `folder`."""
+    return Program(folder, [sys.executable, "-m", "hubbub.cli", *words], environment=environment)
+
+
 def watched(server: WebServer) -> Iterator[WebServer]:
     """A server while a fixture lasts, which `yield from`s this. At the end there must be no traceback in its log."""
     with server:

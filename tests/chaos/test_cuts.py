@@ -11,8 +11,8 @@ from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.people import address
 
-STEP = 37
-"""Bytes from one cut to the next. Prime, so that cuts fall on every part of a frame."""
+STEP = 73
+"""Bytes from one cut to the next. A prime number, so that cuts fall on every part of a frame."""
 
 
 def cut_later_each_time(step: int) -> Callable[[], int]:

@@ -15,7 +15,7 @@ from tests.chaos.test_kills import ACKS_BETWEEN_KILLS, SENDERS, Flood
 from tests.conftest import UvicornFactory
 from tests.servers import WebServer
 
-KILLS = 5
+KILLS = 3
 
 
 async def kill(server: WebServer, flood: Flood, chance: random.Random) -> None:
@@ -27,7 +27,7 @@ async def kill(server: WebServer, flood: Flood, chance: random.Random) -> None:
     flood.stop()
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(5)
 @pytest.mark.parametrize("deferred_from", ["1", "8"])
 async def test_messages_and_a_features_rows_agree_after_each_kill(
     uvicorn: UvicornFactory, seed: int, deferred_from: str

@@ -329,12 +329,12 @@ async def refused(doing: Awaitable[object]) -> None:
 
 
 TownMachine.TestCase.settings = settings(
-    max_examples=15,
+    max_examples=8,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestTown = pytest.mark.slow(20)(TownMachine.TestCase)
+TestTown = pytest.mark.slow(12)(TownMachine.TestCase)
 
 
 def test_messages_trimmed_between_two_pages_of_a_recovery_are_gone_and_the_others_arrive() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -20,13 +19,13 @@ from tests.conftest import ServerFactory, UvicornFactory
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
 from tests.ports import free_port
-from tests.servers import REPOSITORY, WebServer
+from tests.servers import REPOSITORY, Program, WebServer, hubbub_command, hubbub_server
 from tests.waiting import eventually
 
 DATABASE_TIMEOUT = 2.0
 DRAIN = 1.0
-GRACE = 1.0 + 10.0
-"""`close_timeout`, and the additional time for a stop."""
+GRACE = 1.0 + 2.0
+"""`close_timeout`, and the additional time that an impatient server has for its stop."""
 SLACK = 40.0
 """More for a busy machine. A part that hangs would take for ever."""
 
@@ -76,14 +75,20 @@ async def test_a_server_whose_postgresql_is_frozen_is_not_ready(serve: ServerFac
         await eventually(lambda: readiness() == (200, "ok"), deadline=DATABASE_TIMEOUT + SLACK)
 
 
-@pytest.mark.slow(7)
+def impatient_server(folder: Path, environment: dict[str, str]) -> WebServer:
+    """It stops in the usual way, in less time."""
+    server = hubbub_server(folder, environment=environment | {"PYTHONPATH": str(REPOSITORY)})
+    server.command = [*server.command[:2], "tests.faults.impatient", *server.command[3:]]
+    return server
+
+
 async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_names_what_hung(
-    serve: ServerFactory, postgres: str
+    tmp_path: Path, postgres: str
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
-        server = serve(
-            environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"}
-        )
+        patience = {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"}
+        server = impatient_server(tmp_path, QUICK | patience)
+        server.start()
         async with person(server, "alice") as alice:
             await alice.join("general")
             acked = await alice.say("general", "before")
@@ -103,13 +108,12 @@ async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_name
         assert ("before",) in database.execute("SELECT text FROM messages").fetchall()
 
 
-@pytest.mark.slow(7)
 async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_the_server_ends(
     uvicorn: UvicornFactory, postgres: str
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
         server = uvicorn(
-            "hubbub.serving:create_app",
+            "tests.faults.impatient:create_app",
             "--factory",
             environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"},
         )
@@ -126,39 +130,27 @@ async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_the_s
         proxy.thaw()
 
 
-@pytest.mark.slow(11)
 async def test_sigterm_ends_a_start_that_waits_for_a_frozen_postgresql(tmp_path: Path, postgres: str) -> None:
     with psycopg.connect(postgres) as other, FaultProxy(port_of(postgres)) as proxy:
         # Another server is migrating, and never ends.
         other.execute("SELECT pg_advisory_xact_lock(%s)", (0x68756262,))
-        server = starting_server(tmp_path, QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres)})
-        migrating = "the database's schema is upgraded"
-        await eventually(lambda: migrating in (tmp_path / "log").read_text(), deadline=SLACK)
+        environment = QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-m", "tests.faults.impatient", "serve", "--port", "0"]
+        server = Program(tmp_path, command, environment=environment).start()
+        await eventually(lambda: "the database's schema is upgraded" in server.log, deadline=SLACK)
 
-        server.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
 
         assert await asyncio.to_thread(server.wait, GRACE + SLACK) == 1
-    assert "hubbub-opening-the-database in" in (tmp_path / "log").read_text()
-
-
-def starting_server(folder: Path, environment: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
-    """A server that may never answer."""
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            command or [sys.executable, "-m", "hubbub.cli", "serve", "--port", "0"],
-            cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    assert "hubbub-opening-the-database in" in server.log
 
 
 HANGING_APP = """
-import time, threading
+import time
 from fastapi import FastAPI
-import hubbub
+import hubbub.serving.server
 
+hubbub.serving.server.STOPPING = 2.0
 app = FastAPI()
 hub = hubbub.Hubbub(guests="on")
 app.include_router(hub.router)
@@ -200,7 +192,6 @@ async def alice_in_the_hook(server: WebServer) -> AsyncIterator[Person]:
         yield alice
 
 
-@pytest.mark.slow(13)
 async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_app: WebServer) -> None:
     with hanging_app as server:
         async with alice_in_the_hook(server) as alice:
@@ -209,7 +200,7 @@ async def test_sigterm_ends_a_server_whose_hook_blocks_the_event_loop(hanging_ap
             alice.vanish()
 
     assert status == 1
-    assert "app.py:14 hang" in server.log
+    assert "app.py:15 hang" in server.log
 
 
 async def test_a_second_signal_ends_a_hanging_server_at_once(hanging_app: WebServer) -> None:
@@ -226,7 +217,6 @@ async def test_a_second_signal_ends_a_hanging_server_at_once(hanging_app: WebSer
     assert time.monotonic() - began < SLACK
 
 
-@pytest.mark.slow(13)
 async def test_sigterm_ends_a_server_with_a_thread_that_never_returns(hanging_app: WebServer) -> None:
     with hanging_app as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -237,7 +227,7 @@ async def test_sigterm_ends_a_server_with_a_thread_that_never_returns(hanging_ap
         assert await asyncio.to_thread(server.wait, DRAIN + GRACE + SLACK) == 1
         writer.close()
 
-    assert "app.py:19 thread" in server.log
+    assert "app.py:20 thread" in server.log
 
 
 # Files that are none.
@@ -251,10 +241,9 @@ def test_a_fifo_in_place_of_a_file_ends_the_start_with_one_sentence(tmp_path: Pa
     (tmp_path / "hubbub-data").mkdir()
     os.mkfifo(tmp_path / file)
 
-    server = starting_server(tmp_path, {})
+    status, log = hubbub_command(tmp_path, "serve", "--port", "0").run()
 
-    assert server.wait(SLACK) == 2
-    log = (tmp_path / "log").read_text()
+    assert status == 2
     assert "it is not a regular file" in log
     assert Path(file).name in log
     assert "Traceback" not in log
@@ -265,10 +254,10 @@ def test_db_commands_on_a_fifo_end_with_one_sentence(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "hubbub-data/hubbub.db")
     os.mkfifo(tmp_path / "backup.db")
 
-    for command in (["check"], ["upgrade"], ["backup", "copy.db"]):
-        server = starting_server(tmp_path, {}, sys.executable, "-m", "hubbub.cli", "db", *command)
-        assert server.wait(SLACK) == 2
-        assert re.search("not a (regular )?file", (tmp_path / "log").read_text())
-    server = starting_server(tmp_path, {}, sys.executable, "-m", "hubbub.cli", "db", "restore", "backup.db")
-    assert server.wait(SLACK) == 2
-    assert "backup.db is not a backup" in (tmp_path / "log").read_text()
+    for words in (["check"], ["upgrade"], ["backup", "copy.db"]):
+        status, log = hubbub_command(tmp_path, "db", *words).run()
+        assert status == 2
+        assert re.search("not a (regular )?file", log)
+    status, log = hubbub_command(tmp_path, "db", "restore", "backup.db").run()
+    assert status == 2
+    assert "backup.db is not a backup" in log

@@ -495,7 +495,7 @@ commands = st.fixed_dictionaries({"type": st.sampled_from(TYPES) | junk}, option
 
 @given(st.lists(commands, min_size=1, max_size=12))
 # Shrinking a failing case would wait for a server's deadline at each attempt.
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_each_random_command_is_answered_and_the_connection_stays_open(
     generous: WebServer, frames: list[dict[str, object]]
 ) -> None:

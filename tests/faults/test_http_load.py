@@ -46,6 +46,14 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """A server that may open few files."""
+    folder = tmp_path_factory.mktemp("small")
+    with server_with(folder, files=128, connections_per_address="0", head_timeout="1") as server:
+        yield server
+
+
 @asynccontextmanager
 async def link(server: WebServer) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     sock = socket.socket()
@@ -199,20 +207,20 @@ HALF = b"POST /notify/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n
 
 @pytest.mark.parametrize("begin", [b"", b"GET / HT", ALIVE, HALF], ids=["nothing", "half a head", "one GET", "no body"])
 async def test_a_client_that_holds_all_files_takes_none_from_clients_that_are_served(
-    tmp_path: Path, begin: bytes
+    small: WebServer, begin: bytes
 ) -> None:
-    with server_with(tmp_path, files=128, connections_per_address="0", head_timeout="2") as server:
-        async with person(server, "alice") as alice, AsyncExitStack() as stack:
-            await alice.join("room1")
-            for _ in range(200):
-                _, writer = await stack.enter_async_context(link(server))
-                writer.write(begin)
+    room = f"room{len(begin)}"
+    async with person(small, room) as alice, AsyncExitStack() as stack:
+        await alice.join(room)
+        for _ in range(200):
+            _, writer = await stack.enter_async_context(link(small))
+            writer.write(begin)
 
-            # The database can open its files, and the log is written.
-            await alice.say("room1", "still here")
-            assert await alice.hear(1) == ["still here"]
-            page = "/api/v1/rooms/room1/messages"
-            assert (await until_served(server, page)).json()["messages"][0]["text"] == "still here"
+        # The database can open its files, and the log is written.
+        await alice.say(room, "still here")
+        assert await alice.hear(1) == ["still here"]
+        page = f"/api/v1/rooms/{room}/messages"
+        assert (await until_served(small, page)).json()["messages"][0]["text"] == "still here"
 
 
 async def until_served(server: WebServer, path: str) -> httpx.Response:

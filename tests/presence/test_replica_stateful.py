@@ -135,12 +135,12 @@ class Cluster(RuleBasedStateMachine):
             self.all_has_arrived()
 
 
-@pytest.mark.slow(30)
+@pytest.mark.slow(12)
 def test_nodes_agree_with_a_plain_model_whatever_happened(redis: Redis) -> None:
     with Client.from_url(redis.url) as client:
         Cluster.client = client
         options: Any = settings(
-            max_examples=100,
+            max_examples=40,
             phases=PHASES,
             stateful_step_count=30,
             deadline=None,

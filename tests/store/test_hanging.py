@@ -125,13 +125,14 @@ async def test_a_read_that_hangs_is_unavailable_in_time(tmp_path: Path, open_dat
 
 
 async def test_a_stop_gives_up_what_hangs_answers_those_who_wait_and_keeps_the_lock(
-    tmp_path: Path, open_database: Opener, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, open_database: Opener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hubbub.store.database.STOPPING", 0.2)
     database, disk = await open_database(SQLite(tmp_path), timeout=60), Disk()
     hanging = database.write(disk.write, "alice")
     await asyncio.to_thread(disk.is_asked.wait)
 
-    has_ended = await asyncio.wait_for(database.stop(timeout=0.2), MUCH_LONGER)
+    has_ended = await asyncio.wait_for(database.stop(), MUCH_LONGER)
 
     assert not has_ended
     assert "the last commit did not end" in caplog.text

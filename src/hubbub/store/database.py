@@ -62,30 +62,30 @@ class Database:
             raise
         self._threads = Threads(self._number_of_readers, name="hubbub-reader")
 
-    async def stop(self, timeout: float = STOPPING) -> bool:
-        """Returns when every write is answered and everything is closed, or after `timeout` seconds.
+    async def stop(self) -> bool:
+        """Returns when every write is answered and everything is closed, or after `STOPPING` seconds.
 
         Returns False if the database hangs. The threads that use it are left behind then; nobody waits for them.
         """
         if self._threads is None:
             return True
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = loop.time() + STOPPING
         threads, self._threads = self._threads, None
         threads.close()
         # The writer is closed last: only it may checkpoint, and SQLite does that when the last connection closes.
-        have_read = await threads.wait_until_ended(timeout / 2)
+        have_read = await threads.wait_until_ended(STOPPING / 2)
         if have_read:
             for reader in self._readers:
                 reader.close()
             self._readers.clear()
         else:
-            log.error("the database hangs: a read did not end within %g s, and is left behind", timeout / 2)
+            log.error("the database hangs: a read did not end within %g s, and is left behind", STOPPING / 2)
         if await self._commits.stop(max(0.0, deadline - loop.time())):
             # The writer may still write, so others must not.
             self._engine.release()
             return have_read
-        log.error("the database hangs: the last commit did not end within %g s, and is left behind", timeout)
+        log.error("the database hangs: the last commit did not end within %g s, and is left behind", STOPPING)
         return False
 
     @property
