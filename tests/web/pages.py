@@ -39,6 +39,17 @@ def message(page: Page, text: str) -> Locator:
     return page.get_by_role("log").locator(".message", has=words)
 
 
+async def choose(page: Page, room: str, action: str) -> None:
+    """Chooses an item of a room's menu, by keyboard: on a phone and in a list of any length."""
+    await page.get_by_role("button", name=f"Actions for {room}", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("menu").get_by_role("menuitem", name=action, exact=True).click()
+
+
+async def leave(page: Page, room: str) -> None:
+    await choose(page, room, "Leave the room")
+
+
 async def act(page: Page, text: str, action: str) -> None:
     """Press one of a message's buttons."""
     await message(page, text).hover()

@@ -9,7 +9,7 @@ from playwright.async_api import Dialog, expect
 from websockets.asyncio.client import connect
 
 from tests.servers import WebServer
-from tests.web.pages import AXE, PHONE, Enter, expect_live, say
+from tests.web.pages import AXE, PHONE, Enter, expect_live, leave, say
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ async def test_people_see_who_is_here_and_who_joins_and_leaves(enter: Enter, roo
 
     await expect(people.get_by_role("listitem")).to_contain_text(["alice", "bob"])
     await expect(alice.get_by_role("log")).to_contain_text("bob joined")
-    await bob.get_by_role("button", name=f"Leave {room}").click()
+    await leave(bob, room)
 
     await expect(people.get_by_role("listitem")).to_contain_text(["alice"])
     await expect(people).to_contain_text("1 online")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.web.pages import PHONE, Enter, act, expect_live, message, say, tap
+from tests.web.pages import PHONE, Enter, act, expect_live, leave, message, say, tap
 
 pytestmark = pytest.mark.anyio
 
@@ -95,8 +95,7 @@ async def test_the_neighbour_of_a_left_room_gets_the_focus(enter: Enter, room: s
     for name in ("hall", "kitchen"):
         await alice.get_by_label("Join or create a room").fill(name)
         await alice.keyboard.press("Enter")
-    await alice.get_by_role("button", name="Leave hall").focus()
-    await alice.keyboard.press("Enter")
+    await leave(alice, "hall")
     await expect(alice.get_by_role("button", name="hall", exact=True)).to_have_count(0)
 
     await expect(alice.get_by_role("button", name="kitchen", exact=True)).to_be_focused()

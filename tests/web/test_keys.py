@@ -76,9 +76,9 @@ async def test_rooms_are_above_and_below_each_other(enter: Enter, room: str) -> 
     alice = await enter("alice")
     await join(alice, "kitchen", "hall")
 
-    await alice.keyboard.press("Alt+ArrowUp")
-    await expect_room(alice, "kitchen")
     await alice.keyboard.press("Alt+ArrowDown")
+    await expect_room(alice, "kitchen")
+    await alice.keyboard.press("Alt+ArrowUp")
     await expect_room(alice, "hall")
 
 

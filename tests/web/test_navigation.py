@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory
 from tests.servers import WebServer
-from tests.web.pages import PHONE, Enter, act, expect_live, message
+from tests.web.pages import PHONE, Enter, act, expect_live, leave, message
 from tests.web.test_stored_rooms import fill
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ async def test_choosing_the_same_room_again_adds_no_step(enter: Enter, room: str
 async def test_back_does_not_lead_into_a_room_that_was_just_left(enter: Enter, room: str) -> None:
     alice = await enter("alice")
     await join(alice, "kitchen", "hall")
-    await alice.get_by_role("button", name="Leave hall").click()
+    await leave(alice, "hall")
     await expect(alice.get_by_role("heading", name="hall", level=1)).to_have_count(0)
 
     await alice.go_back()

@@ -25,6 +25,7 @@ export function shortcutsIn({ keys, rooms }: Words): readonly Shortcut[] {
     { keys: '↑', action: keys.editLast },
     { keys: escape, action: keys.cancel },
     { keys: '↑ ↓', action: keys.lines },
+    { keys: '→', action: keys.roomMenu },
   ];
 }
 

@@ -44,6 +44,12 @@ export class Lists {
     if (answer === null) throw new ConnectionLost();
     if (answer.status === 200) return answer.body as Page;
     const { code, message } = answer.failure ?? { code: 'internal', message: `The server answered ${answer.status}.` };
-    throw new CommandRefused({ type: 'error', code, message, retry_after: answer.retryAfter ?? undefined });
+    throw new CommandRefused({
+      type: 'error',
+      // A server of an earlier version has no such list. The body is then that of the application around it, if any.
+      code: answer.status === 404 ? 'not_found' : code,
+      message,
+      retry_after: answer.retryAfter ?? undefined,
+    });
   }
 }

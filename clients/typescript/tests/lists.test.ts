@@ -45,3 +45,10 @@ it('says that there is no server', async () => {
 
   await expect(client.rooms()).rejects.toBeInstanceOf(ConnectionLost);
 });
+
+it('is not found on a server of an earlier version, whatever is around that server', async () => {
+  const failure = { code: 'forbidden', message: 'Not Found' };
+  const { client } = clientOn('ws://127.0.0.1:8000/ws', { status: 404, failure });
+
+  await expect(client.rooms()).rejects.toMatchObject({ failure: { code: 'not_found' } });
+});

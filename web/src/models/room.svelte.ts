@@ -56,6 +56,8 @@ export class Room {
   /** Messages that came while the user was not looking at this room. */
   unseen = $state(0);
   mentioned = $state(false);
+  /** When something was last said here; 0 if that is not known. */
+  activeAt = $state(0);
   isJoined = $state(false);
   /** The room stores its messages, so they can be answered, changed and found again. */
   keepsMessages = $state(false);
@@ -239,7 +241,9 @@ export class Room {
   /** Shows what the user saw last, until the room is joined. */
   async #restore(): Promise<void> {
     const lines = (await this.#options.seen?.load()) ?? [];
-    if (!this.isJoined) this.timeline.restore(lines);
+    if (this.isJoined) return;
+    this.timeline.restore(lines);
+    this.#wasActive(lines.at(-1)?.at);
   }
 
   /** The end of the room's log, or null if it is not here. */
@@ -277,10 +281,17 @@ export class Room {
     this.timeline.startOver(messages, seq, floor);
     this.pins.startOver();
     for (const message of messages) this.pins.follow(message);
+    const latest = messages.at(-1);
+    if (latest !== undefined) this.#wasActive(Date.parse(latest.ts));
+  }
+
+  #wasActive(at = 0): void {
+    this.activeAt = Math.max(this.activeAt, at);
   }
 
   /** A new message, or an old one that has changed. */
   #said(event: MessageEvent): void {
+    this.#wasActive(Date.parse(event.ts));
     this.timeline.show(event);
     this.pins.follow(event);
     if (event.seq !== undefined && event.seq <= this.reading.head) return;

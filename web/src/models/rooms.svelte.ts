@@ -1,8 +1,10 @@
 /** The rooms of this tab, and the one that is shown. */
-import { SvelteMap } from 'svelte/reactivity';
-import { fold, type Client, type ListedRoom } from 'hubbub-client';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import { fold, type Client, type ListedRoom, type ListQuery, type RoomsPage } from 'hubbub-client';
 import type { Room } from './room.svelte';
 import type { Route } from './route';
+import { ORDERS, sectionsOf, type Order, type Section } from './sections';
+import type { RoomStore } from './storage';
 
 const FIRST_ROOM = 'general';
 /** More than this nobody reads: a few more letters find the others. */
@@ -11,22 +13,72 @@ const FOUND = 20;
 export interface RoomsOptions {
   client: Pick<Client, 'join' | 'leave' | 'rooms'>;
   make: (key: string) => Room;
-  /** The rooms of the last time. */
-  known: readonly string[];
-  keep: (keys: string[]) => void;
+  /** What this device remembers of the last time. */
+  store: RoomStore;
 }
 
 export class Rooms {
   readonly #options: RoomsOptions;
   readonly #byKey = new SvelteMap<string, Room>();
+  /** Folded keys. */
+  readonly #favourites: SvelteSet<string>;
+  #order = $state<Order>('name');
   #current = $state.raw<Room | null>(null);
+  /** The activity of the rooms when the list was last allowed to move. */
+  #held = $state.raw<ReadonlyMap<Room, number> | null>(null);
 
-  readonly list: readonly Room[] = $derived([...this.#byKey.values()]);
+  readonly sections: readonly Section<Room>[] = $derived(
+    sectionsOf(
+      [...this.#byKey.values()],
+      this.#order,
+      (room) => this.isFavourite(room),
+      (room) => this.#held?.get(room) ?? room.activeAt,
+    ),
+  );
+  /** In the order in which they are shown. */
+  readonly list: readonly Room[] = $derived(this.sections.flatMap(({ rooms }) => rooms));
   /** Messages in all rooms that the user has not seen. */
   readonly unseen: number = $derived(this.list.reduce((sum, room) => sum + room.unseen, 0));
 
   constructor(options: RoomsOptions) {
     this.#options = options;
+    this.#favourites = new SvelteSet(options.store.favourites());
+    this.#order = ORDERS.find((order) => order === options.store.order()) ?? 'name';
+  }
+
+  get order(): Order {
+    return this.#order;
+  }
+
+  set order(order: Order) {
+    this.#order = order;
+    this.#options.store.keepOrder(order);
+  }
+
+  isFavourite({ key }: Room): boolean {
+    return this.#favourites.has(fold(key));
+  }
+
+  favour({ key }: Room, on: boolean): void {
+    const { store } = this.#options;
+    // Another tab may have changed them.
+    const stored = new Set(store.favourites());
+    for (const favourites of [stored, this.#favourites]) {
+      if (on) favourites.add(fold(key));
+      else favourites.delete(fold(key));
+    }
+    store.keepFavourites([...stored]);
+  }
+
+  /** A list under the mouse or with the focus does not move: a click would hit another room. */
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#held ??= new Map(this.list.map((room) => [room, room.activeAt]));
+    else this.#held = null;
+  }
+
+  /** A page of all rooms of the server that the user may join. Rejects with CommandRefused or ConnectionLost. */
+  browse(query: ListQuery): Promise<RoomsPage> {
+    return this.#options.client.rooms(query);
   }
 
   get current(): Room | null {
@@ -48,7 +100,7 @@ export class Rooms {
 
   /** Opens the rooms of the last time, and shows what the route leads to. */
   open(route: Route): void {
-    const { known } = this.#options;
+    const known = this.#options.store.rooms();
     for (const key of known.length > 0 ? known : [FIRST_ROOM]) this.#add(key);
     if (route.kind === 'room') this.lookAt(route.room, route.message);
     else this.lookAt(this.list[0]?.key ?? FIRST_ROOM);
@@ -57,7 +109,9 @@ export class Rooms {
   /** Shows a room, and one of its messages if that is given. Joins the room first if needed. */
   lookAt(key: string, message?: number): void {
     this.#current?.lookAway();
+    const isNew = this.get(key) === undefined;
     this.#current = this.#add(key);
+    if (isNew) this.#keep();
     this.#current.lookAt();
     if (message !== undefined) void this.#current.lookFor(message);
   }
@@ -69,16 +123,18 @@ export class Rooms {
   }
 
   leave(room: Room): void {
+    if (this.isFavourite(room)) this.favour(room, false);
     this.forget(room);
     this.#options.client.leave(room.key);
   }
 
   /** The room is left, or cannot be joined. Its neighbour is shown. */
   forget(room: Room): void {
+    const place = this.list.indexOf(room);
     this.#byKey.delete(fold(room.key));
     room.forget();
     if (this.#current === room) {
-      this.#current = this.list[0] ?? null;
+      this.#current = this.list[place] ?? this.list.at(-1) ?? null;
       this.#current?.lookAt();
     }
     this.#keep();
@@ -90,11 +146,10 @@ export class Rooms {
     const room = this.#options.make(key);
     this.#byKey.set(fold(key), room);
     this.#options.client.join(key);
-    this.#keep();
     return room;
   }
 
   #keep(): void {
-    this.#options.keep(this.list.map(({ key }) => key));
+    this.#options.store.keepRooms([...this.#byKey.values()].map(({ key }) => key));
   }
 }

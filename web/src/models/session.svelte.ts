@@ -70,8 +70,7 @@ export class Session {
     this.rooms = new Rooms({
       client: this.#client,
       make: (key) => this.#newRoom(key),
-      known: remembered.roomsOf(name),
-      keep: (keys) => remembered.keepRooms(name, keys),
+      store: remembered.roomsOf(name),
     });
   }
 

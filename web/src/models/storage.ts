@@ -13,6 +13,15 @@ export interface Stores {
   scope: string;
 }
 
+export interface RoomStore {
+  rooms(): string[];
+  keepRooms(keys: readonly string[]): void;
+  favourites(): string[];
+  keepFavourites(keys: readonly string[]): void;
+  order(): string | null;
+  keepOrder(order: string): void;
+}
+
 /** An unsent draft in one room. */
 export interface DraftStore {
   load(): string;
@@ -53,13 +62,20 @@ export class Remembered {
     this.#write(this.#stores.device, `secret:${fold(name)}`, secret);
   }
 
-  roomsOf(name: string): string[] {
-    const rooms: unknown = JSON.parse(this.#read(this.#stores.device, `rooms:${fold(name)}`) ?? '[]');
-    return Array.isArray(rooms) ? rooms.filter((room) => typeof room === 'string') : [];
-  }
-
-  keepRooms(name: string, rooms: readonly string[]): void {
-    this.#write(this.#stores.device, `rooms:${fold(name)}`, JSON.stringify(rooms));
+  /** One person's rooms, favourites among them, and how they are sorted. */
+  roomsOf(name: string): RoomStore {
+    const { device } = this.#stores;
+    const list = (entry: string) => stringsIn(this.#read(device, entry));
+    const keep = (entry: string, keys: readonly string[]) => this.#write(device, entry, JSON.stringify(keys));
+    const [rooms, favourites] = [`rooms:${fold(name)}`, `favourites:${fold(name)}`];
+    return {
+      rooms: () => list(rooms),
+      keepRooms: (keys) => keep(rooms, keys),
+      favourites: () => list(favourites),
+      keepFavourites: (keys) => keep(favourites, keys),
+      order: () => this.#read(device, 'room-order'),
+      keepOrder: (order) => this.#write(device, 'room-order', order),
+    };
   }
 
   /**
@@ -138,6 +154,16 @@ export class Remembered {
     } catch (error) {
       console.warn('Nothing can be stored on this device:', error);
     }
+  }
+}
+
+/** None if another version of the page wrote it, or somebody by hand. */
+function stringsIn(value: string | null): string[] {
+  try {
+    const list: unknown = JSON.parse(value ?? '[]');
+    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+  } catch {
+    return [];
   }
 }
 

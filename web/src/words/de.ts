@@ -55,7 +55,14 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       title: 'Räume',
       mine: 'Meine Räume',
       find: 'Raum oder Person finden',
-      leave: (room) => `${room} verlassen`,
+      menu: (room) => `Aktionen für ${room}`,
+      favourite: 'Zu den Favoriten',
+      notFavourite: 'Aus den Favoriten entfernen',
+      leave: 'Raum verlassen',
+      sections: { favourites: 'Favoriten', rooms: 'Andere Räume' },
+      sort: 'Räume sortieren',
+      order: { name: 'Nach Namen', activity: 'Nach letzter Nachricht' },
+      browse: 'Alle Räume ansehen',
       unseen: (unseen, isMentioned) => `${number(unseen)} neue${isMentioned ? ', du wurdest erwähnt' : ''}`,
       join: 'Beitreten',
       joinOrCreate: 'Raum betreten oder anlegen',
@@ -64,6 +71,18 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       wrong: 'Diesen Raum gibt es nicht',
       noneNamed: (room) => `Es gibt keinen Raum „${room}“. Wähle einen aus der Liste.`,
       ruleForNames: `So kann ein Raum heißen: ${roomRule}`,
+    },
+    browser: {
+      title: 'Alle Räume',
+      search: 'Räume suchen',
+      loading: 'Wird geladen …',
+      nothing: 'Kein Raum heißt so.',
+      joined: 'beigetreten',
+      trouble: {
+        unknown:
+          'Dieser Server ist älter als diese Seite und kann seine Räume nicht auflisten. Betritt einen Raum über seinen Namen.',
+        failed: 'Die Räume können gerade nicht aufgelistet werden.',
+      },
     },
     finder: {
       title: 'Finden',
@@ -202,6 +221,7 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       editLast: 'Im leeren Feld: deine letzte Nachricht bearbeiten',
       cancel: 'Bearbeiten oder Antworten beenden; einen Dialog schließen',
       lines: 'Im Gespräch: von Nachricht zu Nachricht',
+      roomMenu: 'In der Liste der Räume: zum Menü eines Raums',
     },
     notices: {
       dismiss: 'Ausblenden',

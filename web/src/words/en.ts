@@ -61,7 +61,14 @@ export function en({ number, atMost99, list, plural }: Formats) {
       title: 'Rooms',
       mine: 'My rooms',
       find: 'Go to a room or a person',
-      leave: (room: string) => `Leave ${room}`,
+      menu: (room: string) => `Actions for ${room}`,
+      favourite: 'Add to favourites',
+      notFavourite: 'Remove from favourites',
+      leave: 'Leave the room',
+      sections: { favourites: 'Favourites', rooms: 'Other rooms' },
+      sort: 'Sort rooms',
+      order: { name: 'By name', activity: 'By latest message' },
+      browse: 'Browse all rooms',
       unseen: (unseen: number, isMentioned: boolean) =>
         `${number(unseen)} new${isMentioned ? ', you were mentioned' : ''}`,
       join: 'Join',
@@ -71,6 +78,17 @@ export function en({ number, atMost99, list, plural }: Formats) {
       wrong: 'No such room',
       noneNamed: (room: string) => `There is no room “${room}”. Choose one from the list.`,
       ruleForNames: `The name of a room: ${roomRule}`,
+    },
+    browser: {
+      title: 'All rooms',
+      search: 'Search rooms',
+      loading: 'Loading…',
+      nothing: 'No room has this in its name.',
+      joined: 'joined',
+      trouble: {
+        unknown: 'This server is older than this page and cannot list its rooms. Join a room by its name.',
+        failed: 'The rooms cannot be listed now.',
+      },
     },
     finder: {
       title: 'Go to',
@@ -206,6 +224,7 @@ export function en({ number, atMost99, list, plural }: Formats) {
       editLast: 'In an empty field: edit your last message',
       cancel: 'Stop editing or replying; close a dialog',
       lines: 'In the conversation: from message to message',
+      roomMenu: 'In the list of rooms: to the menu of a room',
     },
     notices: {
       dismiss: 'Dismiss',

@@ -55,7 +55,14 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       title: 'Salas',
       mine: 'Mis salas',
       find: 'Ir a una sala o a una persona',
-      leave: (room) => `Salir de ${room}`,
+      menu: (room) => `Acciones para ${room}`,
+      favourite: 'Añadir a favoritas',
+      notFavourite: 'Quitar de favoritas',
+      leave: 'Salir de la sala',
+      sections: { favourites: 'Favoritas', rooms: 'Otras salas' },
+      sort: 'Ordenar las salas',
+      order: { name: 'Por nombre', activity: 'Por último mensaje' },
+      browse: 'Ver todas las salas',
       unseen: (unseen, isMentioned) => `${number(unseen)} ${fresh(unseen)}${isMentioned ? ', te han mencionado' : ''}`,
       join: 'Entrar',
       joinOrCreate: 'Entrar en una sala o crearla',
@@ -64,6 +71,18 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       wrong: 'Esa sala no existe',
       noneNamed: (room) => `No hay ninguna sala «${room}». Elige una de la lista.`,
       ruleForNames: `El nombre de una sala: ${roomRule}`,
+    },
+    browser: {
+      title: 'Todas las salas',
+      search: 'Buscar salas',
+      loading: 'Cargando…',
+      nothing: 'Ninguna sala se llama así.',
+      joined: 'dentro',
+      trouble: {
+        unknown:
+          'Este servidor es más antiguo que esta página y no puede mostrar sus salas. Entra en una sala por su nombre.',
+        failed: 'Ahora no se pueden mostrar las salas.',
+      },
     },
     finder: {
       title: 'Ir a',
@@ -201,6 +220,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       editLast: 'En un campo vacío: editar tu último mensaje',
       cancel: 'Dejar de editar o responder; cerrar un diálogo',
       lines: 'En la conversación: de mensaje en mensaje',
+      roomMenu: 'En la lista de salas: al menú de una sala',
     },
     notices: {
       dismiss: 'Quitar',
