@@ -16,6 +16,7 @@ from hubbub.store import postgres_connection
 from hubbub.store.base import Transaction
 from hubbub.store.operations import check
 from hubbub.store.postgres import Postgres
+from hubbub.store.statement import Statement
 from hubbub.wire.identity import User
 from tests import servers
 from tests.fault_proxy import FaultProxy
@@ -24,6 +25,7 @@ from tests.ports import free_port
 from tests.store.databases import ADD_USERS, USERS, Opener
 
 ALICE = User("alice", "Alice")
+NOT_POSSIBLE = Statement("SELECT 1 / 0")
 
 
 def add(transaction: Transaction, names: Sequence[str]) -> list[str]:
@@ -231,8 +233,62 @@ def test_a_writer_keeps_its_plans_until_tables_may_have_grown(postgres: str, mon
             owner.execute("INSERT INTO grown SELECT generate_series(2, 20000)")
             for connection in connected:
                 connection.begin()
+                connection.commit()
             after = [plan_of(connection) for connection in connected]
     assert after[0] == before[0] == before[1] != after[1]
+
+
+async def test_a_message_waits_for_its_room_and_for_the_commit(postgres: str, open_database: Opener) -> None:
+    requests = 0
+
+    def count(request: bytes) -> bool:
+        nonlocal requests
+        requests += 1
+        return False
+
+    with FaultProxy(port_of(postgres), on_request=count) as proxy:
+        database = await open_database(Postgres(proxy.before(postgres)))
+        log = Logbook(database)
+        for turn in range(2):
+            await log.send(ALICE, "general", f"{turn}")
+
+        before = requests
+        await log.send(ALICE, "general", "the statements are prepared by now")
+
+        assert requests - before == 2
+        await database.stop()
+
+
+async def test_a_statement_that_fails_with_the_commit_stores_nothing(postgres: str, open_database: Opener) -> None:
+    database = await open_database(Postgres(postgres))
+
+    def fail(transaction: Transaction, names: Sequence[str]) -> list[str]:
+        add(transaction, names)
+        transaction.run(NOT_POSSIBLE)
+        return add(transaction, [f"{name} again" for name in names])
+
+    for bob in ("bob 0", "bob 1"):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await database.write(fail, "alice")
+        await database.write(add, bob)
+
+    assert await database.read(users) == ["bob 0", "bob 1"]
+
+
+async def test_a_change_that_fails_before_anything_was_sent_leaves_the_connection_usable(
+    postgres: str, open_database: Opener
+) -> None:
+    database = await open_database(Postgres(postgres))
+
+    def fail(transaction: Transaction, names: Sequence[str]) -> list[str]:
+        add(transaction, names)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fail, "alice")
+    await database.write(add, "bob")
+
+    assert await database.read(users) == ["bob"]
 
 
 def plan_of(connection: postgres_connection.Connection) -> list[str]:

@@ -113,7 +113,7 @@ class PostgresWriter:
             self._complain(error)
             raise reason from error
         try:
-            number = connection.begin()
+            connection.begin()
             if connection.timeline not in {None, self._timeline}:
                 raise _OtherServer("another server has taken over")
             result = work(connection)
@@ -123,7 +123,8 @@ class PostgresWriter:
         try:
             connection.commit()
         except psycopg.Error as error:
-            if not connection.is_lost or not self._was_committed(number, attempts):
+            number = connection.number if connection.is_lost else None
+            if number is None or not self._was_committed(number, attempts):
                 self._end(connection, error)
                 raise
         return result
@@ -136,7 +137,7 @@ class PostgresWriter:
         connection.memory.clear()
         if not connection.is_lost and not isinstance(error, _AWAY):
             with contextlib.suppress(psycopg.Error):
-                connection.database.execute(b"ROLLBACK")
+                connection.roll_back()
         if connection.is_lost or isinstance(error, _AWAY):
             self._drop()
             raise _Again from error
@@ -252,7 +253,7 @@ class PostgresReader:
             connection.commit()
         except BaseException:
             try:
-                connection.database.execute(b"ROLLBACK")
+                connection.roll_back()
             except psycopg.Error:
                 connection.close()
                 self._connection = None

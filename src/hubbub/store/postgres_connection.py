@@ -16,6 +16,7 @@ import psycopg
 from psycopg import errors
 from pydantic_core import to_json
 
+from hubbub.store.postgres_pipeline import Numbered, Pipeline, TooLate, numbered
 from hubbub.store.statement import Statement
 
 T = TypeVar("T")
@@ -45,10 +46,6 @@ TIMELINE = """
 """
 
 
-class _TooLate(psycopg.OperationalError):
-    """The database did not answer in time."""
-
-
 class _Link(psycopg.Connection[Any]):
     """A connection that nobody waits for after its deadline. A frozen server answers nothing, but its machine still
     acknowledges packets, so TCP notices nothing."""
@@ -59,7 +56,7 @@ class _Link(psycopg.Connection[Any]):
     def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **options: Any) -> T:
         try:
             return super().wait(self._until_deadline(gen), *arguments, **options)
-        except _TooLate:
+        except TooLate:
             # The answer to this request may still come, and would be taken for the answer to the next one.
             self.close()
             raise
@@ -76,7 +73,7 @@ class _Link(psycopg.Connection[Any]):
             ready = yield wanted
             if time.monotonic() > self.deadline:
                 gen.close()
-                raise _TooLate("it does not answer")
+                raise TooLate("it does not answer")
 
 
 class Connection:
@@ -84,7 +81,8 @@ class Connection:
 
     Planning takes half of PostgreSQL's time for a small batch of messages. With `keeps_plans` a plan is used for
     `PLANS_KEPT` seconds, and then made again, because the tables may have grown. The checks of foreign keys have plans
-    too. With a pooler nothing is kept.
+    too. With a pooler nothing is kept. Where plans are kept, statements are also sent together (`Pipeline`), so what
+    `run` fails with is raised by the next `rows`, or by `commit`.
     """
 
     is_alone = False
@@ -98,6 +96,9 @@ class Connection:
         # A new cursor for each statement would cost a third of what psycopg needs for it.
         self._cursor = self.database.cursor()
         self._compiled: dict[Statement, str] = {}
+        self._numbered: dict[Statement, Numbered] = {}
+        self._pipeline: Pipeline | None = None
+        self._number: str | None = None
         self._plans_end = math.inf
         try:
             self._set_up(timeout, keeps_plans=keeps_plans)
@@ -115,9 +116,9 @@ class Connection:
             if keeps_plans:
                 self.database.execute("SET plan_cache_mode = 'force_generic_plan'")
                 self._plans_end = time.monotonic() + PLANS_KEPT
+                self._pipeline = Pipeline(self.database, lambda: self.database.deadline)
         number = f"SELECT pg_current_xact_id()::text, {timeline}"
         self._begin = f"BEGIN{settings}; {number}".encode()
-        self._begin_with_new_plans = f"BEGIN; DISCARD PLANS; {number}".encode()
         self._begin_to_read = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{settings}".encode()
 
     def _asks_a_pooler(self) -> bool:
@@ -134,10 +135,23 @@ class Connection:
         return self.database.closed or self.database.broken
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Sequence[Any]]:
+        if self._pipeline is not None:
+            return self._pipeline.rows(*self._with_values(statement, parameters))
         return list(self._execute(statement, parameters).fetchall())
 
     def run(self, statement: Statement, **parameters: Any) -> None:
-        self._execute(statement, parameters)
+        if self._pipeline is not None:
+            self._pipeline.send(*self._with_values(statement, parameters))
+        else:
+            self._execute(statement, parameters)
+
+    def _with_values(self, statement: Statement, parameters: dict[str, Any]) -> tuple[Numbered, list[Any]]:
+        sql = self._numbered.get(statement)
+        if sql is None:
+            sql = self._numbered[statement] = numbered(statement.for_postgres())
+        for name in statement.tables:
+            parameters[name] = to_json(parameters[name]).decode()
+        return sql, [parameters[name] for name in sql.names]
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
         sql = self._compiled.get(statement)
@@ -147,25 +161,45 @@ class Connection:
             parameters[name] = to_json(parameters[name]).decode()
         return self._cursor.execute(sql.encode(), parameters)
 
-    def begin(self) -> str:
-        """Begin a transaction. Returns its number, for asking later whether it was committed."""
-        begin, now = self._begin, time.monotonic()
-        if now > self._plans_end:
-            begin, self._plans_end = self._begin_with_new_plans, now + PLANS_KEPT
-        cursor = self._cursor.execute(begin, prepare=False)
+    @property
+    def number(self) -> str | None:
+        """The number of the latest transaction, for asking whether it was committed. None if its COMMIT was certainly
+        not sent."""
+        return self._number if self._pipeline is None else self._pipeline.number
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        if self._pipeline is not None:
+            now = time.monotonic()
+            forgets_plans = now > self._plans_end
+            if forgets_plans:
+                self._plans_end = now + PLANS_KEPT
+            self._pipeline.begin(forgets_plans=forgets_plans)
+            return
+        self._number = None
+        cursor = self._cursor.execute(self._begin, prepare=False)
         while cursor.nextset():
             pass
         row = cursor.fetchone()
         assert row is not None
         number, self.timeline = row
-        return str(number)
+        self._number = str(number)
 
     def begin_to_read(self) -> None:
         """Begin a transaction that sees one snapshot."""
         self._cursor.execute(self._begin_to_read)
 
     def commit(self) -> None:
-        self._cursor.execute(b"COMMIT")
+        if self._pipeline is not None:
+            self._pipeline.commit()
+        else:
+            self._cursor.execute(b"COMMIT")
+
+    def roll_back(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.roll_back()
+        else:
+            self._cursor.execute(b"ROLLBACK")
 
     def transaction_status(self, number: str) -> str | None:
         """`committed` or `aborted`; None while it is not decided."""
