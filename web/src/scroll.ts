@@ -116,30 +116,35 @@ export class Scroll {
     return this.#view.scrollHeight - this.#view.scrollTop - this.#view.clientHeight;
   }
 
-  get #lines(): NodeListOf<HTMLElement> {
-    return this.#view.querySelectorAll('[data-line]');
-  }
-
   #find(id: string): HTMLElement | null {
     return this.#view.querySelector(`[data-line="${CSS.escape(id)}"]`);
   }
 
-  /** A binary search, because lines are one below the other. */
+  /** First among the parts of the view, because the lines of parts that are not visible may not be laid out. */
   #firstInSight(): Mark | null {
-    const lines = this.#lines;
-    let [low, high] = [0, lines.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const line = lines[middle];
-      if (line !== undefined && this.#bottomOf(line) <= 0) low = middle + 1;
-      else high = middle;
+    const parts = this.#view.firstElementChild?.children ?? [];
+    for (let at = this.#firstBelow(parts); at < parts.length; at += 1) {
+      const lines = parts[at]?.querySelectorAll<HTMLElement>('[data-line]') ?? [];
+      const first = lines[this.#firstBelow(lines)];
+      const id = first?.dataset['line'];
+      if (first !== undefined && id !== undefined) return { line: id, bottom: this.#bottomOf(first) };
     }
-    const first = lines[low];
-    const id = first?.dataset['line'];
-    return first === undefined || id === undefined ? null : { line: id, bottom: this.#bottomOf(first) };
+    return null;
   }
 
-  #bottomOf(line: HTMLElement): number {
-    return line.getBoundingClientRect().bottom - this.#view.getBoundingClientRect().top;
+  /** The first that ends below the view's top edge. A binary search, because they are one below the other. */
+  #firstBelow(elements: ArrayLike<Element>): number {
+    let [low, high] = [0, elements.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const element = elements[middle];
+      if (element !== undefined && this.#bottomOf(element) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #bottomOf(element: Element): number {
+    return element.getBoundingClientRect().bottom - this.#view.getBoundingClientRect().top;
   }
 }

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { Row } from '../src/models/rows';
+import { Sheets, type Sheet } from '../src/models/sheets';
+
+const made = new Map<number, Row>();
+
+function row(number: number): Row {
+  const known = made.get(number) ?? { kind: 'missed', id: `line ${number}`, at: 0 };
+  made.set(number, known);
+  return known;
+}
+
+const rows = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => row(from + index));
+
+/** How many rows there are in each sheet. */
+const sizes = (sheets: readonly Sheet[]) => sheets.map((sheet) => sheet.rows.length);
+
+/** The sheets of `after` that are those of `before`. */
+const kept = (before: readonly Sheet[], after: readonly Sheet[]) => after.filter((sheet) => before.includes(sheet));
+
+describe('sheets', () => {
+  it('hold all rows in their order', () => {
+    const sheets = new Sheets().of(rows(1, 60));
+    expect(sizes(sheets)).toEqual([25, 25, 10]);
+    expect(sheets.flatMap((sheet) => sheet.rows)).toEqual(rows(1, 60));
+  });
+
+  it('change in one sheet when a row comes below', () => {
+    const sheets = new Sheets();
+    const before = sheets.of(rows(1, 60));
+    const after = sheets.of(rows(1, 61));
+    expect(sizes(after)).toEqual([25, 25, 11]);
+    expect(sizes(kept(before, after))).toEqual([25, 25]);
+  });
+
+  it('change in two sheets when a row comes below and the first one goes', () => {
+    const sheets = new Sheets();
+    const before = sheets.of(rows(1, 75));
+    const after = sheets.of(rows(2, 76));
+    expect(sizes(after)).toEqual([24, 25, 25, 1]);
+    expect(sizes(kept(before, after))).toEqual([25, 25]);
+    expect(sizes(sheets.of(rows(26, 100)))).toEqual([25, 25, 25]);
+  });
+
+  it('stay when older rows come above', () => {
+    const sheets = new Sheets();
+    const before = sheets.of(rows(101, 140));
+    const after = sheets.of(rows(71, 140));
+    expect(sizes(after)).toEqual([5, 25, 25, 15]);
+    expect(kept(before, after)).toEqual(before);
+    const ids = after.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+  });
+
+  it('take a row that comes between two others', () => {
+    const sheets = new Sheets();
+    const [first, second] = [rows(1, 25), rows(26, 40)];
+    sheets.of([...first, ...second]);
+    const after = sheets.of([...first, row(0), ...second]);
+    expect(after.flatMap((sheet) => sheet.rows)).toEqual([...first, row(0), ...second]);
+  });
+
+  it('have ids of their own and all rows when rows change their places', () => {
+    const sheets = new Sheets();
+    sheets.of(rows(1, 60));
+    const moved = [...rows(1, 10), ...rows(55, 60), ...rows(11, 54)];
+    const after = sheets.of(moved);
+    expect(after.flatMap((sheet) => sheet.rows)).toEqual(moved);
+    expect(new Set(after.map(({ id }) => id)).size).toBe(after.length);
+  });
+
+  it('begin again with other rows', () => {
+    const sheets = new Sheets();
+    sheets.of(rows(1, 60));
+    expect(sizes(sheets.of(rows(200, 249)))).toEqual([25, 25]);
+    expect(sheets.of([])).toEqual([]);
+  });
+});
