@@ -32,14 +32,27 @@ it('applies the events of one moment together, in their order, when the page dra
 
 it('rests for four times as long as the page took to draw', () => {
   arrivals.add('one');
-  draw(10);
+  draw(40);
   arrivals.add('two');
   expect(frames).toHaveLength(0);
-  clock.pass(39);
+  clock.pass(159);
   expect(frames).toHaveLength(0);
   clock.pass(1);
-  draw(10);
+  draw(40);
   expect(applied).toEqual(['one', 'two']);
+});
+
+it('draws what comes in a busy room ten times a second, and at once after a pause', () => {
+  arrivals.add('one');
+  draw(5);
+  arrivals.add('two');
+  clock.pass(99);
+  expect(frames).toHaveLength(0);
+  clock.pass(1);
+  draw(5);
+  clock.pass(100);
+  arrivals.add('three');
+  expect(frames).toHaveLength(1);
 });
 
 it('lets no event wait for long, however slow the device is', () => {

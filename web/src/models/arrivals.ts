@@ -1,6 +1,7 @@
 /**
- * Events wait here, in their order, until the page draws: so the events of one moment cost one layout. A device that
- * takes long to draw draws less often, and keeps most of its time for the user.
+ * Events wait here, in their order, until the page draws: so the events of one moment cost one layout. After a pause the
+ * next event is drawn at once, in a busy room a few times a second. A device that takes long to draw draws less often, and
+ * keeps most of its time for the user.
  */
 import type { Clock } from 'hubbub-client';
 
@@ -13,6 +14,8 @@ export interface Drawing {
 const SHARE = 5;
 /** But no event waits longer than this, in milliseconds. */
 const PATIENCE = 250;
+/** Nor is it drawn sooner than this after the last ones: ten lines at once cost little more than one. */
+const PACE = 100;
 
 export class Arrivals<Event> {
   readonly #clock: Clock;
@@ -52,7 +55,7 @@ export class Arrivals<Event> {
         this.#isDue = false;
         this.flush();
       },
-      (took) => (this.#restsUntil = this.#clock.now() + Math.min((SHARE - 1) * took, PATIENCE)),
+      (took) => (this.#restsUntil = this.#clock.now() + Math.min(Math.max((SHARE - 1) * took, PACE), PATIENCE)),
     );
   }
 }
