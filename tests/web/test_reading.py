@@ -47,7 +47,7 @@ async def test_a_new_message_is_visible_while_the_composer_has_four_lines(
             await alice.keyboard.press("Shift+Enter")
     await expect_at_end(alice, "line 60.")
 
-    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+    async with person(server, f"{room}-bob", path=f"/ws/chat/{room}") as bob:
         for number in range(3):
             await bob.ask({"type": "message", "room": room, "text": f"answer {number}."})
             await expect_at_end(alice, f"answer {number}.")
@@ -78,7 +78,7 @@ async def test_the_end_stays_visible_when_something_is_pinned_or_the_font_grows(
     enter: Enter, server: WebServer, room: str, device: dict[str, Any]
 ) -> None:
     alice = await enter_full_room(enter, server, room, device)
-    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+    async with person(server, f"{room}-bob", path=f"/ws/chat/{room}") as bob:
         await bob.ask({"type": "pin", "room": room, "seq": 60})
     await expect(alice.get_by_title("To the pinned message")).to_be_visible()
     await expect_at_end(alice, "line 60.")
@@ -101,7 +101,7 @@ async def test_a_reader_who_scrolls_up_stays_there(enter: Enter, server: WebServ
     await expect(alice.get_by_role("button", name="To the latest message")).to_be_visible()
 
     await alice.get_by_label("Message in").fill("one")
-    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+    async with person(server, f"{room}-bob", path=f"/ws/chat/{room}") as bob:
         await bob.ask({"type": "message", "room": room, "text": "an answer."})
 
     await expect(alice.get_by_role("button", name="To the latest message, 1 new")).to_be_visible()
@@ -111,7 +111,7 @@ async def test_a_reader_who_scrolls_up_stays_there(enter: Enter, server: WebServ
 async def test_new_messages_are_below_a_line_that_stays(enter: Enter, server: WebServer, room: str) -> None:
     alice = await enter_full_room(enter, server, room, {})
     await join(alice, f"{room}-2")
-    async with person(server, "bob", path=f"/ws/chat/{room}") as bob:
+    async with person(server, f"{room}-bob", path=f"/ws/chat/{room}") as bob:
         await bob.ask({"type": "message", "room": room, "text": "first new."})
         await bob.ask({"type": "message", "room": room, "text": "second new."})
         await expect(alice.get_by_role("button", name=f"{room} 2 new")).to_be_visible()

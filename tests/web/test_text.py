@@ -95,3 +95,31 @@ async def test_an_override_of_the_direction_ends_with_its_message(enter: Enter) 
     isolated = "element => getComputedStyle(element).unicodeBidi"
     for words in (message(alice, "override").locator(".body > p"), message(alice, "override").locator("a bdi")):
         assert (await words.evaluate(isolated)).startswith("isolate")
+
+
+LONGEST = 4_000
+NESTED = (
+    "> " * LONGEST,
+    "- " * LONGEST,
+    "**~~*" * LONGEST,
+    "[" * LONGEST,
+    "|x" * 90 + "\n" + "|-" * 90 + "\n|" * LONGEST,
+)
+
+
+async def test_the_longest_and_most_nested_texts_leave_the_page_whole(enter: Enter) -> None:
+    alice = await enter("alice", **PHONE)
+    field, send = alice.get_by_label("Message in"), alice.get_by_role("button", name="Send")
+    lines = alice.get_by_role("log").get_by_role("article")
+
+    await field.fill("\N{PARTY POPPER}" * 10_000)
+    await expect(send).to_be_disabled()
+    await expect(alice.get_by_role("status").get_by_text(f"{LONGEST - 10_000}", exact=True)).to_be_visible()
+    for count, text in enumerate((*NESTED, "\N{PARTY POPPER}" * LONGEST), 1):
+        await field.fill(text[:LONGEST].strip())
+        await send.click()
+        await expect(lines).to_have_count(count)
+        await expect(lines.last.locator(".words, ul, blockquote, table").first).to_be_in_viewport()
+        assert await alice.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await lines.last.get_by_role("button", name="Show more").click()
+    assert await lines.last.evaluate("line => line.scrollWidth <= line.clientWidth")
