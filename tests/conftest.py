@@ -64,6 +64,7 @@ PAGE_DEADLINE = 60_000.0
 """Milliseconds for a page to show what a test expects."""
 
 KILLS = 20
+CROWD = 200
 
 SECONDS_OF_FIXTURE = {
     "chat": 0.1,
@@ -97,6 +98,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
     group.addoption("--chaos-seconds", type=float, help="How long servers are killed and cut off in a test.")
     group.addoption("--chaos-seed", type=int, help="Make the decisions of an earlier run again.")
+    group.addoption("--crowd", type=int, default=CROWD, help="How many are cut off at once, and come back at once.")
     group.addoption("--kills", type=int, default=KILLS, help="How often the server is killed while it stores messages.")
 
 
@@ -253,7 +255,7 @@ def start_and_watch(server: WebServer, stack: ExitStack) -> WebServer:
 def redis_server(
     tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
 ) -> Iterator[Redis]:
-    """A redis-server for all tests. A test that stops it starts its own: `Redis(tmp_path)`."""
+    """A redis-server for all tests. A test that stops one uses `own_redis`."""
     try:
         server = Redis(tmp_path_factory.mktemp("redis"))
     except MissingError as error:
@@ -267,6 +269,17 @@ def redis(redis_server: Redis) -> Redis:
     """The shared redis-server, empty."""
     redis_server.empty()
     return redis_server
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
+    """A redis-server of the test's own, which it may end."""
+    try:
+        server = Redis(tmp_path_factory.mktemp("redis"))
+    except MissingError as error:
+        missing(error)
+    with server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -401,6 +414,11 @@ def chaos_seconds(pytestconfig: pytest.Config) -> float | None:
 @pytest.fixture
 def kills(pytestconfig: pytest.Config) -> int:
     return int(pytestconfig.getoption("--kills"))
+
+
+@pytest.fixture
+def crowd(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--crowd"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,7 +17,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC
-from tests.servers import WebServer
 
 DEADLINE = 60.0
 
@@ -77,16 +76,19 @@ class Person:
 
     async def gather(self, type: str, number: int) -> list[dict[str, Any]]:
         """All events of a type so far. Waits until there are this many."""
-        while len(found := self.of_type(type)) < number:
-            await self.next()
+        # Pings come again and again, so `next` alone might wait for ever.
+        async with asyncio.timeout(DEADLINE):
+            while len(found := self.of_type(type)) < number:
+                await self.next()
         return found
 
     async def ask(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """Send a command and return its answer."""
         id = f"{self.link.id.hex[:8]}-{next(self._ids)}"
-        await self.send({**frame, "id": id})
-        while (event := await self.next()).get("id") != id:
-            pass
+        async with asyncio.timeout(DEADLINE):
+            await self.send({**frame, "id": id})
+            while (event := await self.next()).get("id") != id:
+                pass
         return event
 
     async def join(self, room: str) -> dict[str, Any]:
@@ -120,13 +122,20 @@ class Person:
         await self.link.close()
 
 
-def address(server: WebServer, path: str = "/ws", **query: str) -> str:
+class Served(Protocol):
+    """A server, in whatever process."""
+
+    @property
+    def ws_url(self) -> str: ...
+
+
+def address(server: Served, path: str = "/ws", **query: str) -> str:
     return f"{server.ws_url}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 @asynccontextmanager
 async def person(
-    server: WebServer,
+    server: Served,
     username: str | None = None,
     *,
     path: str = "/ws",

@@ -209,6 +209,13 @@ def hubbub_server(folder: Path, *options: str, environment: Mapping[str, str] | 
     return WebServer(folder, command, port=port, ready_path="/health/live", environment=environment)
 
 
+def impatient_server(folder: Path, environment: Mapping[str, str]) -> WebServer:
+    """The same, but its stop waits less for what hangs: see `tests/impatient.py`."""
+    server = hubbub_server(folder, environment={"PYTHONPATH": str(REPOSITORY), **environment})
+    server.command[2] = "tests.impatient"
+    return server
+
+
 def uvicorn_server(
     folder: Path, app: str, *options: str, ws: str = "websockets-sansio", environment: Mapping[str, str] | None = None
 ) -> WebServer:

@@ -15,19 +15,18 @@ from hubbub.errors import NotStarted, Unavailable
 from hubbub.features.built_in import built_in
 from hubbub.features.messages.log import RoomLogs
 from hubbub.node import A_NODE, NODE, Node, _unreached
-from hubbub.presence.local import LocalPresence
-from hubbub.settings import Settings
 from hubbub.store.postgres import Postgres
 from hubbub.store.sqlite import SQLite
 from tests.broker.inbox import redis_broker
 from tests.delivery.links import Person, turn
+from tests.lone_node import lone_node
 from tests.servers import Redis
 from tests.waiting import eventually
 
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
+    node = lone_node()
     await node.start()
     yield node
     await node.stop()
@@ -44,7 +43,7 @@ def leave_when_told(person: Person) -> None:
 
 
 async def test_a_node_that_is_not_started_says_so() -> None:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
+    node = lone_node()
 
     assert not node.is_started
     with pytest.raises(NotStarted):
@@ -58,17 +57,12 @@ async def test_a_node_that_cannot_start_releases_its_data(tmp_path: Path, monkey
     with monkeypatch.context() as broken:
         broken.setattr(RoomLogs, "head", fail)
         with pytest.raises(Unavailable):
-            await Node(
-                Settings(),
-                broker=MemoryBroker(),
-                presence=LocalPresence(),
+            await lone_node(
                 engine=SQLite(tmp_path),
                 features=built_in(Hooks()),
             ).start()
 
-    another = Node(
-        Settings(), broker=MemoryBroker(), presence=LocalPresence(), engine=SQLite(tmp_path), features=built_in(Hooks())
-    )
+    another = lone_node(engine=SQLite(tmp_path), features=built_in(Hooks()))
     await another.start()
     await another.stop()
 
@@ -143,7 +137,7 @@ async def test_a_second_call_waits_for_the_end_of_a_running_drain(node: Node) ->
 
 
 async def test_a_stopped_node_can_start_again() -> None:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
+    node = lone_node()
     for _ in range(2):
         await node.start()
         assert node.broker.problem is None
@@ -153,7 +147,7 @@ async def test_a_stopped_node_can_start_again() -> None:
 
 
 async def test_a_job_that_fails_is_logged_and_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence())
+    node = lone_node()
     done = asyncio.Event()
 
     def fail() -> None:
@@ -183,7 +177,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def start_node(url: str, broker: Broker) -> Node:
-    node = Node(Settings(), broker=broker, presence=LocalPresence(), engine=Postgres(url), features=built_in(Hooks()))
+    node = lone_node(broker=broker, engine=Postgres(url), features=built_in(Hooks()))
     await node.start()
     return node
 

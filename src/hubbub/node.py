@@ -1,6 +1,7 @@
 """One server process. The node connects the parts with each other, and starts, drains and stops them.
 
-It is given a broker, a presence, a database engine and features, and knows none of them by name. It knows no HTTP.
+It is given a broker, a presence, limits, a database engine and features, and knows none of them by name. It knows no
+HTTP.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from hubbub.limits import WORK_PER_COMMAND, Allowance
 from hubbub.presence.base import Names, Presence
 from hubbub.settings import Settings
 from hubbub.shared_limits.base import SharedLimits
-from hubbub.shared_limits.local import LocalLimits
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
 from hubbub.store.database import Database
@@ -65,8 +65,8 @@ class Node:
         *,
         broker: Broker,
         presence: Presence,
+        limits: SharedLimits,
         names: Names | None = None,
-        limits: SharedLimits | None = None,
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
@@ -88,7 +88,7 @@ class Node:
         self.database = Database(engine, timeout=settings.database_timeout) if engine is not None else None
         self.sequencer = Sequencer(deliver=self.fanout.deliver, fetch=self._fetch)
         self.gaps = Gaps(heads=self._heads, heard=self.sequencer.receive, followed=self.sequencer.followed)
-        self.limits = limits or LocalLimits(Allowance(settings.request_rate, settings.request_burst))
+        self.limits = limits
         self.services = Services(
             settings=settings,
             policy=self.policy,

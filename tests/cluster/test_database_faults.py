@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from tests.cluster.conftest import ENVIRONMENT
 from tests.conftest import ServerFactory
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
-from tests.servers import MissingError, Redis, WebServer
+from tests.servers import MissingError, Redis, WebServer, impatient_server
 from tests.servers import Postgres as PostgresServer
 from tests.waiting import eventually
 
@@ -186,9 +187,9 @@ async def test_a_frozen_database_is_unavailable_on_every_node_and_nothing_is_los
     assert check(Postgres(postgres), check_rooms) == []
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(5)
 async def test_sigterm_ends_three_nodes_whose_database_and_redis_are_frozen(
-    postgres: str, redis: Redis, serve: ServerFactory
+    postgres: str, redis: Redis, tmp_path: Path
 ) -> None:
     port = urlsplit(postgres).port
     assert port is not None
@@ -201,7 +202,7 @@ async def test_sigterm_ends_three_nodes_whose_database_and_redis_are_frozen(
             "HUBBUB_DRAIN_TIMEOUT": "1",
             "HUBBUB_CLOSE_TIMEOUT": "1",
         }
-        nodes = [serve(environment=environment) for _ in range(3)]
+        nodes = [impatient_server(tmp_path, environment).start() for _ in range(3)]
         async with in_the_hall(nodes) as people:
             database.freeze()
             broker.freeze()

@@ -2,72 +2,28 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
-from starlette.requests import HTTPConnection
 
-from hubbub import Hubbub
-from hubbub.settings import Settings
 from hubbub.shared_limits.base import DEADLINE
 from hubbub.shared_limits.redis import LEASE
-from hubbub.testing import serving
 from tests.cluster.conftest import ENVIRONMENT
+from tests.cluster.nodes import SECRET, Node, node
 from tests.conftest import ServerFactory
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, Refused, person
-from tests.servers import MissingError, Redis, WebServer
+from tests.servers import Redis, WebServer
 from tests.waiting import eventually
 
-SECRET = "one secret for all nodes of this test"
 FREE_WITHIN = 15.0
 """Seconds in which the connections of a killed node count no longer."""
 
 Come = Callable[..., Awaitable[Person | None]]
-MakeNodes = Callable[..., Awaitable[list["Node"]]]
-
-
-class Node:
-    """A hub in this process."""
-
-    def __init__(self, port: int) -> None:
-        self.ws_url = f"ws://127.0.0.1:{port}"
-        self.url = f"http://127.0.0.1:{port}"
-
-
-async def login(connection: HTTPConnection) -> str:
-    return connection.query_params["user"]
-
-
-@asynccontextmanager
-async def node(broker_url: str, *, accounts: bool = False, **options: Any) -> AsyncIterator[Node]:
-    settings = Settings(broker_url=SecretStr(broker_url), secret=SecretStr(SECRET), broker_timeout=1, **options)
-    hub = (
-        Hubbub(authenticate=login, page=False, settings=settings)
-        if accounts
-        else Hubbub(guests="on", page=False, settings=settings)
-    )
-    app = FastAPI()
-    app.include_router(hub.router)
-    async with serving(app) as server:
-        yield Node(server.port)
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
-    """One that a test may end."""
-    try:
-        server = Redis(tmp_path)
-    except MissingError as error:
-        missing(error)
-    with server:
-        yield server
+MakeNodes = Callable[..., Awaitable[list[Node]]]
 
 
 @pytest.fixture
@@ -75,6 +31,7 @@ async def make_nodes(own_redis: Redis) -> AsyncIterator[MakeNodes]:
     async with AsyncExitStack() as stack:
 
         async def make(number: int, *, url: str = "", **options: Any) -> list[Node]:
+            options = {"broker_timeout": 1, "connections_per_address": 200, **options}
             return [await stack.enter_async_context(node(url or own_redis.url, **options)) for _ in range(number)]
 
         yield make
@@ -239,6 +196,10 @@ async def test_without_redis_connects_are_quick_and_each_node_has_its_own_limits
         assert all([await come(server) for server in nodes])
         assert [await come(server) for server in nodes] == [None, None]
         assert asyncio.get_running_loop().time() - began < 4 * DEADLINE + 5
+        # Presence is away as well, so the nodes are not ready. It is said that their limits are their own.
+        for server in nodes:
+            said = await says_of_its_limits(server, has_own_limits=True)
+            assert f"127.0.0.1:{proxy.port}" in said["limits"]
 
         proxy.refuse(on=False)
         proxy.swallow(on=False)
@@ -250,6 +211,36 @@ async def test_without_redis_connects_are_quick_and_each_node_has_its_own_limits
         # One on each node is left, and these are as many as may be on both.
         await eventually(lambda: told(own_redis) == 2)
         assert [await come(server) for server in nodes] == [None, None]
+        for server in nodes:
+            await says_of_its_limits(server, has_own_limits=False)
+
+
+async def test_a_node_whose_redis_is_slow_is_ready_and_says_that_its_limits_are_its_own(
+    make_nodes: MakeNodes, own_redis: Redis
+) -> None:
+    with FaultProxy(own_redis.port) as proxy:
+        (server,) = await make_nodes(1, url=f"redis://127.0.0.1:{proxy.port}", broker_timeout=60)
+        proxy.delay = DEADLINE + 0.1
+        said = await says_of_its_limits(server, has_own_limits=True)
+        proxy.delay = 0.0
+
+        address = f"redis://127.0.0.1:{proxy.port}/0"
+        assert said == {"status": "ok", "limits": f"{address}: it needs more than 0.25 s for an answer"}
+        assert await says_of_its_limits(server, has_own_limits=False) == {"status": "ok"}
+
+
+async def says_of_its_limits(server: Node, *, has_own_limits: bool) -> dict[str, str]:
+    """What it says of itself, once it holds limits of its own, or those of all nodes again."""
+    said: dict[str, str] = {}
+
+    async def says_so() -> bool:
+        said.clear()
+        said.update((await client.get(f"{server.url}/health/ready")).json())
+        return ("limits" in said) is has_own_limits
+
+    async with httpx.AsyncClient(verify=False) as client:
+        await eventually(says_so)
+    return said
 
 
 def told(redis: Redis) -> int:

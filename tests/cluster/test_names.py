@@ -2,67 +2,26 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 
-from hubbub import Hubbub
 from hubbub.presence.lease import LEASE_LEAST
 from hubbub.presence.redis_names import DEADLINE
-from hubbub.settings import Settings
-from hubbub.testing import serving
 from tests.cluster.conftest import ENVIRONMENT, SOON
+from tests.cluster.nodes import SECRET, Node, node
 from tests.conftest import ServerFactory
 from tests.people import Person, Refused, person
-from tests.servers import MissingError, Redis, WebServer
+from tests.servers import Redis, WebServer
 from tests.waiting import eventually
 
-SECRET = "one secret for all nodes of this test"
 LINGER = 1.0
 FREE_WITHIN = LEASE_LEAST + 20
 PATIENCE = 10.0
 
 Come = Callable[..., Any]
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
-    """One that a test may end."""
-    try:
-        server = Redis(tmp_path)
-    except MissingError as error:
-        missing(error)
-    with server:
-        yield server
-
-
-@dataclass(frozen=True)
-class HubHere:
-    """A hub in this process."""
-
-    ws_url: str
-
-
-@asynccontextmanager
-async def node(redis: Redis) -> AsyncIterator[HubHere]:
-    settings = Settings(
-        broker_url=SecretStr(redis.url),
-        connections_per_address=0,
-        secret=SecretStr(SECRET),
-        linger=LINGER,
-        broker_timeout=6 * PATIENCE,
-    )
-    hub = Hubbub(guests="on", page=False, settings=settings)
-    app = FastAPI()
-    app.include_router(hub.router)
-    async with serving(app) as server:
-        yield HubHere(f"ws://127.0.0.1:{server.port}")
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +31,10 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def three(own_redis: Redis) -> AsyncIterator[list[HubHere]]:
-    async with node(own_redis) as first, node(own_redis) as second, node(own_redis) as third:
-        yield [first, second, third]
+async def three(own_redis: Redis) -> AsyncIterator[list[Node]]:
+    async with AsyncExitStack() as stack:
+        patient: dict[str, Any] = {"linger": LINGER, "broker_timeout": 6 * PATIENCE}
+        yield [await stack.enter_async_context(node(own_redis.url, **patient)) for _ in range(3)]
 
 
 @pytest.fixture
@@ -139,7 +99,7 @@ async def come_when_free(come: Come, server: Any, name: str) -> Person:
 
 
 @pytest.mark.parametrize("other", ["alice", "ALICE", "ａｌｉｃｅ"])
-async def test_a_name_in_use_on_one_node_is_refused_on_the_others(three: list[HubHere], come: Come, other: str) -> None:
+async def test_a_name_in_use_on_one_node_is_refused_on_the_others(three: list[Node], come: Come, other: str) -> None:
     await come(three[0], "alice")
 
     assert await is_refused(come, three[1], other)
@@ -147,7 +107,7 @@ async def test_a_name_in_use_on_one_node_is_refused_on_the_others(three: list[Hu
     assert (await come(three[1], "bob")).key == "bob"
 
 
-async def test_of_guests_who_come_to_all_nodes_at_once_one_gets_the_name(three: list[HubHere], come: Come) -> None:
+async def test_of_guests_who_come_to_all_nodes_at_once_one_gets_the_name(three: list[Node], come: Come) -> None:
     for number in range(5):
         name = f"alice{number}"
         refused = await asyncio.gather(*(is_refused(come, server, name) for server in three))
@@ -155,7 +115,7 @@ async def test_of_guests_who_come_to_all_nodes_at_once_one_gets_the_name(three: 
 
 
 async def test_the_same_guest_is_on_several_nodes_and_keeps_the_name_until_the_last_has_left(
-    three: list[HubHere], come: Come
+    three: list[Node], come: Come
 ) -> None:
     phone = await come(three[0], "alice")
     laptop = await come(three[1], "alice", secret=secret_of(phone))
@@ -167,7 +127,7 @@ async def test_the_same_guest_is_on_several_nodes_and_keeps_the_name_until_the_l
     assert (await come_when_free(come, three[2], "alice")).key == "alice"
 
 
-async def test_a_guest_whose_link_broke_keeps_the_name_on_all_nodes(three: list[HubHere], come: Come) -> None:
+async def test_a_guest_whose_link_broke_keeps_the_name_on_all_nodes(three: list[Node], come: Come) -> None:
     alice = await come(three[0], "alice")
     alice.vanish()
 
@@ -175,7 +135,7 @@ async def test_a_guest_whose_link_broke_keeps_the_name_on_all_nodes(three: list[
     assert (await come(three[1], "alice", secret=secret_of(alice))).key == "alice"
 
 
-async def test_a_refused_guest_holds_nothing(three: list[HubHere], come: Come, own_redis: Redis) -> None:
+async def test_a_refused_guest_holds_nothing(three: list[Node], come: Come, own_redis: Redis) -> None:
     alice = await come(three[0], "alice")
     assert await is_refused(come, three[1], "alice")
     await alice.link.close()
@@ -186,7 +146,7 @@ async def test_a_refused_guest_holds_nothing(three: list[HubHere], come: Come, o
 
 
 async def test_without_redis_guests_come_in_quickly_and_each_node_knows_its_own_names(
-    three: list[HubHere], come: Come, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+    three: list[Node], come: Come, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await come(three[0], "alice")
     monkeypatch.setattr("hubbub.presence.redis_names.DEADLINE", DEADLINE)
@@ -205,7 +165,7 @@ async def test_without_redis_guests_come_in_quickly_and_each_node_knows_its_own_
 
 @pytest.mark.parametrize("happens", ["emptied", "restarted"])
 async def test_nodes_tell_redis_their_names_again_after_it_lost_them(
-    three: list[HubHere], come: Come, own_redis: Redis, happens: str
+    three: list[Node], come: Come, own_redis: Redis, happens: str
 ) -> None:
     await come(three[0], "alice")
     await come(three[1], "bob")

@@ -2,19 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 
-from hubbub import Hubbub
-from hubbub.settings import Settings
-from hubbub.testing import serving
+from tests.cluster.nodes import Node, node
 from tests.cluster.views import messages
 from tests.encrypted_redis import Certificates, encrypted_redis
 from tests.fault_proxy import FaultProxy
@@ -26,35 +21,15 @@ NAMES = ("alice", "bob", "carol")
 MUCH_LONGER = 60.0
 
 
-@dataclass(frozen=True)
-class Node:
-    ws_url: str
-
-
-@asynccontextmanager
-async def node(database: str, broker: str) -> AsyncIterator[Any]:
-    """A hub in this process, behind a real server."""
-    settings = Settings(
-        database_url=SecretStr(database),
-        broker_url=SecretStr(broker),
-        secret=SecretStr("one secret for all nodes of this test"),
-        connections_per_address=0,
-        rate=1000,
-        burst=1000,
-        broker_timeout=1,
-        database_timeout=4,
-    )
-    app = FastAPI()
-    app.include_router(Hubbub(guests="on", page=False, settings=settings).router)
-    async with serving(app) as server:
-        yield Node(f"ws://127.0.0.1:{server.port}")
+def a_node(database: str, broker: str) -> AbstractAsyncContextManager[Node]:
+    return node(broker, database=database, broker_timeout=1, database_timeout=4)
 
 
 @asynccontextmanager
 async def in_the_hall(*places: tuple[str, str]) -> AsyncIterator[list[Person]]:
     """One person on each node, all in one room. A node has an address of its database and one of its broker."""
     async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(node(*place)) for place in places]
+        nodes = [await stack.enter_async_context(a_node(*place)) for place in places]
         people = [await stack.enter_async_context(person(one, name)) for one, name in zip(nodes, NAMES, strict=True)]
         for somebody in people:
             await somebody.join("hall")
@@ -134,7 +109,7 @@ async def test_a_node_whose_line_to_the_database_fails_is_unavailable_and_no_oth
 
 async def test_a_message_whose_ack_was_lost_is_said_again_on_another_node(postgres: str, redis: Redis) -> None:
     async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(node(postgres, redis.url)) for _ in range(3)]
+        nodes = [await stack.enter_async_context(a_node(postgres, redis.url)) for _ in range(3)]
         bob = await stack.enter_async_context(person(nodes[2], "bob"))
         await bob.join("hall")
         frame = {"type": "message", "room": "hall", "text": "Hello Bob!", "key": "the-key-of-hello"}
@@ -155,12 +130,6 @@ async def test_a_message_whose_ack_was_lost_is_said_again_on_another_node(postgr
         assert (other["type"], other["code"]) == ("error", "conflict")
         await bob.expect("message", text="end")
         assert bob.texts == ["Hello Bob!", "end"]
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, redis: Redis) -> Iterator[Redis]:
-    with Redis(tmp_path) as server:
-        yield server
 
 
 async def test_another_redis_in_the_place_of_the_first_takes_nothing_from_three_nodes(
@@ -211,7 +180,7 @@ async def test_presence_and_names_work_over_tls(tmp_path: Path, redis: Redis) ->
     async with AsyncExitStack() as stack:
         stack.enter_context(encrypted_redis(tmp_path, files, port))
         url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={files.ca}"
-        nodes = [await stack.enter_async_context(node("none", url)) for _ in range(3)]
+        nodes = [await stack.enter_async_context(a_node("none", url)) for _ in range(3)]
         alice = await stack.enter_async_context(person(nodes[0], "alice"))
         bob = await stack.enter_async_context(person(nodes[1], "bob"))
         await alice.join("hall")

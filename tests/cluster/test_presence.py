@@ -2,66 +2,65 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from tests.cluster.conftest import ENVIRONMENT, SOON
+from tests.cluster.nodes import SECRET, Node, node
 from tests.conftest import ServerFactory
 from tests.people import Person, person
-from tests.servers import MissingError, Redis, WebServer
+from tests.servers import Redis, WebServer
 
+LINGER = 3.0
 SETTINGS = {
     **ENVIRONMENT,
     **SOON,
     "HUBBUB_DATABASE_URL": "none",
-    "HUBBUB_SECRET": "one secret for all nodes of this test",
-    "HUBBUB_LINGER": "4",
+    "HUBBUB_SECRET": SECRET,
+    "HUBBUB_LINGER": str(LINGER),
 }
 GONE_WITHIN = 15.0
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
-    """One that a test may end."""
-    try:
-        server = Redis(tmp_path)
-    except MissingError as error:
-        missing(error)
-    with server:
-        yield server
+async def here(own_redis: Redis) -> AsyncIterator[list[Node]]:
+    """The first two nodes. A fault never happens to one of them alone, so they need no process of their own."""
+    quick: dict[str, Any] = {"broker_timeout": 1, "linger": LINGER}
+    async with node(own_redis.url, **quick) as first, node(own_redis.url, **quick) as second:
+        yield [first, second]
 
 
 @pytest.fixture
-def three(serve: ServerFactory, own_redis: Redis, clocks: list[dict[str, str]]) -> list[WebServer]:
-    nodes = [serve(environment={**SETTINGS, "HUBBUB_BROKER_URL": own_redis.url, **clock}) for clock in clocks]
-    for node, clock in zip(nodes, clocks, strict=True):
-        # Under libfaketime an interpreter that ends may find one of its own locks locked.
-        node.may_log_tracebacks = bool(clock)
-    return nodes
+def third(serve: ServerFactory, own_redis: Redis, clock: dict[str, str]) -> WebServer:
+    """A node that may be killed or frozen."""
+    server = serve(environment={**SETTINGS, "HUBBUB_BROKER_URL": own_redis.url, **clock})
+    # Under libfaketime an interpreter that ends may find one of its own locks locked.
+    server.may_log_tracebacks = bool(clock)
+    return server
 
 
 @pytest.fixture
-def clocks() -> list[dict[str, str]]:
-    return [{}, {}, {}]
+def clock() -> dict[str, str]:
+    return {}
 
 
 @pytest.fixture
-def wrong_clocks(clocks: list[dict[str, str]], faketime: Path) -> None:
-    """The clocks of the nodes differ by a minute."""
-    for clock, offset in zip(clocks, ("-1m", "+0", "+1m"), strict=True):
-        clock |= {"LD_PRELOAD": str(faketime), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME": offset}
+def wrong_clock(clock: dict[str, str], faketime: Path) -> None:
+    """The third node's clock is a minute ahead."""
+    clock |= {"LD_PRELOAD": str(faketime), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME": "+1m"}
 
 
 @pytest.fixture
-async def come(three: list[WebServer]) -> AsyncIterator[Callable[..., Any]]:
+async def come(here: list[Node], third: WebServer) -> AsyncIterator[Callable[..., Any]]:
     async with AsyncExitStack() as stack:
 
-        async def come(node: int, name: str, **query: Any) -> Person:
-            somebody = await stack.enter_async_context(person(three[node], name, **query))
+        async def come(number: int, name: str, **query: Any) -> Person:
+            server = here[number] if number < len(here) else third
+            somebody = await stack.enter_async_context(person(server, name, **query))
             await somebody.join("hall")
             return somebody
 
@@ -127,16 +126,16 @@ async def test_somebody_with_tabs_on_two_nodes_is_there_once_and_goes_with_the_l
     assert told(alice) == [("join", "bob", 2), ("join", "carol", 3), ("leave", "bob", 2)]
 
 
-@pytest.mark.slow(12)
-@pytest.mark.usefixtures("wrong_clocks")  # before `three`, which is asked for below
-async def test_people_of_a_killed_node_go_together_and_once(three: list[WebServer], come: Callable[..., Any]) -> None:
+@pytest.mark.slow(8)
+@pytest.mark.usefixtures("wrong_clock")  # before `third`, which is asked for below
+async def test_people_of_a_killed_node_go_together_and_once(third: WebServer, come: Callable[..., Any]) -> None:
     alice, bob = await come(0, "alice"), await come(1, "bob")
     lost = [await come(2, name) for name in ("carol", "dave", "eve")]
     await sees(alice, "alice", "bob", "carol", "dave", "eve")
     await sees(bob, "alice", "bob", "carol", "dave", "eve")
     began = asyncio.get_running_loop().time()
 
-    three[2].kill()
+    third.kill()
     # Dave comes back elsewhere in time, and was never away.
     dave = await come(0, "dave", secret=lost[1].of_type("welcome")[0]["secret"])
     for somebody in (alice, bob, dave):
@@ -148,20 +147,20 @@ async def test_people_of_a_killed_node_go_together_and_once(three: list[WebServe
         assert sorted(gone) == ["carol", "eve"]
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(8)
 async def test_a_frozen_node_that_comes_back_shows_all_who_are_there(
-    three: list[WebServer], come: Callable[..., Any]
+    third: WebServer, come: Callable[..., Any]
 ) -> None:
     alice, bob, carol = await come(0, "alice"), await come(1, "bob"), await come(2, "carol")
     await sees(alice, "alice", "bob", "carol")
 
-    three[2].signal(signal.SIGSTOP)
+    third.signal(signal.SIGSTOP)
     try:
         await sees(alice, "alice", "bob")
         await bob.ask({"type": "leave", "room": "hall"})
         dave = await come(1, "dave")
     finally:
-        three[2].signal(signal.SIGCONT)
+        third.signal(signal.SIGCONT)
     for somebody in (alice, dave, carol):
         await sees(somebody, "alice", "carol", "dave")
 
@@ -175,17 +174,15 @@ async def test_a_frozen_node_that_comes_back_shows_all_who_are_there(
     ]
 
 
-@pytest.mark.slow(20)
-async def test_a_node_that_restarts_is_not_noticed_by_the_others(
-    three: list[WebServer], come: Callable[..., Any]
-) -> None:
+@pytest.mark.slow(8)
+async def test_a_node_that_restarts_is_not_noticed_by_the_others(third: WebServer, come: Callable[..., Any]) -> None:
     alice = await come(0, "alice")
     names = [f"guest-{number}" for number in range(30)]
     people = [await come(2, name) for name in names]
     await sees(alice, "alice", *names)
     before = len(told(alice))
 
-    stopping = asyncio.create_task(asyncio.to_thread(three[2].stop))
+    stopping = asyncio.create_task(asyncio.to_thread(third.stop))
 
     async def come_back(number: int, somebody: Person) -> Person:
         code, _ = await somebody.ended()
@@ -195,10 +192,10 @@ async def test_a_node_that_restarts_is_not_noticed_by_the_others(
 
     back = await asyncio.gather(*(come_back(number, somebody) for number, somebody in enumerate(people)))
     assert await stopping == 0
-    await asyncio.to_thread(three[2].start)
+    await asyncio.to_thread(third.start)
     # The lease of the one that stopped has run out when somebody who was on no other node is gone.
     late = await come(2, "late")
-    three[2].kill()
+    third.kill()
     async with asyncio.timeout(GONE_WITHIN):
         await alice.expect("leave", user="late")
 
@@ -207,10 +204,13 @@ async def test_a_node_that_restarts_is_not_noticed_by_the_others(
     assert late.key == "late"
 
 
-@pytest.mark.slow(25)
+@pytest.mark.slow(8)
 async def test_after_redis_was_away_those_are_told_of_who_came_or_went_and_no_others(
-    three: list[WebServer], come: Callable[..., Any], own_redis: Redis
+    come: Callable[..., Any], own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The first two nodes are soon back, and need not wait long for each other. Nobody on the third one is asked.
+    monkeypatch.setattr("hubbub.broker.redis_link.PAUSES", (0.05, 0.2))
+    monkeypatch.setattr("hubbub.presence.replica.SETTLING", 4.0)
     alice, bob, carol = await come(0, "alice"), await come(1, "bob"), await come(2, "carol")
     for somebody in (alice, bob, carol):
         await sees(somebody, "alice", "bob", "carol")

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,8 +11,7 @@ from tests.cluster.conftest import ENVIRONMENT, SOON, MakeNodes
 from tests.cluster.views import messages
 from tests.fault_proxy import FaultProxy
 from tests.people import person
-from tests.ports import free_port
-from tests.servers import Postgres, Process, Redis, WebServer
+from tests.servers import Postgres, Redis, WebServer, hubbub_command
 
 DEADLINE = 60.0
 
@@ -22,13 +19,6 @@ DEADLINE = 60.0
 @pytest.fixture
 def settings() -> dict[str, str]:
     return ENVIRONMENT | SOON
-
-
-@pytest.fixture
-def own_redis(tmp_path_factory: pytest.TempPathFactory, redis: Redis) -> Iterator[Redis]:
-    """A redis-server of this test's own, that it may end."""
-    with Redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 async def readiness(node: WebServer, status: str) -> dict[str, str]:
@@ -184,20 +174,11 @@ async def test_a_node_that_starts_without_redis_is_ready_when_redis_is(
             assert len(await messages(bob, 1)) == 1
 
 
-class Refused(Process):
-    """A server that must not start."""
-
-    def is_ready(self) -> bool:
-        return not self.running
-
-
 def refused_with(folder: Path, environment: dict[str, str]) -> str:
-    command = [sys.executable, "-m", "hubbub.cli", "serve", "--port", str(free_port())]
-    process = Refused(folder, command, environment=environment)
-    process.start()
-    assert process.wait() != 0
-    assert "Traceback" not in process.log
-    return process.log
+    status, log = hubbub_command(folder, "serve", "--port", "0", environment=environment).run()
+    assert status != 0
+    assert "Traceback" not in log
+    return log
 
 
 def test_a_node_of_another_database_does_not_start(

@@ -5,14 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from hubbub import Event, Hubbub
-from hubbub.settings import Settings
-from hubbub.testing import TestServer, serving
+from hubbub.testing import TestServer
+from tests.cluster import nodes
 from tests.people import Person
 from tests.servers import Redis
 
@@ -32,13 +30,9 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def node(redis: Redis) -> AsyncIterator[tuple[Hubbub, TestServer]]:
-    """One of several nodes that store nothing. Whoever names themselves is that user."""
-    settings = Settings(broker_url=SecretStr(redis.url), connections_per_address=0)
-    hub = Hubbub(authenticate=lambda username: username, page=False, settings=settings)
-    app = FastAPI()
-    app.include_router(hub.router)
-    async with serving(app) as server:
-        yield hub, server
+    """One of several nodes that store nothing."""
+    async with nodes.node(redis.url, accounts=True) as one:
+        yield one.hub, one.server
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -46,9 +40,9 @@ async def test_an_event_reaches_a_user_on_all_nodes_and_nobody_else(redis: Redis
     async with (
         node(redis) as (one, first),
         node(redis) as (two, second),
-        first.connect("/ws?username=alice") as phone,
-        connect(f"ws://127.0.0.1:{second.port}/ws?username=Alice", subprotocols=[Subprotocol(codec)]) as link,
-        second.connect("/ws?username=bob") as bob,
+        first.connect("/ws?user=alice") as phone,
+        connect(f"ws://127.0.0.1:{second.port}/ws?user=Alice", subprotocols=[Subprotocol(codec)]) as link,
+        second.connect("/ws?user=bob") as bob,
     ):
         laptop = Person(link)
         for client in (phone, laptop, bob):
@@ -68,9 +62,9 @@ async def test_a_user_is_disconnected_on_all_nodes(redis: Redis) -> None:
     async with (
         node(redis) as (one, first),
         node(redis) as (_, second),
-        first.connect("/ws?username=alice") as phone,
-        second.connect("/ws?username=alice") as laptop,
-        second.connect("/ws?username=bob") as bob,
+        first.connect("/ws?user=alice") as phone,
+        second.connect("/ws?user=alice") as laptop,
+        second.connect("/ws?user=bob") as bob,
     ):
         for client in (phone, laptop, bob):
             await client.expect("welcome")
@@ -86,7 +80,7 @@ async def test_a_user_is_disconnected_on_all_nodes(redis: Redis) -> None:
 async def test_a_user_who_left_and_came_back_is_reached_again(redis: Redis) -> None:
     async with node(redis) as (one, _), node(redis) as (_, second):
         for _ in range(3):
-            async with second.connect("/ws?username=alice") as alice:
+            async with second.connect("/ws?user=alice") as alice:
                 await alice.expect("welcome")
                 assert await one.users("alice").send(Nudge(text="there you are")) == 1
                 await alice.expect("nudge")
@@ -96,9 +90,9 @@ async def test_a_notification_says_how_many_get_it_on_all_nodes(redis: Redis) ->
     async with (
         node(redis) as (one, first),
         node(redis) as (_, second),
-        first.connect("/ws/notify/orders.*?username=alice") as alice,
-        second.connect("/ws/notify/orders.eu?username=bob") as bob,
-        second.connect("/ws/notify/other?username=carol") as carol,
+        first.connect("/ws/notify/orders.*?user=alice") as alice,
+        second.connect("/ws/notify/orders.eu?user=bob") as bob,
+        second.connect("/ws/notify/other?user=carol") as carol,
     ):
         for client in (alice, bob, carol):
             await client.expect("following")

@@ -19,7 +19,7 @@ from tests.conftest import ServerFactory, UvicornFactory
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
 from tests.ports import free_port
-from tests.servers import REPOSITORY, Program, WebServer, hubbub_command, hubbub_server
+from tests.servers import REPOSITORY, Program, WebServer, hubbub_command, impatient_server
 from tests.waiting import eventually
 
 DATABASE_TIMEOUT = 2.0
@@ -75,13 +75,6 @@ async def test_a_server_whose_postgresql_is_frozen_is_not_ready(serve: ServerFac
         await eventually(lambda: readiness() == (200, "ok"), deadline=DATABASE_TIMEOUT + SLACK)
 
 
-def impatient_server(folder: Path, environment: dict[str, str]) -> WebServer:
-    """It stops in the usual way, in less time."""
-    server = hubbub_server(folder, environment=environment | {"PYTHONPATH": str(REPOSITORY)})
-    server.command = [*server.command[:2], "tests.faults.impatient", *server.command[3:]]
-    return server
-
-
 async def test_sigterm_ends_a_server_whose_postgresql_is_frozen_and_the_log_names_what_hung(
     tmp_path: Path, postgres: str
 ) -> None:
@@ -113,7 +106,7 @@ async def test_under_another_server_a_hub_gives_up_a_frozen_postgresql_and_the_s
 ) -> None:
     with FaultProxy(port_of(postgres)) as proxy:
         server = uvicorn(
-            "tests.faults.impatient:create_app",
+            "tests.impatient:create_app",
             "--factory",
             environment=QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "HUBBUB_DATABASE_TIMEOUT": "60"},
         )
@@ -135,7 +128,7 @@ async def test_sigterm_ends_a_start_that_waits_for_a_frozen_postgresql(tmp_path:
         # Another server is migrating, and never ends.
         other.execute("SELECT pg_advisory_xact_lock(%s)", (0x68756262,))
         environment = QUICK | {"HUBBUB_DATABASE_URL": proxy.before(postgres), "PYTHONPATH": str(REPOSITORY)}
-        command = [sys.executable, "-m", "tests.faults.impatient", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "tests.impatient", "serve", "--port", "0"]
         server = Program(tmp_path, command, environment=environment).start()
         await eventually(lambda: "the database's schema is upgraded" in server.log, deadline=SLACK)
 

@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 
-from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import Forbidden, NotFound
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Change, Feature, Features
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log_changes import Changed
-from hubbub.node import Node
-from hubbub.presence.local import LocalPresence
-from hubbub.settings import Settings
 from hubbub.store import sqlite
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.statement import Statement
@@ -24,6 +20,7 @@ from hubbub.wire.identity import User
 from hubbub.wire.messages import MessageEvent
 from hubbub.wire.rooms import RoomEvent
 from tests.logbook import Talk
+from tests.lone_node import lone_node
 from tests.store.databases import empty_engine
 
 __all__ = ["empty_engine"]
@@ -85,7 +82,7 @@ def notes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 async def talk(empty_engine: Engine, notes: Notes) -> AsyncIterator[Talk]:
     features = [Moody(), *built_in(Hooks()), notes]
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), engine=empty_engine, features=features)
+    node = lone_node(engine=empty_engine, features=features)
     await node.start()
     yield Talk(node.feature(MessagesFeature).messages)
     await node.stop()

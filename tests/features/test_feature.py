@@ -12,8 +12,7 @@ from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.routing import APIRoute
 from websockets.exceptions import InvalidStatus
 
-from hubbub import Action, Command, ConfigurationError, Connection, Feature, Forbidden, Hubbub, Settings, User
-from hubbub.broker.memory import MemoryBroker
+from hubbub import Action, Command, ConfigurationError, Connection, Feature, Forbidden, Hubbub, User
 from hubbub.dispatch.hooks import Hooks
 from hubbub.dispatch.registry import Registration, Registry, Unasked
 from hubbub.features.built_in import built_in
@@ -21,11 +20,10 @@ from hubbub.features.feature import ChannelKind
 from hubbub.features.jobs import Job
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.socket_routes import add_socket, check_key
-from hubbub.node import Node
-from hubbub.presence.local import LocalPresence
 from hubbub.testing import serving
 from hubbub.testing.fixtures import Serve, serve
 from hubbub.wire.publication import Publication
+from tests.lone_node import lone_node
 from tests.waiting import eventually
 
 __all__ = ["serve"]
@@ -239,7 +237,7 @@ async def test_a_feature_that_fails_harms_no_connection(serve: Serve, caplog: py
 async def test_a_gap_in_a_channel_that_no_feature_knows_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=built_in(Hooks()))
+    node = lone_node(features=built_in(Hooks()))
     with caplog.at_level(logging.ERROR, "hubbub"):
         assert await node._fetch("poll:1", 3) == []
 
@@ -267,7 +265,7 @@ class Counting(Feature):
 
 async def test_a_gap_in_a_feature_s_own_channel_is_filled_as_the_feature_says() -> None:
     counting = Counting()
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=[*built_in(Hooks()), counting])
+    node = lone_node(features=[*built_in(Hooks()), counting])
     await node.start()
     try:
         node.sequencer.follow("count:1")

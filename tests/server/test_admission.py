@@ -8,16 +8,14 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from hubbub.broker.memory import MemoryBroker
 from hubbub.errors import Conflict, RateLimited
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.admission import Admissions
-from hubbub.node import Node
-from hubbub.presence.local import LocalPresence
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
 from tests.conftest import ServerFactory, UvicornFactory
+from tests.lone_node import lone_node
 from tests.people import Person, Refused, encoded, person
 from tests.servers import WebServer
 
@@ -393,10 +391,8 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 
 
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
-    node = Node(
+    node = lone_node(
         Settings(connections_per_address=1),
-        broker=MemoryBroker(),
-        presence=LocalPresence(),
         features=[PeopleFeature(), ApiKeysFeature()],
     )
     await node.start()

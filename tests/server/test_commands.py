@@ -8,21 +8,18 @@ import pytest
 from fastapi import FastAPI
 
 from hubbub import Event, Hubbub
-from hubbub.broker.memory import MemoryBroker
 from hubbub.dispatch.hooks import Hooks
 from hubbub.errors import Unavailable
 from hubbub.features.built_in import built_in
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.rooms.feature import RoomsFeature
-from hubbub.node import Node
-from hubbub.presence.local import LocalPresence
-from hubbub.settings import Settings
 from hubbub.testing import serving
 from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
 from hubbub.wire.rooms import Join, RoomPosition
 from hubbub.wire.schema import json_schema
 from tests.delivery.links import Person
+from tests.lone_node import lone_node
 
 
 def test_the_schema_names_exactly_the_commands_that_are_served() -> None:
@@ -55,7 +52,7 @@ async def test_the_schema_is_made_once_and_again_when_something_is_added(monkeyp
 
 
 async def test_a_connection_that_ends_while_its_join_fails_leaves_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node(Settings(), broker=MemoryBroker(), presence=LocalPresence(), features=built_in(Hooks()))
+    node = lone_node(features=built_in(Hooks()))
     await node.start()
     rooms, messages = node.feature(RoomsFeature).rooms, node.feature(MessagesFeature)
     (join,) = (registration.handler for registration in messages.commands() if registration.model is Join)

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -12,7 +10,7 @@ from hubbub.limits import Allowance
 from hubbub.shared_limits.base import DEADLINE
 from hubbub.shared_limits.redis import LEASE, RedisLimits
 from tests.fault_proxy import FaultProxy
-from tests.servers import MissingError, Redis
+from tests.servers import Redis
 from tests.shared_limits.nodes import TIMEOUT, redis_limits, redis_limits_at
 from tests.waiting import eventually
 
@@ -21,17 +19,6 @@ NAMES = [f"address 192.0.2.{number}" for number in range(12)]
 SLOW = Allowance(rate=0.01, burst=2)
 LATE = DEADLINE + 2.0
 """Seconds that a decision may take on a busy machine."""
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
-    """One that a test may end."""
-    try:
-        server = Redis(tmp_path)
-    except MissingError as error:
-        missing(error)
-    with server:
-        yield server
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ class Health(BaseModel):
     """`ok`, or one word for the problem."""
     detail: str | None = None
     """More about the problem, if more is known."""
+    limits: str | None = None
+    """Why the node holds limits of its own now, and not those of all nodes. New clients are welcome nevertheless."""
 
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
@@ -86,6 +88,8 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
         body = {"status": problem or "ok"}
         if problem == "broker":
             body["detail"] = hub.node.broker_problem or ""
+        if problem != "starting" and (own_limits := hub.node.limits.problem):
+            body["limits"] = own_limits
         return JSONResponse(body, 503 if problem else 200)
 
     @router.get("/schema.json", include_in_schema=False)

@@ -15,10 +15,14 @@ DEADLINE = 0.25
 
 
 class SharedLimits(Protocol):
-    """Six verbs and a state. Use it in one event loop, between `start` and `stop`."""
+    """Six verbs and two states. Use it in one event loop, between `start` and `stop`."""
 
     reaches_others: bool
     """Whether there can be other nodes. If not, no verb ever waits."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why this node holds limits of its own now, in words without a password; None if all is well."""
 
     async def start(self) -> None:
         """Raises `ConfigurationError` if a person must change something. Does not wait for what is away."""

@@ -24,6 +24,10 @@ class LocalLimits:
         self._clock = clock
         self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * allowance.burst / allowance.rate))
 
+    @property
+    def problem(self) -> str | None:
+        return None
+
     async def start(self) -> None:
         pass
 

@@ -57,6 +57,11 @@ class RedisLimits:
             [_Server(address, allowance, f"{namespace}:limits:", timeout=timeout) for address in addresses]
         )
 
+    @property
+    def problem(self) -> str | None:
+        problems = [problem for server in self._servers if (problem := server.problem)]
+        return "; ".join(problems) or None
+
     async def start(self) -> None:
         await self._servers.start(_Server.start)
 
@@ -97,6 +102,12 @@ class _Server:
         self._untold: set[str] = set()
         """Names under which Redis may have another count of this node."""
         self._told_at = 0.0
+
+    @property
+    def problem(self) -> str | None:
+        if self._keeper.problem is None and not self._is_prompt:
+            return f"{self._link.address}: it needs more than {DEADLINE:g} s for an answer"
+        return self._keeper.problem
 
     async def start(self) -> None:
         await self._link.start()
