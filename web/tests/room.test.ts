@@ -114,6 +114,14 @@ describe('who is here', () => {
     ]);
   });
 
+  it('shows nothing for a join of somebody listed and a leave of somebody not listed', () => {
+    room.apply({ type: 'join', room: 'general', user: 'bob', name: 'Bob', online: 2 });
+    room.apply({ type: 'leave', room: 'general', user: 'carol', name: 'Carol', online: 2 });
+    expect(room.people.list.map(({ name }) => name)).toEqual(['Alice', 'Bob']);
+    expect(room.people.online).toBe(2);
+    expect(room.timeline.lines).toEqual([]);
+  });
+
   it('shows no line for my own joins and leaves', () => {
     room.apply({ type: 'join', room: 'general', user: 'alice', name: 'Alice', online: 2 });
     expect(room.timeline.isEmpty).toBe(true);

@@ -1,4 +1,7 @@
-/** Who is in a room. Large rooms send only a number, so the number and the list are separate. */
+/**
+ * Who is in a room. Large rooms send only a number, so the number and the list are separate. On several nodes an event
+ * may follow a list that has it already: then it moves nobody.
+ */
 import { SvelteMap } from 'svelte/reactivity';
 import type { OnlineUser } from 'hubbub-client';
 
@@ -30,14 +33,18 @@ export class People {
     this.#online = online;
   }
 
-  came(person: OnlineUser, online: number): void {
+  /** Returns false for somebody who is in the list. */
+  came(person: OnlineUser, online: number): boolean {
+    const isNew = !this.#byKey.has(person.user);
     this.#byKey.set(person.user, person);
     this.#online = online;
+    return isNew;
   }
 
-  went(user: string, online: number): void {
-    this.#byKey.delete(user);
+  /** Returns false for somebody who is not in the list. */
+  went(user: string, online: number): boolean {
     this.#online = online;
+    return this.#byKey.delete(user);
   }
 
   counted(online: number): void {

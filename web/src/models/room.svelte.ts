@@ -218,14 +218,14 @@ export class Room {
       case 'room':
         this.#trim(event.floor);
         break;
-      case 'join':
-        this.people.came({ user: event.user, name: event.name, guest: event.guest }, event.online);
-        if (!isMe) this.timeline.came(event, now);
+      case 'join': {
+        const { user, name, guest, online } = event;
+        if (this.people.came({ user, name, guest }, online) && !isMe) this.timeline.came(event, now);
         break;
+      }
       case 'leave':
-        this.people.went(event.user, event.online);
         this.typists.stopped(event.user);
-        if (!isMe) this.timeline.went(event, now);
+        if (this.people.went(event.user, event.online) && !isMe) this.timeline.went(event, now);
         break;
       case 'online':
         this.people.counted(event.online);
