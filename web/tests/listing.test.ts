@@ -73,7 +73,7 @@ describe('a list of the server', () => {
   it('recognises a server that has no such list', async () => {
     listing.search('');
     clock.pass(0);
-    await answer(new CommandRefused({ type: 'error', code: 'not_found', message: 'there is nothing here' }));
+    await answer(new CommandRefused({ code: 'not_found', message: 'there is nothing here' }));
     expect(listing.trouble).toBe('unknown');
   });
 

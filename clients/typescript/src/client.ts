@@ -2,26 +2,31 @@
  * The client side of the protocol: keeps rooms joined across reconnects, keeps each room's events in
  * order without gaps or duplicates, and sends each message until it is stored. It knows no DOM.
  */
-import { type Clock, Connection, type ConnectionOptions, type Network, type State } from './connection.js';
+import { type Clock, Connection, type ConnectionOptions, type Failure } from './connection.js';
+import type { Network, State } from './connection.js';
 import { fold, newKey } from './keys.js';
 import { type ListQuery, Lists } from './lists.js';
 import { forgetful, Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
 import { clock, network } from './platform.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
-import type { OnlinePage, RoomsPage } from './protocol.js';
-import { type Answer, CommandRefused, mayRetry, Requests } from './requests.js';
+import type { OnlinePage, RoomsPage, Welcome } from './protocol.js';
+import { CommandRefused, ConnectionLost, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
-export interface ClientOptions extends Pick<ConnectionOptions, 'secret' | 'codec' | 'backoff'> {
-  /** Of the socket. A function is called at each attempt, because credentials may have changed. */
+export interface ClientOptions extends Pick<ConnectionOptions, 'codec' | 'backoff'> {
+  /** Of the server's `/ws`. This and the credentials may be functions, which are called at each attempt. */
   address: string | (() => string);
+  /** For the login of the application in which the server is mounted. */
+  token?: string | (() => string | null);
+  /** Proves that this is the guest of an earlier client. By default a guest's client keeps the secret that it gets. */
+  secret?: string | (() => string | null);
   /** By default those of the browser or of Node.js. */
   network?: Network;
   clock?: Clock;
   onState?: (state: State) => void;
   /** Events to apply, in each room's order, without answers to commands. */
-  onEvent: (event: Event) => void;
+  onEvent?: (event: Event) => void;
   /** Stores unsent messages when the page closes; by default they are lost. */
   outbox?: OutboxStore;
   onSent?: OutboxOptions['onSent'];
@@ -37,6 +42,9 @@ export interface Place {
   limit?: number;
 }
 
+/** What a message may have besides its text. */
+export type Extras = Pick<Unsent, 'replyTo' | 'data'>;
+
 /** The protocol's limit of rooms in one `join`. */
 const ROOMS_PER_JOIN = 100;
 /** Milliseconds before a join that failed for a temporary reason is tried again, unless the server says when. */
@@ -51,11 +59,23 @@ interface PendingJoin {
   answersLeft: number;
 }
 
+interface Waiter<Value> {
+  resolve: (value: Value) => void;
+  reject: (error: Error) => void;
+}
+
+/** A failure is no error of the program if nobody waits for it. */
+function ignorable<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
+}
+
 export class Client {
   readonly connection: Connection;
   /** Messages go through here; all other commands are answered or fail at once. */
   readonly outbox: Outbox;
   readonly #options: Pick<ClientOptions, 'onState' | 'onEvent'>;
+  readonly #network: Network;
   readonly #clock: Clock;
   readonly #sender: Sender;
   readonly #requests: Requests;
@@ -64,17 +84,31 @@ export class Client {
   readonly #positions = new Map<string, Position>();
   /** By the command's id. */
   readonly #joins = new Map<string, PendingJoin>();
+  readonly #topics = new Set<string>();
+  /** Who waits for the connection, and by a message's key who waits until it is stored. */
+  #opening: Waiter<void>[] = [];
+  readonly #sending = new Map<string, Waiter<Ack>>();
   #lastJoin = 0;
+  #me: Welcome | null = null;
+  #secret: string | null;
+  #stopWatching: (() => void) | undefined;
 
   constructor(given: ClientOptions) {
-    const { address } = given;
+    const { address, token, secret } = given;
+    if (typeof address === 'string' && !/^wss?:/.test(address)) {
+      throw new Error(`An address begins with ws:// or wss://, unlike ${JSON.stringify(address)}.`);
+    }
+    this.#secret = typeof secret === 'string' ? secret : null;
     const options = {
       ...given,
       address: typeof address === 'string' ? () => address : address,
+      token: typeof token === 'string' ? () => token : token,
+      secret: typeof secret === 'function' ? secret : () => this.#secret,
       network: given.network ?? network,
       clock: given.clock ?? clock,
     };
     this.#options = options;
+    this.#network = options.network;
     this.#clock = options.clock;
     this.#sender = new Sender(options.clock, (command) => this.connection.send(command));
     this.#requests = new Requests((command) => this.#sender.send(command));
@@ -82,10 +116,17 @@ export class Client {
     this.outbox = new Outbox({
       store: options.outbox ?? forgetful,
       clock: options.clock,
-      send: ({ room, text, key, replyTo }) =>
-        this.#requests.ask({ type: 'message', room, text, key, reply_to: replyTo }, 'ack'),
-      onSent: options.onSent ?? (() => {}),
-      onFailed: options.onFailed ?? (() => {}),
+      send: ({ room, text, key, replyTo, data }) =>
+        this.#requests.ask({ type: 'message', room, text, key, reply_to: replyTo, data }, 'ack'),
+      onSent: (message, ack) => {
+        this.#sending.get(message.key)?.resolve(ack);
+        this.#sending.delete(message.key);
+        options.onSent?.(message, ack);
+      },
+      onFailed: (message, failure) => {
+        this.#notSent(message, failure);
+        options.onFailed?.(message, failure);
+      },
     });
     this.connection = new Connection({
       ...options,
@@ -94,7 +135,41 @@ export class Client {
     });
   }
 
-  /** Joins now or as soon as there is a connection, and again after each reconnect. */
+  get state(): State {
+    return this.connection.state;
+  }
+
+  /** My own key, as the server knows it: that of my messages. */
+  get user(): string | undefined {
+    return this.#me?.user;
+  }
+
+  /** With it a later client is the same guest. */
+  get secret(): string | null {
+    return this.#secret;
+  }
+
+  /**
+   * Connects, and from then on reconnects by itself. Resolves when there is a connection; while there is no server it
+   * waits. Rejects with CommandRefused if the server does not admit us, and with ConnectionLost after `close`.
+   */
+  open(): Promise<void> {
+    this.#stopWatching ??= this.#network.watch?.((isOnline) =>
+      isOnline ? this.connection.networkUp() : this.connection.networkDown(),
+    );
+    this.connection.open();
+    if (this.state.name === 'live') return Promise.resolve();
+    return ignorable(new Promise((resolve, reject) => this.#opening.push({ resolve, reject })));
+  }
+
+  /** Closes until the next `open`. Messages wait for it. */
+  close(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.connection.close();
+  }
+
+  /** Joins now or as soon as there is a connection, and again after each reconnect. A refusal is an `error` event. */
   join(room: string): void {
     if (this.#positions.has(fold(room))) return;
     this.#positions.set(fold(room), new Position());
@@ -110,9 +185,32 @@ export class Client {
     this.#insist(() => this.#requests.ask({ type: 'leave', room }, 'ack')).catch(() => {});
   }
 
-  /** Says something: now, or as soon as the room is joined. Undefined if too many messages wait for this room. */
-  send(room: string, text: string, replyTo?: number): Unsent | undefined {
-    return this.outbox.add({ room, text, key: newKey(this.#clock.now()), replyTo });
+  /**
+   * Says something in a joined room. Resolves when it is stored, however long there is no connection. Rejects with
+   * CommandRefused if the server refuses it; then it is not repeated.
+   */
+  send(room: string, text: string, extras: Extras = {}): Promise<Ack> {
+    const key = newKey(this.#clock.now());
+    return ignorable(
+      new Promise((resolve, reject) => {
+        if (!this.follows(room) && !this.outbox.isRefused(room)) throw new Error(`Join ${room} first.`);
+        this.#sending.set(key, { resolve, reject });
+        if (this.outbox.add({ room, text, key, ...extras }) !== undefined) return;
+        this.#sending.delete(key);
+        throw new Error(`Too many messages wait for ${room}.`);
+      }),
+    );
+  }
+
+  /** Follows a topic now or as soon as there is a connection, and again after each reconnect. */
+  follow(topic: string): void {
+    if (this.#topics.has(topic)) return;
+    this.#topics.add(topic);
+    this.#sender.send({ type: 'follow', topic });
+  }
+
+  unfollow(topic: string): void {
+    if (this.#topics.delete(topic)) this.#sender.send({ type: 'unfollow', topic });
   }
 
   /** Whether the room is joined, or will be as soon as possible. False after a permanent refusal. */
@@ -122,24 +220,29 @@ export class Client {
 
   // These reject with CommandRefused or ConnectionLost. While the server says "too fast", they wait and repeat.
 
+  /** Any other command, such as an application's own. Resolves with its answer: an `ack`, or what the command names. */
+  ask<Reply = Ack>(command: { type: string }): Promise<Reply> {
+    return this.#insist(() => this.#requests.ask<Reply>(command as Command));
+  }
+
   /** A page of the room's log. Its rows may be newer than events that are still to come: the higher `rev` wins. */
   history(room: string, place: Place): Promise<HistoryPage> {
     return this.#insist(() => this.#requests.ask({ type: 'history', room, ...place }, 'history'));
   }
 
   edit(room: string, seq: number, text: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'edit', room, seq, text }, 'ack'));
+    return this.#insist(() => this.#requests.ask({ type: 'edit', room, seq, text: text.toWellFormed() }, 'ack'));
   }
 
   delete(room: string, seq: number): Promise<Ack> {
     return this.#insist(() => this.#requests.ask({ type: 'delete', room, seq }, 'ack'));
   }
 
-  react(room: string, seq: number, emoji: string, on: boolean): Promise<Ack> {
+  react(room: string, seq: number, emoji: string, on = true): Promise<Ack> {
     return this.#insist(() => this.#requests.ask({ type: 'react', room, seq, emoji, on }, 'ack'));
   }
 
-  pin(room: string, seq: number, on: boolean): Promise<Ack> {
+  pin(room: string, seq: number, on = true): Promise<Ack> {
     return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
   }
 
@@ -157,12 +260,12 @@ export class Client {
   }
 
   /** Returns false, and sends nothing, without a connection, or when it would exceed the server's limits. */
-  typing(room: string, active: boolean): boolean {
+  typing(room: string, active = true): boolean {
     return this.#sender.sendNow({ type: 'typing', room, active });
   }
 
   /** The command names the wanted state, so a repeat changes nothing. */
-  async #insist<Kind extends Answer>(ask: () => Promise<Kind>): Promise<Kind> {
+  async #insist<Kind>(ask: () => Promise<Kind>): Promise<Kind> {
     const clock = this.#clock;
     const until = clock.now() + PATIENCE;
     for (;;) {
@@ -219,38 +322,57 @@ export class Client {
       this.outbox.closeAll();
       this.#requests.lose();
     }
+    const waiters = this.#opening;
+    if (state.name === 'live' || state.name === 'refused' || state.name === 'closed') this.#opening = [];
+    for (const { resolve, reject } of waiters) {
+      if (state.name === 'live') resolve();
+      if (state.name === 'refused') reject(new CommandRefused(state.failure));
+      if (state.name === 'closed') reject(new ConnectionLost());
+    }
     this.#options.onState?.(state);
+  }
+
+  /** Who waits for a message learns why it was refused, and decides. Otherwise it stays in the outbox. */
+  #notSent({ room, key }: Unsent, failure: Failure): void {
+    const waiter = this.#sending.get(key);
+    if (waiter === undefined) return;
+    this.#sending.delete(key);
+    this.outbox.discard(room, key);
+    waiter.reject(new CommandRefused(failure));
   }
 
   #receive(event: Event): void {
     switch (event.type) {
       case 'welcome':
         this.#sender.begin(event.limits);
-        this.#options.onEvent(event);
+        this.#me = event;
+        this.#secret = event.secret ?? this.#secret;
+        for (const topic of this.#topics) this.#sender.send({ type: 'follow', topic });
+        this.#options.onEvent?.(event);
         this.#sendJoin([...this.#positions.keys()]);
         return;
       case 'joined':
         this.#isAnswered(event.room, event.id);
-        if (this.#joined(event)) this.#options.onEvent(event);
+        if (this.#joined(event)) this.#options.onEvent?.(event);
         if (this.#positions.has(fold(event.room))) this.outbox.open(event.room);
         return;
       case 'sync':
-        if (this.#caughtUp(event)) this.#options.onEvent(event);
+        if (this.#caughtUp(event)) this.#options.onEvent?.(event);
         return;
       case 'message':
       case 'changed':
       case 'room':
-        if (this.#follows(event.room, event.rev)) this.#options.onEvent(event);
+        if (this.#follows(event.room, event.rev)) this.#options.onEvent?.(event);
+        return;
+      case 'error':
+        this.#refuse(event);
         return;
       case 'ack':
       case 'history':
         this.#settle(event);
         return;
-      case 'error':
-        this.#refuse(event);
-        return;
       default:
-        this.#options.onEvent(event);
+        if (!this.#settle(event)) this.#options.onEvent?.(event);
     }
   }
 
@@ -279,8 +401,8 @@ export class Client {
   }
 
   /** Returns false if nobody waits for this answer. */
-  #settle(event: Answer | ErrorEvent): boolean {
-    if (event.id !== undefined) this.#sender.answered(event.id);
+  #settle(event: Event): boolean {
+    if ('id' in event && event.id !== undefined) this.#sender.answered(event.id);
     return this.#requests.settle(event);
   }
 
@@ -293,7 +415,7 @@ export class Client {
       else this.#isAnswered(event.room, event.id);
       this.#notJoined(rooms, event);
     } else if (!this.#settle(event) && !(event.command === 'typing' && event.code === 'rate_limited')) {
-      this.#options.onEvent(event);
+      this.#options.onEvent?.(event);
     }
   }
 
@@ -301,13 +423,13 @@ export class Client {
     const { code, message, retry_after } = event;
     if (mayRetry(code)) {
       this.#clock.after(retry_after ?? REJOIN_AFTER, () => this.#sendJoin(rooms));
-      if (code !== 'rate_limited') this.#options.onEvent(event);
+      if (code !== 'rate_limited') this.#options.onEvent?.(event);
       return;
     }
     for (const room of rooms) {
       if (!this.#positions.delete(fold(room))) continue;
       this.outbox.refuse(room, { code, message });
-      this.#options.onEvent({ ...event, room });
+      this.#options.onEvent?.({ ...event, room });
     }
   }
 }

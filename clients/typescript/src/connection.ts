@@ -4,6 +4,7 @@
  */
 import { Backoff } from './backoff.js';
 import { type Codec, json } from './codec.js';
+import { type Credentials, present } from './credentials.js';
 import { CLOSE_CODES, type Command, type ErrorCode, type Event, type Welcome } from './protocol.js';
 
 /** The server's reason for a refused command or a refused connection. */
@@ -100,13 +101,13 @@ export interface Network {
   open(address: string, subprotocols: string[]): Socket;
   /** Rejects when the server cannot be reached. */
   probe(address: string, headers: Record<string, string>): Promise<Probe>;
+  /** Calls when the device has a network again, or none, until the returned function is called. */
+  watch?(changed: (isOnline: boolean) => void): () => void;
 }
 
-export interface ConnectionOptions {
-  /** Called at each attempt, because credentials may have changed. */
+export interface ConnectionOptions extends Credentials {
+  /** Called at each attempt, as the credentials are: they may have changed. */
   address: () => string;
-  /** A guest's secret, if there is one. Called at each attempt as well; the secret is never put into an address. */
-  secret?: () => string | null;
   /** By default JSON. */
   codec?: Codec;
   network: Network;
@@ -129,7 +130,7 @@ export class Connection {
   /** When to reconnect: the time of a draining server, or now if the network came back during an attempt. */
   #returnAt: number | null = null;
   /** The credentials of the last attempt: the GET that asks why it was refused must send the same. */
-  #presented: { address: string; secret: string | null } = { address: '', secret: null };
+  #presented: { address: string; headers: Record<string, string> } = { address: '', headers: {} };
   #hasBeenLive = false;
 
   constructor(options: ConnectionOptions) {
@@ -180,10 +181,10 @@ export class Connection {
   }
 
   #dial(): void {
-    const { address, secret, network } = this.#options;
-    this.#presented = { address: address(), secret: secret?.() ?? null };
-    const proof = this.#presented.secret === null ? [] : [`secret.${encoded(this.#presented.secret)}`];
-    const socket = network.open(this.#presented.address, [this.#codec.subprotocol, ...proof]);
+    const { address, network } = this.#options;
+    const { subprotocols, headers } = present(this.#options);
+    this.#presented = { address: address(), headers };
+    const socket = network.open(this.#presented.address, [this.#codec.subprotocol, ...subprotocols]);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
@@ -242,8 +243,7 @@ export class Connection {
   /** The handshake failed. Only a GET can distinguish a refusal from a server that is down. */
   async #askWhy(): Promise<void> {
     const asked = this.#state;
-    const { address, secret } = this.#presented;
-    const headers: Record<string, string> = secret === null ? {} : { 'Hubbub-Secret': encoded(secret) };
+    const { address, headers } = this.#presented;
     const probe = await this.#options.network.probe(address, headers).catch(() => null);
     if (this.#state !== asked) return;
     const failure = probe === null || !isRefusal(probe.status) ? null : this.#refusalIn(probe);
@@ -307,10 +307,4 @@ export class Connection {
 /** A status that another attempt would get again, unlike a timeout, "upgrade" and "too many". */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && ![408, 425, 426, 429].includes(status);
-}
-
-/** base64url without padding: a secret may hold characters that subprotocols and headers may not. */
-function encoded(secret: string): string {
-  const bytes = String.fromCharCode(...new TextEncoder().encode(secret));
-  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

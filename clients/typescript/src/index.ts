@@ -1,8 +1,9 @@
 export { Backoff, type BackoffOptions } from './backoff.js';
-export { Client, type ClientOptions, type Place } from './client.js';
+export { Client, type ClientOptions, type Extras, type Place } from './client.js';
 export { type Codec, json } from './codec.js';
 export { Connection, type Clock, type ConnectionOptions, type Network, type Probe } from './connection.js';
 export type { Failure, Socket, State, StateName } from './connection.js';
+export type { Credentials } from './credentials.js';
 export type { ListQuery } from './lists.js';
 export { clock, network, networkWith } from './platform.js';
 export { fold, isKey, newKey } from './keys.js';
@@ -11,4 +12,5 @@ export { Pace } from './pace.js';
 export { Position, type Verdict } from './position.js';
 export type * from './protocol.js';
 export { CommandRefused, ConnectionLost, failureOf } from './requests.js';
+export { RoomView } from './room.js';
 export { Sender } from './sender.js';

@@ -1,5 +1,6 @@
 /** Lists that are read page by page with plain requests: rooms, and who is online in one of them. */
 import type { Network } from './connection.js';
+import { type Credentials, present } from './credentials.js';
 import type { OnlinePage, RoomsPage } from './protocol.js';
 import { CommandRefused, ConnectionLost } from './requests.js';
 
@@ -11,7 +12,7 @@ export interface ListQuery {
   limit?: number;
 }
 
-interface ListsOptions {
+interface ListsOptions extends Credentials {
   /** The socket's address. */
   address: () => string;
   network: Pick<Network, 'probe'>;
@@ -40,16 +41,13 @@ export class Lists {
     address.pathname = address.pathname.replace(SOCKET, '/') + path;
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     address.search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-    const answer = await this.#options.network.probe(address.href, {}).catch(() => null);
+    const { headers } = present(this.#options);
+    const answer = await this.#options.network.probe(address.href, headers).catch(() => null);
     if (answer === null) throw new ConnectionLost();
     if (answer.status === 200) return answer.body as Page;
-    const { code, message } = answer.failure ?? { code: 'internal', message: `The server answered ${answer.status}.` };
-    throw new CommandRefused({
-      type: 'error',
-      // A server of an earlier version has no such list. The body is then that of the application around it, if any.
-      code: answer.status === 404 ? 'not_found' : code,
-      message,
-      retry_after: answer.retryAfter ?? undefined,
-    });
+    const failure = answer.failure ?? { code: 'internal', message: `The server answered ${answer.status}.` };
+    // A server of an earlier version has no such list. The body is then that of the application around it, if any.
+    const code = answer.status === 404 ? 'not_found' : failure.code;
+    throw new CommandRefused({ ...failure, code }, answer.retryAfter ?? undefined);
   }
 }

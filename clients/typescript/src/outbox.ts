@@ -7,7 +7,7 @@
 import { Backoff } from './backoff.js';
 import type { Clock, Failure } from './connection.js';
 import { fold } from './keys.js';
-import type { Ack } from './protocol.js';
+import type { Ack, MessageEvent } from './protocol.js';
 import { CommandRefused, mayRetry } from './requests.js';
 
 export interface Unsent {
@@ -17,6 +17,8 @@ export interface Unsent {
   text: string;
   /** The `seq` of the message that this one answers. */
   replyTo?: number;
+  /** The application's own part. */
+  data?: MessageEvent['data'];
   /** When it was written. Different for each message of an outbox, so it is their order too. */
   at: number;
   /** It was sent at least once. Without an answer, it may or may not be in the log. */
@@ -80,7 +82,8 @@ export class Outbox {
     const lane = this.#lane(message.room);
     if (lane.messages.length >= KEPT) return undefined;
     this.#lastAt = Math.max(this.#lastAt + 1, this.#options.clock.now());
-    const unsent: Unsent = { ...message, at: this.#lastAt };
+    // A server refuses half of a surrogate pair without saying of which message it is.
+    const unsent: Unsent = { ...message, text: message.text.toWellFormed(), at: this.#lastAt };
     lane.messages.push(unsent);
     this.#options.store.put(unsent);
     this.#sendNext(lane);
@@ -116,6 +119,11 @@ export class Outbox {
     const lane = this.#lane(room);
     lane.refusal = null;
     this.#close(lane);
+  }
+
+  /** The room cannot be joined. */
+  isRefused(room: string): boolean {
+    return this.#lane(room).refusal !== null;
   }
 
   /** The room cannot be joined: its present and future messages fail with the reason. */

@@ -14,13 +14,34 @@ export const clock: Clock = {
 };
 
 export const network: Network = {
-  open: (address, subprotocols) => new WebSocket(address, subprotocols),
+  open(address, subprotocols) {
+    if (typeof WebSocket === 'undefined') throw new Error(NO_WEBSOCKET);
+    return new WebSocket(address, subprotocols);
+  },
   probe,
+  watch,
 };
+
+const NO_WEBSOCKET =
+  'Here is no WebSocket. Use Node.js 22, or start Node.js 20 with --experimental-websocket, or give the client the class of ' +
+  "a package: network: networkWith(WebSocket) with `import WebSocket from 'ws'`.";
 
 /** For a Node.js without a WebSocket of its own, with the class of a package. */
 export function networkWith(Class: new (address: string, subprotocols: string[]) => Socket): Network {
-  return { open: (address, subprotocols) => new Class(address, subprotocols), probe };
+  return { open: (address, subprotocols) => new Class(address, subprotocols), probe, watch };
+}
+
+/** Node.js does not say whether there is a network. */
+function watch(changed: (isOnline: boolean) => void): () => void {
+  if (!('addEventListener' in globalThis)) return () => {};
+  const up = () => changed(true);
+  const down = () => changed(false);
+  addEventListener('online', up);
+  addEventListener('offline', down);
+  return () => {
+    removeEventListener('online', up);
+    removeEventListener('offline', down);
+  };
 }
 
 async function probe(address: string, headers: Record<string, string>): Promise<Probe> {

@@ -1,6 +1,6 @@
 /** Commands that wait for their answers, matched by `id`. It knows no connection: `send` is an argument. */
 import type { Failure } from './connection.js';
-import { type Ack, type Command, ERROR_CODES, type ErrorEvent, type HistoryPage } from './protocol.js';
+import { type Ack, type Command, ERROR_CODES, type ErrorEvent, type Event, type HistoryPage } from './protocol.js';
 
 /** A command's answer was an `error`. */
 export class CommandRefused extends Error {
@@ -8,11 +8,11 @@ export class CommandRefused extends Error {
   /** Milliseconds before trying again, if the server says so. */
   readonly retryAfter: number | undefined;
 
-  constructor(event: ErrorEvent) {
-    super(event.message);
+  constructor(failure: Failure, retryAfter?: number) {
+    super(failure.message);
     this.name = 'CommandRefused';
-    this.failure = failureOf(event);
-    this.retryAfter = event.retry_after;
+    this.failure = failure;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -36,11 +36,12 @@ export class ConnectionLost extends Error {
   }
 }
 
-export type Answer = Ack | HistoryPage;
+export type Answer = Exclude<Event, ErrorEvent>;
 
 interface Pending {
-  type: Answer['type'];
-  resolve: (answer: Answer) => void;
+  /** Undefined for the answer to a command that only the application knows. */
+  type?: Answer['type'];
+  resolve: (answer: never) => void;
   reject: (error: Error) => void;
 }
 
@@ -56,7 +57,8 @@ export class Requests {
   /** Rejects with CommandRefused or ConnectionLost. */
   ask(command: Command, type: 'ack'): Promise<Ack>;
   ask(command: Command, type: 'history'): Promise<HistoryPage>;
-  ask(command: Command, type: Answer['type']): Promise<Answer> {
+  ask<Reply>(command: Command, type?: Answer['type']): Promise<Reply>;
+  ask(command: Command, type?: Answer['type']): Promise<unknown> {
     this.#lastId += 1;
     const id = String(this.#lastId);
     return new Promise((resolve, reject) => {
@@ -66,12 +68,13 @@ export class Requests {
   }
 
   /** Returns false if nobody waits for this answer. */
-  settle(event: Answer | ErrorEvent): boolean {
-    const pending = event.id === undefined ? undefined : this.#pending.get(event.id);
-    if (pending === undefined || event.id === undefined) return false;
-    this.#pending.delete(event.id);
-    if (event.type === 'error') pending.reject(new CommandRefused(event));
-    else if (event.type === pending.type) pending.resolve(event);
+  settle(event: Event): boolean {
+    const id = 'id' in event ? event.id : undefined;
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (pending === undefined || id === undefined) return false;
+    this.#pending.delete(id);
+    if (event.type === 'error') pending.reject(new CommandRefused(failureOf(event), event.retry_after));
+    else if (event.type === (pending.type ?? event.type)) pending.resolve(event as never);
     else pending.reject(new Error(`A ${event.type} came where ${pending.type} was due.`));
     return true;
   }

@@ -317,3 +317,137 @@ describe('asking', () => {
     await expect(client.pin('general', 3, true)).rejects.toBeInstanceOf(ConnectionLost);
   });
 });
+
+describe('opening', () => {
+  const refused = { status: 409, failure: { code: 'conflict', message: 'alice is in use' }, retryAfter: null } as const;
+
+  it('resolves with the connection, also when it comes late', async () => {
+    const opened = client.open();
+    wires.last.breaks();
+    await vi.waitFor(() => expect(client.state.name).toBe('waiting'));
+    clock.pass(0);
+    wires.last.arrives(welcome);
+    await opened;
+    await client.open();
+    expect(client.user).toBe('alice');
+  });
+
+  it('rejects with the reason if the server does not admit us, and when the client is closed', async () => {
+    wires.probed = () => Promise.resolve(refused);
+    const first = client.open();
+    wires.last.breaks();
+    await expect(first).rejects.toMatchObject({ name: 'CommandRefused', failure: refused.failure });
+    const second = client.open();
+    client.close();
+    await expect(second).rejects.toBeInstanceOf(ConnectionLost);
+  });
+
+  it('reconnects when the network is back, until it is closed', () => {
+    void client.open();
+    wires.last.arrives(welcome);
+    wires.online?.(false);
+    expect(client.state.name).toBe('offline');
+    wires.online?.(true);
+    expect(client.state.name).toBe('connecting');
+    client.close();
+    expect(wires.online).toBeNull();
+  });
+
+  it('says what an address must begin with', () => {
+    expect(() => new Client({ address: 'localhost:8000/ws' })).toThrow('ws:// or wss://, unlike "localhost:8000/ws"');
+  });
+});
+
+describe('credentials', () => {
+  it('keeps the secret that a guest gets, for the next attempt', () => {
+    wires.last.arrives({ ...welcome, guest: true, secret: 'id.mac.alice' });
+    expect(client.secret).toBe('id.mac.alice');
+    wires.last.breaks();
+    clock.pass(0);
+    expect(wires.last.subprotocols).toEqual(['hubbub.v1.json', 'secret.aWQubWFjLmFsaWNl']);
+  });
+
+  it('presents a token wherever it asks', async () => {
+    const tokens = ['first', 'second', 'third'];
+    client = new Client({ address: 'ws://host/ws', network: wires, clock, token: () => tokens.shift() ?? null });
+    void client.open();
+    expect(wires.last.subprotocols).toEqual(['hubbub.v1.json', 'bearer.first']);
+    wires.last.breaks();
+    await client.rooms().catch(() => {});
+    expect(wires.probes.map(({ headers }) => headers)).toEqual([
+      { Authorization: 'Bearer first' },
+      { Authorization: 'Bearer second' },
+    ]);
+  });
+});
+
+describe('saying', () => {
+  beforeEach(() => {
+    wires.last.arrives(welcome);
+    client.join('general');
+    wires.last.arrives({ ...joined, rev: 7 });
+  });
+
+  it('resolves when the message is stored', async () => {
+    const sent = client.send('general', 'hello', { replyTo: 3, data: { colour: 'red' } });
+    expect(wires.last.sent.at(-1)).toMatchObject({ text: 'hello', reply_to: 3, data: { colour: 'red' } });
+    wires.last.arrives({ type: 'ack', id: '1', room: 'general', seq: 8, rev: 8, ts: welcome.ts });
+    expect(await sent).toMatchObject({ seq: 8 });
+    expect(client.outbox.of('general')).toEqual([]);
+  });
+
+  it('rejects with the reason, and keeps nothing', async () => {
+    const sent = client.send('general', 'hello');
+    wires.last.arrives({ type: 'error', id: '1', code: 'forbidden', message: 'read only' });
+    await expect(sent).rejects.toMatchObject({ failure: { code: 'forbidden', message: 'read only' } });
+    expect(client.outbox.of('general')).toEqual([]);
+  });
+
+  it('rejects in a room that is not joined, and in one that refuses us', async () => {
+    await expect(client.send('elsewhere', 'hello')).rejects.toThrow('Join elsewhere first.');
+    client.join('private');
+    const id = String(wires.last.sent.at(-1)?.['id']);
+    wires.last.arrives({ type: 'error', id, room: 'private', code: 'forbidden', message: 'members only' });
+    await expect(client.send('private', 'hello')).rejects.toMatchObject({ failure: { message: 'members only' } });
+  });
+
+  it('rejects when too many messages wait', async () => {
+    const texts = Array.from({ length: 500 }, (_, number) => `no ${number}`);
+    for (const text of texts) void client.send('general', text);
+    await expect(client.send('general', 'one more')).rejects.toThrow('Too many messages wait for general.');
+  });
+
+  it('replaces half of a surrogate pair, which is no text', () => {
+    void client.send('general', 'half \ud83d');
+    expect(wires.last.sent.at(-1)).toMatchObject({ text: 'half \ufffd' });
+  });
+});
+
+describe('topics', () => {
+  it('follows them again after a reconnect', () => {
+    const follows = () => wires.last.sent.filter(({ type }) => type !== 'join');
+    client.follow('orders.*');
+    client.follow('news');
+    wires.last.arrives(welcome);
+    client.unfollow('news');
+    expect(follows().map(({ type, topic }) => `${type} ${topic}`)).toEqual([
+      'follow orders.*',
+      'follow news',
+      'unfollow news',
+    ]);
+    reconnect();
+    expect(follows()).toEqual([{ type: 'follow', topic: 'orders.*' }]);
+  });
+});
+
+describe("an application's own commands", () => {
+  it('resolve with their answers', async () => {
+    wires.last.arrives(welcome);
+    const asked = client.ask<{ winner: string }>({ type: 'close_poll' });
+    expect(wires.last.sent.at(-1)).toEqual({ type: 'close_poll', id: '1' });
+    wires.last.arrives({ type: 'poll_closed', id: '1', winner: 'tea' } as unknown as Event);
+    expect((await asked).winner).toBe('tea');
+    wires.last.arrives({ type: 'poll_opened', question: 'Tea?' } as unknown as Event);
+    expect(events.map(({ type }) => type)).toEqual(['welcome', 'poll_opened']);
+  });
+});

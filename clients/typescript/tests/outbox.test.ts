@@ -70,7 +70,7 @@ async function ack(): Promise<void> {
 }
 
 async function refuse(code: ErrorCode, retry_after?: number): Promise<void> {
-  sending.at(-1)?.reject(new CommandRefused({ type: 'error', code, message: code, retry_after }));
+  sending.at(-1)?.reject(new CommandRefused({ code, message: code }, retry_after));
   await settled();
 }
 

@@ -84,6 +84,16 @@ export class Wires implements Network {
     return this.probed();
   }
 
+  /** Says whether the device has a network; null if nobody listens. */
+  online: ((isOnline: boolean) => void) | null = null;
+
+  watch(changed: (isOnline: boolean) => void): () => void {
+    this.online = changed;
+    return () => {
+      this.online = null;
+    };
+  }
+
   get last(): Wire {
     const wire = this.opened.at(-1);
     if (wire === undefined) throw new Error('Nothing was opened.');
