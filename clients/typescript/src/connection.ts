@@ -62,6 +62,7 @@ const FAILURES: Record<number, Failure> = {
 /** RFC 6455 reserves 4000-4999 for applications; this code means "not alive". */
 const NOT_ALIVE = 4408;
 const GOING_AWAY = 1000;
+const NO_CLOSE_FRAME = 1006;
 const OPENING_DEADLINE = 10_000;
 /** A shorter connection does not reset the waits, so that a server in a crash loop is not flooded. */
 const SETTLED = 5_000;
@@ -77,6 +78,7 @@ export interface Socket {
   binaryType: string;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
   send(frame: string | ArrayBuffer): void;
   close(code?: number): void;
 }
@@ -189,6 +191,10 @@ export class Connection {
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
+    // After a failed handshake the WebSocket of Node.js 20 does not tell of a close.
+    socket.onerror = () => {
+      if (this.#state.name === 'connecting') this.#closed(NO_CLOSE_FRAME, '');
+    };
     this.#startTimer(OPENING_DEADLINE, () => {
       this.#drop(NOT_ALIVE);
       this.#retry();
@@ -284,6 +290,8 @@ export class Connection {
     // A socket over a dead network reports its close minutes later: do not wait for that.
     socket.onmessage = null;
     socket.onclose = null;
+    // The package ws ends the program at an error for which nobody listens.
+    socket.onerror = () => {};
     socket.close(code);
   }
 

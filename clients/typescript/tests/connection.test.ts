@@ -84,6 +84,15 @@ describe('opening', () => {
     expect(wires.opened).toHaveLength(2);
   });
 
+  it('asks for the reason once if a failed handshake is an error, a close or both', async () => {
+    connection.open();
+    wires.last.onerror?.();
+    wires.last.breaks();
+    await settled();
+    expect(wires.probes).toHaveLength(1);
+    expect(names()).toEqual(['connecting', 'waiting']);
+  });
+
   it('puts no secret into an address, and asks for the reason with the refused secret', async () => {
     let secret = 'id.mac.Ann|e@home';
     connection = new Connection({

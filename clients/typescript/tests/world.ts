@@ -35,6 +35,7 @@ export class Wire implements Socket {
   binaryType = 'blob';
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  onerror: (() => void) | null = null;
   readonly sent: Record<string, unknown>[] = [];
   closedWith: number | undefined;
 
