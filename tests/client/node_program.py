@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -91,15 +91,17 @@ class Program:
 
 
 @asynccontextmanager
-async def node_program(script: Path, *arguments: str) -> AsyncIterator[Program]:
-    """Ends with the block, if it does not end before."""
+async def node_program(
+    script: Path, *arguments: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """Runs in the folder of the script, and ends with the block if it does not end before."""
     process = await asyncio.create_subprocess_exec(
         "node",
         *flags_of_node(),
-        script.name,
+        str(script),
         *arguments,
-        cwd=script.parent,
-        env=environment(),
+        cwd=cwd or script.parent,
+        env={**environment(), **(variables or {})},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
