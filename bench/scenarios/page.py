@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from bench.browser import Visit, chromium, visiting
+from bench.errors import BenchError
 from bench.load import percentile
 from bench.members import Member, joined
 from bench.scenarios.base import Metric, Scenario
@@ -25,6 +26,7 @@ _ROOM = "room1"
 _TALKERS = 10
 _KEYS_PER_SECOND = 10
 _PATIENCE = 8.0
+_LONGEST_VISIT = 240.0
 """Seconds that a frozen page has to see the last keys, and then to paint them."""
 _WHEEL = -2_000
 """Pixels of one turn of the wheel: two screens and a half."""
@@ -94,6 +96,14 @@ class PageScenario(Scenario):
             return asyncio.run(self._visit(server, talkers, system.slowdown))
 
     async def _visit(self, server: Server, talkers: Sequence[Member], slowdown: float) -> Mapping[str, float]:
+        # A browser may never answer: DevTools' commands and a page's promises have no deadline of their own.
+        try:
+            async with asyncio.timeout(_LONGEST_VISIT):
+                return await self._measured(server, talkers, slowdown)
+        except TimeoutError:
+            raise BenchError(f"the page did not answer within {_LONGEST_VISIT:g} s") from None
+
+    async def _measured(self, server: Server, talkers: Sequence[Member], slowdown: float) -> Mapping[str, float]:
         address = f"http://127.0.0.1:{server.port}/#{_ROOM}"
         async with chromium() as browser:
             async with visiting(browser, address, slowdown=slowdown) as visit:

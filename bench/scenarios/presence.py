@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench import procfs
+from bench.errors import BenchError
 from bench.scenarios.base import Metric, Scenario
 from bench.server import Server, running
 from bench.systems.base import System
@@ -20,6 +21,7 @@ from hubbub.wire.identity import User
 
 _NODES = 3
 _TURN = 0.01
+_PATIENCE = 60.0
 _RETURNS_PER_SECOND = 500
 _SMALL_ROOM = 20
 
@@ -95,8 +97,13 @@ class Presence(Scenario):
         people = [(f"room:small-{number % rooms}", _user(number)) for number in range(_NODES * self.people)]
         for number, (room, user) in enumerate(people):
             nodes[number // self.people].enter(room, user)
-        while any(_online(node, rooms) < len(people) for node in nodes):  # noqa: ASYNC110 - nobody says so
-            await asyncio.sleep(_TURN)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while any(_online(node, rooms) < len(people) for node in nodes):  # noqa: ASYNC110 - nobody says so
+                    await asyncio.sleep(_TURN)
+        except TimeoutError:
+            counts = [_online(node, rooms) for node in nodes]
+            raise BenchError(f"{len(people)} people are online; after {_PATIENCE:g} s the nodes say {counts}") from None
         for audience in heard:
             audience.events.clear()
         await nodes[-1].stop()
