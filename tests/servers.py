@@ -3,6 +3,7 @@
 Nothing here waits for a fixed time: a process is ready when it answers, and a deadline only limits the wait.
 """
 
+import http.client
 import os
 import pwd
 import shutil
@@ -20,7 +21,6 @@ from typing import Any, BinaryIO, LiteralString, Self
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-import httpx
 import psycopg
 import redis
 from psycopg import sql
@@ -165,14 +165,15 @@ class WebServer(Process):
         return f"ws://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        if not accepts_connections(self.port):
-            return False
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
+            connection.request("GET", self.ready_path)
             # Any answer below 500 counts: a host app under test may not have this path.
-            # Without certificates: reading them takes longer than the server takes to answer.
-            return httpx.get(self.url + self.ready_path, timeout=5, verify=False).status_code < 500
-        except httpx.TransportError:
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def check_log(self) -> None:
         assert self.may_log_tracebacks or "Traceback (most recent call last)" not in self.log, self.log

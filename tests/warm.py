@@ -24,7 +24,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-IMPORTED = ("hubbub.serving.server", "hubbub.serving.app", "hubbub.serving.addresses", "httptools", "psycopg", "typer")
+IMPORTED = (
+    "hubbub.serving.server",
+    "hubbub.serving.app",
+    "hubbub.serving.addresses",
+    "hubbub.store.sqlite",
+    "hubbub.store.postgres",
+    "httptools",
+    "psycopg",
+    "typer",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
+)
 INTERVAL = 0.005
 
 
@@ -153,6 +164,8 @@ def become(request: dict[str, Any], log: int) -> None:
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
+    # An application imports more when its routes are made.
+    importlib.import_module("hubbub.serving.app").create_app(importlib.import_module("hubbub.settings").Settings())
     # The collector would write to each object, and so copy the memory that all servers share.
     gc.freeze()
     server, server_log = wait_for_request(socket.socket(fileno=int(sys.argv[1])))
