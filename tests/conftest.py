@@ -146,8 +146,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The quick tests first, so that a plain mistake shows at once.
 
-    Each of several workers starts with its share of the long tests, which mostly wait: a long one at the end would keep
-    only one worker busy.
+    Each of several workers has its share of the long tests: see `dealt`.
     """
     workers = getattr(config, "workerinput", {}).get("workercount", 0)
     items[:] = dealt(items, workers) if workers else sorted(items, key=seconds)
@@ -164,7 +163,9 @@ def seconds(item: pytest.Item) -> float:
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """In the order for `--dist worksteal`, which cuts it into equal pieces, one for each worker.
 
-    The long tests are dealt out like cards. The others stay beside each other, because they share servers.
+    The long tests are dealt out like cards. They mostly wait, so the workers come to them one after the other, while
+    the rest use the processor; but not at the end, where only one worker would be busy. The other tests stay beside
+    each other, because they share servers.
     """
     items = sorted(items, key=seconds, reverse=True)
     long = [item for item in items if item.get_closest_marker("slow")]
@@ -173,7 +174,8 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     for worker in range(workers):
         share = long[worker::workers]
         rest = max(0, (len(items) - len(order)) // (workers - worker) - len(share))
-        order += share + others[:rest]
+        before = rest * worker // (2 * workers)
+        order += others[:before] + share + others[before:rest]
         del others[:rest]
     return order
 

@@ -100,6 +100,7 @@ SYSTEMS: Sequence[type[System]] = (
 """They need only this project's own Python, Redis, PostgreSQL and Chromium; together they cover every scenario."""
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize(
     ("scenario", "system"),
     [(scenario, system) for scenario in SCENARIOS for system in SYSTEMS if scenario.name in system.scenarios],
