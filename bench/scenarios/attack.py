@@ -26,8 +26,6 @@ ATTACKS: Mapping[str, tuple[str, Callable[[System, int], Attack | None]]] = {
     "pipelining": ("pipelined HTTP", attackers.pipelining),
 }
 
-_START = 1.5
-"""Seconds until the attackers' process has begun."""
 _PATIENCE = 20.0
 
 
@@ -42,10 +40,12 @@ class AttackScenario(Scenario):
     sockets: int = 10
     seconds: float = 10.0
     quiet_seconds: float = 3.0
+    start_seconds: float = 1.5
+    """Until the attackers' process has begun."""
 
     @classmethod
     def quick(cls) -> Self:
-        return cls(members=10, sockets=2, seconds=0.5, quiet_seconds=0.3)
+        return cls(members=10, sockets=2, seconds=0.3, quiet_seconds=0.3, start_seconds=0.3)
 
     def description(self) -> str:
         return (
@@ -92,9 +92,11 @@ class AttackScenario(Scenario):
             attack = make(target.system, target.port)
             if attack is None:
                 return math.nan, math.nan, 0
-            with attacking(target.port, attack, sockets=self.sockets, seconds=_START + self.seconds) as assault:
+            with attacking(
+                target.port, attack, sockets=self.sockets, seconds=self.start_seconds + self.seconds
+            ) as assault:
                 try:
-                    p99, lost = self._chat(server, members, warm_up=_START, seconds=self.seconds)
+                    p99, lost = self._chat(server, members, warm_up=self.start_seconds, seconds=self.seconds)
                 except BenchError:
                     # An honest member's connection was closed: this is the worst result.
                     p99, lost = math.inf, 0

@@ -33,7 +33,7 @@ class Cluster(Scenario):
 
     @classmethod
     def quick(cls) -> Self:
-        return cls(members=20, outstanding=(1, 4), seconds=0.3, warm_up=0.1)
+        return cls(members=20, outstanding=(1, 4), seconds=1.0, warm_up=0.1)
 
     def description(self) -> str:
         most = self.outstanding[-1]

@@ -29,7 +29,7 @@ class ClusterRooms(Scenario):
 
     @classmethod
     def quick(cls) -> Self:
-        return cls(rooms=4, members=3, outstanding=4, seconds=0.3, warm_up=0.1)
+        return cls(rooms=4, members=3, outstanding=4, seconds=1.0, warm_up=0.1)
 
     def description(self) -> str:
         return (

@@ -36,6 +36,10 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     return Settings()
 
 
+WHEREVER_KEYS_ARE = pytest.mark.parametrize("settings", ["files"], indirect=True)
+"""For what does not depend on where they are: one place is enough."""
+
+
 @pytest.fixture
 def command(settings: Settings) -> Command:
     """Runs `hubbub key …` with the settings of the server, which it does not ask."""
@@ -133,6 +137,7 @@ async def test_a_key_may_only_do_what_its_scopes_name(
         assert answer.is_success or (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
+@WHEREVER_KEYS_ARE
 @pytest.mark.parametrize("address", [ROOM, USER, TOPIC])
 @pytest.mark.parametrize("headers", [{}, bearer("hb_" + "A" * 43), bearer("x"), {"Authorization": "Basic aGI6eA=="}])
 async def test_without_a_valid_key_a_program_is_refused(
@@ -180,6 +185,7 @@ async def test_all_nodes_of_a_database_refuse_a_revoked_key(postgres: str, monke
             await run("revoke", "billing")
 
 
+@WHEREVER_KEYS_ARE
 @pytest.mark.parametrize(
     "body",
     [

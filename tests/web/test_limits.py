@@ -58,18 +58,18 @@ async def test_messages_written_offline_arrive_in_order(serve: ServerFactory, ne
 
 @pytest.mark.slow(10)
 async def test_messages_written_fast_arrive_in_order(serve: ServerFactory, new_page: PageFactory) -> None:
-    server = serve(environment=STRICT | {"HUBBUB_RATE": "20", "HUBBUB_BURST": "20"})
+    server = serve(environment=STRICT | {"HUBBUB_RATE": "20", "HUBBUB_BURST": "10"})
     page = await new_page()
     await page.goto(f"{server.url}/#hall")
     await enter(page, "Ada")
 
     field = page.get_by_label("Message in")
-    for number in range(120):
+    for number in range(50):
         await field.fill(f"line {number}")
         await field.press("Enter")
 
     await everything_is_sent(page)
-    assert await history(server, "hall") == [f"line {number}" for number in range(120)]
+    assert await history(server, "hall") == [f"line {number}" for number in range(50)]
     await expect_live(page)
 
 
