@@ -3,6 +3,7 @@
 import fcntl
 import os
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -26,8 +27,6 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(outside: Path, request: pytest.FixtureRequest) -> Path:
+def folder(outside: Path) -> Path:
     """A folder for a test's own programs, which find the TypeScript client."""
-    folder = outside / str(request.node.name)
-    folder.mkdir()
-    return folder
+    return Path(mkdtemp(dir=outside))

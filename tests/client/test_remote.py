@@ -5,7 +5,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typer.testing import CliRunner, Result
 
 from hubbub import (
     ConfigurationError,
@@ -27,6 +29,7 @@ from hubbub import (
     Unavailable,
 )
 from hubbub.accounts.api_keys import SCOPES, KeyFiles, make_key
+from hubbub.cli import app as cli
 from hubbub.client import Remote
 from hubbub.errors import InEventLoop, Unauthenticated
 from hubbub.testing import TestServer, serving
@@ -219,12 +222,9 @@ def test_what_cannot_be_a_key_is_refused_without_being_shown(key: str) -> None:
 # The shell.
 
 
-async def run(place: Place, *arguments: str, key: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hubbub", *arguments, "--url", place.url]
-    environment = {"PATH": "", "HUBBUB_KEY": key}
-    return await asyncio.to_thread(
-        subprocess.run, command, input=stdin, env=environment, capture_output=True, text=True, check=False
-    )
+def shell(place: Place, *arguments: str, key: str) -> Awaitable[Result]:
+    """As `hubbub …` in a shell, without the start of an interpreter."""
+    return asyncio.to_thread(CliRunner().invoke, cli, [*arguments, "--url", place.url], env={"HUBBUB_KEY": key})
 
 
 async def test_the_shell_sends_and_notifies(place: Place) -> None:
@@ -232,25 +232,35 @@ async def test_the_shell_sends_and_notifies(place: Place) -> None:
     async with place.server.connect("/chat/ws/notify/backups.*?username=alice") as alice:
         await alice.expect("following")
 
-        sent = await run(place, "send", "general", "-", "--json", key=key, stdin="two\nlines\n")
-        notified = await run(place, "notify", "backups.db", "Failed", "disk full", "--level", "error", key=key)
+        sent = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "hubbub", "send", "general", "-", "--json", "--url", place.url],
+            input="two\nlines\n",
+            env={"PATH": "", "HUBBUB_KEY": key},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        notified = await shell(place, "notify", "backups.db", "Failed", "disk full", "--level", "error", key=key)
 
         assert (sent.returncode, json.loads(sent.stdout)["seq"]) == (0, 1), sent.stderr
-        assert (notified.returncode, notified.stdout) == (0, "Sent to 1 connection.\n"), notified.stderr
+        assert (notified.exit_code, notified.stdout) == (0, "Sent to 1 connection.\n"), notified.stderr
         assert await place.texts() == ["two\nlines"]
         notification = await alice.expect("notification")
         assert [notification[field] for field in ("title", "message", "level")] == ["Failed", "disk full", "error"]
 
 
-async def test_the_exit_status_says_who_must_do_something(place: Place) -> None:
+async def test_the_exit_status_says_who_must_do_something(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     key = await place.key("rooms:send")
-    refused = await run(place, "notify", "backups.db", "Failed", key=key)
-    without = await run(place, "send", "general", "hello", key="")
-    place.url = f"http://127.0.0.1:{free_port()}"
-    wrong = await run(place, "send", "no room", "hello", key=key)
-    away = await run(place, "send", "general", "hello", key=key)
 
-    assert [ended.returncode for ended in (refused, without, wrong, away)] == [1, 2, 1, 3]
+    refused = await shell(place, "notify", "backups.db", "Failed", key=key)
+    without = await shell(place, "send", "general", "hello", key="")
+    place.url = f"http://127.0.0.1:{free_port()}"
+    wrong = await shell(place, "send", "no room", "hello", key=key)
+    monkeypatch.setattr("hubbub.client.remote.Remote", partial(Remote, timeout=0.3))
+    away = await shell(place, "send", "general", "hello", key=key)
+
+    assert [ended.exit_code for ended in (refused, without, wrong, away)] == [1, 2, 1, 3]
     assert "has not the scope topics:publish" in refused.stderr
     assert "HUBBUB_KEY must hold an API key" in without.stderr
     assert "cannot be reached" in away.stderr
