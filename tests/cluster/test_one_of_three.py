@@ -1,8 +1,9 @@
 """Three nodes of which one has a bad line to Redis or PostgreSQL, or whose Redis misbehaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,11 @@ from tests.ports import free_port
 from tests.servers import Redis
 
 NAMES = ("alice", "bob", "carol")
+SECOND_NAMES = ("dave", "erin", "frank")
+LARGE: dict[str, Any] = {"text": "😀" * 4000, "data": {"more": "x" * 4000}}
+"""20 KB."""
+TOO_MUCH = "overcoming of output buffer limits"
+"""What Redis logs when it cuts a client that has too much to read."""
 MUCH_LONGER = 60.0
 
 
@@ -26,11 +32,12 @@ def a_node(database: str, broker: str) -> AbstractAsyncContextManager[Node]:
 
 
 @asynccontextmanager
-async def in_the_hall(*places: tuple[str, str]) -> AsyncIterator[list[Person]]:
-    """One person on each node, all in one room. A node has an address of its database and one of its broker."""
+async def in_the_hall(*places: tuple[str, str], names: Sequence[str] = NAMES) -> AsyncIterator[list[Person]]:
+    """One person on each node, or more if there are more names, all in one room. A node has an address of its database
+    and one of its broker."""
     async with AsyncExitStack() as stack:
         nodes = [await stack.enter_async_context(a_node(*place)) for place in places]
-        people = [await stack.enter_async_context(person(one, name)) for one, name in zip(nodes, NAMES, strict=True)]
+        people = [await stack.enter_async_context(person(one, name)) for one, name in zip(cycle(nodes), names)]
         for somebody in people:
             await somebody.join("hall")
         yield people
@@ -48,8 +55,8 @@ def line_to_postgres(postgres: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
-async def say_until_acked(somebody: Person, text: str) -> dict[str, Any]:
-    frame = {"type": "message", "room": "hall", "text": text, "key": f"the-key-of-{text}"}
+async def say_until_acked(somebody: Person, text: str, /, **more: Any) -> dict[str, Any]:
+    frame = {"type": "message", "room": "hall", "text": text, "key": f"the-key-of-{text}", **more}
     async with asyncio.timeout(MUCH_LONGER):
         while (answer := await somebody.ask(frame))["type"] != "ack":
             assert answer["code"] == "unavailable"
@@ -173,6 +180,32 @@ async def test_a_redis_that_is_paused_or_cuts_subscribers_keeps_nothing_from_thr
             for somebody, name in zip(people, NAMES, strict=True):
                 await somebody.say("hall", f"{name} {number}")
             await all_have(people, 3 * (number + 1))
+
+
+@pytest.mark.slow(6)
+async def test_a_redis_that_cuts_subscribers_with_too_much_to_read_keeps_nothing_from_anybody(
+    postgres: str, own_redis: Redis
+) -> None:
+    # Redis writes to a subscriber at the end of a turn. It keeps up to 16 KB without counting them.
+    own_redis.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 8kb 0 0")
+    place = (postgres, own_redis.url)
+    names = (*NAMES, *SECOND_NAMES)
+    async with in_the_hall(place, place, place, names=names) as people:
+
+        async def talk(somebody: Person, name: str) -> None:
+            await say_until_acked(somebody, f"{name}-{turn}", **LARGE)
+            for number in range(3):
+                await say_until_acked(somebody, f"{name}-{turn}-{number}")
+
+        for turn in range(2):
+            cuts = own_redis.log.count(TOO_MUCH)
+            await asyncio.gather(*(talk(somebody, name) for somebody, name in zip(people, names, strict=True)))
+            await all_have(people, 4 * len(people) * (turn + 1))
+            # What is not stored arrives, so all are subscribed again.
+            for somebody, name in ((people[0], "bob"), (people[1], "carol"), (people[2], "alice")):
+                await people[NAMES.index(name)].send({"type": "typing", "room": "hall"})
+                await somebody.expect("typing", user=name)
+            assert own_redis.log.count(TOO_MUCH) - cuts >= 2
 
 
 async def test_presence_and_names_work_over_tls(tmp_path: Path, redis: Redis) -> None:
