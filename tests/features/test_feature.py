@@ -219,6 +219,17 @@ async def test_a_feature_has_a_websocket_address_that_says_why_it_refuses(serve:
             pass
 
 
+async def test_a_mistyped_address_of_a_feature_is_answered_with_the_right_one(serve: Serve) -> None:
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on", features=[Doors()]).router)
+    server = await serve(app)
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.get("/ws/doors/2/front")
+
+    assert answer.status_code == 404
+    assert "is /ws/door/front meant?" in answer.json()["message"]
+
+
 async def test_a_feature_that_fails_harms_no_connection(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     hub = Hubbub(guests="on", features=[Failing()])
     app = FastAPI()

@@ -67,7 +67,10 @@ async def test_a_get_on_an_unknown_address_says_the_same(chat: WebServer) -> Non
     ],
 )
 def test_the_hint_is_an_existing_address(path: str, address: str) -> None:
-    assert nearest(path) == address
+    mounted = hub()
+    FastAPI().include_router(mounted.router)
+
+    assert nearest(path, mounted.sockets) == address
 
 
 def hub() -> Hubbub:

@@ -38,6 +38,7 @@ from hubbub.features.feature import Feature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.router import build_router
+from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.http.socket_routes import nobody, not_a_key
 from hubbub.node import Node
@@ -129,6 +130,7 @@ class Hubbub:
         for feature in self.features:
             for event in feature.events():
                 self._registry.events.register(event)
+        self.sockets: list[SocketAddress] = []
         self.schema_text = SchemaText(self._registry.commands, self._registry.events)
         self._node: Node | None = None
         self.hangs = False

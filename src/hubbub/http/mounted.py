@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from hubbub.features.feature import Feature
 from hubbub.http.admission import Admissions
+from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
 from hubbub.wire.identity import User
@@ -22,6 +23,8 @@ class Mounted(Protocol):
 
     authenticate: Callable[..., Any]
     schema_text: SchemaText
+    sockets: list[SocketAddress]
+    """Those that exist, in the order in which they were added."""
 
     @property
     def features(self) -> Sequence[Feature]: ...

@@ -42,7 +42,7 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     _add_operations(router, hub)
     if page:
         add_page(router)
-    router.routes.append(UnknownAddresses())
+    router.routes.append(UnknownAddresses(hub.sockets))
     return router
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, WebSocket
@@ -13,6 +13,7 @@ from hubbub.errors import Conflict, Forbidden, Invalid, RateLimited, RequestErro
 from hubbub.http.admission import hide_credentials
 from hubbub.http.error_responses import Refusal, documented
 from hubbub.http.mounted import Mounted
+from hubbub.http.socket_address import IsName, SocketAddress
 from hubbub.http.socket_endpoint import awaits_answer, refuse
 from hubbub.wire.keys import is_key
 
@@ -35,10 +36,17 @@ def add_socket(
     serve: Serve,
     *,
     check: Check | None = None,
+    also: Sequence[str] = (),
+    is_name: IsName = is_key,
     is_documented: bool = False,
 ) -> None:
     """Add a WebSocket address. `check` is called before the user is admitted. With `is_documented`, the OpenAPI page
-    shows the answers to `GET`."""
+    shows the answers to `GET`.
+
+    Who asks for an address that does not exist is told the nearest one. `also` are words that people write in place of
+    this address's own, and `is_name` says what can stand in its placeholder.
+    """
+    hub.sockets.append(SocketAddress(path, also, is_name))
     router.add_api_websocket_route(path, _endpoint(hub, serve, check), name=serve.__name__)
 
     @router.get(

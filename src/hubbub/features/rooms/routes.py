@@ -47,7 +47,7 @@ def _add_sockets(router: APIRouter, hub: Mounted) -> None:
     async def chat_in_default_room(websocket: WebSocket, account: Any) -> None:
         await hub.serve(websocket, account, room=hub.node.settings.room_default)
 
-    add_socket(router, hub, "/ws/chat/{room}", chat, check=_names_a_room)
+    add_socket(router, hub, "/ws/chat/{room}", chat, check=_names_a_room, also=("room", "rooms"))
     add_socket(router, hub, "/ws/chat", chat_in_default_room)
 
 

@@ -42,7 +42,15 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
     async def notifications(websocket: WebSocket, account: Any) -> None:
         await hub.door.serve(websocket, account, first=Follow(topic=websocket.path_params["topic"]))
 
-    add_socket(router, hub, "/ws/notify/{topic}", notifications, check=_names_a_topic)
+    add_socket(
+        router,
+        hub,
+        "/ws/notify/{topic}",
+        notifications,
+        check=_names_a_topic,
+        also=("notification", "notifications"),
+        is_name=is_topic_pattern,
+    )
 
     @router.post(
         "/notify/{topic}",
