@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.client.node_program import node_program
@@ -47,6 +48,7 @@ async def say(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
+@pytest.mark.slow(8)
 async def test_a_plain_page_and_one_of_vite_chat_also_after_a_kill(
     folder: Path, outside: Path, serve: ServerFactory, new_page: PageFactory
 ) -> None:

@@ -22,6 +22,7 @@ export class RoomView {
   readonly #rows = new Map<number, Numbered>();
   /** In a room that stores nothing, messages have no numbers. */
   #unnumbered: MessageEvent[] = [];
+  /** By folded key. */
   readonly #people = new Map<string, OnlineUser>();
   /** The `seq` of the first message that is kept; `seq` + 1 if there is none. */
   #first = 1;
@@ -114,7 +115,7 @@ export class RoomView {
     this.name = event.name;
     this.online = event.online;
     this.#people.clear();
-    for (const person of event.users) this.#people.set(person.user, person);
+    for (const person of event.users) this.#people.set(fold(person.user), person);
   }
 
   #put(rows: readonly MessageEvent[]): void {
@@ -139,16 +140,16 @@ export class RoomView {
     return true;
   }
 
-  /** On several nodes this may be in the list already. */
+  /** The list may contain this already: see "An event that `joined` already contains" in docs/protocol.md. */
   #came(person: OnlineUser, online: number): boolean {
-    const isNew = !this.#people.has(person.user) || this.online !== online;
-    this.#people.set(person.user, person);
+    const isNew = !this.#people.has(fold(person.user)) || this.online !== online;
+    this.#people.set(fold(person.user), person);
     this.online = online;
     return isNew;
   }
 
   #went(user: string, online: number): boolean {
-    const wasHere = this.#people.delete(user) || this.online !== online;
+    const wasHere = this.#people.delete(fold(user)) || this.online !== online;
     this.online = online;
     return wasHere;
   }

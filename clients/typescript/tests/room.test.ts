@@ -131,7 +131,7 @@ describe('people', () => {
   it('stay the same after a join of somebody listed and a leave of somebody not listed', () => {
     const view = new RoomView('general');
     view.apply(joined);
-    expect(view.apply({ type: 'join', room: 'general', user: 'bob', name: 'Bob', online: 2 })).toBe(false);
+    expect(view.apply({ type: 'join', room: 'general', user: 'Bob', name: 'Bob', online: 2 })).toBe(false);
     expect(view.apply({ type: 'leave', room: 'general', user: 'carol', name: 'Carol', online: 2 })).toBe(false);
     expect(names(view)).toEqual(['Alice', 'Bob']);
     expect(view.online).toBe(2);

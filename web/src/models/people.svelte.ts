@@ -1,11 +1,12 @@
 /**
- * Who is in a room. Large rooms send only a number, so the number and the list are separate. On several nodes an event
- * may follow a list that has it already: then it moves nobody.
+ * Who is in a room. Large rooms send only a number, so the number and the list are separate. An event may follow a list
+ * that contains it already: then it moves nobody.
  */
 import { SvelteMap } from 'svelte/reactivity';
-import type { OnlineUser } from 'hubbub-client';
+import { fold, type OnlineUser } from 'hubbub-client';
 
 export class People {
+  /** By folded key. */
   #byKey = new SvelteMap<string, OnlineUser>();
   #online = $state(0);
 
@@ -24,19 +25,19 @@ export class People {
 
   /** Of a person who has left, only the key is known. */
   nameOf(user: string): string {
-    return this.#byKey.get(user)?.name ?? user;
+    return this.#byKey.get(fold(user))?.name ?? user;
   }
 
   startOver(users: readonly OnlineUser[], online: number): void {
     this.#byKey.clear();
-    for (const person of users) this.#byKey.set(person.user, person);
+    for (const person of users) this.#byKey.set(fold(person.user), person);
     this.#online = online;
   }
 
   /** Returns false for somebody who is in the list. */
   came(person: OnlineUser, online: number): boolean {
-    const isNew = !this.#byKey.has(person.user);
-    this.#byKey.set(person.user, person);
+    const isNew = !this.#byKey.has(fold(person.user));
+    this.#byKey.set(fold(person.user), person);
     this.#online = online;
     return isNew;
   }
@@ -44,7 +45,7 @@ export class People {
   /** Returns false for somebody who is not in the list. */
   went(user: string, online: number): boolean {
     this.#online = online;
-    return this.#byKey.delete(user);
+    return this.#byKey.delete(fold(user));
   }
 
   counted(online: number): void {
