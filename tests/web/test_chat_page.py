@@ -110,15 +110,28 @@ async def test_a_long_name_hides_nothing(enter: Enter) -> None:
     await alice.get_by_role("button", name="Use another name").click(trial=True)
 
 
-async def test_a_room_of_more_than_a_hundred_shows_how_many(enter: Enter, server: WebServer, room: str) -> None:
+async def test_all_of_a_large_room_are_listed_and_found(enter: Enter, server: WebServer, room: str) -> None:
     alice = await enter("alice")
     async with AsyncExitStack() as crowd:
         for number in range(120):
             url = f"{server.ws_url}/ws/chat/{room}?username=member{number}"
             # Nobody reads from these; with a full queue, closing them would wait for a reader.
             await crowd.enter_async_context(connect(url, max_queue=None))
-        await expect(alice.get_by_role("complementary", name="People")).to_contain_text("121 online")
+        await alice.reload()
+        people = alice.get_by_role("complementary", name="People")
+        await expect(people).to_contain_text("121 online")
         await expect(alice.get_by_role("log")).not_to_contain_text("member119 joined")
+
+        await expect(people.get_by_role("listitem").first).to_contain_text("alice")
+        for number in (20, 90):
+            await people.get_by_role("listitem").nth(number).scroll_into_view_if_needed()
+        await expect(people.get_by_role("listitem")).to_have_count(121)
+
+        await people.get_by_label("Search people").fill("R11")
+        found = [f"member{number}" for number in (11, *range(110, 120))]
+        await expect(people.get_by_role("listitem").locator("bdi")).to_have_text(found)
+        await people.get_by_label("Search people").fill("nobody")
+        await expect(people.get_by_role("status")).to_have_text("Nobody here has such a name.")
 
 
 async def test_markup_scripts_and_bidi_overrides_are_only_text(enter: Enter) -> None:

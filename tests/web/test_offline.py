@@ -115,7 +115,7 @@ async def test_a_reload_without_the_server_shows_what_was_seen_last(
     server.stop()
     await alice.reload()
 
-    await expect(alice.get_by_role("status").get_by_text("Reconnecting")).to_be_visible()
+    await expect(alice.get_by_role("status").get_by_text("The server does not answer")).to_be_visible()
     await expect(alice.get_by_text("Live", exact=True)).to_be_hidden()
     await expect(message(alice, "Seen before the stop")).to_be_visible()
     await say(alice, "Written without the server")

@@ -25,6 +25,11 @@ export class Link {
     return this.#state.name === 'live';
   }
 
+  /** There was a connection. */
+  get hasEntered(): boolean {
+    return this.#hasEntered;
+  }
+
   /** Connecting for the first time. */
   get isEntering(): boolean {
     return !this.#hasEntered && (this.#state.name === 'idle' || this.#state.name === 'connecting');

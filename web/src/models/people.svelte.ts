@@ -4,6 +4,9 @@
  */
 import { SvelteMap } from 'svelte/reactivity';
 import { fold, type OnlineUser } from 'hubbub-client';
+import type { Me } from './text';
+
+const names = new Intl.Collator();
 
 export class People {
   /** By folded key. */
@@ -11,7 +14,7 @@ export class People {
   #online = $state(0);
 
   readonly list: readonly OnlineUser[] = $derived(
-    [...this.#byKey.values()].sort((a, b) => a.name.localeCompare(b.name)),
+    [...this.#byKey.values()].sort((a, b) => names.compare(a.name, b.name)),
   );
 
   get online(): number {
@@ -51,4 +54,9 @@ export class People {
   counted(online: number): void {
     this.#online = online;
   }
+}
+
+/** Also if the list does not hold oneself: it may be a part of a long one. */
+export function meFirst(people: readonly OnlineUser[], { user, name }: Me): OnlineUser[] {
+  return [{ user, name }, ...people.filter((person) => fold(person.user) !== fold(user))];
 }

@@ -1,5 +1,6 @@
 /** One room in this tab: applies its events, and sends what the user does there. */
-import type { Ack, Client, Clock, ErrorEvent, Event, Joined, MessageEvent, Unsent } from 'hubbub-client';
+import type { Ack, Client, Clock, ErrorEvent, Event, Joined, ListQuery, MessageEvent } from 'hubbub-client';
+import type { OnlinePage, Unsent } from 'hubbub-client';
 import { words } from '../words/language.svelte';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
@@ -178,6 +179,11 @@ export class Room {
 
   async lookAtLatest(): Promise<void> {
     await this.#ask(this.reading.toEnd());
+  }
+
+  /** A page of those who are online. Rejects with CommandRefused or ConnectionLost. */
+  online(query: ListQuery): Promise<OnlinePage> {
+    return this.#options.client.online(this.key, query);
   }
 
   // What happens.

@@ -1,5 +1,5 @@
 /** The rooms of this tab, and the one that is shown. */
-import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import { SvelteMap } from 'svelte/reactivity';
 import { fold, type Client, type ListedRoom, type ListQuery, type RoomsPage } from 'hubbub-client';
 import type { Room } from './room.svelte';
 import type { Route } from './route';
@@ -21,7 +21,7 @@ export class Rooms {
   readonly #options: RoomsOptions;
   readonly #byKey = new SvelteMap<string, Room>();
   /** Folded keys. */
-  readonly #favourites: SvelteSet<string>;
+  #favourites = $state.raw<ReadonlySet<string>>(new Set());
   #order = $state<Order>('name');
   #current = $state.raw<Room | null>(null);
   /** The activity of the rooms when the list was last allowed to move. */
@@ -42,7 +42,7 @@ export class Rooms {
 
   constructor(options: RoomsOptions) {
     this.#options = options;
-    this.#favourites = new SvelteSet(options.store.favourites());
+    this.#favourites = new Set(options.store.favourites());
     this.#order = ORDERS.find((order) => order === options.store.order()) ?? 'name';
   }
 
@@ -62,12 +62,11 @@ export class Rooms {
   favour({ key }: Room, on: boolean): void {
     const { store } = this.#options;
     // Another tab may have changed them.
-    const stored = new Set(store.favourites());
-    for (const favourites of [stored, this.#favourites]) {
-      if (on) favourites.add(fold(key));
-      else favourites.delete(fold(key));
-    }
-    store.keepFavourites([...stored]);
+    const favourites = new Set(store.favourites());
+    if (on) favourites.add(fold(key));
+    else favourites.delete(fold(key));
+    this.#favourites = favourites;
+    store.keepFavourites([...favourites]);
   }
 
   /** A list under the mouse or with the focus does not move: a click would hit another room. */

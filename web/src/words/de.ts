@@ -46,6 +46,7 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
     connection: {
       connecting: 'Verbindung wird aufgebaut …',
       lost: 'Verbindung verloren. Neuer Versuch',
+      unreachable: 'Der Server antwortet nicht. Neuer Versuch',
       inSeconds: (seconds) => `in ${number(seconds)} s`,
       now: 'Jetzt verbinden',
       offline: 'Du bist offline. Hubbub kommt mit deinem Netz zurück.',
@@ -93,10 +94,12 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
     },
     people: {
       title: 'Personen',
+      search: 'Personen suchen',
+      showAll: 'Alle zeigen',
+      nobody: 'Niemand hier heißt so.',
+      trouble: 'Die Personen können gerade nicht aufgelistet werden.',
       here: 'Wer hier ist',
       online: (online) => `${number(online)} online`,
-      more: (unnamed) =>
-        `und ${number(unnamed)} ${plural(unnamed, { one: 'weitere Person', other: 'weitere Personen' })}`,
       you: 'du',
       guest: 'Gast',
     },
@@ -173,6 +176,7 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
         return `${emoji} ${number(count)}, von ${list([...names, ...rest])}`;
       },
       choose: 'Mit einem Emoji reagieren',
+      common: 'Häufige Emojis',
       another: 'Ein anderes Emoji',
       react: 'Reagieren',
       emoji: {

@@ -52,6 +52,7 @@ export function en({ number, atMost99, list, plural }: Formats) {
     connection: {
       connecting: 'Connecting…',
       lost: 'Connection lost. Reconnecting',
+      unreachable: 'The server does not answer. Trying again',
       inSeconds: (seconds: number) => `in ${number(seconds)} s`,
       now: 'Reconnect now',
       offline: 'You are offline. Hubbub comes back with your network.',
@@ -99,9 +100,12 @@ export function en({ number, atMost99, list, plural }: Formats) {
     },
     people: {
       title: 'People',
+      search: 'Search people',
+      showAll: 'Show everybody',
+      nobody: 'Nobody here has such a name.',
+      trouble: 'The people cannot be listed now.',
       here: 'Who is here',
       online: (online: number) => `${number(online)} online`,
-      more: (unnamed: number) => `and ${number(unnamed)} more`,
       you: 'you',
       guest: 'guest',
     },
@@ -175,6 +179,7 @@ export function en({ number, atMost99, list, plural }: Formats) {
         return `${emoji} ${number(count)}, by ${list([...names, ...rest])}`;
       },
       choose: 'React with an emoji',
+      common: 'Common emoji',
       another: 'Another emoji',
       react: 'React',
       emoji: {

@@ -46,6 +46,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
     connection: {
       connecting: 'Conectando…',
       lost: 'Se perdió la conexión. Nuevo intento',
+      unreachable: 'El servidor no responde. Nuevo intento',
       inSeconds: (seconds) => `en ${number(seconds)} s`,
       now: 'Conectar ahora',
       offline: 'Estás sin red. Hubbub vuelve cuando vuelva tu red.',
@@ -93,9 +94,12 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
     },
     people: {
       title: 'Personas',
+      search: 'Buscar personas',
+      showAll: 'Mostrar a todas',
+      nobody: 'Aquí nadie se llama así.',
+      trouble: 'Ahora no se puede mostrar a las personas.',
       here: 'Quién está aquí',
       online: (online) => `${number(online)} en línea`,
-      more: (unnamed) => `y ${number(unnamed)} más`,
       you: 'tú',
       guest: 'invitado',
     },
@@ -172,6 +176,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
         return `${emoji} ${number(count)}, de ${list([...names, ...rest])}`;
       },
       choose: 'Reaccionar con un emoji',
+      common: 'Emojis frecuentes',
       another: 'Otro emoji',
       react: 'Reaccionar',
       emoji: {

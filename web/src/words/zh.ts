@@ -46,6 +46,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
     connection: {
       connecting: '正在连接…',
       lost: '连接已断开，正在重新连接',
+      unreachable: '服务器没有响应，正在重试',
       inSeconds: (seconds) => `（${number(seconds)} 秒后）`,
       now: '立即重新连接',
       offline: '你已离线。网络恢复后，Hubbub 也会恢复。',
@@ -92,9 +93,12 @@ export function zh({ number, atMost99, list }: Formats): Words {
     },
     people: {
       title: '成员',
+      search: '搜索成员',
+      showAll: '显示所有人',
+      nobody: '这里没有这个名字的人。',
+      trouble: '目前无法列出成员。',
       here: '谁在这里',
       online: (online) => `${number(online)} 人在线`,
-      more: (unnamed) => `还有 ${number(unnamed)} 人`,
       you: '你',
       guest: '访客',
     },
@@ -167,6 +171,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
         return `${emoji} ${number(count)}，来自${list([...names, ...rest])}`;
       },
       choose: '用表情回应',
+      common: '常用表情',
       another: '其他表情',
       react: '回应',
       emoji: {

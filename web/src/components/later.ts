@@ -1,0 +1,8 @@
+/** Parts that are needed later than the first messages: loaded together, when the first of them is needed. */
+export { default as Deletion } from './timeline/Deletion.svelte';
+export { default as EmojiChoice } from './timeline/EmojiChoice.svelte';
+export { default as KeysList } from './page/KeysList.svelte';
+export { default as Languages } from './page/Languages.svelte';
+export { default as NamePage } from './page/NamePage.svelte';
+export { default as PeopleFinder } from './people/PeopleFinder.svelte';
+export { default as RoomBrowser } from './rooms/RoomBrowser.svelte';
