@@ -1,4 +1,5 @@
 /** Parts that are needed later than the first messages: loaded together, when the first of them is needed. */
+export { default as Completions } from './composer/Completions.svelte';
 export { default as Deletion } from './timeline/Deletion.svelte';
 export { default as EmojiChoice } from './timeline/EmojiChoice.svelte';
 export { default as KeysList } from './page/KeysList.svelte';
