@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import MakeNodes
+from tests.cluster.nodes import node
 from tests.cluster.views import messages
 from tests.people import person
 from tests.servers import REPOSITORY, Redis, WebServer
@@ -75,6 +76,38 @@ async def test_a_thousand_messages_from_both_nodes_arrive_everywhere_in_one_orde
         assert [message["rev"] for message in await messages(alice, 1000)] == revs
         assert [message["rev"] for message in await messages(bob, 1000)] == revs
         assert await messages(alice, 1000) == await messages(bob, 1000)
+
+
+async def test_nobody_is_given_a_page_without_what_their_node_has_heard_from_the_other(
+    redis: Redis, postgres: str
+) -> None:
+    page = {"type": "history", "room": "hall"}
+    async with (
+        node(redis.url, database=postgres) as first,
+        node(redis.url, database=postgres) as second,
+        person(first, "alice") as alice,
+        person(second, "bob") as bob,
+        person(second, "carol") as carol,
+    ):
+        await alice.join("hall")
+        await alice.say("hall", "one")
+        await bob.join("hall")
+        await bob.ask(page)
+        await alice.ask({"type": "edit", "room": "hall", "seq": 1, "text": "One"})
+        await bob.expect("changed", rev=2)
+        await alice.say("hall", "two")
+        await bob.expect("message", rev=3)
+
+        # Both ask for pages that their node has read a moment ago, before it heard of the changes.
+        joined = await carol.join("hall")
+        history = await bob.ask(page)
+        await alice.say("hall", "three")
+        heard = await carol.expect("message")
+
+    assert joined["rev"] == history["rev"] == 3
+    assert [row["text"] for row in joined["messages"]] == ["One", "two"]
+    assert [row["text"] for row in history["messages"]] == ["One", "two"]
+    assert heard["rev"] == joined["rev"] + 1
 
 
 async def test_a_node_hears_of_a_room_only_while_it_has_a_member_there(nodes: Nodes, redis: Redis) -> None:

@@ -135,6 +135,20 @@ async def test_a_head_counts_from_the_position_that_a_subscriber_was_told() -> N
     assert town.spans == [(3, 4), (4, 5)]
 
 
+async def test_it_says_which_position_it_has_heard_of() -> None:
+    town = Town(wait=DEADLINE)
+
+    assert town.sequencer.heard_of(ROOM) == 0
+    town.sequencer.was_told_up_to(ROOM, 3)
+    assert town.sequencer.heard_of(ROOM) == 3
+    town.receive(4, 6)
+    assert town.sequencer.heard_of(ROOM) == 6
+    town.hear_head(8)
+    assert town.sequencer.heard_of(ROOM) == 8
+    assert town.sequencer.heard_of("room:unknown") == 0
+    town.sequencer.stop()
+
+
 async def test_a_loss_between_a_join_and_the_first_publication_is_fetched() -> None:
     town = Town()
 

@@ -91,6 +91,11 @@ class Sequencer:
         """The channels of which a position is known."""
         return [channel for channel, line in self._lines.items() if line.position is not None]
 
+    def heard_of(self, channel: str) -> int:
+        """The highest position that was heard of in a channel, at least the last one that was delivered; 0 if none."""
+        line = self._lines.get(channel)
+        return 0 if line is None else max(line.known, line.position or 0)
+
     def was_told_up_to(self, channel: str, position: int) -> None:
         """A connection of this node was sent everything up to a position, and expects what comes after it."""
         line = self._lines.get(channel)

@@ -59,7 +59,8 @@ class RoomLogs:
 
     `committed` is called for each change that became durable, even if its sender no longer waits. It is also called for
     a repeated one, which has no event, since the node that did the first may have ended before it told anybody.
-    `committing` takes part in the changes' transactions.
+    `committing` takes part in the changes' transactions. `heard_of` gives the highest rev of a room that this node has
+    heard of: other nodes may have changed the room.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class RoomLogs:
         relay_rooms: Iterable[str] = (),
         committed: Callable[[Changed[Any]], None] | None = None,
         committing: Committing | None = None,
+        heard_of: Callable[[str], int] = lambda _: 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._relay_rooms = KeyPatterns(relay_rooms)
         self.committed = committed
+        self._heard_of = heard_of
         self._change: Operation[ChangeRequest[Any], Changed[Any]] = partial(
             change_rooms, clock=clock, committing=committing
         )
@@ -198,7 +201,8 @@ class RoomLogs:
         database, folded = self._database, fold(room)
         page = await self._shared.get(
             (self._generation, read, folded, *position),
-            self._revs.get(folded, 0),
+            # What was delivered here before a connection was held is not kept for it, so the page must have it.
+            max(self._revs.get(folded, 0), self._heard_of(folded)),
             lambda: database.read(lambda transaction: read(transaction, room, *position)),
         )
         self._has_reached(room, page.head.rev)

@@ -1,8 +1,8 @@
 """When thousands of clients come back at once and ask for the same rows, the database is asked once.
 
-A page is shared with all who ask for the same, as long as the room has not changed since. A query that already runs
-cannot be shared with everybody: if it began before a client subscribed, changes in between would reach that client
-neither by the page nor by live events.
+A page is shared with all who ask for the same, as long as this node knows of no later change of the room, by itself or
+by another node. A query that already runs cannot be shared with everybody either: if it began before a client
+subscribed, changes in between would reach that client neither by the page nor by live events.
 """
 
 from __future__ import annotations
