@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.conftest import MakeNodes
 from tests.cluster.nodes import node
-from tests.cluster.views import messages
+from tests.cluster.views import messages, shown
 from tests.people import person
 from tests.servers import REPOSITORY, Redis, WebServer
 from tests.waiting import eventually
@@ -28,15 +28,15 @@ async def test_what_alice_says_edits_and_deletes_reaches_bob_on_the_other_node(n
         await bob.join("hall")
 
         ack = await alice.say("hall", "Hello Bob!")
-        said = await bob.expect("message")
+        said = await shown(bob, rev=ack["rev"])
         long = await alice.say("hall", "Grüße 👋 " * 400)
-        said_long = await bob.expect("message")
+        said_long = await shown(bob, rev=long["rev"])
         await alice.ask({"type": "edit", "room": "hall", "seq": ack["seq"], "text": "Hello, Bob!"})
-        edited = await bob.expect("changed", rev=3)
+        edited = await shown(bob, rev=3)
         await bob.ask({"type": "react", "room": "hall", "seq": ack["seq"], "emoji": "👋"})
-        reacted = await alice.expect("changed", rev=4)
+        reacted = await shown(alice, rev=4)
         await alice.ask({"type": "delete", "room": "hall", "seq": ack["seq"]})
-        deleted = await bob.expect("changed", rev=5)
+        deleted = await shown(bob, rev=5)
 
     assert (said["seq"], said["rev"], said["text"]) == (ack["seq"], ack["rev"], "Hello Bob!")
     assert (said_long["rev"], said_long["text"]) == (long["rev"], "Grüße 👋 " * 400)
@@ -94,15 +94,15 @@ async def test_nobody_is_given_a_page_without_what_their_node_has_heard_from_the
         await bob.join("hall")
         await bob.ask(page)
         await alice.ask({"type": "edit", "room": "hall", "seq": 1, "text": "One"})
-        await bob.expect("changed", rev=2)
+        await shown(bob, rev=2)
         await alice.say("hall", "two")
-        await bob.expect("message", rev=3)
+        await shown(bob, rev=3)
 
         # Both ask for pages that their node has read a moment ago, before it heard of the changes.
         joined = await carol.join("hall")
         history = await bob.ask(page)
         await alice.say("hall", "three")
-        heard = await carol.expect("message")
+        heard = await shown(carol, text="three")
 
     assert joined["rev"] == history["rev"] == 3
     assert [row["text"] for row in joined["messages"]] == ["One", "two"]
@@ -154,7 +154,7 @@ async def test_the_documented_rights_at_redis_are_enough(make_nodes: MakeNodes, 
             await bob.join("hall")
             await alice.expect("join", user="bob", online=2)
             await alice.say("hall", "Hello Bob!")
-            await bob.expect("message", text="Hello Bob!")
+            await shown(bob, text="Hello Bob!")
     finally:
         redis.ask("ACL", "DELUSER", "hub")
 

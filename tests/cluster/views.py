@@ -6,14 +6,30 @@ from typing import Any
 from tests.people import DEADLINE, Person
 
 
-async def messages(somebody: Person, number: int) -> list[dict[str, Any]]:
-    """What somebody was sent, in its order, once it is so much. A publication that is late on a busy machine is read
-    from the store, and comes as `sync`."""
+async def shown(somebody: Person, **fields: Any) -> dict[str, Any]:
+    """The first message, as sent or as changed, with these fields."""
     async with asyncio.timeout(DEADLINE):
         while True:
-            found = []
-            for event in somebody.seen:
-                found += {"message": [event], "sync": event.get("messages", [])}.get(event["type"], [])
-            if len(found) >= number:
-                return [{name: value for name, value in event.items() if name != "type"} for event in found]
+            for row in _rows(somebody):
+                if row.items() >= fields.items():
+                    return row
             await somebody.next()
+
+
+async def messages(somebody: Person, number: int) -> list[dict[str, Any]]:
+    """What somebody was sent, in its order, once it is so much."""
+    async with asyncio.timeout(DEADLINE):
+        while len(found := _rows(somebody)) < number:
+            await somebody.next()
+    return found
+
+
+def _rows(somebody: Person) -> list[dict[str, Any]]:
+    """A publication that is late on a busy machine is read from the store, and comes as `sync`."""
+    found: list[dict[str, Any]] = []
+    for event in somebody.seen:
+        if event["type"] in {"message", "changed"}:
+            found.append({name: value for name, value in event.items() if name != "type"})
+        elif event["type"] == "sync":
+            found += event["messages"]
+    return found
