@@ -29,6 +29,7 @@ AT_ONCE = 1.0
 SAYING_SO = 1.0
 """Seconds for writing the log, which may hang itself if nobody reads it."""
 TASKS_NAMED = 5
+_LOOK_EVERY = 0.05
 _NO_DEADLINE = float("inf")
 
 
@@ -64,10 +65,10 @@ class StopDeadline:
             if told is None:
                 if deadline == _NO_DEADLINE:
                     return
-                threading.main_thread().join()
-                # Not `time.sleep`: it fails if the wall clock of this process is changed meanwhile.
-                with contextlib.suppress(Empty):
-                    self._deadlines.get(timeout=max(AT_ONCE, deadline - time.monotonic()))
+                # Not `join`: until 3.12, Python may find the main thread's lock taken by it, and print a traceback.
+                while threading.main_thread().is_alive():
+                    self._sleep(_LOOK_EVERY)
+                self._sleep(max(AT_ONCE, deadline - time.monotonic()))
                 break
             began = began or time.monotonic()
             deadline = min(deadline, told)
@@ -77,6 +78,11 @@ class StopDeadline:
             saying.join(SAYING_SO)
         finally:
             os._exit(HUNG)
+
+    def _sleep(self, seconds: float) -> None:
+        # Not `time.sleep`: it fails if the wall clock of this process is changed meanwhile.
+        with contextlib.suppress(Empty):
+            self._deadlines.get(timeout=seconds)
 
     def _say_what_hangs(self, seconds: float) -> None:
         places = "; ".join([*_threads(), *self._tasks()])
