@@ -28,8 +28,5 @@ def _rows(somebody: Person) -> list[dict[str, Any]]:
     """A publication that is late on a busy machine is read from the store, and comes as `sync`."""
     found: list[dict[str, Any]] = []
     for event in somebody.seen:
-        if event["type"] in {"message", "changed"}:
-            found.append({name: value for name, value in event.items() if name != "type"})
-        elif event["type"] == "sync":
-            found += event["messages"]
-    return found
+        found += {"message": [event], "changed": [event], "sync": event.get("messages", [])}.get(event["type"], [])
+    return [{name: value for name, value in row.items() if name != "type"} for row in found]
