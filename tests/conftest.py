@@ -258,12 +258,7 @@ def redis_server(
     tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
 ) -> Iterator[Redis]:
     """A redis-server for all tests. A test that stops one uses `own_redis`."""
-    try:
-        server = Redis(tmp_path_factory.mktemp("redis"))
-    except MissingError as error:
-        missing(error)
-    with server:
-        yield server
+    yield from started_redis(tmp_path_factory, missing)
 
 
 @pytest.fixture
@@ -273,15 +268,21 @@ def redis(redis_server: Redis) -> Redis:
     return redis_server
 
 
-@pytest.fixture
-def own_redis(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
-    """A redis-server of the test's own, which it may end."""
+def started_redis(
+    tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]
+) -> Iterator[Redis]:
     try:
         server = Redis(tmp_path_factory.mktemp("redis"))
     except MissingError as error:
         missing(error)
     with server:
         yield server
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
+    """A redis-server of the test's own, which it may end."""
+    yield from started_redis(tmp_path_factory, missing)
 
 
 @pytest.fixture(scope="session")
