@@ -23,10 +23,11 @@ from hubbub.errors import (
 )
 from hubbub.settings import Settings
 from hubbub.wire.base import Command, Event, Reply
-from hubbub.wire.identity import User
+from hubbub.wire.identity import Role, User
 from hubbub.wire.messages import MessageEvent
 
 if TYPE_CHECKING:
+    from hubbub.accounts.identity import Authenticated
     from hubbub.accounts.policies import Action
     from hubbub.app.hubbub import Hubbub
     from hubbub.app.rate_limit import RateLimit
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "Authenticated",
     "Command",
     "ConfigurationError",
     "Conflict",
@@ -54,6 +56,7 @@ __all__ = [
     "RateLimit",
     "RateLimited",
     "Reply",
+    "Role",
     "Settings",
     "Unavailable",
     "User",
@@ -64,6 +67,7 @@ __all__ = [
 # The server's parts are heavy to import, and the Python client needs none of them.
 _HOMES = {
     "Action": "hubbub.accounts.policies",
+    "Authenticated": "hubbub.accounts.identity",
     "Connection": "hubbub.delivery.connection",
     "Draft": "hubbub.dispatch.hooks",
     "Feature": "hubbub.features.feature",

@@ -193,10 +193,13 @@ class Connection:
         "channels",
         "close_code",
         "close_reason",
+        "expires",
         "fanout",
         "format",
         "id",
         "receiver",
+        "scopes",
+        "session",
         "silent_beats",
         "state",
         "transport",
@@ -211,6 +214,12 @@ class Connection:
         self.fanout = fanout
         self.id = id
         self.user = user
+        self.session: str | None = None
+        """The id of the log-in by which the user is here, if there is one."""
+        self.expires: float | None = None
+        """When the identity ends, in seconds since 1970, if it does not last."""
+        self.scopes: tuple[str, ...] | None = None
+        """What the user's credential allows; None: all that the user may do."""
         self.format = format
         self.state = State.OPEN
         self.channels: dict[str, None] = {}

@@ -7,6 +7,7 @@ a proxy.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -17,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.accounts.api_keys import KeyScope
+from hubbub.accounts.identity import Authenticated
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
@@ -63,11 +65,15 @@ def name_of_user(user: User) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    user: User
+    who: Authenticated
     secret: str | None
     address: str
     counted: tuple[str, ...] = ()
     """The names under which the connection is counted (`SharedLimits`)."""
+
+    @property
+    def user(self) -> User:
+        return self.who.user
 
 
 Charge = Callable[[float], None]
@@ -102,31 +108,31 @@ class Admissions:
         counted = await self._count_address(address) if connects else ()
         try:
             if account is not None:
-                user, secret = as_user(account), None
-                await self._people.claim_key(user)
+                who, secret = as_authenticated(account), None
+                await self._people.claim_key(who.user)
             else:
                 username, secret = query.get("username"), guest_secret(connection, query)
                 guest = await self._people.guests.admit(username, secret, among_accounts=self._among_accounts)
-                user, secret = guest.user, guest.secret
+                who, secret = Authenticated(guest.user), guest.secret
         except BaseException:
             self._uncount(counted)
             raise
         try:
             if connects:
-                counted += await self._count_user(user)
+                counted += await self._count_user(who.user)
             # The database may have taken its time.
             self._check_capacity()
         except BaseException:
-            self.withdraw(Admitted(user, secret, address, counted))
+            self.withdraw(Admitted(who, secret, address, counted))
             raise
-        return Admitted(user, secret, address, counted)
+        return Admitted(who, secret, address, counted)
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """The user who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""
         hide_credentials(request)
         self.origins.check(request)
         if account is not None:
-            return as_user(account)
+            return as_authenticated(account).user
         self._check_guest(request, _peer(request))
         return GUEST
 
@@ -228,6 +234,18 @@ def is_test_client(scope: Scope) -> bool:
 def _peer(connection: HTTPConnection) -> str:
     client = connection.scope.get("client")
     return client[0] if client else ""
+
+
+def as_authenticated(account: Any) -> Authenticated:
+    """What an application's login returned: an `Authenticated`, or what `as_user` takes.
+
+    Raises as `as_user` does, and `Unauthenticated` if the credential has expired.
+    """
+    if not isinstance(account, Authenticated):
+        return Authenticated(as_user(account))
+    if account.expires is not None and account.expires <= time.time():
+        raise Unauthenticated("the credential has expired")
+    return replace(account, user=as_user(account.user))
 
 
 def as_user(account: Any) -> User:

@@ -139,6 +139,8 @@ class WebSocketDoor:
         connection = Connection(
             self._node.fanout, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
         )
+        connection.session, connection.expires = admitted.who.session, admitted.who.expires
+        connection.scopes = admitted.who.scopes
         receiver = connection.receiver = make_receiver(connection)
         log.debug(
             "connection %s of %s from %s is open at %a",

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import BaseModel
+
+
+class Role(StrEnum):
+    """What somebody is on this server. What somebody is in a room is another matter."""
+
+    GUEST = "guest"
+    """Without an account."""
+    MEMBER = "member"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,12 @@ class User:
     guest: bool = False
     identity: str = ""
     """Distinguishes guests who had the same key one after the other; empty for users with an account."""
+    role: Role = Role.MEMBER
+    """A guest's role is always `guest`."""
+
+    def __post_init__(self) -> None:
+        if self.guest:
+            object.__setattr__(self, "role", Role.GUEST)
 
 
 SYSTEM = User("system", "System")
