@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from hubbub.delivery.connection import Connection
 from hubbub.errors import Invalid
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.log_changes import ChangeRequest
 from hubbub.features.people.feature import PeopleFeature
@@ -156,6 +157,19 @@ class UserHandle(_Handle):
     async def disconnect(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
         """Close all their connections, on all nodes. Returns how many these were."""
         return await self._channels.close(self.key, code, reason)
+
+    async def revoke(self) -> None:
+        """End all that this user has here: every connection is closed with 4401, on all nodes, and tokens that were
+        issued until now are refused. Returns when that is durable.
+
+        The other nodes know it within a second; while the broker is down, within two. What your own `authenticate`
+        accepts is yours to end: do that before. Raises `Unavailable`; then nothing is revoked.
+        """
+        await self._node.feature(AccessFeature).revocations.revoke(self.key)
+
+    def revoke_sync(self) -> None:
+        """`revoke`, from a thread."""
+        self._source().wait_for(self.revoke())
 
     def disconnect_sync(self, code: int = CloseCode.NORMAL, reason: str = "") -> int:
         """`disconnect`, from a thread."""

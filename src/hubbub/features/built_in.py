@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hubbub.dispatch.hooks import Hooks
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
@@ -20,5 +21,5 @@ def built_in(hooks: Hooks) -> list[Feature]:
     rooms = RoomsFeature()
     typing = TypingFeature(rooms)
     messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
-    rest = [TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
+    rest = [AccessFeature(), TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
     return [people, rooms, typing, messages, *rest]

@@ -19,7 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.accounts.api_keys import KeyScope
 from hubbub.accounts.identity import Authenticated
+from hubbub.delivery.connection import Connection
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import bearer_token, guest_secret
@@ -70,6 +72,8 @@ class Admitted:
     address: str
     counted: tuple[str, ...] = ()
     """The names under which the connection is counted (`SharedLimits`)."""
+    heard: int = 0
+    """How many changes of access this node had heard of before the identity was checked."""
 
     @property
     def user(self) -> User:
@@ -86,6 +90,7 @@ class Admissions:
     def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
         self._node = node
         self._people = node.feature(PeopleFeature)
+        self._access = node.feature(AccessFeature)
         self._api_keys = node.feature(ApiKeysFeature).keys
         self._guests = guests
         self._among_accounts = among_accounts
@@ -99,6 +104,7 @@ class Admissions:
 
         Raises `Unauthenticated`, `Forbidden`, `Conflict`, `Invalid`, `RateLimited` or `Unavailable`.
         """
+        heard = self._access.changes.number
         query = hide_credentials(connection)
         self.origins.check(connection)
         self._check_capacity()
@@ -125,7 +131,13 @@ class Admissions:
         except BaseException:
             self.withdraw(Admitted(who, secret, address, counted))
             raise
-        return Admitted(who, secret, address, counted)
+        return Admitted(who, secret, address, counted, heard)
+
+    def check_again(self, connection: Connection, admitted: Admitted) -> None:
+        """Close a connection that has just come to be, if its identity was revoked meanwhile."""
+        if connection.user.guest:
+            return
+        self._access.check_again(connection, admitted.heard)
 
     def identify(self, request: HTTPConnection, account: Any) -> User:
         """The user who makes a plain HTTP request. Raises as `admit` does; nothing is counted."""

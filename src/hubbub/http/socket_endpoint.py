@@ -157,6 +157,7 @@ class WebSocketDoor:
                 self._admissions.withdraw(admitted)
                 raise WebSocketDisconnect(1006) from None
             self._node.fanout.connect(connection)
+            self._admissions.check_again(connection, admitted)
             rest = begin(connection, receiver)
             if rest is not None:
                 await rest
@@ -164,6 +165,7 @@ class WebSocketDoor:
         transport = MessageTransport(connection, websocket.receive, _sending(websocket), max_size=max_size)
         connection.transport = transport
         self._node.fanout.connect(connection)
+        self._admissions.check_again(connection, admitted)
         rest = begin(connection, receiver)
         if rest is not None:
             run(rest)

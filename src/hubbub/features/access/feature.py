@@ -1,0 +1,135 @@
+"""The feature of access: connections end when their identity does, because it expires or is revoked. The rules are in
+`accounts/`: `access_changes.py`, `revocations.py`, `expiries.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from hubbub.accounts import access_changes, revocations
+from hubbub.accounts.access_changes import CHANNEL, POLL, AccessChange, AccessChanges, AccessKind
+from hubbub.accounts.expiries import Expiries
+from hubbub.accounts.revocations import Revocations
+from hubbub.delivery.connection import Connection
+from hubbub.errors import Unavailable
+from hubbub.features.feature import ChannelKind, Feature, Services
+from hubbub.features.jobs import Job, LeasedJob
+from hubbub.store.base import Transaction
+from hubbub.store.leases import Lease
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.keys import fold
+
+PREFIX = CHANNEL.partition(":")[0] + ":"
+_TICK = 1.0
+_TIDY = 600.0
+
+
+class AccessFeature(Feature):
+    name = "hubbub.access"
+    scripts = (*access_changes.TABLES, *revocations.TABLES)
+
+    def __init__(self) -> None:
+        self.changes: AccessChanges
+        self.revocations: Revocations
+        self._expiries: Expiries
+        self._sessions: dict[str, dict[Connection, None]]
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        shared = services.database if services.is_shared else None
+        self.changes = AccessChanges(services.broker, shared=shared, clock=time.monotonic)
+        self.revocations = Revocations(self.changes, services.database, clock=time.time)
+        self._expiries = Expiries(clock=time.monotonic, wall=time.time)
+        self._sessions = {}
+        self.changes.listen(AccessKind.USER, self._user_revoked)
+        self.changes.listen(AccessKind.SESSION, self._session_ended)
+        self.changes.on_missed(self._let_all_come_again)
+
+    async def start(self) -> None:
+        await self.changes.start()
+        await self.revocations.start()
+
+    def channels(self) -> Iterable[ChannelKind]:
+        yield ChannelKind(PREFIX, receive=self.changes.receive)
+
+    def jobs(self) -> Iterable[Job | LeasedJob]:
+        yield Job(_TICK, self._close_expired)
+        if self.services.is_shared or self.services.broker.reaches_others:
+            yield Job(POLL, self._poll)
+        if self.services.database is not None:
+            yield LeasedJob("forget old revocations", _TIDY, self._forget_old)
+
+    def connected(self, connection: Connection) -> None:
+        if connection.expires is not None:
+            self._expiries.put(connection.id, connection.expires)
+        if connection.session is not None:
+            self._sessions.setdefault(connection.session, {})[connection] = None
+
+    def disconnected(self, connection: Connection, *, clean: bool) -> None:
+        if connection.expires is not None:
+            self._expiries.drop(connection.id)
+        if connection.session is not None:
+            self._leave_session(connection.session, connection)
+
+    def check_again(self, connection: Connection, heard: int) -> None:
+        """Close a new connection if its user or log-in was revoked while it was let in. `heard` is the `number` of
+        changes that the node had heard of before the identity was checked."""
+        if heard == self.changes.number:
+            return
+        news = self.changes.since(heard)
+        mine = {(AccessKind.USER, fold(connection.user.key)), (AccessKind.SESSION, connection.session)}
+        if news is None or any((change.kind, change.subject) in mine for change in news):
+            _end(connection)
+
+    async def _poll(self) -> None:
+        # The database's own probe reports it, and `is_behind` knows it.
+        with contextlib.suppress(Unavailable):
+            await self.changes.poll()
+
+    async def _forget_old(self, lease: Lease) -> None:
+        assert self.services.database is not None
+        forget = partial(_forget, is_shared=self.services.is_shared, revocations=self.revocations)
+        await self.services.database.write(lease.guard(forget), None)
+
+    def _user_revoked(self, change: AccessChange) -> None:
+        for connection in self.services.fanout.connections.of_user(change.subject):
+            # The same key may be a guest's, who has shown nothing that could be revoked.
+            if not connection.user.guest:
+                _end(connection)
+
+    def _session_ended(self, change: AccessChange) -> None:
+        for connection in list(self._sessions.get(change.subject, ())):
+            _end(connection)
+
+    def _let_all_come_again(self) -> None:
+        for connection in list(self.services.fanout.connections.values()):
+            if not connection.user.guest:
+                connection.close(CloseCode.SERVICE_RESTART, "your identity must be checked again")
+
+    def _close_expired(self) -> None:
+        for id in self._expiries.over():
+            connection = self.services.fanout.connections.get(id)
+            if connection is not None:
+                connection.close(CloseCode.UNAUTHENTICATED, "the identity has expired")
+
+    def _leave_session(self, session: str, connection: Connection) -> None:
+        connections = self._sessions.get(session)
+        if connections is not None:
+            connections.pop(connection, None)
+            if not connections:
+                del self._sessions[session]
+
+
+def _end(connection: Connection) -> None:
+    connection.close(CloseCode.UNAUTHENTICATED, "the identity was revoked")
+
+
+def _forget(
+    transaction: Transaction, requests: Sequence[None], *, is_shared: bool, revocations: Revocations
+) -> list[None]:
+    if is_shared:
+        access_changes.forget_old(transaction)
+    revocations.forget_old(transaction)
+    return [None] * len(requests)
