@@ -20,10 +20,11 @@ async def walk_to(page: Page, text: str, action: str) -> Locator:
         if await message(page, text).evaluate("line => line === document.activeElement"):
             break
     button = message(page, text).get_by_role("button", name=action, exact=True)
+    await page.keyboard.press("Tab")
     for _ in range(10):
-        await page.keyboard.press("Tab")
         if await button.evaluate("button => button === document.activeElement"):
             return button
+        await page.keyboard.press("ArrowRight")
     raise AssertionError(f"no way to {action} by keyboard")
 
 

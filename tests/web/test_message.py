@@ -31,6 +31,9 @@ async def test_a_message_is_read_with_author_text_and_time(enter: Enter) -> None
         ("an answer", r"^alice, answering bob: an answer, \d+:\d\d"),
     ):
         await expect(message(alice, text)).to_have_accessible_name(re.compile(name))
+    # New lines are announced once: the log is a live region, and nothing in it is another one.
+    await expect(alice.get_by_role("log")).to_have_attribute("aria-live", "polite")
+    await expect(alice.get_by_role("log").locator("[aria-live], [role=status], [role=alert]")).to_have_count(0)
 
 
 async def test_a_changed_message_is_read_in_its_current_state(enter: Enter) -> None:

@@ -253,25 +253,6 @@ async def test_a_new_message_does_not_move_a_reader_further_up(enter: Enter, ser
     await expect(alice.get_by_role("button", name="To the latest message")).to_have_count(0)
 
 
-async def test_a_message_can_be_acted_on_by_keyboard_alone(enter: Enter) -> None:
-    alice, bob = await enter("alice"), await enter("bob")
-    await say(bob, "first")
-    await say(bob, "second")
-    await expect(message(alice, "second")).to_be_visible()
-
-    await alice.get_by_role("log").focus()
-    await alice.keyboard.press("ArrowUp")
-    await alice.keyboard.press("ArrowUp")
-    await expect(message(alice, "first")).to_be_focused()
-    await alice.keyboard.press("Tab")
-    await alice.keyboard.press("Tab")
-    await expect(alice.get_by_role("button", name="Reply")).to_be_focused()
-    await alice.keyboard.press("Enter")
-
-    await expect(alice.get_by_label("Message in")).to_be_focused()
-    await expect(alice.get_by_text("Reply to bob")).to_be_visible()
-
-
 async def test_a_message_can_be_acted_on_by_touch(enter: Enter) -> None:
     alice, bob = await enter("alice", **PHONE), await enter("bob")
     await say(bob, "touch me")

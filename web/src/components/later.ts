@@ -4,6 +4,7 @@ export { default as Deletion } from './timeline/Deletion.svelte';
 export { default as EmojiChoice } from './timeline/EmojiChoice.svelte';
 export { default as KeysList } from './page/KeysList.svelte';
 export { default as Languages } from './page/Languages.svelte';
+export { default as MessageActions } from './timeline/MessageActions.svelte';
 export { default as NamePage } from './page/NamePage.svelte';
 export { default as PeopleFinder } from './people/PeopleFinder.svelte';
 export { default as RoomBrowser } from './rooms/RoomBrowser.svelte';
