@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, async_playwright, expect
 
+from tests.patient import DEADLINES, LEASES, Patience
 from tests.servers import (
     REPOSITORY,
     MissingError,
@@ -283,6 +284,15 @@ def started_redis(
 def own_redis(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[MissingError], NoReturn]) -> Iterator[Redis]:
     """A redis-server of the test's own, which it may end."""
     yield from started_redis(tmp_path_factory, missing)
+
+
+@pytest.fixture
+def patience() -> Iterator[Patience]:
+    """Nodes in this process wait for a late Redis, and for each other."""
+    patience = Patience(DEADLINES + LEASES)
+    patience.begin()
+    yield patience
+    patience.end()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import cycle
 
 import pytest
 
@@ -10,10 +11,13 @@ from hubbub.broker.memory import MemoryBroker
 from hubbub.wire.codecs import CODECS
 from hubbub.wire.publication import Publication
 from tests.broker.inbox import ROOM, Inbox, redis_broker, said
+from tests.patient import PATIENCE
 from tests.servers import Redis
 
 MakeBroker = Callable[[], Broker]
 CLUSTER = "ours"
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture(params=["redis", "three redis"])
@@ -269,6 +273,22 @@ async def test_a_count_is_the_sum_of_all_nodes_that_follow_the_channel(nodes: tu
     assert (alone, from_outside, from_inside) == (3, 7, 7)
     assert not one.inbox.publications
     assert not two.inbox.publications
+
+
+async def test_a_count_does_not_wait_for_a_node_that_leaves_the_channel_meanwhile(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    channels = [f"room:{number}" for number in range(100)]
+    for channel in channels:
+        one.counts[channel] = two.counts[channel] = 1
+        for node in nodes:
+            await node.broker.subscribe(channel)
+
+    for channel, leaving in zip(channels, cycle(nodes)):
+        counting = asyncio.create_task(one.broker.count(channel))
+        await asyncio.sleep(0)
+        await leaving.broker.unsubscribe(channel)
+        async with asyncio.timeout(PATIENCE / 2):
+            assert await counting >= 1
 
 
 async def test_many_counts_at_once_do_not_mix(nodes: tuple[Node, Node]) -> None:

@@ -264,13 +264,13 @@ class _Server:
         if self._deliver is None or packed.startswith(self._mark):
             return
         try:
-            if channel is None:
-                if push[1] == self._answers:
-                    self._counting.answered(packed)
-            elif is_question(packed):
+            if is_question(packed):
+                # Also if this node has just left the channel: the other one waits for an answer.
                 self._answer(channel, packed)
-            else:
+            elif channel is not None:
                 self._deliver(unpack(channel, packed))
+            elif push[1] == self._answers:
+                self._counting.answered(packed)
         except ValueError as error:
             # During an upgrade, nodes of another release publish thousands of them.
             if not self._has_warned:
@@ -285,19 +285,21 @@ class _Server:
         here = self._count(channel)
         question, asked = self._counting.ask()
         name = self._name_of(channel)
+        # If this node follows the channel, it gets its own question, and does not answer. It may have left the channel
+        # when the reply comes.
+        hears_itself = name in self._followed
         try:
             heard = await self._link.call(b"PUBLISH", name, question)
         except (RedisAway, ReplyError):
             asked.answered.cancel()
             return here
-        # If this node follows the channel, it gets its own question, and does not answer.
-        return here + await self._counting.sum(asked, heard - (name in self._followed))
+        return here + await self._counting.sum(asked, heard - hears_itself)
 
-    def _answer(self, channel: str, question: bytes) -> None:
+    def _answer(self, channel: str | None, question: bytes) -> None:
         asker = asker_of(question)
         if asker != self._sender:
-            reply = (b"PUBLISH", self._answers_of(asker), answer(question, self._count(channel)))
-            self._link.send(reply, lambda _: None)
+            count = self._count(channel) if channel is not None else 0
+            self._link.send((b"PUBLISH", self._answers_of(asker), answer(question, count)), lambda _: None)
 
     def _answers_of(self, node: bytes) -> bytes:
         return self._prefix + b"!" + node.hex().encode()
