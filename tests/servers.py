@@ -217,6 +217,13 @@ def impatient_server(folder: Path, environment: Mapping[str, str]) -> WebServer:
     return server
 
 
+def patient_server(folder: Path, environment: Mapping[str, str]) -> WebServer:
+    """The same, but it waits longer for Redis and for other nodes: see `tests/patient.py`."""
+    server = hubbub_server(folder, environment={"PYTHONPATH": str(REPOSITORY), **environment})
+    server.command[2] = "tests.patient"
+    return server
+
+
 def uvicorn_server(
     folder: Path, app: str, *options: str, ws: str = "websockets-sansio", environment: Mapping[str, str] | None = None
 ) -> WebServer:

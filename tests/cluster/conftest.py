@@ -1,11 +1,17 @@
 """Two nodes of one cluster, on real PostgreSQL and Redis: `hubbub serve`, and a hub mounted under plain uvicorn."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.conftest import ServerFactory, UvicornFactory
-from tests.servers import Redis, WebServer
+from tests.conftest import ServerFactory, UvicornFactory, start_and_watch
+from tests.patient import Patience
+from tests.servers import Redis, WebServer, patient_server
+
+Serve = Callable[[dict[str, str]], WebServer]
 
 
 class MakeNodes(Protocol):
@@ -21,6 +27,18 @@ ENVIRONMENT = {
 }
 SOON = {"HUBBUB_BROKER_TIMEOUT": "1"}
 """For tests that take Redis away: that it does not answer is noticed soon."""
+
+
+@pytest.fixture(autouse=True)
+def patient_nodes(patience: Patience) -> None:
+    """Those in the test's process count together, however late Redis is."""
+
+
+@pytest.fixture
+def serve_patiently(tmp_path: Path) -> Iterator[Serve]:
+    """Starts such nodes in other processes, with this environment."""
+    with ExitStack() as stack:
+        yield lambda environment: start_and_watch(patient_server(tmp_path, environment), stack)
 
 
 @pytest.fixture

@@ -9,31 +9,23 @@ from typing import Any
 import pytest
 
 from hubbub.presence.lease import LEASE_LEAST
-from hubbub.presence.redis_names import DEADLINE
-from tests.cluster.conftest import ENVIRONMENT, SOON
+from tests.cluster.conftest import ENVIRONMENT, Serve
 from tests.cluster.nodes import SECRET, Node, node
-from tests.conftest import ServerFactory
+from tests.patient import PATIENCE, Patience
 from tests.people import Person, Refused, person
 from tests.servers import Redis, WebServer
 from tests.waiting import eventually
 
 LINGER = 1.0
 FREE_WITHIN = LEASE_LEAST + 20
-PATIENCE = 10.0
 
 Come = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis may be late on a busy machine. By default a node would soon decide by what it knows itself."""
-    monkeypatch.setattr("hubbub.presence.redis_names.DEADLINE", PATIENCE)
 
 
 @pytest.fixture
 async def three(own_redis: Redis) -> AsyncIterator[list[Node]]:
     async with AsyncExitStack() as stack:
-        patient: dict[str, Any] = {"linger": LINGER, "broker_timeout": 6 * PATIENCE}
+        patient: dict[str, Any] = {"linger": LINGER, "broker_timeout": PATIENCE}
         yield [await stack.enter_async_context(node(own_redis.url, **patient)) for _ in range(3)]
 
 
@@ -44,16 +36,15 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def processes(serve: ServerFactory, own_redis: Redis, database: str) -> list[WebServer]:
+def processes(serve_patiently: Serve, own_redis: Redis, database: str) -> list[WebServer]:
     environment = {
         **ENVIRONMENT,
-        **SOON,
         "HUBBUB_DATABASE_URL": database,
         "HUBBUB_SECRET": SECRET,
         "HUBBUB_LINGER": str(LINGER),
         "HUBBUB_BROKER_URL": own_redis.url,
     }
-    return [serve(environment=environment) for _ in range(2)]
+    return [serve_patiently(environment) for _ in range(2)]
 
 
 @pytest.fixture
@@ -146,16 +137,16 @@ async def test_a_refused_guest_holds_nothing(three: list[Node], come: Come, own_
 
 
 async def test_without_redis_guests_come_in_quickly_and_each_node_knows_its_own_names(
-    three: list[Node], come: Come, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+    three: list[Node], come: Come, own_redis: Redis, patience: Patience
 ) -> None:
     await come(three[0], "alice")
-    monkeypatch.setattr("hubbub.presence.redis_names.DEADLINE", DEADLINE)
     own_redis.signal(signal.SIGSTOP)
     try:
-        began = asyncio.get_running_loop().time()
-        assert (await come(three[1], "bob")).key == "bob"
-        assert asyncio.get_running_loop().time() - began < DEADLINE + PATIENCE
-        assert await is_refused(come, three[1], "bob")
+        with patience.suspended():
+            began = asyncio.get_running_loop().time()
+            assert (await come(three[1], "bob")).key == "bob"
+            assert asyncio.get_running_loop().time() - began < PATIENCE / 2
+            assert await is_refused(come, three[1], "bob")
     finally:
         own_redis.signal(signal.SIGCONT)
     own_redis.kill()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import ENVIRONMENT, SOON
+from tests.cluster.conftest import ENVIRONMENT
 from tests.cluster.nodes import SECRET, Node, node
 from tests.conftest import ServerFactory
 from tests.people import Person, person
@@ -18,7 +18,6 @@ from tests.servers import Redis, WebServer
 LINGER = 3.0
 SETTINGS = {
     **ENVIRONMENT,
-    **SOON,
     "HUBBUB_DATABASE_URL": "none",
     "HUBBUB_SECRET": SECRET,
     "HUBBUB_LINGER": str(LINGER),
@@ -29,8 +28,8 @@ GONE_WITHIN = 15.0
 @pytest.fixture
 async def here(own_redis: Redis) -> AsyncIterator[list[Node]]:
     """The first two nodes. A fault never happens to one of them alone, so they need no process of their own."""
-    quick: dict[str, Any] = {"broker_timeout": 1, "linger": LINGER}
-    async with node(own_redis.url, **quick) as first, node(own_redis.url, **quick) as second:
+    patient: dict[str, Any] = {"broker_timeout": 60, "linger": LINGER}
+    async with node(own_redis.url, **patient) as first, node(own_redis.url, **patient) as second:
         yield [first, second]
 
 

@@ -22,12 +22,6 @@ class Nudge(Event):
     text: str
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node may be late on a busy machine. By default a count is then without its connections."""
-    monkeypatch.setattr("hubbub.broker.counting.ANSWERS_WITHIN", 20.0)
-
-
 @asynccontextmanager
 async def node(redis: Redis) -> AsyncIterator[tuple[Hubbub, TestServer]]:
     """One of several nodes that store nothing."""

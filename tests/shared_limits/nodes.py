@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from hubbub.broker.redis_address import parse_addresses
 from hubbub.limits import Allowance
 from hubbub.shared_limits.redis import RedisLimits
+from tests.patient import PATIENCE
 from tests.servers import Redis
-
-TIMEOUT = 1.0
 
 
 def redis_limits(servers: Sequence[Redis], allowance: Allowance) -> RedisLimits:
@@ -15,4 +14,4 @@ def redis_limits(servers: Sequence[Redis], allowance: Allowance) -> RedisLimits:
 
 
 def redis_limits_at(url: str, allowance: Allowance, *, namespace: str = "hubbub") -> RedisLimits:
-    return RedisLimits(parse_addresses(url), allowance, namespace=namespace, timeout=TIMEOUT)
+    return RedisLimits(parse_addresses(url), allowance, namespace=namespace, timeout=PATIENCE)
