@@ -77,6 +77,13 @@ class Settings(BaseSettings):
     previous_secret: SecretStr | None = Field(
         None, min_length=32, description="What `secret` was: what it has signed stays good, and nothing more is signed."
     )
+    token_keys: str | None = Field(
+        None,
+        description="Public keys of another issuer whose tokens (JWT) are believed: a JWKS file, or its `https://` "
+        "address. Needs `token_issuer` and `token_audience`.",
+    )
+    token_issuer: str | None = Field(None, description="What `iss` of those tokens must be.")
+    token_audience: str | None = Field(None, description="What `aud` of those tokens must be, or contain.")
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."
     )

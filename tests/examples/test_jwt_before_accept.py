@@ -16,7 +16,7 @@ PAST = datetime.now(UTC) - timedelta(seconds=1)
 BAD_TOKENS = {
     "expired": jwt.encode({"sub": "alice", "exp": PAST}, SECRET, "HS256"),
     "of another secret": jwt.encode({"sub": "alice", "exp": SOON}, "somebody else's secret, long enough", "HS256"),
-    "unsigned": jwt.encode({"sub": "alice", "exp": SOON}, None, "none"),
+    "unsigned": jwt.encode({"sub": "alice", "exp": SOON}, "", "none"),
     "without an end": jwt.encode({"sub": "alice"}, SECRET, "HS256"),
     "without a user": jwt.encode({"exp": SOON}, SECRET, "HS256"),
     "no JWT": "nonsense",

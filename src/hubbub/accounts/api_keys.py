@@ -20,12 +20,14 @@ from typing import Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hubbub.accounts.identity import Authenticated
 from hubbub.errors import ConfigurationError
 from hubbub.files import check_regular
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.parts import make_names_durable, whole_file
 from hubbub.store.statement import Statement
+from hubbub.wire.identity import User
 
 log = logging.getLogger("hubbub")
 
@@ -35,6 +37,8 @@ SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 
 PREFIX = "hb_"
 """How keys begin, so that people and programs that look for leaked secrets recognize one."""
+BOTS = "bot:"
+"""How the keys of bots begin, as users."""
 FOLDER = "api-keys"
 FRESH = 0.5
 """Seconds for which a node trusts what it has read, and does not try again what has failed. A revoked key is refused
@@ -53,6 +57,10 @@ class ApiKey(BaseModel):
     scopes: tuple[str, ...]
     created: int
     """Milliseconds since 1970."""
+
+    def authenticated(self) -> Authenticated:
+        """The program that has this key, as a user: a bot, which may do what the key's scopes allow."""
+        return Authenticated(User(f"{BOTS}{self.name}", self.name), session=self.digest, scopes=self.scopes)
 
 
 def make_key(name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:

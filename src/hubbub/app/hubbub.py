@@ -37,10 +37,11 @@ from hubbub.features.built_in import built_in
 from hubbub.features.feature import Feature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
+from hubbub.http.credentials import Credentials
 from hubbub.http.router import build_router
 from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
-from hubbub.http.socket_routes import nobody, not_a_key
+from hubbub.http.socket_routes import not_a_key
 from hubbub.node import Node
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
@@ -115,7 +116,10 @@ class Hubbub:
             raise ConfigurationError(
                 "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"
             )
-        self.authenticate = authenticate or nobody
+        own = Credentials(lambda: self.node)
+        self.credentials = own if authenticate is None else None
+        """Reads what people show; None if the application has a login of its own."""
+        self.authenticate: Callable[..., Any] = authenticate or own.read
         self._guests: GuestsAllowed = guests or "off"
         self._policy = policy
         self._given_settings = settings
@@ -353,7 +357,7 @@ class Hubbub:
         if settings.broker_url is None:
             warn_of_siblings()
         self._node = node
-        self._admissions = Admissions(node, guests=self._guests, among_accounts=self.authenticate is not nobody)
+        self._admissions = Admissions(node, guests=self._guests, among_accounts=self.credentials is None)
         self._door = WebSocketDoor(node, self._admissions, self._registry)
         try:
             yield {f"hubbub.{id(self)}": self}

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from hubbub.features.feature import Feature
 from hubbub.http.admission import Admissions
+from hubbub.http.credentials import Credentials
 from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
@@ -22,6 +23,8 @@ class Mounted(Protocol):
     """A hub in somebody's application."""
 
     authenticate: Callable[..., Any]
+    credentials: Credentials | None
+    """None if the application has a login of its own."""
     schema_text: SchemaText
     sockets: list[SocketAddress]
     """Those that exist, in the order in which they were added."""

@@ -14,7 +14,7 @@ from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.mounted import Mounted
 from hubbub.http.page import add_page
-from hubbub.http.socket_routes import add_socket, nobody
+from hubbub.http.socket_routes import add_socket
 from hubbub.http.unknown_addresses import UnknownAddresses
 
 
@@ -29,7 +29,7 @@ class Health(BaseModel):
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     """All routes of a hub. The router's lifespan starts and stops the hub, together with the application."""
-    refusing = [] if hub.authenticate is nobody else [Depends(_hide_credentials), Depends(_refuse_requests_too)]
+    refusing = [] if hub.credentials is not None else [Depends(_hide_credentials), Depends(_refuse_requests_too)]
     router = APIRouter(lifespan=hub.lifespan, dependencies=refusing, route_class=route_for_pages(hub))
     add_socket(router, hub, "/ws", hub.serve, is_documented=True)
     # Routes are tried in this order. Rooms are the first feature with routes: most clients connect to them.

@@ -25,10 +25,6 @@ Check = Callable[[HTTPConnection], None]
 _UPGRADE_REQUIRED = {"code": "upgrade_required", "message": "this address speaks WebSocket (RFC 6455)"}
 
 
-async def nobody() -> None:
-    """The login of an application that has none."""
-
-
 def add_socket(
     router: APIRouter,
     hub: Mounted,
@@ -70,7 +66,8 @@ def add_socket(
 
 
 def _endpoint(hub: Mounted, serve: Serve, check: Check | None) -> Callable[..., Awaitable[None]]:
-    """`serve` as FastAPI calls it. Without a login it has no dependency: to solve one costs time at each connect."""
+    """`serve` as FastAPI calls it. Without a login of the application it has no dependency: to solve one costs time at
+    each connect."""
 
     async def serve_if_possible(websocket: WebSocket, account: Any) -> None:
         if not awaits_answer(websocket):
@@ -83,12 +80,18 @@ def _endpoint(hub: Mounted, serve: Serve, check: Check | None) -> Callable[..., 
                 return
         await serve(websocket, account)
 
-    if hub.authenticate is nobody:
+    credentials = hub.credentials
+    if credentials is not None:
 
-        async def serve_guest(websocket: WebSocket) -> None:
-            await serve_if_possible(websocket, None)
+        async def serve_shown(websocket: WebSocket) -> None:
+            try:
+                account = await credentials.read(websocket)
+            except RequestError as error:
+                await refuse(websocket, error)
+                return
+            await serve_if_possible(websocket, account)
 
-        return serve_guest
+        return serve_shown
 
     async def serve_account(websocket: WebSocket, account: Any = Depends(hub.authenticate)) -> None:
         await serve_if_possible(websocket, account)

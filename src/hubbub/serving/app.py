@@ -32,8 +32,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     protocol classes, a staged shutdown, and the choice of a port.
     """
     settings = for_own_server(settings or load_settings())
-    if settings.guests == "off":
-        raise ConfigurationError("guests is `off`, and this server has no accounts: nobody could get in")
+    if settings.guests == "off" and settings.secret is None and settings.token_keys is None:
+        raise ConfigurationError(
+            "guests is `off`, and this server has no accounts: nobody could get in. With HUBBUB_SECRET or "
+            "HUBBUB_TOKEN_KEYS it takes tokens (see docs/security.md)"
+        )
     hub = Hubbub(guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
     # If the server listens on a name, the operator has given it that name.

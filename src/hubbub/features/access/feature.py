@@ -11,11 +11,14 @@ from functools import partial
 from hubbub.accounts import access_changes, revocations
 from hubbub.accounts.access_changes import CHANNEL, POLL, AccessChange, AccessChanges, AccessKind
 from hubbub.accounts.expiries import Expiries
+from hubbub.accounts.jwks import IssuerKeys, source_at
 from hubbub.accounts.revocations import Revocations
+from hubbub.accounts.tokens import Issuer, Tokens
 from hubbub.delivery.connection import Connection
-from hubbub.errors import Unavailable
+from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.features.feature import ChannelKind, Feature, Services
 from hubbub.features.jobs import Job, LeasedJob
+from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.leases import Lease
 from hubbub.wire.codes import CloseCode
@@ -33,6 +36,7 @@ class AccessFeature(Feature):
     def __init__(self) -> None:
         self.changes: AccessChanges
         self.revocations: Revocations
+        self.tokens: Tokens
         self._expiries: Expiries
         self._sessions: dict[str, dict[Connection, None]]
 
@@ -41,6 +45,7 @@ class AccessFeature(Feature):
         shared = services.database if services.is_shared else None
         self.changes = AccessChanges(services.broker, shared=shared, clock=time.monotonic)
         self.revocations = Revocations(self.changes, services.database, clock=time.time)
+        self.tokens = _tokens(services.settings, self.revocations)
         self._expiries = Expiries(clock=time.monotonic, wall=time.time)
         self._sessions = {}
         self.changes.listen(AccessKind.USER, self._user_revoked)
@@ -120,6 +125,24 @@ class AccessFeature(Feature):
             connections.pop(connection, None)
             if not connections:
                 del self._sessions[session]
+
+
+def _tokens(settings: Settings, revocations: Revocations) -> Tokens:
+    given = (settings.secret, settings.previous_secret)
+    secrets = [secret.get_secret_value().encode() for secret in given if secret is not None]
+    return Tokens(secrets=secrets, issuer=_issuer(settings), is_revoked=revocations.is_revoked)
+
+
+def _issuer(settings: Settings) -> Issuer | None:
+    place, name, audience = settings.token_keys, settings.token_issuer, settings.token_audience
+    if place is None and name is None and audience is None:
+        return None
+    if place is None or not name or not audience:
+        raise ConfigurationError(
+            "HUBBUB_TOKEN_KEYS, HUBBUB_TOKEN_ISSUER and HUBBUB_TOKEN_AUDIENCE belong together: give all three. Without "
+            "the last two, a token that was made for another service would be good here"
+        )
+    return Issuer(name, audience, IssuerKeys(source_at(place), clock=time.monotonic))
 
 
 def _end(connection: Connection) -> None:

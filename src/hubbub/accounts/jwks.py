@@ -1,0 +1,240 @@
+"""The public keys of somebody else's issuer (JSON Web Key Set, RFC 7517), from a file or an address.
+
+The issuer is not ours: it may be slow, down, huge, or say nonsense. So its answer has a deadline and a size, it is
+asked again only after a pause, and clients wait for one attempt together. Keys that were read stay good for a day while
+it is down. Whoever sends tokens with made-up key ids cannot make us ask more often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.files import check_regular
+from hubbub.origins import is_loopback
+from hubbub.store.threads import call_in_thread
+
+log = logging.getLogger("hubbub")
+
+ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
+"""The signatures that are believed, and the kind of key of each (RFC 7518, section 3.1)."""
+DEADLINE = 5.0
+"""Seconds for the issuer to answer, in all."""
+MOST_BYTES = 256 * 1024
+MOST_KEYS = 100
+LEAST_RSA_BITS = 2048
+"""RFC 7518, section 3.3."""
+FRESH = 600.0
+"""Seconds after which keys are read again. A key that the issuer has withdrawn is refused from then on."""
+PAUSE = 10.0
+"""Seconds between two attempts, for an unknown key id too."""
+STALE = 24 * 3600.0
+"""Seconds for which keys stay good if the issuer cannot be asked."""
+
+
+class KeySource(Protocol):
+    """Where keys are; `place` says it in words."""
+
+    @property
+    def place(self) -> str: ...
+
+    def load(self) -> bytes:
+        """The key set, read in a thread. Raises OSError or ValueError, with a message for the operator."""
+
+
+def source_at(place: str) -> KeySource:
+    """A file, or an `https://` address; `http://` on this machine only. Raises `ConfigurationError`."""
+    if "://" not in place:
+        return _File(Path(place))
+    parts = urlsplit(place)
+    is_https = parts.scheme == "https"
+    if not parts.hostname or not (is_https or (parts.scheme == "http" and is_loopback(parts.hostname))):
+        raise ConfigurationError(
+            f"token_keys: {place!r} must be a file or an https:// address: whoever can change the keys on their way "
+            "can log in as anybody"
+        )
+    return _Address(place)
+
+
+class _File:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.place = str(path.absolute())
+
+    def load(self) -> bytes:
+        check_regular(self._path)
+        with self._path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+
+
+class _Address:
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self.place = url
+
+    def load(self) -> bytes:
+        parts = self._parts
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, parts.port, timeout=DEADLINE, context=ssl.create_default_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=DEADLINE)
+        # `timeout` is for each read: an issuer that sends a byte each second would never end.
+        opened: list[socket.socket | None] = []
+        late = threading.Timer(DEADLINE, lambda: _hang_up(opened or [connection.sock]))
+        late.daemon = True
+        late.start()
+        try:
+            connection.connect()
+            # `getresponse` takes it away from the connection.
+            opened.append(connection.sock)
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", path, headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            # A redirection is refused too: keys come from the address that the operator has named.
+            if answer.status != 200:
+                raise ValueError(f"it answers {answer.status}")
+            return answer.read(MOST_BYTES + 1)
+        except http.client.HTTPException as error:
+            raise ValueError(f"it does not speak HTTP: {type(error).__name__}") from None
+        finally:
+            late.cancel()
+            connection.close()
+
+
+def _hang_up(sockets: Sequence[socket.socket | None]) -> None:
+    for opened in sockets:
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+
+
+class IssuerKeys:
+    """Finds keys by their ids. Use it in one event loop."""
+
+    def __init__(self, source: KeySource, *, clock: Callable[[], float]) -> None:
+        self._source = source
+        self._clock = clock
+        self._keys: dict[tuple[str, str], list[Any]] = {}
+        """By algorithm and key id."""
+        self._read_at = float("-inf")
+        self._tried_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+        self._loading: asyncio.Future[bytes] | None = None
+        """The thread of the latest attempt, which may hang for longer than anybody waits."""
+        self._problem: str | None = None
+
+    async def find(self, algorithm: str, id: str | None) -> Any | None:
+        """The key for a token, None if the issuer has none. A token that names no key is only good if there is just
+        one key for its algorithm.
+
+        Raises `Unavailable` if the issuer's keys are not known, because it does not answer.
+        """
+        found = self._known(algorithm, id)
+        now = self._clock()
+        if found is None or now - self._read_at >= FRESH:
+            self._read_again(now)
+        if found is not None and now - self._read_at < STALE:
+            return found
+        if self._reading is not None:
+            # If one of those who wait goes away, the others go on.
+            await asyncio.shield(self._reading)
+        if self._clock() - self._read_at >= STALE:
+            raise Unavailable("who signs tokens does not say with which keys; come back later", retry_after=5_000)
+        return self._known(algorithm, id)
+
+    def _known(self, algorithm: str, id: str | None) -> Any | None:
+        if id is None:
+            keys = [key for (other, _), some in self._keys.items() if other == algorithm for key in some]
+        else:
+            keys = self._keys.get((algorithm, id), [])
+        return keys[0] if len(keys) == 1 else None
+
+    def _read_again(self, now: float) -> None:
+        hangs = self._loading is not None and not self._loading.done()
+        if self._reading is None and not hangs and now - self._tried_at >= PAUSE:
+            self._tried_at = now
+            self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            self._loading = asyncio.ensure_future(call_in_thread(self._source.load, name="hubbub-issuer-keys"))
+            self._loading.add_done_callback(_forget)
+            self._keys = read_keys(await asyncio.wait_for(asyncio.shield(self._loading), DEADLINE))
+            self._read_at = self._clock()
+            self._say(None)
+        except (OSError, ValueError, TimeoutError, ConfigurationError) as error:
+            self._say(str(error) or f"it did not answer within {DEADLINE:g} s")
+        finally:
+            self._reading = None
+
+    def _say(self, problem: str | None) -> None:
+        """Log what is wrong once, and when it is over."""
+        if problem is not None and self._problem is None:
+            log.warning("the keys of %s cannot be read: %s", self._source.place, problem[:200])
+        elif problem is None and self._problem is not None:
+            log.info("the keys of %s are read again", self._source.place)
+        self._problem = problem
+
+
+def _forget(loading: asyncio.Future[bytes]) -> None:
+    """Take the exception of a thread for which nobody waits any more."""
+    if not loading.cancelled():
+        loading.exception()
+
+
+def read_keys(content: bytes) -> dict[tuple[str, str], list[Any]]:
+    """The usable keys of a set, by algorithm and key id. Others are left out: those of algorithms that we do not
+    believe, secret ones, those for encryption, and RSA keys that are too short. Raises ValueError for anything else
+    than a key set."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from jwt import PyJWK
+    from jwt.exceptions import PyJWTError
+
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES} bytes")
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or len(entries) > MOST_KEYS:
+        raise ValueError(f"it is not a JSON Web Key Set of at most {MOST_KEYS} keys")
+    keys: dict[tuple[str, str], list[Any]] = {}
+    for entry in entries:
+        algorithm = _algorithm_of(entry)
+        if algorithm is None:
+            continue
+        try:
+            key = PyJWK(entry, algorithm).key
+        except (PyJWTError, ValueError, TypeError, KeyError):
+            continue
+        if isinstance(key, RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
+            continue
+        keys.setdefault((algorithm, str(entry.get("kid", ""))), []).append(key)
+    if not keys:
+        raise ValueError("it holds no key for RS256 or ES256")
+    return keys
+
+
+def _algorithm_of(entry: Any) -> str | None:
+    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or "d" in entry:
+        return None
+    for algorithm, kind in ALGORITHMS.items():
+        fits = entry.get("kty") == kind and (kind != "EC" or entry.get("crv") == "P-256")
+        if fits and entry.get("alg", algorithm) == algorithm:
+            return algorithm
+    return None

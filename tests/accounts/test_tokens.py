@@ -1,0 +1,170 @@
+"""Tokens: only what is signed for this server, by whom it believes, and in time, proves anything."""
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hubbub.accounts.jwks import IssuerKeys
+from hubbub.accounts.revocations import TOKENS_LAST
+from hubbub.accounts.tokens import LEEWAY, TOKEN_BYTES, Issuer, Tokens
+from hubbub.errors import Unauthenticated
+from hubbub.wire.identity import Role, User
+
+SECRET, PREVIOUS, FOREIGN = b"s" * 32, b"p" * 32, b"f" * 32
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def key_set(*keys: tuple[str, Any]) -> bytes:
+    entries = []
+    for kid, key in keys:
+        kind: Any = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+        entries.append({**kind.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"})
+    return json.dumps({"keys": entries}).encode()
+
+
+class Shelf:
+    place = "a shelf"
+
+    def load(self) -> bytes:
+        return key_set(("r", RSA_KEY), ("e", EC_KEY))
+
+
+def tokens(revoked: tuple[str, float] | None = None) -> Tokens:
+    return Tokens(
+        secrets=[SECRET, PREVIOUS],
+        issuer=Issuer("https://id.example", "chat", IssuerKeys(Shelf(), clock=time.monotonic)),
+        is_revoked=lambda key, issued: revoked is not None and key == revoked[0] and issued <= revoked[1],
+    )
+
+
+def claims(**other: Any) -> dict[str, Any]:
+    now = int(time.time())
+    usual = {"sub": "alice", "iss": "hubbub", "aud": "hubbub", "iat": now, "exp": now + 600}
+    return {name: value for name, value in {**usual, **other}.items() if value is not None}
+
+
+def theirs(**other: Any) -> dict[str, Any]:
+    return claims(**{"iss": "https://id.example", "aud": "chat", **other})
+
+
+def ours(**other: Any) -> str:
+    return jwt.encode(claims(**other), SECRET)
+
+
+def b64(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("secret", [SECRET, PREVIOUS])
+async def test_our_own_token_names_user_role_session_and_end(secret: bytes) -> None:
+    content = claims(name="Alice B", role="admin", sid="s1")
+
+    who = await tokens().verify(jwt.encode(content, secret))
+
+    assert who.user == User("alice", "Alice B", role=Role.ADMIN)
+    assert (who.expires, who.session, who.scopes) == (content["exp"], "s1", None)
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "headers"),
+    [(RSA_KEY, "RS256", {"kid": "r"}), (EC_KEY, "ES256", {"kid": "e"}), (EC_KEY, "ES256", None)],
+)
+async def test_another_issuer_s_token_is_believed_but_gives_no_role(
+    key: Any, algorithm: str, headers: dict[str, Any] | None
+) -> None:
+    content = theirs(preferred_username="Alice", role="admin", aud=["other", "chat"])
+
+    who = await tokens().verify(jwt.encode(content, key, algorithm, headers=headers))
+
+    assert who.user == User("alice", "Alice", role=Role.MEMBER)
+
+
+PEM = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def forged_with_the_public_key() -> str:
+    """HS256 with the RSA key as the secret, which PyJWT itself refuses to sign."""
+    signed = f"{b64({'alg': 'HS256', 'typ': 'JWT', 'kid': 'r'})}.{b64(theirs())}"
+    mac = hmac.digest(PEM, signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+FORGED: dict[str, Callable[[], str]] = {
+    "none": lambda: jwt.encode(claims(), "", "none"),
+    "none of another issuer": lambda: jwt.encode(theirs(), "", "none"),
+    "None in other letters": lambda: f"{b64({'alg': 'nOnE'})}.{b64(claims())}.",
+    "without a signature": lambda: ours().rpartition(".")[0] + ".",
+    "another secret": lambda: jwt.encode(claims(), FOREIGN),
+    "another key": lambda: jwt.encode(theirs(), OTHER_KEY, "ES256", headers={"kid": "e"}),
+    "the public key as the secret": forged_with_the_public_key,
+    "HS512": lambda: jwt.encode(claims(), b"s" * 64, "HS512"),
+    "a key of the other algorithm": lambda: jwt.encode(theirs(), RSA_KEY, "RS256", headers={"kid": "e"}),
+    "an unknown key": lambda: jwt.encode(theirs(), EC_KEY, "ES256", headers={"kid": "x"}),
+    "a key in the token": lambda: jwt.encode(
+        theirs(),
+        OTHER_KEY,
+        "ES256",
+        headers={"jwk": jwt.algorithms.ECAlgorithm.to_jwk(OTHER_KEY.public_key(), as_dict=True)},
+    ),
+    "crit": lambda: jwt.encode(claims(), SECRET, headers={"crit": ["exp2"], "exp2": 1}),
+    "crit that PyJWT knows": lambda: jwt.encode(claims(), SECRET, headers={"crit": ["b64"], "b64": True}),
+    "our claims with their key": lambda: jwt.encode(claims(), EC_KEY, "ES256", headers={"kid": "e"}),
+    "their claims with our secret": lambda: jwt.encode(theirs(), SECRET),
+    "another audience": lambda: ours(aud="billing"),
+    "no audience": lambda: ours(aud=None),
+    "another issuer": lambda: ours(iss="somebody"),
+    "no issuer": lambda: ours(iss=None),
+    "expired": lambda: ours(exp=int(time.time()) - 1),
+    "without an end": lambda: ours(exp=None),
+    "an endless end": lambda: ours(exp=1e400),
+    "not yet": lambda: ours(nbf=int(time.time()) + LEEWAY + 60),
+    "from the future": lambda: ours(iat=int(time.time()) + LEEWAY + 60),
+    "without a beginning": lambda: ours(iat=None),
+    "too old": lambda: ours(iat=int(time.time() - TOKENS_LAST - 1)),
+    "nobody": lambda: ours(sub=None),
+    "a name that is no key": lambda: ours(sub="Alice B"),
+    "a number": lambda: f"{b64({'alg': 'HS256'})}.{b64(7)}.AAAA",
+    "lists for words": lambda: f"{b64({'alg': ['HS256'], 'kid': ['e']})}.{b64(claims())}.AAAA",
+    "deep": lambda: f"{base64.urlsafe_b64encode(b'[' * 4000).decode()}.e30.AAAA",
+    "too long": lambda: ours(name="a" * TOKEN_BYTES),
+    "words": lambda: "not a token",
+    "empty": lambda: "",
+    "points": lambda: "..",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+async def test_a_forged_or_foreign_token_is_refused_and_not_repeated(forged: str) -> None:
+    token = FORGED[forged]()
+
+    with pytest.raises(Unauthenticated) as refused:
+        await tokens().verify(token)
+
+    assert len(token) < 10 or token not in refused.value.message
+
+
+async def test_a_token_from_before_a_revocation_is_refused_and_a_later_one_is_good() -> None:
+    now = int(time.time())
+    believing = tokens(revoked=("alice", now - 10))
+
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await believing.verify(ours(iat=now - 10))
+    assert (await believing.verify(ours(iat=now - 9))).user.key == "alice"
+    assert (await believing.verify(ours(sub="bob", iat=now - 60))).user.key == "bob"
+
+
+async def test_without_a_secret_and_an_issuer_no_token_is_good() -> None:
+    nobody = Tokens(secrets=[], issuer=None, is_revoked=lambda key, issued: False)
+
+    with pytest.raises(Unauthenticated, match="takes no tokens"):
+        await nobody.verify(ours())
