@@ -76,7 +76,9 @@ def postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def postgres_with_schema(postgres_template: str) -> str:
     with psycopg.connect(postgres_template) as connection:
-        connection.execute("TRUNCATE rooms, users, messages, edits, reactions, room_ends RESTART IDENTITY")
+        connection.execute(
+            "TRUNCATE rooms, users, messages, edits, reactions, room_ends, room_settings, room_people RESTART IDENTITY"
+        )
     return postgres_template
 
 

@@ -364,6 +364,12 @@ export class Client {
       case 'room':
         if (this.#follows(event.room, event.rev)) this.#options.onEvent?.(event);
         return;
+      case 'removed':
+        this.outbox.close(event.room);
+        this.#isAnswered(event.room);
+        this.#positions.delete(fold(event.room));
+        this.#options.onEvent?.(event);
+        return;
       case 'error':
         this.#refuse(event);
         return;

@@ -4,7 +4,29 @@
  */
 
 export type Command =
-  SendMessage | Edit | Delete | React | Pin | Join | Leave | History | Typing | Follow | Unfollow | Ping | Pong;
+  | SendMessage
+  | Edit
+  | Delete
+  | React
+  | Pin
+  | Join
+  | Leave
+  | History
+  | Typing
+  | Create
+  | Direct
+  | ChangeRoom
+  | Invite
+  | Remove
+  | LeaveRoom
+  | SetRole
+  | Kick
+  | Mute
+  | Ban
+  | Follow
+  | Unfollow
+  | Ping
+  | Pong;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -25,6 +47,8 @@ export type Event =
   | MessageEvent
   | ChangedEvent
   | RoomEvent
+  | Removed
+  | Invited
   | Sync
   | HistoryPage
   | JoinEvent
@@ -49,6 +73,35 @@ export interface Ack {
   seq?: number;
   rev?: number;
   ts?: string;
+}
+/**
+ * Keep a user out of a room. Answered by `ack`.
+ */
+export interface Ban {
+  type: 'ban';
+  id?: string;
+  until?: string;
+  on?: boolean;
+  room: string;
+  user: string;
+}
+/**
+ * Change what is said about a room. Answered by `ack`.
+ */
+export interface ChangeRoom {
+  type: 'change_room';
+  id?: string;
+  room: string;
+  title?: string;
+  description?: string;
+  /**
+   * Nothing more is said in an archived room.
+   */
+  archived?: boolean;
+  /**
+   * Seconds between two messages of one user.
+   */
+  slow?: number;
 }
 /**
  * A message is no longer what it was: what is there replaces what was.
@@ -194,6 +247,93 @@ export interface Typing {
   active?: boolean;
 }
 /**
+ * Make a room, and join it on this connection. Answered by `joined`.
+ */
+export interface Create {
+  type: 'create';
+  id?: string;
+  kind: 'public' | 'private';
+  /**
+   * The key of a public room. The server makes those of private ones.
+   */
+  room?: string;
+  title?: string;
+  /**
+   * Who is invited to a private room.
+   *
+   * @maxItems 100
+   */
+  users?: string[];
+}
+/**
+ * Find or make the direct room of oneself and these users, and join it. Answered by `joined`.
+ */
+export interface Direct {
+  type: 'direct';
+  id?: string;
+  /**
+   * @minItems 1
+   * @maxItems 7
+   */
+  users: string[];
+}
+/**
+ * Make a user a member of a private room. Answered by `ack`.
+ */
+export interface Invite {
+  type: 'invite';
+  id?: string;
+  room: string;
+  user: string;
+}
+/**
+ * Take a member out of a private room. Answered by `ack`.
+ */
+export interface Remove {
+  type: 'remove';
+  id?: string;
+  room: string;
+  user: string;
+}
+/**
+ * Give up one's membership of a room. `leave` only stops following it. Answered by `ack`.
+ */
+export interface LeaveRoom {
+  type: 'leave_room';
+  id?: string;
+  room: string;
+}
+/**
+ * Give a user another role in a room. Who makes somebody the owner is a moderator afterwards. Answered by `ack`.
+ */
+export interface SetRole {
+  type: 'set_role';
+  id?: string;
+  room: string;
+  user: string;
+  role: 'owner' | 'moderator' | 'member';
+}
+/**
+ * Take a user's connections out of a public room; they may join again. Answered by `ack`.
+ */
+export interface Kick {
+  type: 'kick';
+  id?: string;
+  room: string;
+  user: string;
+}
+/**
+ * Let a user read in a room, but not write. Answered by `ack`.
+ */
+export interface Mute {
+  type: 'mute';
+  id?: string;
+  until?: string;
+  on?: boolean;
+  room: string;
+  user: string;
+}
+/**
  * Be told what is published to a topic, or below a pattern such as `orders.*`. Answered by `following`.
  */
 export interface Follow {
@@ -315,6 +455,11 @@ export interface Limits {
 export interface Joined {
   type: 'joined';
   id?: string;
+  kind?: 'public' | 'private' | 'direct';
+  title?: string;
+  description?: string;
+  archived?: boolean;
+  slow?: number;
   room: string;
   name: string;
   online: number;
@@ -329,6 +474,14 @@ export interface Joined {
   floor?: number;
   messages?: MessageEvent[];
   recovered: boolean;
+  /**
+   * What the user is in this room.
+   */
+  role?: 'owner' | 'moderator' | 'member' | 'guest' | 'nobody';
+  /**
+   * Everybody in a direct room.
+   */
+  members?: RoomMember[];
 }
 export interface OnlineUser {
   user: string;
@@ -383,22 +536,96 @@ export interface Quote {
   deleted?: boolean;
 }
 /**
- * Something of the room itself changed.
+ * What somebody is in a room.
+ */
+export interface RoomMember {
+  user: string;
+  name: string;
+  guest?: boolean;
+  role?: 'owner' | 'moderator' | 'member' | 'guest' | 'nobody';
+  /**
+   * Until when. `for_ever` if there is no end; absent if not muted.
+   */
+  muted?: string;
+  /**
+   * Until when, in the same way.
+   */
+  banned?: string;
+}
+/**
+ * Something of the room itself changed: what is said about it, or who is what in it.
  */
 export interface RoomEvent {
   type: 'room';
+  kind?: 'public' | 'private' | 'direct';
+  title?: string;
+  description?: string;
+  archived?: boolean;
+  slow?: number;
   room: string;
   rev: number;
+  /**
+   * Who changed it.
+   */
+  by?: string;
+  /**
+   * Those who are something else from now on.
+   */
+  members?: MemberChange[];
   /**
    * Messages up to this `seq` are gone.
    */
   floor?: number;
 }
 /**
+ * What somebody is in a room from now on.
+ */
+export interface MemberChange {
+  user: string;
+  name: string;
+  guest?: boolean;
+  role?: 'owner' | 'moderator' | 'member' | 'guest' | 'nobody';
+  /**
+   * Until when. `for_ever` if there is no end; absent if not muted.
+   */
+  muted?: string;
+  /**
+   * Until when, in the same way.
+   */
+  banned?: string;
+  /**
+   * Why their connections are no longer in the room.
+   */
+  out?: 'removed' | 'kicked' | 'banned' | 'left';
+}
+/**
+ * This connection is no longer in the room, and gets nothing more of it.
+ */
+export interface Removed {
+  type: 'removed';
+  room: string;
+  reason: 'removed' | 'kicked' | 'banned' | 'left';
+}
+/**
+ * The user is a member of a room from now on.
+ */
+export interface Invited {
+  type: 'invited';
+  room: string;
+  kind: 'public' | 'private' | 'direct';
+  title?: string;
+  by: string;
+}
+/**
  * All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one.
  */
 export interface Sync {
   type: 'sync';
+  kind?: 'public' | 'private' | 'direct';
+  title?: string;
+  description?: string;
+  archived?: boolean;
+  slow?: number;
   room: string;
   since: number;
   rev: number;
@@ -509,6 +736,11 @@ export interface PingEvent {
 export interface ListedRoom {
   room: string;
   name: string;
+  /**
+   * Absent for public rooms.
+   */
+  kind?: 'private' | 'direct';
+  archived?: boolean;
   /**
    * Absent while the other nodes cannot be asked.
    */

@@ -1,16 +1,21 @@
-"""Who may do what. The policy is asked for each command, so a change of its rules takes effect at the next frame."""
+"""Who may do what: one table of roles and actions, and nothing else decides.
+
+The table is asked for each command and each request, so a change of roles takes effect at the next frame. An
+application's own policy is asked too. What it refuses is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from hubbub.accounts.roles import RoomKind, RoomRole, Standing, role_in_public
 from hubbub.errors import Forbidden
-from hubbub.wire.identity import User
+from hubbub.wire.identity import Role, User
 
 
 class Action(StrEnum):
-    """What a policy is asked about. The last argument is the room's key, or the topic."""
+    """What a policy is asked about. The last argument is the room's key, the topic, or empty."""
 
     JOIN = "join"
     SEND = "send"
@@ -24,6 +29,129 @@ class Action(StrEnum):
     TYPE = "type"
     FOLLOW = "follow"
     PUBLISH = "publish"
+    SEE_MEMBERS = "see_members"
+    INVITE = "invite"
+    REMOVE = "remove"
+    LEAVE_ROOM = "leave_room"
+    SET_ROLE = "set_role"
+    CHANGE_ROOM = "change_room"
+    """Title, description, slow mode."""
+    ARCHIVE = "archive"
+    MUTE = "mute"
+    KICK = "kick"
+    BAN = "ban"
+    CREATE = "create"
+    DIRECT = "direct"
+
+    # That of `Enum` is a Python function, and this one is called for each command.
+    __hash__ = str.__hash__
+
+
+Roles = frozenset[RoomRole]
+
+_OWNER: Roles = frozenset({RoomRole.OWNER})
+_MODERATORS: Roles = _OWNER | {RoomRole.MODERATOR}
+_MEMBERS: Roles = _MODERATORS | {RoomRole.MEMBER}
+_ALL: Roles = _MEMBERS | {RoomRole.GUEST}
+_NONE: Roles = frozenset()
+
+IN_ROOMS: Mapping[Action, tuple[Roles, Roles, Roles]] = {
+    # action             public       private      direct
+    Action.JOIN: (_ALL, _MEMBERS, _MEMBERS),
+    Action.READ: (_ALL, _MEMBERS, _MEMBERS),
+    Action.SEND: (_ALL, _MEMBERS, _MEMBERS),
+    Action.EDIT: (_ALL, _MEMBERS, _MEMBERS),
+    Action.DELETE: (_ALL, _MEMBERS, _MEMBERS),
+    Action.REACT: (_ALL, _MEMBERS, _MEMBERS),
+    Action.PIN: (_ALL, _MEMBERS, _MEMBERS),
+    Action.TYPE: (_ALL, _MEMBERS, _MEMBERS),
+    Action.SEE_MEMBERS: (_ALL, _MEMBERS, _MEMBERS),
+    Action.LEAVE_ROOM: (_MEMBERS, _MEMBERS, _NONE),
+    Action.MODERATE: (_MODERATORS, _MODERATORS, _NONE),
+    Action.MUTE: (_MODERATORS, _MODERATORS, _NONE),
+    Action.KICK: (_MODERATORS, _MODERATORS, _NONE),
+    Action.BAN: (_MODERATORS, _MODERATORS, _NONE),
+    Action.INVITE: (_NONE, _MODERATORS, _NONE),
+    Action.REMOVE: (_NONE, _MODERATORS, _NONE),
+    Action.CHANGE_ROOM: (_MODERATORS, _MODERATORS, _NONE),
+    Action.SET_ROLE: (_OWNER, _OWNER, _NONE),
+    Action.ARCHIVE: (_OWNER, _OWNER, _NONE),
+}
+"""Which roles may do what in a room of each kind. Who is banned may do nothing."""
+
+ON_SERVER: Mapping[Action, frozenset[Role]] = {
+    Action.CREATE: frozenset({Role.MEMBER, Role.ADMIN}),
+    Action.DIRECT: frozenset({Role.MEMBER, Role.ADMIN}),
+    Action.FOLLOW: frozenset(Role),
+    Action.PUBLISH: frozenset(Role),
+}
+"""Which roles of the server may do what is not about a room."""
+
+ROUTES: Mapping[str, Action | str] = {
+    "GET /api/v1/rooms": Action.JOIN,
+    "POST /api/v1/rooms": Action.CREATE,
+    "POST /api/v1/direct": Action.DIRECT,
+    "GET /api/v1/rooms/{room}/online": Action.JOIN,
+    "GET /api/v1/rooms/{room}/members": Action.SEE_MEMBERS,
+    "GET /api/v1/rooms/{room}/messages": Action.READ,
+    "POST /api/v1/rooms/{room}/messages": Action.SEND,
+    "POST /api/v1/rooms/{room}/change_room": Action.CHANGE_ROOM,
+    "POST /api/v1/rooms/{room}/invite": Action.INVITE,
+    "POST /api/v1/rooms/{room}/remove": Action.REMOVE,
+    "POST /api/v1/rooms/{room}/leave_room": Action.LEAVE_ROOM,
+    "POST /api/v1/rooms/{room}/set_role": Action.SET_ROLE,
+    "POST /api/v1/rooms/{room}/kick": Action.KICK,
+    "POST /api/v1/rooms/{room}/mute": Action.MUTE,
+    "POST /api/v1/rooms/{room}/ban": Action.BAN,
+    "POST /notify/{topic}": Action.PUBLISH,
+    "POST /api/v1/app/rooms/{room}/messages": "the scopes of an API key",
+    "POST /api/v1/app/users/{user}/events": "the scopes of an API key",
+    "POST /api/v1/app/topics/{topic}/notifications": "the scopes of an API key",
+    "GET /health/live": "everybody",
+    "GET /health/ready": "everybody",
+    "GET /schema.json": "everybody",
+}
+"""What is asked before each route, or who may use it. The addresses of WebSockets lead to commands."""
+
+NOT_WHILE_MUTED = frozenset({Action.SEND, Action.EDIT, Action.REACT, Action.PIN, Action.TYPE})
+NOT_IN_ARCHIVED = NOT_WHILE_MUTED | {Action.DELETE, Action.INVITE}
+
+_KINDS = (RoomKind.PUBLIC, RoomKind.PRIVATE, RoomKind.DIRECT)
+_OF_ROLE: Mapping[RoomKind, Mapping[RoomRole, frozenset[Action]]] = {
+    kind: {role: frozenset(action for action, roles in IN_ROOMS.items() if role in roles[place]) for role in RoomRole}
+    for place, kind in enumerate(_KINDS)
+}
+
+
+_OPEN: Mapping[Role, frozenset[Action]] = {
+    role: _OF_ROLE[RoomKind.PUBLIC][role_in_public(User("", "", role is Role.GUEST, role=role))]
+    | {action for action, roles in ON_SERVER.items() if role in roles}
+    for role in Role
+}
+"""What may be done in public rooms without settings, and on the server."""
+
+
+def may_in_room(
+    kind: RoomKind, user: User, standing: Standing | None, action: Action, *, archived: bool, now: int
+) -> bool:
+    """Whether a user may do this in a room with settings. `now` is in milliseconds since 1970."""
+    role = RoomRole.NOBODY
+    if standing is not None:
+        if standing.banned > now:
+            return False
+        if standing.muted > now and action in NOT_WHILE_MUTED:
+            return False
+        role = standing.role
+    if archived and action in NOT_IN_ARCHIVED:
+        return False
+    if kind is RoomKind.PUBLIC:
+        role = role_in_public(user, role)
+    return action in _OF_ROLE[kind][role]
+
+
+def may_in_public(user: User, action: Action) -> bool:
+    """Whether a user may do this in a public room without settings, or on the server."""
+    return action in _OPEN[user.role]
 
 
 Policy = Callable[[User, Action, str], bool]
@@ -41,6 +169,10 @@ _WORDS = {
     Action.READ: "read room",
     Action.FOLLOW: "follow topic",
     Action.PUBLISH: "publish to topic",
+    Action.SEE_MEMBERS: "see the members of room",
+    Action.LEAVE_ROOM: "leave room",
+    Action.CHANGE_ROOM: "change room",
+    Action.ARCHIVE: "archive room",
 }
 _ABOUT_TOPICS = {Action.FOLLOW, Action.PUBLISH}
 
@@ -48,5 +180,12 @@ _ABOUT_TOPICS = {Action.FOLLOW, Action.PUBLISH}
 def permit(policy: Policy, user: User, action: Action, where: str) -> None:
     """Ask the policy. Raises `Forbidden` if it says no."""
     if not policy(user, action, where):
-        words = _WORDS.get(action) or f"{action.value} in room"
-        raise Forbidden(f"you may not {words} {where!r}", room=None if action in _ABOUT_TOPICS else where)
+        raise refusal(action, where)
+
+
+def refusal(action: Action, where: str) -> Forbidden:
+    """What somebody is told who may not do this. It is the same whether the room exists or not."""
+    if not where:
+        return Forbidden(f"you may not {action.value.replace('_', ' ')} on this server")
+    words = _WORDS.get(action) or f"{action.value.replace('_', ' ')} in room"
+    return Forbidden(f"you may not {words} {where!r}", room=None if action in _ABOUT_TOPICS else where)

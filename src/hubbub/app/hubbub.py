@@ -352,6 +352,7 @@ class Hubbub:
             engine=engine,
             features=self.features,
         )
+        self._registry.policy = node.services.policy
         await node.start()
         _say_where_messages_go(engine, settings)
         if settings.broker_url is None:

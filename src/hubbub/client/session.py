@@ -17,12 +17,13 @@ from enum import Enum
 from hubbub.client.backoff import Backoff
 from hubbub.client.outbox import Outbox, Pace
 from hubbub.client.view import KEPT, RoomView, Verdict
-from hubbub.errors import HubbubError, Internal, RequestError
+from hubbub.errors import Forbidden, HubbubError, Internal, RequestError
 from hubbub.wire.answers import ErrorEvent
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codes import CLOSE_MEANINGS, CloseCode, may_retry
 from hubbub.wire.connection import Draining, Welcome
 from hubbub.wire.keys import fold
+from hubbub.wire.members import Removed
 from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
 from hubbub.wire.rooms import (
     ROOMS_PER_JOIN,
@@ -389,6 +390,9 @@ class Session:
                 self._take_in(event.room, event, lambda view: view.sync(event), event.messages)
             case MessageEvent() | ChangedEvent() | RoomEvent():
                 self._take_in(event.room, event, lambda view: view.changed(event))
+            case Removed():
+                self._forget(fold(event.room), Forbidden(f"{event.reason} from room {event.room!r}", room=event.room))
+                self._hand_out(event)
             case JoinEvent() | LeaveEvent() | Online():
                 view = self.view(event.room)
                 if view is not None:

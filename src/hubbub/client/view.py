@@ -45,6 +45,8 @@ class RoomView:
         self.seq = 0
         self.floor = 0
         """Messages up to this seq are gone for good."""
+        self.role: str | None = None
+        """What this client's user is in the room."""
         self.online = 0
         self.people: dict[str, OnlineUser] = {}
         """Some of those online, by their folded keys."""
@@ -94,6 +96,7 @@ class RoomView:
             self._start_over(event)
         self.name, self.online = event.name, event.online
         self.people = {fold(user.user): user for user in event.users}
+        self.role = event.role
         return Verdict.APPLIED
 
     def sync(self, event: Sync) -> Verdict:
@@ -115,8 +118,9 @@ class RoomView:
                 self._put([event])
             case ChangedEvent():
                 self._revise(event)
-            case RoomEvent(floor=floor) if floor is not None:
-                self._raise_floor(floor)
+            case RoomEvent():
+                self._raise_floor(event.floor or 0)
+                self.name = event.title or self.name
         self.rev = event.rev
         return Verdict.APPLIED
 

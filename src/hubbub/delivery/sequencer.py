@@ -54,6 +54,8 @@ class Sequencer:
         self, *, deliver: Callable[[Publication], None], fetch: Fetch, wait: float = WAIT, retry: float = RETRY
     ) -> None:
         self._deliver = deliver
+        self.before_delivery: Callable[[Publication], None] | None = None
+        """Called with each publication that has a position, just before it is delivered."""
         self._fetch = fetch
         self._wait = wait
         self._retry = retry
@@ -140,6 +142,8 @@ class Sequencer:
 
     def _pass_on(self, publication: Publication) -> None:
         try:
+            if self.before_delivery is not None:
+                self.before_delivery(publication)
             self._deliver(publication)
         except Exception:
             # It would fail again; the ones after it must not wait for it.

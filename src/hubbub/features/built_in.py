@@ -8,6 +8,7 @@ from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
+from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
@@ -21,5 +22,7 @@ def built_in(hooks: Hooks) -> list[Feature]:
     rooms = RoomsFeature()
     typing = TypingFeature(rooms)
     messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
-    rest = [AccessFeature(), TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
+    access = AccessFeature()
+    members = MembersFeature(people, rooms, messages, access)
+    rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
     return [people, rooms, typing, messages, *rest]

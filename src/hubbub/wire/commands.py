@@ -18,6 +18,18 @@ from pydantic_core import ErrorDetails
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.base import Command
 from hubbub.wire.connection import Ping, Pong
+from hubbub.wire.members import (
+    Ban,
+    ChangeRoom,
+    Create,
+    Direct,
+    Invite,
+    Kick,
+    LeaveRoom,
+    Mute,
+    Remove,
+    SetRole,
+)
 from hubbub.wire.messages import Delete, Edit, History, Pin, React, SendMessage
 from hubbub.wire.rooms import Join, Leave
 from hubbub.wire.topics import Follow, Unfollow
@@ -33,6 +45,16 @@ BUILT_IN: tuple[type[Command], ...] = (
     Leave,
     History,
     Typing,
+    Create,
+    Direct,
+    ChangeRoom,
+    Invite,
+    Remove,
+    LeaveRoom,
+    SetRole,
+    Kick,
+    Mute,
+    Ban,
     Follow,
     Unfollow,
     Ping,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from hubbub.wire.answers import Ack, ErrorEvent
 from hubbub.wire.base import Event
 from hubbub.wire.connection import Draining, PingEvent, PongEvent, Welcome
+from hubbub.wire.members import Invited, Removed
 from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
 from hubbub.wire.rooms import Joined, JoinEvent, LeaveEvent, Online, RoomEvent
 from hubbub.wire.topics import Following, NotificationEvent
@@ -22,6 +23,8 @@ BUILT_IN: tuple[type[Event], ...] = (
     MessageEvent,
     ChangedEvent,
     RoomEvent,
+    Removed,
+    Invited,
     Sync,
     HistoryPage,
     JoinEvent,

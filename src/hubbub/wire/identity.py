@@ -16,6 +16,9 @@ class Role(StrEnum):
     MEMBER = "member"
     ADMIN = "admin"
 
+    # That of `Enum` is a Python function, and this one is called for each command.
+    __hash__ = str.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -11,6 +11,7 @@ from hubbub.wire.data import Data
 from hubbub.wire.emoji import Emoji
 from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import IdempotencyKey, Key, Seq, Text
+from hubbub.wire.members import RoomFields
 
 PAGE = 200
 """Messages in one page of history, at most."""
@@ -136,7 +137,7 @@ class ChangedEvent(Event):
     reactions: list[Reaction] | None = None
 
 
-class Sync(Event):
+class Sync(RoomFields, Event):
     """All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one."""
 
     type: Literal["sync"] = "sync"

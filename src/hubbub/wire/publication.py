@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from functools import cache
+from typing import Any, Self, cast
 
 from hubbub.wire.base import Event
 from hubbub.wire.codecs import JSON_CODEC, Codec
@@ -62,6 +63,20 @@ class Publication:
         publication._payloads[JSON_CODEC.name] = payload
         return publication
 
+    def carries(self, event: type[Event]) -> bool:
+        """Whether the event is one of this class."""
+        if self._structure is not _ENCODED:
+            return type(self._structure) is event
+        return self._payloads[JSON_CODEC.name].startswith(_beginning_of(event))
+
+    def fields(self) -> Mapping[str, Any]:
+        """The event's fields, without those that are absent."""
+        if isinstance(self._structure, Event):
+            return self._structure.model_dump(exclude_none=True)
+        if self._structure is _ENCODED:
+            self._structure = JSON_CODEC.decode(self._payloads[JSON_CODEC.name], containers=None)
+        return cast("Mapping[str, Any]", self._structure)
+
     def payload(self, codec: Codec) -> bytes:
         """The event in a codec, without any framing."""
         payload = self._payloads.get(codec.name)
@@ -70,6 +85,11 @@ class Publication:
                 self._structure = JSON_CODEC.decode(self._payloads[JSON_CODEC.name], containers=None)
             payload = self._payloads[codec.name] = encode_event(codec, self._structure)
         return payload
+
+
+@cache
+def _beginning_of(event: type[Event]) -> bytes:
+    return b'{"type":"%s"' % event.type_name().encode()
 
 
 def encode_event(codec: Codec, event: Event | Mapping[str, Any]) -> bytes:

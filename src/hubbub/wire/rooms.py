@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import Cursor, Epoch, Key, Search, fold
+from hubbub.wire.members import MemberChange, RoomFields, RoomMember, RoomRole
 from hubbub.wire.messages import MessageEvent
 
 ROOMS_PER_JOIN = 100
@@ -64,7 +65,7 @@ class Leave(Command):
     room: Key
 
 
-class Joined(Reply):
+class Joined(RoomFields, Reply):
     """The answer to `join`: a room as it is now. `recovered: false` means: forget what you knew, and begin here."""
 
     type: Literal["joined"] = "joined"
@@ -81,6 +82,8 @@ class Joined(Reply):
     floor: int | None = None
     messages: list[MessageEvent] = Field(default_factory=list)
     recovered: bool
+    role: RoomRole | None = Field(None, description="What the user is in this room.")
+    members: list[RoomMember] | None = Field(None, description="Everybody in a direct room.")
 
 
 class JoinEvent(Event):
@@ -112,12 +115,14 @@ class Online(Event):
     online: int
 
 
-class RoomEvent(Event):
-    """Something of the room itself changed."""
+class RoomEvent(RoomFields, Event):
+    """Something of the room itself changed: what is said about it, or who is what in it."""
 
     type: Literal["room"] = "room"
     room: str
     rev: int
+    by: str | None = Field(None, description="Who changed it.")
+    members: list[MemberChange] | None = Field(None, description="Those who are something else from now on.")
     floor: int | None = Field(None, description="Messages up to this `seq` are gone.")
 
 
@@ -134,6 +139,8 @@ class ListedRoom(BaseModel):
 
     room: str
     name: str
+    kind: Literal["private", "direct"] | None = Field(None, description="Absent for public rooms.")
+    archived: bool | None = None
     online: int | None = Field(None, description="Absent while the other nodes cannot be asked.")
 
 

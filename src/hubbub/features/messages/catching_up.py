@@ -8,13 +8,17 @@ told to start over. It is never told that it has everything when it has not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from hubbub.accounts.policies import Action, refusal
+from hubbub.accounts.roles import RoomKind
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.hold import Hold
 from hubbub.features.feature import Services
 from hubbub.features.messages.log import LATEST, Recovery, RoomLogs
 from hubbub.features.rooms.rooms import Room, Rooms, channel_of
 from hubbub.limits import work_of_page
+from hubbub.wire.identity import User
 from hubbub.wire.messages import History, HistoryPage, MessageEvent, Sync
 from hubbub.wire.publication import Publication
 from hubbub.wire.rooms import Joined, RoomPosition
@@ -32,6 +36,7 @@ class CatchingUp:
         self._sequencer = services.sequencer
         self._logs = logs
         self._rooms = rooms
+        self._access = rooms.access
         self._epoch = services.epoch
         """The epoch of rooms that store nothing. It is the node's own."""
 
@@ -52,7 +57,8 @@ class CatchingUp:
         """
         if not self._logs.stores(room.key):
             await self._take_turn(connection, 0)
-            connection.reply(self._joined(room, id=id))
+            self._require_joined(connection, room)
+            connection.reply(self._joined(room, id=id, user=connection.user))
             return
         latest = LATEST if limit is None else limit
         if position.rev is not None and position.epoch is not None:
@@ -61,7 +67,9 @@ class CatchingUp:
             page = await self._logs.latest(room.key, latest)
             recovery = Recovery(False, page.head, 0, page.messages, page.users, page.size)
         await self._take_turn(connection, recovery.size)
-        for event in self._events(room, recovery, id=id):
+        await self._access.confirm(connection.user, room.key)
+        self._require_joined(connection, room)
+        for event in self._events(room, recovery, id=id, user=connection.user):
             connection.reply(event)
         self._sequencer.was_told_up_to(room.channel, recovery.head.rev)
         hold.read_up_to(recovery.head.rev)
@@ -69,10 +77,13 @@ class CatchingUp:
     async def recover(self, connection: Connection, room: Room, rev: int | None, *, hold: Hold) -> None:
         """Send a held connection what it missed after `rev`. Raises `Unavailable`."""
         if rev is None or not self._logs.stores(room.key):
-            connection.reply(self._joined(room, id=None))
+            connection.reply(self._joined(room, id=None, user=connection.user))
             return
         size, head, events = await self._missed(room, rev)
         await self._take_turn(connection, size)
+        await self._access.confirm(connection.user, room.key)
+        if not self._rooms.has_joined(connection, room.key):
+            return
         for event in events:
             connection.reply(event)
         hold.read_up_to(head)
@@ -94,6 +105,8 @@ class CatchingUp:
             return []
         size, _, events = await self._missed(room, position)
         await self._fanout.turns.wait(size)
+        # A lost `room` event is not among the rows. Who was removed must be out before the rows are delivered.
+        await self._access.read(room.key)
         publications = []
         for event in events:
             publications.append(Publication(channel, event, position=event.rev, since=position))
@@ -105,9 +118,15 @@ class CatchingUp:
         epoch = (await self._logs.head(room.key)).epoch
         recovery = await self._logs.recover(room.key, rev, epoch)
         if recovery.recovered:
-            syncs = _syncs(recovery, rev, list(_frames(_by_rev(recovery.messages))) or [[]])
+            frames = list(_frames(_by_rev(recovery.messages))) or [[]]
+            syncs = _syncs(recovery, rev, frames, self._settings(room))
             return recovery.size, recovery.head.rev, list(syncs)
-        return recovery.size, recovery.head.rev, self._events(room, recovery, id=None)
+        return recovery.size, recovery.head.rev, self._events(room, recovery, id=None, user=None)
+
+    def _require_joined(self, connection: Connection, room: Room) -> None:
+        """Raises `Forbidden` if the connection was taken out of the room in the meantime."""
+        if connection.is_open and not self._rooms.has_joined(connection, room.key):
+            raise refusal(Action.JOIN, room.key)
 
     async def _take_turn(self, connection: Connection, size: int) -> None:
         connection.charge(work_of_page(size))
@@ -135,10 +154,11 @@ class CatchingUp:
         more = page.more or len(messages) < len(page.messages)
         return HistoryPage(room=page.head.room, rev=page.head.rev, users=page.users, messages=messages, more=more)
 
-    def _events(self, room: Room, recovery: Recovery, *, id: str | None) -> list[Joined | Sync]:
-        """The answer to `join`: one event, and more of them for the rows that do not fit into it."""
+    def _events(self, room: Room, recovery: Recovery, *, id: str | None, user: User | None) -> list[Joined | Sync]:
+        """The answer to `join`: one event, and more of them for the rows that do not fit into it. `user` is None if
+        it is for several."""
         head = recovery.head
-        joined = self._joined(room, id=id)
+        joined = self._joined(room, id=id, user=user)
         joined.epoch = head.epoch
         joined.seq, joined.floor = head.seq, head.floor
         if not recovery.recovered:
@@ -150,14 +170,24 @@ class CatchingUp:
         joined.since = recovery.since
         joined.rev = head.rev if not rest else first[-1].rev
         joined.messages = first
-        return [joined, *_syncs(recovery, joined.rev or 0, rest)]
+        return [joined, *_syncs(recovery, joined.rev or 0, rest, {})]
 
-    def _joined(self, room: Room, *, id: str | None) -> Joined:
+    def _settings(self, room: Room) -> dict[str, Any]:
+        access = self._access.at(room.key)
+        return access.fields() if access is not None else {}
+
+    def _joined(self, room: Room, *, id: str | None, user: User | None) -> Joined:
         """The answer to `join` for a room that stores nothing: what the client missed is gone."""
+        access = self._access.at(room.key)
+        more: dict[str, Any] = self._settings(room)
+        if access is not None and access.kind is RoomKind.DIRECT:
+            more["members"] = access.members()
         return Joined(
+            role=self._access.role_of(user, room.key).value if user is not None else None,
+            **more,
             id=id,
             room=room.key,
-            name=room.name,
+            name=(access.title if access is not None else None) or room.name,
             online=room.online,
             users=room.users(),
             epoch=self._epoch,
@@ -165,12 +195,23 @@ class CatchingUp:
         )
 
 
-def _syncs(recovery: Recovery, since: int, frames: Sequence[list[MessageEvent]]) -> Iterator[Sync]:
-    """The rows of a recovery, by rev. Each event continues where the one before it ends."""
+def _syncs(
+    recovery: Recovery, since: int, frames: Sequence[list[MessageEvent]], settings: dict[str, Any]
+) -> Iterator[Sync]:
+    """The rows of a recovery, by rev. Each event continues where the one before it ends. `settings` are what is said
+    about the room: they may have changed too."""
     head = recovery.head
     for index, messages in enumerate(frames):
         rev = head.rev if index == len(frames) - 1 else messages[-1].rev or head.rev
-        yield Sync(room=head.room, since=since, rev=rev, floor=head.floor, users=recovery.users, messages=messages)
+        yield Sync(
+            room=head.room,
+            since=since,
+            rev=rev,
+            floor=head.floor,
+            users=recovery.users,
+            messages=messages,
+            **settings,
+        )
         since = rev
 
 

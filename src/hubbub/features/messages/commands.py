@@ -62,6 +62,7 @@ class MessageCommands:
         fanout = self._feature.services.fanout
         with fanout.holding(connection, room.channel):
             page = await self._feature.catching_up.history(command, charge=connection.charge)
+            await self._rooms.rooms.access.confirm(connection.user, room.key)
             page.id = command.id
             connection.reply(page)
 

@@ -22,7 +22,7 @@ from hubbub.features.messages.log_people import claim_keys
 from hubbub.features.messages.messages import Messages
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
-from hubbub.features.rooms.rooms import PREFIX, channel_of
+from hubbub.features.rooms.rooms import PREFIX, Rooms, channel_of
 from hubbub.store.base import Transaction
 from hubbub.store.leases import Lease
 from hubbub.wire.codes import CloseCode
@@ -48,6 +48,7 @@ class MessagesFeature(Feature):
         self._hooks = hooks
         self._sent = sent
         self._commands = MessageCommands(self, rooms, hooks)
+        self.rooms: Rooms
         self.logs: RoomLogs
         self.messages: Messages
         self.catching_up: CatchingUp
@@ -55,14 +56,14 @@ class MessagesFeature(Feature):
 
     def open(self, services: Services) -> None:
         super().open(services)
-        rooms = self._rooms.rooms
+        self.rooms = rooms = self._rooms.rooms
         self.logs = RoomLogs(
             services.database,
             relay_rooms=services.settings.relay_rooms,
             committing=self._committing if services.features.take_part_in_changes else None,
             heard_of=lambda room: services.sequencer.heard_of(channel_of(room)),
         )
-        self.messages = Messages(services, self.logs, self.people, self._hooks, sent=self._sent)
+        self.messages = Messages(services, self.logs, self.people, rooms.access, self._hooks, sent=self._sent)
         self.catching_up = CatchingUp(services, self.logs, rooms)
         self.joining = Joining(rooms, self.catching_up)
         self.people.store_claim = self._store_claim

@@ -2,7 +2,7 @@
 
 The rules are plain Python on what was read, so each of them is written once for both engines. A kind of change has its
 rule, its rows and its event in a module of its own: `log_send`, `log_edit`, `log_delete`, `log_react`, `log_pin`,
-`log_trim`. Each runs a statement once for all the changes of its kind, whatever the size of the batch.
+`log_trim`, `log_access`. Each runs a statement once for all the changes of its kind, whatever the size of the batch.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 from hubbub.accounts.users import Person
 from hubbub.errors import NotFound, RequestError
-from hubbub.features.messages.log_changes import Changed, ChangeRequest, Committing, Trim
+from hubbub.features.messages.log_access import AccessChanges
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, Committing, RoomChange, Trim
 from hubbub.features.messages.log_delete import Deletes
 from hubbub.features.messages.log_edit import Edits
+from hubbub.features.messages.log_guard import Guards
 from hubbub.features.messages.log_pin import Pins
 from hubbub.features.messages.log_react import Reactions
 from hubbub.features.messages.log_send import Sends
@@ -62,7 +64,10 @@ def change_rooms(
     of_kind: dict[type, list[tuple[ChangeRequest[Any], Person]]] = {}
     for one in asked:
         of_kind.setdefault(type(one[0].command), []).append(one)
+    guards = Guards(touched, asked) if _are_guarded(touched, of_kind) else None
     kinds = {command: kind(touched, of_kind[command]) for command, kind in _KINDS.items() if command in of_kind}
+    if guards is not None and RoomChange in of_kind:
+        kinds[RoomChange] = AccessChanges(touched, of_kind[RoomChange], guards)
     decide = {command: kind.decide for command, kind in kinds.items()}
 
     outcomes: list[Changed[Any] | Exception] = []
@@ -71,19 +76,33 @@ def change_rooms(
             head = touched.heads.get(request.room)
             if head is None:
                 raise NotFound(f"there is no room {request.room!r}", room=request.room)
+            if head.guard is not None and guards is not None:
+                guards.check(head, person, request)
             outcomes.append(decide[type(request.command)](head, person, request))
         except RequestError as refusal:
             outcomes.append(refusal)
 
     if touched.has_changed:
-        # `Statement` says why these two, which SQLite may put off, come first.
-        sends = kinds.pop(SendMessage, None)
-        if sends is not None:
-            sends.write()
-        touched.write_heads()
-        touched.write_messages()
-        for kind in kinds.values():
-            kind.write()
+        _write(touched, kinds)
+        if guards is not None:
+            guards.write()
         if committing is not None:
             committing(transaction, outcomes)
+    if guards is not None:
+        guards.close()
     return outcomes
+
+
+def _write(touched: Touched, kinds: dict[type, Kind]) -> None:
+    # `Statement` says why these two, which SQLite may put off, come first.
+    sends = kinds.pop(SendMessage, None)
+    if sends is not None:
+        sends.write()
+    touched.write_heads()
+    touched.write_messages()
+    for kind in kinds.values():
+        kind.write()
+
+
+def _are_guarded(touched: Touched, of_kind: dict[type, Any]) -> bool:
+    return RoomChange in of_kind or any(head.guarded for head in touched.heads.values())

@@ -9,8 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import RoomRole
 from hubbub.store.base import Transaction
 from hubbub.wire.identity import User
+from hubbub.wire.members import FOR_EVER, RoomFields
 from hubbub.wire.messages import ChangedEvent, MessageEvent
 from hubbub.wire.rooms import RoomEvent
 
@@ -20,6 +23,22 @@ class Trim:
     """Forget the messages up to `seq`. No client can ask for it."""
 
     seq: int
+
+
+@dataclass(slots=True)
+class RoomChange:
+    """A change of the room itself, as `log_access` does it.
+
+    `users` are those whom it is about: a user who is connected, or the key of somebody whose row exists. `claims` says
+    that keys are accounts of the application, which need not have come yet. `until` is in milliseconds since 1970.
+    """
+
+    action: Action
+    users: Sequence[User | str] = ()
+    role: RoomRole | None = None
+    until: int = FOR_EVER
+    fields: RoomFields | None = None
+    claims: bool = False
 
 
 C = TypeVar("C")

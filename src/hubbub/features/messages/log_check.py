@@ -20,8 +20,10 @@ _REVS = Statement(
     """
     SELECT rooms.key, rooms.rev, max(messages.rev) AS latest
     FROM rooms JOIN messages ON messages.room_id = rooms.id
-    GROUP BY rooms.id, rooms.key, rooms.rev, rooms.floor_rev, rooms.floor
-    HAVING max(messages.rev) > rooms.rev OR (rooms.floor = 0 AND max(messages.rev) <> rooms.rev)
+    LEFT JOIN room_settings ON room_settings.room_id = rooms.id
+    GROUP BY rooms.id, rooms.key, rooms.rev, rooms.floor_rev, rooms.floor, room_settings.changed
+    HAVING max(messages.rev) > rooms.rev OR (rooms.floor = 0 AND max(messages.rev) <> rooms.rev
+        AND coalesce(room_settings.changed, 0) <> rooms.rev)
     LIMIT 20
     """,
     columns=("key", "rev", "latest"),

@@ -56,6 +56,8 @@ class Sends:
             rare = {"reply_to": send.reply_to, "quote": self._quote(head, send.reply_to)}
         if data is not None:
             rare["data"] = from_json(data)
+        if head.guard is not None:
+            head.guard.take_turn(request.user, person, touched.now)
         rev = head.next_rev()
         head.seq += 1
         kind = "system" if request.user is SYSTEM else "text"

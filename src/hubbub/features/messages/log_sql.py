@@ -33,10 +33,10 @@ ADD_ROOMS = Statement(
 
 LOCK_ROOMS = Statement(
     """
-    SELECT id, key, seq, rev, floor FROM rooms
+    SELECT id, key, seq, rev, floor, guarded FROM rooms
     WHERE id IN (SELECT id FROM {wanted} AS wanted) ORDER BY id {for_update}
     """,
-    columns=("id", "key", "seq", "rev", "floor"),
+    columns=("id", "key", "seq", "rev", "floor", "guarded"),
     tables={"wanted": {"id": int}},
 )
 

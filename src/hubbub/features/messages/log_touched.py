@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import is_restricted
 from hubbub.accounts.users import Person
 from hubbub.errors import NotFound
 from hubbub.features.messages import log_sql as sql
-from hubbub.features.messages.log_changes import Changed, ChangeRequest
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomChange
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.features.messages.log_people import people_of, remembered
 from hubbub.store.base import Transaction
 from hubbub.wire.base import timestamp
 from hubbub.wire.keys import fold
 from hubbub.wire.messages import ChangedEvent, SendMessage
+
+if TYPE_CHECKING:
+    from hubbub.features.messages.log_guard import Guard
 
 C = TypeVar("C")
 
@@ -37,8 +42,12 @@ class Head:
     seq: int
     rev: int
     floor: int
+    guarded: int = 0
+    """Whether it has settings (`features/rooms/access_rows.py`)."""
     is_moved: bool = False
     """Whether this batch has changed it."""
+    guard: Guard | None = None
+    """Its settings, if it has some and this batch is about it."""
 
     def next_rev(self) -> int:
         self.is_moved = True
@@ -84,12 +93,8 @@ class Touched:
         Returns the requests, in their order, with the rows of their users.
         """
         people = people_of(self.transaction, [request.user for request in requests])
-        spoken_in = {request.room for request in requests if type(request.command) is SendMessage}
-        self._lock_rooms({request.room for request in requests}, spoken_in)
-        about = [
-            (request.room, request.command.reply_to if type(request.command) is SendMessage else request.command.seq)
-            for request in requests
-        ]
+        self._lock_rooms({request.room for request in requests}, {one.room for one in requests if _may_add(one)})
+        about = [(request.room, _seq_of(request.command)) for request in requests]
         self.targets = {(self.heads[room].id, seq) for room, seq in about if seq is not None and room in self.heads}
         if self.targets:
             found = [Message(*row) for row in self.transaction.rows(sql.FIND_MESSAGES, wanted=sorted(self.targets))]
@@ -185,6 +190,20 @@ class Touched:
 
     def _room_ids(self, folded: Sequence[str]) -> dict[str, int]:
         return {key: id for id, key in self.transaction.rows(sql.FIND_ROOMS, wanted=_column(folded))}
+
+
+def _may_add(request: ChangeRequest[Any]) -> bool:
+    """Whether the room is added if it is missing. A private or direct one is only added when it is made."""
+    command = request.command
+    if type(command) is RoomChange and command.action in {Action.CREATE, Action.DIRECT}:
+        return True
+    return type(command) in {SendMessage, RoomChange} and not is_restricted(fold(request.room))
+
+
+def _seq_of(command: Any) -> int | None:
+    if type(command) is SendMessage:
+        return command.reply_to
+    return None if type(command) is RoomChange else command.seq
 
 
 def _column(values: Sequence[Any]) -> list[tuple[Any]]:

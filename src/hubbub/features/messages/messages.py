@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hubbub.accounts.policies import Action, permit
+from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.answers import Later
 from hubbub.dispatch.hooks import Draft, Hooks
@@ -21,12 +22,14 @@ from hubbub.features.feature import Change, Services
 from hubbub.features.messages.log import RoomLogs
 from hubbub.features.messages.log_changes import Changed, ChangeRequest, Outcome, Relayed
 from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.rooms.access import Accesses
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.wire.base import timestamp
 from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import fold, is_blank
 from hubbub.wire.messages import Delete, Edit, MessageEvent, SendMessage
 from hubbub.wire.publication import Publication
+from hubbub.wire.rooms import RoomEvent
 
 
 class Messages:
@@ -41,6 +44,7 @@ class Messages:
         services: Services,
         logs: RoomLogs,
         people: PeopleFeature,
+        access: Accesses,
         hooks: Hooks,
         *,
         sent: Callable[[User, str], None],
@@ -48,6 +52,7 @@ class Messages:
         self._services = services
         self._logs = logs
         self._people = people
+        self._access = access
         self._hooks = hooks
         self._sent = sent
         logs.committed = self._committed
@@ -78,6 +83,9 @@ class Messages:
     ) -> Outcome:
         """Call the application's `before_message` hooks, ask the policy, and send the message. Raises what the hooks
         refuse it with, `Forbidden`, and what `change` raises or gives."""
+        if is_restricted(fold(request.room)):
+            # The hooks need not know of what is refused anyway.
+            await self._access.require(request.user, Action.SEND, request.room)
         if self._hooks.before_message:
             command = request.command
             draft = await self._hooks.revise(Draft(connection, request.room, command.text, command.data, request.user))
@@ -119,7 +127,7 @@ class Messages:
         """Publish an event, and tell the parts of this node that want to know of it."""
         self._services.broker.publish(Publication(channel_of(outcome.room), event, position=outcome.rev))
         user = outcome.request.user
-        if user is SYSTEM:
+        if user is SYSTEM or type(event) is RoomEvent:
             return
         if event.user != user.key and fold(event.user) != fold(user.key):
             # The guest's key belongs to somebody else by now: to an account, or to a guest of another node. This change

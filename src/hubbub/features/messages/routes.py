@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import JSONResponse, Response
 
-from hubbub.accounts.policies import Action, permit
+from hubbub.accounts.policies import Action
 from hubbub.errors import (
     Conflict,
     Forbidden,
@@ -97,7 +97,7 @@ def _add_history(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> N
             # Messages of an earlier guest with this key must not look like the account's own.
             await feature.people.claim_key(user)
         query = _query(room, place)
-        permit(hub.node.policy, user, Action.READ, room)
+        access = feature.rooms.access
         charge = await hub.admissions.take_request(request, user, _expected(query))
 
         def charge_for(work: float) -> None:
@@ -105,7 +105,9 @@ def _add_history(router: APIRouter, hub: Mounted, feature: MessagesFeature) -> N
             if more > 0:
                 charge(more)
 
+        await access.require(user, Action.READ, room)
         page = await feature.catching_up.history(query, charge=charge_for)
+        await access.confirm(user, room)
         return Response(encode_event(JSON_CODEC, page), media_type="application/json")
 
 

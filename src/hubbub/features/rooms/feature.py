@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
+from hubbub.dispatch.link import run
 from hubbub.dispatch.registry import Registration
+from hubbub.errors import Unavailable
 from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.rooms.commands import RoomCommands
 from hubbub.features.rooms.lists import Lists
 from hubbub.features.rooms.rooms import Room, Rooms
 from hubbub.wire.codes import CloseCode
+from hubbub.wire.keys import fold
+from hubbub.wire.members import RoomFields
+from hubbub.wire.publication import Publication
+from hubbub.wire.rooms import RoomEvent
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 TICK = 1.0
+_SETTINGS = set(RoomFields.model_fields)
 
 
 class RoomsFeature(Feature):
@@ -28,6 +37,8 @@ class RoomsFeature(Feature):
     def open(self, services: Services) -> None:
         super().open(services)
         self.rooms = Rooms(services)
+        services.policy = self.rooms.access.permits
+        services.sequencer.before_delivery = self._hear
         self.lists = Lists(services, self.rooms)
 
     def room_of(self, connection: Connection, command: Any) -> Room:
@@ -36,6 +47,30 @@ class RoomsFeature(Feature):
         Raises `Forbidden` if the connection has not joined it.
         """
         return self.rooms.joined_by(connection, command.room)
+
+    def _hear(self, publication: Publication) -> None:
+        """A durable publication is about to be delivered. Who is no longer allowed in the room must not get it, nor
+        anything that follows."""
+        if not publication.carries(RoomEvent):
+            return
+        event = RoomEvent.model_validate(publication.fields())
+        members = event.members or []
+        if not members and not event.model_dump(include=_SETTINGS, exclude_none=True):
+            return
+        rooms = self.rooms
+        rooms.access.heard(event.room, event.rev, event, members)
+        room = rooms.at(publication.channel)
+        for member in members:
+            if member.out and room is not None:
+                rooms.evict_user(room, member.user, member.out)
+        run(self._read(event.room))
+
+    async def _read(self, room: str) -> None:
+        with contextlib.suppress(Unavailable):
+            await self.rooms.access.read(room)
+
+    def key_moved(self) -> None:
+        self.rooms.access.forget_absent()
 
     def commands(self) -> Iterable[Registration]:
         return RoomCommands(self).registrations()
@@ -55,7 +90,9 @@ class RoomsFeature(Feature):
         yield Job(TICK, self.rooms.tick)
 
     def welcome(self, room: str | None) -> dict[str, Any]:
-        online = self.rooms.online(room) if room is not None else None
+        # The user may not know how many are in a room whose settings say who may.
+        is_open = room is not None and not is_restricted(fold(room)) and self.rooms.access.at(room) is None
+        online = self.rooms.online(room) if room is not None and is_open else None
         return {"online": online} if online is not None else {}
 
     def disconnected(self, connection: Connection, *, clean: bool) -> None:

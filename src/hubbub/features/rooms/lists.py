@@ -1,19 +1,24 @@
 """Lists for people to read: the rooms that one may join, and who is online in one of them.
 
 A list is read page by page, from keys and names that are sorted already, so no page costs more for being a late one.
-Rooms come from two places, the database and presence, since people may be in a room that stores nothing.
+Rooms come from two places, the database and presence, since people may be in a room that stores nothing. The keys of
+private and direct rooms are passed over unread, so nobody can tell from a page, or from its time, how many there are. A
+user's own ones are read by the user.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sized
+import time
+from collections.abc import Awaitable, Callable, Sequence, Sized
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from hubbub.accounts.policies import Action, permit
+from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import RESTRICTED
 from hubbub.errors import RateLimited
 from hubbub.features.feature import Services
+from hubbub.features.rooms.access_rows import SettingsRow, read_rooms_of, read_settings
 from hubbub.features.rooms.room_keys import read_keys
 from hubbub.features.rooms.rooms import PREFIX, Rooms, channel_of
 from hubbub.presence.crowd import key_at, name_at
@@ -37,6 +42,14 @@ class _Read(NamedTuple):
     end: str | None
 
 
+class _Span(NamedTuple):
+    """The keys after `after` and, if it is given, below `below`. What follows begins after `goes_on`."""
+
+    after: str
+    below: str | None
+    goes_on: str | None
+
+
 class Lists:
     def __init__(self, services: Services, rooms: Rooms) -> None:
         self._database = services.database
@@ -50,20 +63,28 @@ class Lists:
         Raises `RateLimited`, `Unavailable`.
         """
         found: dict[str, str] = {}
-        part = fold(query.q)
-        keys, end = await self._read(fold(query.after), part, query.limit + 1)
+        part, after = fold(query.q), fold(query.after)
+        own = await self._own(user, part)
+        keys, end = await self._read(after, part, query.limit + 1)
         while True:
+            keys |= {
+                folded: row.key for folded, row in own.items() if after < folded and (end is None or folded <= end)
+            }
             for folded in sorted(keys):
-                if part in folded and len(found) <= query.limit and self._policy(user, Action.JOIN, keys[folded]):
+                if len(found) > query.limit:
+                    break
+                if folded in own or (part in folded and self._policy(user, Action.JOIN, keys[folded])):
                     found[folded] = keys[folded]
             if end is None or len(found) > query.limit or not await _may_read_on(charge, found):
                 break
+            after = end
             keys, end = await self._read(end, part, READ)
         shown = list(found)[: query.limit]
         counts = await self._lists.counts([PREFIX + folded for folded in shown])
+        settings = await self._settings(shown)
         return RoomsPage(
             rooms=[
-                ListedRoom(room=found[folded], name=found[folded], online=online)
+                _listed(found[folded], settings.get(folded), online)
                 for folded, online in zip(shown, counts, strict=True)
             ],
             next=None if end is None and len(found) <= query.limit else shown[-1],
@@ -71,7 +92,7 @@ class Lists:
 
     async def online(self, user: User, room: str, query: ListQuery, *, charge: Charge) -> OnlinePage:
         """Users who are online in a room. Raises `Forbidden` if `user` may not join it; also as `rooms` does."""
-        permit(self._policy, user, Action.JOIN, room)
+        await self._rooms.access.require(user, Action.JOIN, room)
         channel, part = channel_of(room), appearance(query.q)
         found: list[str] = []
         after, most = query.after, query.limit + 1
@@ -93,31 +114,72 @@ class Lists:
             next=None if is_last and len(found) <= query.limit else shown[-1],
         )
 
+    async def _own(self, user: User, part: str) -> dict[str, SettingsRow]:
+        """The private and direct rooms of a user that have `part` in their title or key."""
+        if self._database is None or (user.guest and not user.identity):
+            return {}
+        read = partial(read_rooms_of, folded=fold(user.key), identity=user.identity, now=time.time_ns() // 1_000_000)
+        rows = await self._settings(await self._database.read(read, never_deferred=True))
+        return {folded: row for folded, row in rows.items() if part in folded or part in (row.title or "").lower()}
+
+    async def _settings(self, folded: Sequence[str]) -> dict[str, SettingsRow]:
+        if self._database is None or not folded:
+            return {}
+        return await self._database.read(partial(read_settings, folded=folded), never_deferred=True)
+
     async def _read(self, after: str, part: str, most: int) -> _Read:
         # With one node and no database nothing waits, and others must have their turn.
         await asyncio.sleep(0)
-        live, stored = await self._live(after, most), await self._stored(after, part, most)
-        end = min((read.end for read in (live, stored) if read.end is not None), default=None)
-        keys = live.keys | stored.keys
-        return _Read(keys if end is None else {folded: key for folded, key in keys.items() if folded <= end}, end)
+        keys: dict[str, str] = {}
+        while True:
+            span = _span(after)
+            live, stored = await self._live(span, most), await self._stored(span, part, most)
+            end = min((read.end for read in (live, stored) if read.end is not None), default=None)
+            found = live.keys | stored.keys
+            keys |= found if end is None else {folded: key for folded, key in found.items() if folded <= end}
+            if end is not None or span.goes_on is None:
+                return _Read(keys, end)
+            after = span.goes_on
 
-    async def _live(self, after: str, most: int) -> _Read:
-        channels = await self._lists.channels(PREFIX + after, most)
-        keys = {}
+    async def _live(self, span: _Span, most: int) -> _Read:
+        channels = await self._lists.channels(PREFIX + span.after, most)
+        keys: dict[str, str] = {}
         for channel in channels:
             here = self._rooms.at(channel)
             folded = channel.removeprefix(PREFIX)
+            if span.below is not None and folded >= span.below:
+                return _Read(keys, None)
             # Only the nodes that have somebody there know how the key is spelled.
             keys[folded] = here.key if here is not None else folded
         return _Read(keys, channels[-1].removeprefix(PREFIX) if len(channels) == most else None)
 
-    async def _stored(self, after: str, part: str, most: int) -> _Read:
+    async def _stored(self, span: _Span, part: str, most: int) -> _Read:
         if self._database is None:
             return _Read({}, None)
-        read = partial(read_keys, after=after, part=part, walked=WALKED if part else most, most=most)
+        read = partial(
+            read_keys, after=span.after, below=span.below, part=part, walked=WALKED if part else most, most=most
+        )
         keys = await self._database.read(read, never_deferred=True)
         is_last = len(keys) < most if not part else not keys
         return _Read(keys, None if is_last else list(keys)[-1])
+
+
+def _span(after: str) -> _Span:
+    for prefix in sorted(RESTRICTED):
+        # No key has the character after a colon.
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        if after < prefix:
+            return _Span(after, prefix, beyond)
+        after = max(after, beyond)
+    return _Span(after, None, None)
+
+
+def _listed(key: str, settings: SettingsRow | None, online: int | None) -> ListedRoom:
+    if settings is None:
+        return ListedRoom(room=key, name=key, online=online)
+    kind = None if settings.kind == "public" else cast(Literal["private", "direct"], settings.kind)
+    archived = True if settings.archived else None
+    return ListedRoom(room=key, name=settings.title or key, kind=kind, archived=archived, online=online)
 
 
 async def _may_read_on(charge: Charge, found: Sized) -> bool:

@@ -19,11 +19,13 @@ from hubbub.delivery.connection import Connection
 from hubbub.delivery.hold import Hold
 from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.feature import Services
+from hubbub.features.rooms.access import Accesses
 from hubbub.presence.base import Presence
 from hubbub.presence.crowd import Crowd
 from hubbub.wire.base import Event
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
+from hubbub.wire.members import OutBecause, Removed
 from hubbub.wire.publication import Publication
 from hubbub.wire.rooms import JoinEvent, LeaveEvent, Online
 
@@ -47,12 +49,14 @@ class _Person:
 class Room:
     """A room that somebody is in. Its key is spelled as the first user who joined it spelled it."""
 
-    __slots__ = ("_people", "_presence", "channel", "joining", "key")
+    __slots__ = ("_people", "_presence", "channel", "is_known", "joining", "key")
 
     def __init__(self, key: str, presence: Presence) -> None:
         self.key = key
         self.channel = channel_of(key)
         self.joining = 0
+        self.is_known = False
+        """Whether its settings were read since this node follows its log."""
         self._presence = presence
         self._people: dict[str, _Person] = {}
 
@@ -114,13 +118,16 @@ class Rooms:
     def __init__(self, services: Services, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fanout = services.fanout
         self._presence = services.presence
-        self._policy = services.policy
+        self.access = Accesses(
+            services.database, services.policy, is_here=self._is_known, learned=self._evict_who_may_not_stay
+        )
         self._linger = services.settings.linger
         self._rooms_per_connection = services.settings.rooms_per_connection
         self._clock = clock
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[tuple[Room, str], tuple[float, User]] = {}
         self._recount: dict[Room, None] = {}
+        self._evicted = services.features.left
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -162,10 +169,11 @@ class Rooms:
         events are held, so that it can be sent what it missed. If the block fails, the connection leaves the room
         again, unless it was in the room before.
 
-        Raises `Forbidden` if the policy does not let this user in, `TooLarge` if the connection is in too many rooms.
+        Raises `Forbidden` if this user may not join, `TooLarge` if the connection is in too many rooms, `Unavailable`
+        if it cannot be known who may join.
         """
-        permit(self._policy, connection.user, Action.JOIN, key)
         channel = channel_of(key)
+        await self.access.require(connection.user, Action.JOIN, key)
         if channel in connection.channels:
             with self._fanout.holding(connection, channel) as hold:
                 yield self._rooms[channel], hold
@@ -185,6 +193,7 @@ class Rooms:
             self._forget_if_empty(room)
         with hold:
             try:
+                await self._check_again(room, connection.user)
                 await self._presence.ask(channel)
                 yield room, hold
             except BaseException:
@@ -192,6 +201,38 @@ class Rooms:
                 if self.has_joined(connection, key):
                     self.leave(connection, key)
                 raise
+
+    async def _check_again(self, room: Room, user: User) -> None:
+        """What changed before this node followed the room's log was not heard here."""
+        if not room.is_known:
+            await self.access.read(room.key)
+            room.is_known = True
+            self.access.came(fold(room.key))
+        permit(self.access.permits, user, Action.JOIN, room.key)
+
+    def _is_known(self, folded: str) -> bool:
+        room = self._rooms.get(PREFIX + folded)
+        return room is not None and room.is_known
+
+    def evict(self, connection: Connection, room: Room, reason: OutBecause) -> None:
+        """Take a connection out of a room, and tell it. It gets nothing of the room after that."""
+        self.leave(connection, room.key)
+        connection.reply(Removed(room=room.key, reason=reason))
+        self._evicted(connection, room.key)
+
+    def evict_user(self, room: Room, key: str, reason: OutBecause) -> None:
+        """`evict` all connections to this node that a user has in a room."""
+        for connection in self._fanout.connections.of_user(key):
+            if self.has_joined(connection, room.key):
+                self.evict(connection, room, reason)
+
+    def _evict_who_may_not_stay(self, folded: str) -> None:
+        room = self._rooms.get(PREFIX + folded)
+        if room is None:
+            return
+        for connection in self._fanout.subscribers(room.channel):
+            if connection.is_open and not self.access.permits(connection.user, Action.JOIN, room.key):
+                self.evict(connection, room, "removed")
 
     def leave(self, connection: Connection, key: str) -> None:
         """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it is not in the room."""
@@ -275,4 +316,5 @@ class Rooms:
     def _forget_if_empty(self, room: Room) -> None:
         if room.is_empty and self._rooms.get(room.channel) is room:
             del self._rooms[room.channel]
+            self.access.went(fold(room.key))
             self._recount.pop(room, None)

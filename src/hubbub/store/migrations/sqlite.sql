@@ -24,7 +24,7 @@ CREATE TABLE rooms (
     rev BIGINT NOT NULL, 
     floor BIGINT NOT NULL, 
     floor_rev BIGINT NOT NULL, 
-    epoch BIGINT NOT NULL, 
+    epoch BIGINT NOT NULL, guarded BIGINT DEFAULT '0' NOT NULL, 
     PRIMARY KEY (id), 
     UNIQUE (folded)
 );
@@ -109,3 +109,32 @@ CREATE TABLE cluster (
     secret_fingerprint TEXT, 
     PRIMARY KEY (one)
 );
+
+CREATE TABLE room_settings (
+    room_id BIGINT NOT NULL, 
+    kind TEXT NOT NULL, 
+    title TEXT, 
+    description TEXT, 
+    archived BIGINT NOT NULL, 
+    slow BIGINT NOT NULL, 
+    changed BIGINT NOT NULL, 
+    PRIMARY KEY (room_id), 
+    FOREIGN KEY(room_id) REFERENCES rooms (id)
+);
+
+CREATE TABLE room_people (
+    room_id BIGINT NOT NULL, 
+    user_id BIGINT NOT NULL, 
+    role TEXT NOT NULL, 
+    muted BIGINT NOT NULL, 
+    banned BIGINT NOT NULL, 
+    spoke BIGINT NOT NULL, 
+    PRIMARY KEY (room_id, user_id), 
+    FOREIGN KEY(room_id) REFERENCES rooms (id), 
+    FOREIGN KEY(user_id) REFERENCES users (id)
+)
+ WITHOUT ROWID
+
+;
+
+CREATE INDEX room_people_of_user ON room_people (user_id, room_id);

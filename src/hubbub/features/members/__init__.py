@@ -1,0 +1,1 @@
+"""Making rooms, and who is what in them."""

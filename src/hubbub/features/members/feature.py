@@ -1,0 +1,71 @@
+"""The feature of members: who may be in which room. What a room's people may do is in `accounts/policies.py`; its log
+takes the changes (`features/messages/log_access.py`)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from hubbub.accounts.access_changes import AccessChange, AccessKind
+from hubbub.dispatch.link import run
+from hubbub.dispatch.registry import Registration
+from hubbub.errors import Unavailable
+from hubbub.features.access.feature import AccessFeature
+from hubbub.features.feature import Feature, Services
+from hubbub.features.members.commands import MemberCommands
+from hubbub.features.members.rooms_of_people import RoomsOfPeople
+from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.messages.joining import Joining
+from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.rooms.access import Accesses
+from hubbub.features.rooms.feature import RoomsFeature
+from hubbub.features.rooms.rooms import PREFIX
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+
+class MembersFeature(Feature):
+    def __init__(
+        self, people: PeopleFeature, rooms: RoomsFeature, messages: MessagesFeature, changes: AccessFeature
+    ) -> None:
+        self._people = people
+        self._rooms = rooms
+        self._messages = messages
+        self._changes = changes
+        self._commands = MemberCommands(self, rooms)
+        self.rooms_of_people: RoomsOfPeople
+        self.joining: Joining
+        self.access: Accesses
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        self.access = self._rooms.rooms.access
+        self.joining = self._messages.joining
+        self.rooms_of_people = RoomsOfPeople(services, self._messages.messages, self._people.user_channels, self.access)
+
+        # The `room` event of a change may be lost with the broker. The row is not.
+        self._changes.changes.listen(AccessKind.ROOM, self._changed_elsewhere)
+        self._changes.changes.on_missed(self._read_all)
+
+    def _changed_elsewhere(self, change: AccessChange) -> None:
+        room = self._rooms.rooms.at(PREFIX + change.subject)
+        if room is not None:
+            run(self._read(room.key))
+
+    def _read_all(self) -> None:
+        for room in self._rooms.rooms:
+            run(self._read(room.key))
+
+    async def _read(self, room: str) -> None:
+        with contextlib.suppress(Unavailable):
+            await self.access.read(room)
+
+    def commands(self) -> Iterable[Registration]:
+        return self._commands.registrations()
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.members.routes import add_routes
+
+        add_routes(router, hub, self)

@@ -1,0 +1,141 @@
+"""Making rooms and changing who is in them, for commands, requests and the application alike.
+
+The caller has asked the policy. The transaction that writes asks again (`features/messages/log_guard.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import DIRECT, PRIVATE, RoomRole, is_restricted
+from hubbub.accounts.users import owners_of_keys
+from hubbub.delivery.connections import Connections
+from hubbub.dispatch.link import run
+from hubbub.errors import Invalid, NotFound, Unavailable
+from hubbub.features.feature import Services
+from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomChange
+from hubbub.features.messages.messages import Messages
+from hubbub.features.people.user_channels import UserChannels
+from hubbub.features.rooms.access import Accesses
+from hubbub.store.base import Transaction
+from hubbub.wire.identity import User
+from hubbub.wire.keys import fold
+from hubbub.wire.members import Create, Invited, RoomFields, RoomMember
+
+
+class RoomsOfPeople:
+    """Each change is one of the room's log. `change` says what it raises."""
+
+    def __init__(self, services: Services, messages: Messages, channels: UserChannels, access: Accesses) -> None:
+        self._services = services
+        self._messages = messages
+        self._channels = channels
+        self._access = access
+        self._connections: Connections = services.fanout.connections
+
+    async def create(self, user: User, command: Create, *, claims: bool = False) -> str:
+        """Make a room that this user owns. Returns its key. Raises `Invalid` for a key that a public room cannot have,
+        `Conflict` if there is a room with that key, `NotFound` if there is no such user."""
+        fields = RoomFields(kind=command.kind, title=command.title)
+        if command.kind == "private":
+            room = PRIVATE + base64.b32encode(secrets.token_bytes(10)).decode().lower()
+        elif command.room is None or ":" in command.room:
+            raise Invalid("room: a public room needs a key without a colon")
+        else:
+            room = command.room
+        change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims)
+        return (await self.change(user, room, change)).room
+
+    async def direct(self, user: User, keys: Sequence[str]) -> str:
+        """Find or make the direct room of this user and others. Returns its key. Raises `NotFound` if there is no such
+        user, `Invalid` if there is no other one."""
+        others = list({fold(key): key for key in keys if fold(key) != fold(user.key)}.values())
+        if not others:
+            raise Invalid("users: name somebody else")
+        database, cluster = self._services.database, self._services.cluster_id
+        if database is None or cluster is None:
+            raise Unavailable("this server stores no rooms")
+        ids = await database.read(partial(_ids_of, keys=[user.key, *others]), never_deferred=True)
+        # The same people find the same room, also if two of them make it at once.
+        digest = hmac.digest(cluster.encode(), ",".join(map(str, sorted(ids))).encode(), hashlib.sha256)
+        room = DIRECT + base64.b32encode(digest[:20]).decode().lower()
+        change = RoomChange(Action.DIRECT, users=others, fields=RoomFields(kind="direct"))
+        return (await self.change(user, room, change)).room
+
+    async def change(self, user: User, room: str, change: RoomChange) -> Changed[Any]:
+        """Change a room. Returns when that is durable, and everybody was told.
+
+        Raises `Forbidden` if the user may not do this, `NotFound` if there is no such user or room, `Conflict` if the
+        room does not allow it now, `Unavailable`.
+        """
+        if not change.claims:
+            change.users = [self._present(one) for one in change.users]
+        changed: Changed[Any] = await self._messages.change(ChangeRequest(user, room, change))  # type: ignore[assignment]
+        event = changed.event
+        if change.action in {Action.CREATE, Action.DIRECT, Action.INVITE} and event is not None and event.members:
+            await self._tell_invited(user, changed.room, event.members)
+        return changed
+
+    def _present(self, user: User | str) -> User | str:
+        """A user who is connected, who need not have said anything; the key of anybody else."""
+        if isinstance(user, User):
+            return user
+        connections = self._connections.of_user(user)
+        return connections[0].user if connections else user
+
+    async def _tell_invited(self, user: User, room: str, members: Sequence[RoomMember]) -> None:
+        access = await self._access.read(room) if is_restricted(fold(room)) else None
+        if access is None:
+            return
+        invited = Invited(room=access.key, kind=access.kind.value, title=access.title, by=user.key)
+        for member in members:
+            if member.user != user.key:
+                run(_tell(self._channels, member.user, invited))
+
+
+async def _tell(channels: UserChannels, key: str, event: Invited) -> None:
+    await channels.send(key, event)
+
+
+def _ids_of(transaction: Transaction, keys: Sequence[str]) -> list[int]:
+    found = owners_of_keys(transaction, sorted({fold(key) for key in keys}))
+    for key in keys:
+        if fold(key) not in found:
+            raise NotFound(f"there is no user {key!r}, or they have not said anything yet")
+    return [person.id for person in found.values()]
+
+
+def change_of(command: Any) -> RoomChange:
+    """The change that a command asks for. Raises KeyError for a command that changes no room."""
+    made = RoomChange(_ACTIONS[command.type])
+    made.users = (command.user,) if hasattr(command, "user") else ()
+    if command.type == "change_room":
+        made.fields = RoomFields(
+            title=command.title, description=command.description, archived=command.archived, slow=command.slow
+        )
+        if command.archived is not None:
+            made.action = Action.ARCHIVE
+    elif command.type == "set_role":
+        made.role = RoomRole(command.role)
+    elif command.type in {"mute", "ban"}:
+        made.until = command.end
+    return made
+
+
+_ACTIONS = {
+    "change_room": Action.CHANGE_ROOM,
+    "invite": Action.INVITE,
+    "remove": Action.REMOVE,
+    "leave_room": Action.LEAVE_ROOM,
+    "set_role": Action.SET_ROLE,
+    "kick": Action.KICK,
+    "mute": Action.MUTE,
+    "ban": Action.BAN,
+}

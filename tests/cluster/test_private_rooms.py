@@ -1,0 +1,81 @@
+"""Private rooms on several nodes: who is removed on one node gets nothing more on any of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from hubbub.features.rooms.feature import RoomsFeature
+from tests.cluster.nodes import Node, node
+from tests.people import Person, person
+from tests.servers import Redis
+
+
+@pytest.fixture
+async def nodes(postgres: str, redis: Redis) -> AsyncIterator[list[Node]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(node(redis.url, database=postgres, accounts=True, broker_timeout=20))
+            for _ in range(2)
+        ]
+
+
+@asynccontextmanager
+async def private_room(nodes: list[Node], *names: str) -> AsyncIterator[tuple[str, list[Person]]]:
+    """A room of the first one's, with all others in it. The people are spread over the nodes."""
+    async with AsyncExitStack() as stack:
+        people = [
+            await stack.enter_async_context(person(nodes[place % len(nodes)], user=name))
+            for place, name in enumerate(names)
+        ]
+        owner, *others = people
+        room: str = (await owner.ask({"type": "create", "kind": "private", "title": "Plans"}))["room"]
+        for somebody in others:
+            assert (await owner.ask({"type": "invite", "room": room, "user": somebody.key}))["type"] == "ack"
+            assert (await somebody.join(room))["type"] == "joined"
+        yield room, people
+
+
+async def test_who_is_removed_on_one_node_gets_nothing_after_that_on_another(nodes: list[Node]) -> None:
+    async with private_room(nodes, "alice", "bob", "carol", "dave") as (room, (alice, bob, carol, dave)):
+        stop = asyncio.Event()
+
+        async def talk(somebody: Person) -> None:
+            while not stop.is_set():
+                assert (await somebody.say(room, "busy"))["type"] == "ack"
+
+        talking = [asyncio.ensure_future(talk(one)) for one in (carol, dave)]
+        try:
+            await bob.hear(20)
+            removed = await alice.ask({"type": "remove", "room": room, "user": "bob"})
+            for number in range(20):
+                await alice.say(room, f"after {number}")
+            gone = await bob.expect("removed", room=room)
+        finally:
+            stop.set()
+            await asyncio.gather(*talking)
+        await bob.catch_up()
+        await dave.catch_up()
+
+        assert gone["reason"] == "removed"
+        assert bob.seen.index(gone) == max(place for place, event in enumerate(bob.seen) if event.get("room") == room)
+        assert max(event["rev"] for event in bob.of_type("message")) < removed["rev"]
+        revs = [event["rev"] for event in dave.seen if event["type"] in {"message", "room"}]
+        assert revs == list(range(revs[0], revs[0] + len(revs)))
+        refused = await bob.say(room, "still here?")
+        assert (refused["type"], refused["code"]) == ("error", "forbidden")
+        assert (await bob.join(room))["code"] == "forbidden"
+
+
+async def test_a_send_is_refused_also_where_the_nodes_memory_is_older_than_the_removal(nodes: list[Node]) -> None:
+    async with private_room(nodes, "alice", "bob") as (room, (alice, bob)):
+        # As if the removal were still on its way to this node.
+        stale = nodes[1].hub.node.feature(RoomsFeature)
+        nodes[1].hub.node.sequencer.before_delivery = None
+        await alice.ask({"type": "remove", "room": room, "user": "bob"})
+
+        assert stale.rooms.access.at(room) is not None
+        refused = await bob.say(room, "too late")
+
+    assert (refused["type"], refused["code"]) == ("error", "forbidden")
