@@ -90,3 +90,23 @@ async def test_what_it_cost_in_the_end_is_charged(limits: SharedLimits) -> None:
     limits.charge(HOME, 3)
 
     assert 180 <= await limits.take(HOME) <= 200
+
+
+async def test_a_name_may_have_a_rate_of_its_own(limits: SharedLimits) -> None:
+    slow = Allowance(rate=1 / 3600, burst=1)
+
+    waits = [await limits.take("log-in of alice", 1.0, slow) for _ in range(3)]
+
+    assert waits[:2] == [0.0, 0.0]
+    assert 3590 <= waits[2] <= 3600
+
+
+async def test_what_is_given_back_may_be_taken_again(limits: SharedLimits) -> None:
+    slow = Allowance(rate=1 / 3600, burst=0)
+    assert await limits.take(HOME, 1.0, slow) == 0.0
+    limits.charge(HOME, -1.0, slow)
+    # It gives back no more than was owed.
+    limits.charge(HOME, -1.0, slow)
+
+    assert await limits.take(HOME, 1.0, slow) == 0.0
+    assert await limits.take(HOME, 1.0, slow) > 3590

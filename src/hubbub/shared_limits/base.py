@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from hubbub.limits import Allowance
+
 DEADLINE = 0.25
 """The most seconds that anybody waits for what the other nodes know."""
 
@@ -40,9 +42,11 @@ class SharedLimits(Protocol):
     def leave(self, name: str) -> None:
         """Undo one `enter`."""
 
-    async def take(self, name: str, size: float = 1.0) -> float:
-        """Take so much of the rate that a name may have. Returns 0.0 if it was not used up. Otherwise it takes nothing,
-        and returns the seconds until it may be asked again."""
+    async def take(self, name: str, size: float = 1.0, allowance: Allowance | None = None) -> float:
+        """Take so much of the rate that a name may have: the usual one, or `allowance`, which must always be the same
+        for a name. Returns 0.0 if it was not used up. Otherwise it takes nothing, and returns the seconds until it may
+        be asked again."""
 
-    def charge(self, name: str, size: float) -> None:
-        """Count what was done under this name, whether or not the rate allows it: what is taken later has to wait."""
+    def charge(self, name: str, size: float, allowance: Allowance | None = None) -> None:
+        """Count what was done under this name, whether or not the rate allows it: what is taken later has to wait. A
+        negative size gives back what was taken."""

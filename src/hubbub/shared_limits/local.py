@@ -22,7 +22,7 @@ class LocalLimits:
         self.counts: Counter[str] = Counter()
         """How many are counted under each name; names without any are left out."""
         self._clock = clock
-        self._debts = Recent(Debt, seconds=max(DEBTS_KEPT, 2 * allowance.burst / allowance.rate))
+        self._debts: dict[Allowance, Recent[Debt]] = {}
 
     @property
     def problem(self) -> str | None:
@@ -45,14 +45,21 @@ class LocalLimits:
         if self.counts[name] <= 0:
             del self.counts[name]
 
-    async def take(self, name: str, size: float = 1.0) -> float:
-        now = self._clock()
-        debt = self._debts.of(name, now)
-        wait = debt.wait(now, self.allowance)
+    async def take(self, name: str, size: float = 1.0, allowance: Allowance | None = None) -> float:
+        now, allowance = self._clock(), allowance or self.allowance
+        debt = self._debt(name, now, allowance)
+        wait = debt.wait(now, allowance)
         if not wait:
-            debt.add(size, now, self.allowance)
+            debt.add(size, now, allowance)
         return wait
 
-    def charge(self, name: str, size: float) -> None:
-        now = self._clock()
-        self._debts.of(name, now).add(size, now, self.allowance)
+    def charge(self, name: str, size: float, allowance: Allowance | None = None) -> None:
+        now, allowance = self._clock(), allowance or self.allowance
+        self._debt(name, now, allowance).add(size, now, allowance)
+
+    def _debt(self, name: str, now: float, allowance: Allowance) -> Debt:
+        debts = self._debts.get(allowance)
+        if debts is None:
+            kept = max(DEBTS_KEPT, 2 * allowance.burst / allowance.rate)
+            debts = self._debts[allowance] = Recent(Debt, seconds=kept)
+        return debts.of(name, now)

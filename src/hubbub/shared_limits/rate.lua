@@ -29,6 +29,7 @@ end
 if owed > most and ARGV[4] ~= '1' then
     return owed - most
 end
-owed = owed + cost
+-- A negative cost gives back what was taken.
+owed = math.max(0, owed + cost)
 call('SET', key, state(owed), 'PX', string.format('%.0f', math.ceil(owed / 1000) + 1))
 return 0

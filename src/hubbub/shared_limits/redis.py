@@ -53,6 +53,7 @@ class RedisLimits:
         namespace: str = "hubbub",
         timeout: float = 3.0,
     ) -> None:
+        self._allowance = allowance
         self._servers = SharedOut(
             [_Server(address, allowance, f"{namespace}:limits:", timeout=timeout) for address in addresses]
         )
@@ -74,11 +75,11 @@ class RedisLimits:
     def leave(self, name: str) -> None:
         self._servers.of(name).leave(name)
 
-    async def take(self, name: str, size: float = 1.0) -> float:
-        return await self._servers.of(name).take(name, size)
+    async def take(self, name: str, size: float = 1.0, allowance: Allowance | None = None) -> float:
+        return await self._servers.of(name).take(name, size, allowance or self._allowance)
 
-    def charge(self, name: str, size: float) -> None:
-        self._servers.of(name).charge(name, size)
+    def charge(self, name: str, size: float, allowance: Allowance | None = None) -> None:
+        self._servers.of(name).charge(name, size, allowance or self._allowance)
 
 
 class _Server:
@@ -93,7 +94,6 @@ class _Server:
         self._id = secrets.token_hex(6)
         self._connections = 0
         self._prefix = prefix
-        self._most_owed = round(1e6 * allowance.burst / allowance.rate)
         self._count_script = RedisScript(__package__, "count.lua")
         self._rate_script = RedisScript(__package__, "rate.lua")
         self._has_scripts = False
@@ -150,22 +150,22 @@ class _Server:
 
     # Rates.
 
-    async def take(self, name: str, size: float) -> float:
-        wait = await self._own.take(name, size)
+    async def take(self, name: str, size: float, allowance: Allowance) -> float:
+        wait = await self._own.take(name, size, allowance)
         if wait:
             return wait
-        microseconds = await self._ask(self._rate(name, size))
+        microseconds = await self._ask(self._rate(name, size, allowance))
         if microseconds:
-            self._own.charge(name, -size)
+            self._own.charge(name, -size, allowance)
         return (microseconds or 0) / 1e6
 
-    def charge(self, name: str, size: float) -> None:
-        self._own.charge(name, size)
-        self._link.send(self._rate(name, size, is_due=True), self._note_refusal)
+    def charge(self, name: str, size: float, allowance: Allowance) -> None:
+        self._own.charge(name, size, allowance)
+        self._link.send(self._rate(name, size, allowance, is_due=True), self._note_refusal)
 
-    def _rate(self, name: str, size: float, *, is_due: bool = False) -> tuple[Word, ...]:
-        cost = round(1e6 * size / self._own.allowance.rate)
-        return self._rate_script.command(f"{self._prefix}rate:{name}", cost, self._most_owed, int(is_due))
+    def _rate(self, name: str, size: float, allowance: Allowance, *, is_due: bool = False) -> tuple[Word, ...]:
+        cost, most_owed = round(1e6 * size / allowance.rate), round(1e6 * allowance.burst / allowance.rate)
+        return self._rate_script.command(f"{self._prefix}rate:{name}", cost, most_owed, int(is_due))
 
     # Asking.
 
