@@ -1,7 +1,6 @@
 """Asks the database who owns a key, when somebody connects.
 
-All questions of one turn of the event loop, and those that come while a query runs, share one query: two thousand
-clients that connect at once need a few queries. The answers are not kept, since a key without an owner may get one
+Questions share queries (`store/questions.py`). The answers are not kept, since a key without an owner may get one
 later. Two things are kept. That an account owns its key never changes. And if no other process writes to the database,
 the keys that were asked about or owned are known: any other key has no owner.
 """
@@ -12,18 +11,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from hubbub.accounts.seen_keys import SeenKeys
 from hubbub.accounts.users import Person, keys_after, known_guests, owners_of_keys
 from hubbub.errors import Conflict, Unavailable
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
+from hubbub.store.questions import Questions
 from hubbub.store.threads import settle
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
-
-T = TypeVar("T")
 
 DEADLINE = 5.0
 """Seconds in which the database must say who owns a key. After that the client is told to come back later."""
@@ -39,13 +37,9 @@ class ClaimKey(Protocol):
         """Store that this account owns its key."""
 
 
-class _Question:
-    __slots__ = ("answer", "folded", "identity")
-
-    def __init__(self, folded: str, identity: str | None, answer: asyncio.Future[Answer]) -> None:
-        self.folded = folded
-        self.identity = identity
-        self.answer = answer
+_Question = tuple[str, str | None]
+"""A folded key, and a guest's identity if that is given."""
+_LATE = "the database does not say whose name this is; come back later"
 
 
 class KeyOwners:
@@ -55,9 +49,9 @@ class KeyOwners:
         self._database = database
         self._claim = claim
         self._deadline = DEADLINE if deadline is None else deadline
-        self._turn: list[_Question] = []
-        self._waiting: list[_Question] = []
-        self._flight: asyncio.Task[None] | None = None
+        self._questions: Questions[_Question, Answer] = Questions(
+            database, _look_up, deadline=self._deadline, late=_LATE
+        )
         self._accounts: dict[str, None] = {}
         self._seen: SeenKeys | None = SeenKeys()
         self._has_seen_all = False
@@ -87,12 +81,7 @@ class KeyOwners:
             is_new = self._seen.add(folded)
             if is_new and self._has_seen_all:
                 return None, None
-        loop = asyncio.get_running_loop()
-        if not self._turn:
-            loop.call_soon(self._ask)
-        question = _Question(folded, identity, loop.create_future())
-        self._turn.append(question)
-        return await question.answer
+        return await self._questions.ask((folded, identity))
 
     async def claim(self, account: User) -> bool:
         """An account owns its key from its first connection on. True if a guest's row has made way for it just now.
@@ -114,7 +103,7 @@ class KeyOwners:
             loop = asyncio.get_running_loop()
             stored: asyncio.Future[None] = loop.create_future()
             self._claim(account, partial(settle, stored))
-            too_late = loop.call_later(self._deadline, settle, stored, _hangs())
+            too_late = loop.call_later(self._deadline, settle, stored, Unavailable(_LATE, retry_after=2_000))
             try:
                 await stored
             finally:
@@ -124,48 +113,8 @@ class KeyOwners:
         self._accounts[folded] = None
         return owner is not None and owner.identity != ""
 
-    def _ask(self) -> None:
-        turn, self._turn = self._turn, []
-        too_late = asyncio.get_running_loop().call_later(self._deadline, _give_up, turn)
-        # The last one's answer comes with all others' of the turn.
-        turn[-1].answer.add_done_callback(lambda _: too_late.cancel())
-        self._waiting += turn
-        if self._flight is None:
-            self._flight = asyncio.ensure_future(self._fly())
-
-    async def _fly(self) -> None:
-        """One query at a time, so that a slow database is not asked more often than it answers."""
-        while self._waiting:
-            questions = [question for question in self._waiting if not question.answer.done()]
-            self._waiting = []
-            if not questions:
-                continue
-            try:
-                answers = await self._database.read(partial(_look_up, questions=questions), never_deferred=True)
-            except Exception as error:  # noqa: BLE001 - those who asked get it
-                for question in questions:
-                    settle(question.answer, _again(error))
-            else:
-                for question, answer in zip(questions, answers, strict=True):
-                    settle(question.answer, answer)
-        self._flight = None
-
 
 def _look_up(transaction: Transaction, questions: Sequence[_Question]) -> list[Answer]:
-    owners = owners_of_keys(transaction, {question.folded for question in questions})
-    guests = known_guests(transaction, {question.identity for question in questions if question.identity})
-    return [(owners.get(question.folded), guests.get(question.identity or "")) for question in questions]
-
-
-def _give_up(questions: list[_Question]) -> None:
-    for question in questions:
-        settle(question.answer, _hangs())
-
-
-def _hangs() -> Unavailable:
-    return Unavailable("the database does not say whose name this is; come back later", retry_after=2_000)
-
-
-def _again(error: Exception) -> Exception:
-    """One each: an exception that is raised in many places collects all their tracebacks."""
-    return Unavailable(error.message, retry_after=error.retry_after) if isinstance(error, Unavailable) else error
+    owners = owners_of_keys(transaction, {folded for folded, _ in questions})
+    guests = known_guests(transaction, {identity for _, identity in questions if identity})
+    return [(owners.get(folded), guests.get(identity or "")) for folded, identity in questions]
