@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -132,6 +132,11 @@ class Database:
         self._commits.submit(operation, request, partial(settle, answer))
         return answer
 
+    def transact(self, work: Callable[[Transaction], T]) -> asyncio.Future[T]:
+        """`write` for what is done seldom: `work` writes in a transaction, which others share. It may be called again
+        after a rollback, and what it raises, the future raises."""
+        return self.write(_do_each, work)
+
     async def read(self, work: Callable[[Transaction], T], *, never_deferred: bool = False) -> T:
         """Return what `work` reads from one snapshot of the database, which has every write that was answered before.
         `never_deferred` says that `work` reads only tables whose rows are never deferred (`Statement`).
@@ -157,6 +162,10 @@ class Database:
             reader = self._local.reader = self._engine.open_reader()
             self._readers.append(reader)
         return reader.snapshot(work)
+
+
+def _do_each(transaction: Transaction, works: Sequence[Callable[[Transaction], T]]) -> list[T]:
+    return [work(transaction) for work in works]
 
 
 def _late() -> Unavailable:

@@ -1,0 +1,60 @@
+"""The audit log: who did what to whom. A line is written in the transaction of what it tells of, so there is neither
+one without the other."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any
+
+from pydantic import BaseModel
+
+from hubbub.store.base import Transaction
+from hubbub.store.statement import Statement
+from hubbub.wire.base import timestamp
+
+_ADD = Statement(
+    """
+    INSERT INTO audit (id, at, actor, action, target, detail) VALUES (:id, :at, :actor, :action, :target, :detail)
+    """,
+    never_deferred=True,
+)
+_BEFORE = Statement(
+    """
+    SELECT id, at, actor, action, target, detail FROM audit WHERE id {by_bytes} < :before
+    ORDER BY id {by_bytes} DESC LIMIT :number
+    """,
+    columns=("id", "at", "actor", "action", "target", "detail"),
+    never_deferred=True,
+)
+LATEST = "~"
+"""Comes after the id of every line."""
+
+
+class AuditLine(BaseModel):
+    id: str
+    at: str
+    actor: str
+    """The key of who did it; `console` for the command line."""
+    action: str
+    target: str
+    """What it was done to, such as a user's key; empty if there is nothing."""
+    detail: dict[str, Any]
+
+
+def audit(transaction: Transaction, actor: str, action: str, target: str = "", **detail: Any) -> None:
+    """Write a line. It must hold no secret."""
+    now = time.time_ns() // 1_000_000
+    # Ids begin with the time, so their order is that of the lines.
+    id = f"{now:013d}-{secrets.token_hex(6)}"
+    text = json.dumps(detail, ensure_ascii=False)
+    transaction.run(_ADD, id=id, at=now, actor=actor, action=action, target=target, detail=text)
+
+
+def audit_lines(transaction: Transaction, *, before: str = LATEST, number: int = 100) -> list[AuditLine]:
+    """The lines before one, the latest first."""
+    return [
+        AuditLine(id=id, at=timestamp(at / 1000), actor=actor, action=action, target=target, detail=json.loads(detail))
+        for id, at, actor, action, target, detail in transaction.rows(_BEFORE, before=before, number=number)
+    ]
