@@ -108,7 +108,7 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
         assert settings.data_dir is not None
         several = f"{settings.workers} workers; " if settings.workers > 1 else ""
         typer.echo(f"Hubbub is at {address} ({several}data in {settings.data_dir.resolve()}; Ctrl-C stops it)")
-        for line in _reachability(address, settings):
+        for line in [*_reachability(address, settings), *_setup(address, settings.data_dir)]:
             typer.echo(line)
         sys.stdout.flush()
 
@@ -119,6 +119,21 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
     from hubbub.serving.server import run
 
     run(create_app(settings), settings=settings, on_ready=ready, access_log=settings.log_level == "debug", fd=fd)
+
+
+def _setup(address: str, data_dir: Path) -> Iterator[str]:
+    """What to print about a server without an administrator."""
+    from hubbub.features.accounts.setup import complete_link, remove_link
+
+    found = complete_link(data_dir, address)
+    if found is None:
+        return
+    link, file = found
+    if sys.stdout.isatty():
+        remove_link(data_dir)
+        yield f"It has no administrator yet. Whoever opens this link becomes the administrator: {link}"
+    else:
+        yield f"It has no administrator yet. The link with which one becomes the administrator is in {file}"
 
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:
@@ -220,9 +235,10 @@ def check(
 ) -> None:
     """Look for damage: in the file, and in the numbers of rooms and messages. Exits with 1 if there is any."""
     from hubbub.dispatch.hooks import Hooks
+    from hubbub.features.accounts.feature import AccountsFeature
     from hubbub.features.built_in import built_in
 
-    checks = [feature.check for feature in built_in(Hooks())]
+    checks = [feature.check for feature in built_in(Hooks(), AccountsFeature())]
     problems: list[str] = _on_database(data_dir, lambda operations, engine: operations.check(engine, *checks))
     if as_json:
         typer.echo(json.dumps({"ok": not problems, "problems": problems}))

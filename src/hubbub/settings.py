@@ -87,6 +87,19 @@ class Settings(BaseSettings):
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."
     )
+    accounts: bool = Field(
+        True, description="Whether `hubbub serve` has accounts, with which people log in; they need a database."
+    )
+    sign_up: Literal["open", "invited", "closed"] = Field(
+        "invited", description="Who may make an account: everybody, who has an invitation, or nobody by themselves."
+    )
+    sign_ups: int = Field(20, ge=1, description="Attempts to sign up from one network address, per hour.")
+    log_in_attempts: int = Field(
+        10,
+        ge=1,
+        description="Failed attempts to log in to one account from one network address, per hour; ten times as many "
+        "to one account in all, and from one address in all.",
+    )
     allowed_origins: list[Annotated[str, AfterValidator(check_allowed_origin)]] = Field(
         [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."
     )

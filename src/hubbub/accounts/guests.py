@@ -109,6 +109,12 @@ class Guests:
             return self._enter(asked, key, row)
         return await self._claim_and_enter(self._names_everywhere, asked, key, row)
 
+    def prove(self, secret: str) -> User:
+        """The guest who has this secret, under the key that it had when it was given. Raises `Unauthenticated` for one
+        that this server did not give."""
+        identity, key = self._verify(secret)
+        return User(key, key, guest=True, identity=identity)
+
     def leave(self, user: User, *, clean: bool = True) -> None:
         """One connection of this guest has ended. After the last one the name is free: at once if it closed `clean`."""
         folded = fold(user.key)
@@ -219,7 +225,7 @@ class Guests:
             self._refuse_if_in_use(asked, key, row)
             user = User(key, asked.name or key, guest=True, identity=asked.identity)
             present = self._present[folded] = _Presence(user, asked.identity, 0)
-            shown = asked.shown or appearance(key)
+            shown = appearance(user.name)
             self._names[shown] = (*self._names[shown], folded) if shown in self._names else (folded,)
         present.was_lingering = self._lingering.pop(folded, None) is not None
         present.connections += 1

@@ -33,12 +33,14 @@ from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hoo
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Feature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.credentials import Credentials
 from hubbub.http.router import build_router
+from hubbub.http.session_cookie import SessionCookie
 from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.http.socket_routes import not_a_key
@@ -80,6 +82,9 @@ class Hubbub:
     or `WebSocketException` for a 403. Its dependencies with `yield` are closed when the hub has taken the connection,
     not when the connection ends, so no database session stays open while somebody chats.
 
+    With `accounts`, people have accounts in the hub instead: they sign up and log in at its routes, and the page has
+    what they need (docs/accounts.md). That needs a database.
+
     `guests` says whether people without an account are admitted: "on", "off", or "auto" for those on this machine. By
     default they are not. `policy` says who may do what. `page` says whether the web client is served at the router's
     root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
@@ -93,6 +98,7 @@ class Hubbub:
         self,
         *,
         authenticate: Callable[..., Any] | None = None,
+        accounts: bool = False,
         guests: GuestsAllowed | None = None,
         policy: Policy | None = None,
         settings: Settings | None = None,
@@ -109,14 +115,21 @@ class Hubbub:
         if settings is not None:
             check_settings(settings)
         check_flag("page", page)
+        check_flag("accounts", accounts)
         check_features(features)
         if data_dir is not None:
             check_directory("data_dir", data_dir)
-        if authenticate is None and guests in {None, "off"}:
+        if authenticate is not None and accounts:
             raise ConfigurationError(
-                "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, or guests='on'"
+                "authenticate and accounts exclude each other: either your app's own login says who people are, or the "
+                "accounts here do"
             )
+        self.accounts = AccountsFeature() if accounts else None
+        self.session_cookie = (
+            SessionCookie(self.accounts, lambda: self.admissions.origins) if self.accounts is not None else None
+        )
         own = Credentials(lambda: self.node)
+        own.cookie = self.session_cookie.authenticate if self.session_cookie is not None else None
         self.credentials = own if authenticate is None else None
         """Reads what people show; None if the application has a login of its own."""
         self.authenticate: Callable[..., Any] = authenticate or own.read
@@ -127,7 +140,7 @@ class Hubbub:
         self._page = page
         self._hooks = Hooks()
         self._registry = Registry(channel_of, policy or allow_everybody)
-        self.features: list[Feature] = [*built_in(self._hooks), *features]
+        self.features: list[Feature] = [*built_in(self._hooks, self.accounts), *features]
         """The built-in features and the application's own."""
         for registration in _in_the_order_of_the_wire(self.features):
             self._registry.add(registration)

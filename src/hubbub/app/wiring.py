@@ -19,14 +19,20 @@ from hubbub.store.base import Engine
 NO_DATABASE = "none"
 
 
+def stores_something(settings: Settings) -> bool:
+    """Whether `choose_engine` gives an engine."""
+    url = settings.database_url.get_secret_value() if settings.database_url is not None else None
+    return url != NO_DATABASE and not (url is None and settings.data_dir is None)
+
+
 def choose_engine(settings: Settings) -> Engine | None:
     """The engine for `database_url`, SQLite in the data directory without one; None to store nothing.
 
     Raises `ConfigurationError` for an address that is neither, or if what the engine needs is not installed.
     """
-    url = settings.database_url.get_secret_value() if settings.database_url is not None else None
-    if url == NO_DATABASE or (url is None and settings.data_dir is None):
+    if not stores_something(settings):
         return None
+    url = settings.database_url.get_secret_value() if settings.database_url is not None else None
     try:
         # Imported here: a server that stores nothing needs none of a database's packages.
         from hubbub.store.engines import engine_at

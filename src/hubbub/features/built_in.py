@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hubbub.dispatch.hooks import Hooks
 from hubbub.features.access.feature import AccessFeature
+from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
@@ -16,8 +17,8 @@ from hubbub.features.topics.feature import TopicsFeature
 from hubbub.features.typing.feature import TypingFeature
 
 
-def built_in(hooks: Hooks) -> list[Feature]:
-    """In the order in which they open."""
+def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feature]:
+    """In the order in which they open. `accounts` is None if people have no accounts here."""
     people = PeopleFeature()
     rooms = RoomsFeature()
     typing = TypingFeature(rooms)
@@ -25,4 +26,4 @@ def built_in(hooks: Hooks) -> list[Feature]:
     access = AccessFeature()
     members = MembersFeature(people, rooms, messages, access)
     rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
-    return [people, rooms, typing, messages, *rest]
+    return [people, rooms, typing, messages, *rest, *([accounts] if accounts is not None else [])]

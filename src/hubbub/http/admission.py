@@ -148,6 +148,18 @@ class Admissions:
         self._check_guest(request, _peer(request))
         return GUEST
 
+    def admits_guest(self, request: HTTPConnection) -> bool:
+        """Whether who asks would be let in without an account."""
+        try:
+            self._check_guest(request, _peer(request))
+        except (Unauthenticated, Forbidden):
+            return False
+        return True
+
+    def proven_guest(self, secret: str) -> User:
+        """The guest who has this secret. Raises `Unauthenticated` for one that this server did not give."""
+        return self._people.guests.prove(secret)
+
     async def take_request(self, request: HTTPConnection, user: User, size: float = 1.0) -> Charge:
         """Count a request that is as large as `size` usual ones. If it costs more in the end, the caller gives the rest
         to what is returned.

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.feature import Feature
 from hubbub.http.admission import Admissions
 from hubbub.http.credentials import Credentials
+from hubbub.http.session_cookie import SessionCookie
 from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor
 from hubbub.node import Node
@@ -28,6 +30,10 @@ class Mounted(Protocol):
     schema_text: SchemaText
     sockets: list[SocketAddress]
     """Those that exist, in the order in which they were added."""
+
+    accounts: AccountsFeature | None
+    """None if people have no accounts here."""
+    session_cookie: SessionCookie | None
 
     @property
     def features(self) -> Sequence[Feature]: ...

@@ -14,6 +14,7 @@ from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.mounted import Mounted
 from hubbub.http.page import add_page
+from hubbub.http.server_info import add_server_info
 from hubbub.http.socket_routes import add_socket
 from hubbub.http.unknown_addresses import UnknownAddresses
 
@@ -35,6 +36,7 @@ def build_router(hub: Mounted, *, page: bool) -> APIRouter:
     # Routes are tried in this order. Rooms are the first feature with routes: most clients connect to them.
     for feature in hub.features:
         feature.routes(router, hub)
+    add_server_info(router, hub)
     # Pages of other origins need nothing of what follows.
     router.route_class = APIRoute
     # None of the routes below reads credentials, so none is logged there.

@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 
 from hubbub.app.hubbub import Hubbub
 from hubbub.app.settings_sources import load_settings
+from hubbub.app.wiring import stores_something
 from hubbub.errors import ConfigurationError
 from hubbub.http.admission import HiddenCredentials
 from hubbub.http.hosts import AllowedHosts, HostNames
@@ -32,12 +33,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     protocol classes, a staged shutdown, and the choice of a port.
     """
     settings = for_own_server(settings or load_settings())
-    if settings.guests == "off" and settings.secret is None and settings.token_keys is None:
+    accounts = settings.accounts and stores_something(settings)
+    if settings.guests == "off" and not accounts and settings.secret is None and settings.token_keys is None:
         raise ConfigurationError(
             "guests is `off`, and this server has no accounts: nobody could get in. With HUBBUB_SECRET or "
             "HUBBUB_TOKEN_KEYS it takes tokens (see docs/security.md)"
         )
-    hub = Hubbub(guests=settings.guests, settings=settings)
+    hub = Hubbub(accounts=accounts, guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
     # If the server listens on a name, the operator has given it that name.
     app.add_middleware(AllowedHosts, names=HostNames([*settings.allowed_hosts, settings.host or "localhost"]))

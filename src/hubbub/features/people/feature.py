@@ -29,6 +29,7 @@ class PeopleFeature(Feature):
     def __init__(self) -> None:
         self.guests: Guests
         self.user_channels: UserChannels
+        self.signing: SigningKeys
         self.store_claim: ClaimKey | None = None
         """Stores that an account owns its key. The feature that stores users sets it; needed with a database."""
         self._owners: KeyOwners | None = None
@@ -38,9 +39,9 @@ class PeopleFeature(Feature):
         super().open(services)
         database = services.database
         self._owners = KeyOwners(database, claim=self._claim) if database is not None else None
-        self._signing = SigningKeys()
+        self.signing = SigningKeys()
         self.guests = Guests(
-            self._signing,
+            self.signing,
             clock=time.monotonic,
             linger=services.settings.linger,
             owners=self._owners,
@@ -54,7 +55,7 @@ class PeopleFeature(Feature):
         services, secret = self.services, _secret(self.services.settings)
         shared = services.database if services.is_shared else None
         keys = await load_signing_keys(secret, data_dir=services.settings.data_dir, shared=shared)
-        self._signing.use(keys)
+        self.signing.use(keys)
         if services.names is not None:
             # Nodes that share a database have compared their secrets there.
             await services.names.start([] if shared is not None else fingerprints(secret, keys))
