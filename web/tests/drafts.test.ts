@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { Composing } from '../src/models/composing.svelte';
+import type { Stored } from '../src/models/lines';
 import { Remembered, type Store } from '../src/models/storage';
 
 let device: Map<string, string>;
@@ -70,4 +71,28 @@ it('is lost, and nothing more, if the storage is full or holds nonsense', () => 
   expect(composing.draft).toBe('more');
   for (const name of device.keys()) device.set(name, '{"text": 7');
   expect(draftOf('hall').load()).toBe('');
+});
+
+it('follows what another tab of the person writes and sends', () => {
+  const [here, there] = [new Composing(draftOf('hall')), new Composing(draftOf('hall'))];
+  const { entry } = draftOf('hall');
+  there.draft = 'half a sent';
+  here.storedElsewhere(draftOf('yard').entry);
+  expect(here.draft).toBe('');
+  here.storedElsewhere(entry);
+  expect(here.draft).toBe('half a sent');
+  there.done();
+  here.storedElsewhere(entry);
+  expect(here.draft).toBe('');
+});
+
+it('of another tab waits until an edit is over', () => {
+  const [here, there] = [new Composing(draftOf('hall')), new Composing(draftOf('hall'))];
+  here.draft = 'half a sent';
+  here.edit({ text: 'old words' } as Stored);
+  there.done();
+  here.storedElsewhere(draftOf('hall').entry);
+  expect(here.draft).toBe('old words');
+  here.cancelEdit();
+  expect(here.draft).toBe('');
 });

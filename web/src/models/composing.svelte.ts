@@ -32,6 +32,13 @@ export class Composing {
     return this.#answering;
   }
 
+  /** Another tab has changed what is stored there: if it is this draft, the field shows what was written or sent there. */
+  storedElsewhere(entry: string | null): void {
+    if (this.#kept === undefined || entry !== this.#kept.entry) return;
+    if (this.#editing === null) this.#draft = this.#kept.load();
+    else this.#setAside = this.#kept.load();
+  }
+
   /** Addresses a person: the server's clients recognise the key after an @. */
   mention(user: string): void {
     const gap = this.draft === '' || /\s$/.test(this.draft) ? '' : ' ';

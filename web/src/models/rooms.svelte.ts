@@ -121,6 +121,11 @@ export class Rooms {
     else this.#current?.lookAway();
   }
 
+  /** Another tab has stored something there. */
+  storedElsewhere(entry: string | null): void {
+    for (const room of this.list) room.composing.storedElsewhere(entry);
+  }
+
   leave(room: Room): void {
     if (this.isFavourite(room)) this.favour(room, false);
     this.forget(room);

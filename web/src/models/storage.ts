@@ -24,6 +24,8 @@ export interface RoomStore {
 
 /** An unsent draft in one room. */
 export interface DraftStore {
+  /** Where it is stored on the device. */
+  readonly entry: string;
   load(): string;
   keep(text: string): void;
 }
@@ -95,6 +97,7 @@ export class Remembered {
     const prefix = `draft:${encodeURIComponent(fold(name))}:`;
     const entry = prefix + fold(room);
     return {
+      entry: this.#entry(entry),
       load: () => draftIn(this.#read(this.#stores.device, entry))?.text ?? '',
       keep: (text) => {
         const draft: Draft = { text: text.slice(0, DRAFT_LENGTH), at: now() };
