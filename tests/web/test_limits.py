@@ -73,15 +73,31 @@ async def test_messages_written_fast_arrive_in_order(serve: ServerFactory, new_p
     await expect_live(page)
 
 
-async def test_more_rooms_than_fit_into_one_join_are_all_joined(serve: ServerFactory, new_page: PageFactory) -> None:
-    server = serve()
+@pytest.mark.slow(10)
+async def test_five_hundred_rooms_are_joined_listed_and_found(serve: ServerFactory, new_page: PageFactory) -> None:
+    server = serve(environment={"HUBBUB_ROOMS_PER_CONNECTION": "500"})
     page = await new_page()
-    rooms = [f"room-{number:03}" for number in range(105)]
+    rooms = [f"room-{number:03}" for number in range(500)]
     await remembering(page, server, **{"rooms:ada": rooms})
     await enter(page, "Ada")
+    lines = page.get_by_role("navigation", name="My rooms").get_by_role("listitem")
+    await expect(lines).to_have_count(500)
 
-    for room in (rooms[0], rooms[104]):
-        await page.get_by_role("button", name=room, exact=True).click()
+    await page.get_by_role("button", name=rooms[0], exact=True).focus()
+    for key in ("End", "Enter"):
+        await page.keyboard.press(key)
+    await expect(page.get_by_role("heading", name=rooms[499], level=1)).to_be_visible()
+    await page.keyboard.press("Alt+ArrowUp")
+    await expect(page.get_by_role("heading", name=rooms[498], level=1)).to_be_visible()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("r123")
+    await expect(page.get_by_role("option", selected=True)).to_have_text(f"# {rooms[123]}")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name=rooms[123], level=1)).to_be_visible()
+
+    for room in (rooms[0], rooms[499]):
+        await page.evaluate("room => (location.hash = room)", room)
+        await expect(page.get_by_role("heading", name=room, level=1)).to_be_visible()
         await say(page, f"hello {room}")
         await everything_is_sent(page)
         assert await history(server, room) == [f"hello {room}"]
