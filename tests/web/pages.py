@@ -4,11 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.servers import REPOSITORY
-
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-AXE = REPOSITORY / "web/node_modules/axe-core/axe.min.js"
 
 Enter = Callable[..., Awaitable[Page]]
 

@@ -2,14 +2,13 @@
 
 import re
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Dialog, expect
 from websockets.asyncio.client import connect
 
 from tests.servers import WebServer
-from tests.web.pages import AXE, PHONE, Enter, expect_live, leave, say
+from tests.web.pages import PHONE, Enter, expect_live, leave, say
 
 pytestmark = pytest.mark.anyio
 
@@ -192,18 +191,3 @@ async def test_the_page_is_light_or_dark_as_the_device_or_the_reader_wants(enter
     assert await alice.evaluate(ground) != dark
     await alice.reload()
     assert await alice.evaluate(ground) != dark
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_axe_finds_no_violation(enter: Enter, color_scheme: str, screenshots: Path) -> None:
-    alice = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce")
-    bob = await enter("bob")
-    await say(alice, "Have you seen https://example.com?")
-    await say(bob, "Not yet, @alice.")
-    await expect(alice.get_by_role("log")).to_contain_text("Not yet")
-
-    await alice.evaluate(AXE.read_text())
-    report = await alice.evaluate("axe.run()")
-
-    await alice.screenshot(path=screenshots / f"chat-{color_scheme}.png")
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []

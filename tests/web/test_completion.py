@@ -2,7 +2,6 @@
 
 import re
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.people import person
 from tests.servers import WebServer
-from tests.web.pages import AXE, PHONE, Enter, message, say
+from tests.web.pages import PHONE, Enter, message, say
 from tests.web.test_navigation import join
 
 pytestmark = pytest.mark.anyio
@@ -245,24 +244,6 @@ async def test_keys_of_an_input_method_neither_take_nor_send(enter: Enter, serve
 
     await expect(field).to_have_value(f"@{room}-bob ")
     await expect(alice.get_by_role("article")).to_have_count(2)
-
-
-@on_each_device
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_open_list_can_be_read_by_everybody(
-    enter: Enter, server: WebServer, room: str, device: dict[str, Any], scheme: str, screenshots: Path
-) -> None:
-    alice = await enter_with_others(enter, server, room, color_scheme=scheme, reduced_motion="reduce", **device)
-    await field_of(alice).focus()
-    await alice.evaluate(AXE.read_text())
-    for typed, marked in (("@", "carol"), ("x #", "general"), ("x :smi", "smile")):
-        await field_of(alice).press_sequentially(typed)
-        await expect_marked(alice, marked)
-        report = await alice.evaluate("axe.run()")
-        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []
-        await expect(alice.get_by_role("listbox")).to_be_in_viewport(ratio=1)
-        name = f"completion-{'phone' if device else 'desktop'}-{scheme}-{marked}.png"
-        await alice.screenshot(path=screenshots / name)
 
 
 async def test_a_word_that_nothing_completes_is_sent_at_once(enter: Enter) -> None:

@@ -7,8 +7,8 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import PageFactory
 from tests.servers import WebServer
+from tests.web.accessibility import no_violations
 from tests.web.pages import PHONE, Enter, expect_live, say
-from tests.web.test_keys import no_violations
 
 pytestmark = pytest.mark.anyio
 

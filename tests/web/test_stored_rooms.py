@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from tests.people import person
 from tests.servers import WebServer
-from tests.web.pages import AXE, PHONE, Enter, act, come_back, expect_live, message, say
+from tests.web.pages import PHONE, Enter, act, come_back, expect_live, message, say
 
 pytestmark = pytest.mark.anyio
 
@@ -274,23 +274,3 @@ async def test_a_long_pinned_message_fits_a_phone(enter: Enter) -> None:
 
     await expect(alice.get_by_title("To the pinned message")).to_be_visible()
     assert await alice.evaluate("document.documentElement.scrollWidth <= visualViewport.width")
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_axe_finds_no_violation_in_a_busy_room(enter: Enter, color_scheme: str) -> None:
-    alice, bob = await enter("alice", color_scheme=color_scheme, reduced_motion="reduce"), await enter("bob")
-    await say(alice, "Which colour?")
-    await act(bob, "Which colour?", "Reply")
-    await say(bob, "Green.")
-    await act(bob, "Which colour?", "Pin")
-    await act(alice, "Green.", "React")
-    await alice.get_by_role("button", name="thumbs up").click()
-    await act(alice, "Green.", "Reply")
-    await message(alice, "Green.").hover()
-    await expect(alice.get_by_role("toolbar")).to_be_visible()
-    await expect(alice.get_by_role("button", name="1, by you")).to_be_visible()
-
-    await alice.evaluate(AXE.read_text())
-    report = await alice.evaluate("axe.run()")
-
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in report["violations"]] == []

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.web.pages import AXE, PHONE, Enter, message, say
+from tests.web.pages import PHONE, Enter, message, say
 
 pytestmark = pytest.mark.anyio
 
@@ -44,21 +44,6 @@ async def test_marks_become_bold_lists_tables_and_code(enter: Enter) -> None:
         link = said.get_by_role("link", name="the docs")
         await expect(link).to_have_attribute("href", "https://docs.example/a")
         await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
-
-
-@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_text_with_all_marks_can_be_read_by_everybody(
-    enter: Enter, device: dict[str, object], scheme: str
-) -> None:
-    alice = await enter("alice", color_scheme=scheme, **device)
-    await say(alice, WRITTEN)
-    await expect(message(alice, "Bold").locator(".keyword")).to_have_count(2)
-    await alice.evaluate(AXE.read_text())
-    violations = await alice.evaluate("axe.run().then((result) => result.violations)")
-    assert violations == []
-    width = await alice.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert width <= 0
 
 
 async def test_code_is_copied_as_it_was_written(enter: Enter) -> None:

@@ -66,7 +66,7 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       browse: 'Alle Räume ansehen',
       unseen: (unseen, isMentioned) => `${number(unseen)} neue${isMentioned ? ', du wurdest erwähnt' : ''}`,
       join: 'Beitreten',
-      joinOrCreate: 'Raum betreten oder anlegen',
+      joinOrCreate: 'Beitreten oder anlegen',
       rule: roomRule,
       none: 'Du bist in keinem Raum. Betritt einen, um mitzureden.',
       wrong: 'Diesen Raum gibt es nicht',

@@ -66,7 +66,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       browse: 'Ver todas las salas',
       unseen: (unseen, isMentioned) => `${number(unseen)} ${fresh(unseen)}${isMentioned ? ', te han mencionado' : ''}`,
       join: 'Entrar',
-      joinOrCreate: 'Entrar en una sala o crearla',
+      joinOrCreate: 'Entra o crea una sala',
       rule: roomRule,
       none: 'No estás en ninguna sala. Entra en una para hablar.',
       wrong: 'Esa sala no existe',

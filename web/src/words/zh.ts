@@ -111,7 +111,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
       earlier: '更早的消息',
       unread: '新消息',
       missed: '你离开了一会儿。这里不保存那段时间的消息。',
-      toLatest: (unread) => (unread > 0 ? `到最新消息，${count(unread)}` : '到最新消息'),
+      toLatest: (unread) => (unread > 0 ? `跳到最新消息，${count(unread)}` : '跳到最新消息'),
       count,
       moved: (came, went) =>
         [came.length > 0 ? `${some(came)} 加入了` : '', went.length > 0 ? `${some(went)} 离开了` : '']
@@ -130,7 +130,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
       notSent: (why) => `未发送。${why}`,
       tryAgain: '重试',
       discard: '丢弃',
-      toQuoted: '到被回复的消息',
+      toQuoted: '跳到被回复的消息',
       quotedEarlier: '一条更早的消息',
       more: '展开',
       less: '收起',
@@ -159,7 +159,7 @@ export function zh({ number, atMost99, list }: Formats): Words {
     pins: {
       title: '置顶消息',
       count: (pinned) => `${number(pinned)} 条置顶`,
-      toLatest: '到置顶消息',
+      toLatest: '跳到置顶消息',
       unpin: (name, text) => `取消置顶 ${name}：${text}`,
     },
     reactions: {
@@ -198,8 +198,8 @@ export function zh({ number, atMost99, list }: Formats): Words {
       editing: '正在编辑你的消息',
       answering: (name) => `回复 ${name}`,
       stopEditing: '停止编辑',
-      doNotReply: '不回复',
-      typing: (names) => (names.length > 3 ? '好几个人正在输入' : `${list(names)} 正在输入`),
+      doNotReply: '取消回复',
+      typing: (names) => (names.length > 3 ? '多人正在输入' : `${list(names)} 正在输入`),
       tooManyWait: '这里等待发送的消息太多了。',
       suggestions: '建议',
       found: (count) => `${number(count)} 条建议`,
