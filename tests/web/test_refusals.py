@@ -10,7 +10,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 from tests.conftest import PageFactory
 from tests.people import person
 from tests.servers import WebServer, uvicorn_server, watched
-from tests.web.pages import PHONE, Enter, act, expect_live, say, tap
+from tests.web.pages import PHONE, Enter, act, expect_live, message, say, tap
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +97,25 @@ async def test_an_old_empty_message_says_that_it_is_empty(enter: Enter, server: 
         await bob.ask({"type": "message", "room": room, "text": "nothing"})
 
     await expect(alice.get_by_role("article")).to_contain_text("This message is empty.")
+
+
+async def test_a_server_of_an_older_version_does_what_it_can_and_says_what_it_cannot(enter: Enter) -> None:
+    alice = await enter("alice")
+
+    def is_older(socket: WebSocketRoute) -> None:
+        """It has never heard of pins."""
+        way = socket.connect_to_server()
+        socket.on_message(lambda text: way.send(str(text).replace('"type":"pin"', '"type":"unheard-of"')))
+
+    await alice.route_web_socket(re.compile(r"/ws\b"), is_older)
+    await alice.reload()
+    await say(alice, "words")
+    await expect(message(alice, "words")).to_be_visible()
+    await act(alice, "words", "Pin")
+
+    await expect(alice.locator(".notice")).to_have_text(
+        "This page and its server do not fit together. Reload the page."
+    )
+    await act(alice, "words", "React")
+    await alice.get_by_role("button", name="thumbs up").click()
+    await expect(alice.get_by_role("button", name="1, by you")).to_be_visible()
