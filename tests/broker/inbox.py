@@ -8,6 +8,7 @@ from hubbub.broker.redis import RedisBroker
 from hubbub.broker.redis_address import parse_addresses
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.publication import Publication
+from tests.patient import PATIENCE
 from tests.servers import Redis
 
 ROOM = "room:lobby"
@@ -57,5 +58,5 @@ def said(text: str, *, channel: str = ROOM, position: int | None = None, ephemer
 
 
 def redis_broker(*servers: Redis, **options: Any) -> RedisBroker:
-    """A broker over these servers."""
-    return RedisBroker(parse_addresses(",".join(server.url for server in servers)), **options)
+    """A broker over these servers, which may be late."""
+    return RedisBroker(parse_addresses(",".join(server.url for server in servers)), **{"timeout": PATIENCE, **options})

@@ -12,6 +12,7 @@ from hubbub.broker.redis_address import parse_addresses
 from hubbub.errors import ConfigurationError
 from tests.broker.inbox import ROOM, Inbox, said
 from tests.encrypted_redis import Certificates, encrypted_redis
+from tests.patient import PATIENCE
 from tests.ports import free_port
 from tests.servers import Redis
 
@@ -23,7 +24,7 @@ Answer = Callable[[bytes], bytes]
 
 @asynccontextmanager
 async def broker(
-    url: str, *, cluster: str = "ours", timeout: float = 2.0, namespace: str = "hubbub"
+    url: str, *, cluster: str = "ours", timeout: float = PATIENCE, namespace: str = "hubbub"
 ) -> AsyncIterator[tuple[RedisBroker, Inbox]]:
     one, inbox = RedisBroker(parse_addresses(url), timeout=timeout, namespace=namespace), Inbox()
     await one.start(inbox.deliver, inbox.missed, cluster=cluster)
@@ -42,9 +43,9 @@ async def refusal(url: str, *, cluster: str = "ours") -> str:
     return str(refused.value)
 
 
-async def problem(url: str) -> str:
+async def problem(url: str, *, timeout: float = PATIENCE) -> str:
     """Why a node at this address is not ready."""
-    async with broker(url, timeout=0.5) as (one, _):
+    async with broker(url, timeout=timeout) as (one, _):
         assert one.problem is not None
         assert "c4n4ry" not in one.problem + repr(one._servers.of("")._link)
         return one.problem
@@ -98,7 +99,7 @@ async def test_a_missing_password_is_refused(locked: Redis) -> None:
 async def test_a_password_that_is_changed_while_nodes_run_is_a_problem_and_no_end(locked: Redis) -> None:
     async with broker(f"redis://:{ESCAPED}@127.0.0.1:{locked.port}") as (one, _):
         await asyncio.to_thread(_change_password, locked)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while "password" not in (one.problem or ""):  # noqa: ASYNC110 - nobody says when it changes
                 await asyncio.sleep(0.01)
 
@@ -167,14 +168,14 @@ async def test_a_redis_that_is_away_is_waited_for_and_used_when_it_comes(tmp_pat
         await one.subscribe(ROOM)
         await asyncio.to_thread(stack.enter_context, late)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while one.problem:  # noqa: ASYNC110 - nobody says when it changes
                 await asyncio.sleep(0.01)
 
 
 async def test_a_server_that_says_nothing_is_waited_for() -> None:
     async with stranger(lambda _: b"") as port:
-        assert await problem(f"redis://127.0.0.1:{port}") == (
+        assert await problem(f"redis://127.0.0.1:{port}", timeout=0.5) == (
             f"redis://127.0.0.1:{port}/0: it does not answer within 0.5 s"
         )
 
@@ -257,7 +258,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(encrypted: tuple
 
 async def test_tls_with_a_server_that_speaks_none_is_asked_about(redis: Redis) -> None:
     # Redis takes the first bytes of TLS for the beginning of a line, and waits for the rest.
-    assert "does it speak TLS?" in await problem(f"rediss://127.0.0.1:{redis.port}")
+    assert "does it speak TLS?" in await problem(f"rediss://127.0.0.1:{redis.port}", timeout=0.5)
 
 
 async def test_tls_with_another_server_that_speaks_none_is_refused() -> None:

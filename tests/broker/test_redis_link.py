@@ -13,9 +13,11 @@ from hubbub.broker.redis_link import RedisLink
 from hubbub.broker.redis_log import ServerLog
 from tests.broker.inbox import DEADLINE
 from tests.fault_proxy import FaultProxy
+from tests.patient import PATIENCE
 from tests.servers import Redis
 
 TIMEOUT = 1.0
+"""For a link that notices soon that nobody answers. All others are patient."""
 
 
 @pytest.fixture
@@ -26,7 +28,15 @@ def proxy(redis: Redis) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 async def link(proxy: FaultProxy) -> AsyncIterator[RedisLink]:
-    link = RedisLink(RedisAddress("127.0.0.1", proxy.port, database=3), timeout=TIMEOUT)
+    link = RedisLink(RedisAddress("127.0.0.1", proxy.port, database=3), timeout=PATIENCE)
+    await link.start()
+    yield link
+    await link.stop()
+
+
+@pytest.fixture
+async def hasty(proxy: FaultProxy) -> AsyncIterator[RedisLink]:
+    link = RedisLink(RedisAddress("127.0.0.1", proxy.port), timeout=TIMEOUT)
     await link.start()
     yield link
     await link.stop()
@@ -72,22 +82,23 @@ async def test_who_stops_waiting_takes_nobody_elses_answer(link: RedisLink, prox
     assert await link.call("ECHO", "patient") == b"patient"
 
 
-async def test_a_call_without_an_answer_ends_at_the_deadline(link: RedisLink, proxy: FaultProxy) -> None:
+async def test_a_call_without_an_answer_ends_at_the_deadline(hasty: RedisLink, proxy: FaultProxy) -> None:
+    await up(hasty)
     proxy.freeze()
 
     async with asyncio.timeout(DEADLINE):
         with pytest.raises(RedisAway, match="it does not answer within 1 s"):
-            await link.call("PING")
+            await hasty.call("PING")
     proxy.thaw()
-    await up(link)
-    assert await link.call("PING") == b"PONG"
+    await up(hasty)
+    assert await hasty.call("PING") == b"PONG"
 
 
 async def test_a_process_that_did_not_run_for_longer_than_the_deadline_keeps_its_line(
-    link: RedisLink, proxy: FaultProxy
+    hasty: RedisLink, proxy: FaultProxy
 ) -> None:
     for _ in range(2):
-        answer = asyncio.ensure_future(link.call("PING"))
+        answer = asyncio.ensure_future(hasty.call("PING"))
         await asyncio.sleep(0)
         time.sleep(1.5 * TIMEOUT)  # noqa: ASYNC251 - as a hook does that blocks the event loop
         assert await answer == b"PONG"
@@ -115,7 +126,7 @@ async def test_while_it_is_away_a_call_ends_at_once(link: RedisLink, proxy: Faul
         while link.is_up:  # noqa: ASYNC110 - nobody says when it changes
             await asyncio.sleep(0.01)
 
-    async with asyncio.timeout(TIMEOUT / 2):
+    async with asyncio.timeout(PATIENCE / 2):
         with pytest.raises(RedisAway):
             await link.call("PING")
 
@@ -133,7 +144,9 @@ async def test_each_new_connection_is_greeted_before_it_is_used(proxy: FaultProx
         lost.set()
 
     address = RedisAddress("127.0.0.1", proxy.port)
-    link = RedisLink(address, timeout=TIMEOUT, greet=greet, connected=lambda: heard.append("connected"), lost=note_lost)
+    link = RedisLink(
+        address, timeout=PATIENCE, greet=greet, connected=lambda: heard.append("connected"), lost=note_lost
+    )
     await link.start()
     proxy.cut()
     async with asyncio.timeout(DEADLINE):
@@ -145,7 +158,7 @@ async def test_each_new_connection_is_greeted_before_it_is_used(proxy: FaultProx
 
 
 async def test_a_stop_sends_what_is_pending_first(redis: Redis) -> None:
-    link = RedisLink(RedisAddress("127.0.0.1", redis.port), timeout=TIMEOUT)
+    link = RedisLink(RedisAddress("127.0.0.1", redis.port), timeout=PATIENCE)
     await link.start()
     answers: list[object] = []
 
@@ -157,7 +170,7 @@ async def test_a_stop_sends_what_is_pending_first(redis: Redis) -> None:
 
 
 async def test_a_stopped_link_starts_again(redis: Redis) -> None:
-    link = RedisLink(RedisAddress("127.0.0.1", redis.port), timeout=TIMEOUT)
+    link = RedisLink(RedisAddress("127.0.0.1", redis.port), timeout=PATIENCE)
     for _ in range(2):
         await link.start()
         assert await link.call("PING") == b"PONG"
@@ -170,7 +183,7 @@ async def test_several_links_of_a_node_to_one_server_say_once_that_it_is_connect
 ) -> None:
     caplog.set_level(logging.INFO)
     address = RedisAddress("127.0.0.1", redis.port)
-    links = [RedisLink(address, timeout=TIMEOUT) for _ in range(3)]
+    links = [RedisLink(address, timeout=PATIENCE) for _ in range(3)]
     for link in links:
         await link.start()
     for link in links:

@@ -77,7 +77,7 @@ async def follow(client: Client, room: Room, texts: list[str]) -> None:
 async def test_a_failover_that_lost_messages_begins_one_epoch_for_all_nodes_whatever_their_way(
     pair: Pair, redis: Redis, serve: ServerFactory
 ) -> None:
-    environment = {**ENVIRONMENT, "HUBBUB_BROKER_URL": redis.url, "HUBBUB_DATABASE_TIMEOUT": "3"}
+    environment = {**ENVIRONMENT, "HUBBUB_BROKER_URL": redis.url, "HUBBUB_DATABASE_TIMEOUT": "20"}
     nodes = [serve(environment=environment | {"HUBBUB_DATABASE_URL": way}) for way in pair.ways]
     async with AsyncExitStack() as stack:
         clients = [

@@ -14,6 +14,7 @@ from tests.cluster.nodes import Node, node
 from tests.cluster.views import messages, shown
 from tests.encrypted_redis import Certificates, encrypted_redis
 from tests.fault_proxy import FaultProxy
+from tests.patient import PATIENCE
 from tests.people import Person, Refused, person
 from tests.ports import free_port
 from tests.servers import Redis
@@ -27,16 +28,19 @@ TOO_MUCH = "overcoming of output buffer limits"
 MUCH_LONGER = 60.0
 
 
-def a_node(database: str, broker: str) -> AbstractAsyncContextManager[Node]:
-    return node(broker, database=database, broker_timeout=1, database_timeout=4)
+def a_node(database: str, broker: str, **timeouts: float) -> AbstractAsyncContextManager[Node]:
+    """A patient one, except for these settings."""
+    settings: dict[str, Any] = {"broker_timeout": PATIENCE, "database_timeout": PATIENCE, **timeouts}
+    return node(broker, database=database, **settings)
 
 
 @asynccontextmanager
-async def in_the_hall(*places: tuple[str, str], names: Sequence[str] = NAMES) -> AsyncIterator[list[Person]]:
-    """One person on each node, or more if there are more names, all in one room. A node has an address of its database
-    and one of its broker."""
+async def in_the_hall(
+    *made: AbstractAsyncContextManager[Node], names: Sequence[str] = NAMES
+) -> AsyncIterator[list[Person]]:
+    """One person on each node, or more if there are more names, all in one room."""
     async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(a_node(*place)) for place in places]
+        nodes = [await stack.enter_async_context(one) for one in made]
         people = [await stack.enter_async_context(person(one, name)) for one, name in zip(cycle(nodes), names)]
         for somebody in people:
             await somebody.join("hall")
@@ -81,8 +85,8 @@ def knows(somebody: Person) -> set[str]:
 async def test_what_comes_late_on_one_node_s_line_comes_once_and_in_order(
     postgres: str, redis: Redis, line_to_redis: FaultProxy
 ) -> None:
-    late = (postgres, f"redis://127.0.0.1:{line_to_redis.port}")
-    async with in_the_hall((postgres, redis.url), (postgres, redis.url), late) as people:
+    late = a_node(postgres, f"redis://127.0.0.1:{line_to_redis.port}")
+    async with in_the_hall(a_node(postgres, redis.url), a_node(postgres, redis.url), late) as people:
         line_to_redis.delay = 0.2
         for number in range(10):
             for somebody, name in zip(people, NAMES, strict=True):
@@ -100,8 +104,8 @@ async def test_what_comes_late_on_one_node_s_line_comes_once_and_in_order(
 async def test_a_node_whose_line_to_the_database_fails_is_unavailable_and_no_other_one_is(
     postgres: str, redis: Redis, line_to_postgres: FaultProxy, fault: str
 ) -> None:
-    behind = (line_to_postgres.before(postgres), redis.url)
-    async with in_the_hall(behind, (postgres, redis.url), (postgres, redis.url)) as people:
+    behind = a_node(line_to_postgres.before(postgres), redis.url, database_timeout=4)
+    async with in_the_hall(behind, a_node(postgres, redis.url), a_node(postgres, redis.url)) as people:
         getattr(line_to_postgres, fault)()
         saying = asyncio.create_task(say_until_acked(people[0], "alice"))
         for number in range(5):
@@ -141,8 +145,8 @@ async def test_a_message_whose_ack_was_lost_is_said_again_on_another_node(postgr
 async def test_another_redis_in_the_place_of_the_first_takes_nothing_from_three_nodes(
     postgres: str, own_redis: Redis, line_to_redis: FaultProxy
 ) -> None:
-    place = (postgres, f"redis://127.0.0.1:{line_to_redis.port}")
-    async with in_the_hall(place, place, place) as people:
+    address = f"redis://127.0.0.1:{line_to_redis.port}"
+    async with in_the_hall(*(a_node(postgres, address) for _ in NAMES)) as people:
         await people[0].say("hall", "before")
         line_to_redis.lead_to(own_redis.port)
         for somebody, name in zip(people, NAMES, strict=True):
@@ -172,8 +176,7 @@ def cut_subscribers(server: Redis) -> None:
 async def test_a_redis_that_is_paused_or_cuts_subscribers_keeps_nothing_from_three_nodes(
     postgres: str, own_redis: Redis, misbehave: Callable[[Redis], None]
 ) -> None:
-    place = (postgres, own_redis.url)
-    async with in_the_hall(place, place, place) as people:
+    async with in_the_hall(*(a_node(postgres, own_redis.url, broker_timeout=1) for _ in NAMES)) as people:
         for number in range(3):
             await asyncio.to_thread(misbehave, own_redis)
             for somebody, name in zip(people, NAMES, strict=True):
@@ -187,9 +190,8 @@ async def test_a_redis_that_cuts_subscribers_with_too_much_to_read_keeps_nothing
 ) -> None:
     # Redis writes to a subscriber at the end of a turn. It keeps up to 16 KB without counting them.
     own_redis.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 8kb 0 0")
-    place = (postgres, own_redis.url)
     names = (*NAMES, *SECOND_NAMES)
-    async with in_the_hall(place, place, place, names=names) as people:
+    async with in_the_hall(*(a_node(postgres, own_redis.url) for _ in NAMES), names=names) as people:
 
         async def talk(somebody: Person, name: str) -> None:
             await say_until_acked(somebody, f"{name}-{turn}", **LARGE)

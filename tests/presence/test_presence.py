@@ -15,6 +15,7 @@ from hubbub.presence.crowd import NAMED_UP_TO
 from hubbub.presence.local import LocalPresence
 from hubbub.presence.redis import RedisPresence
 from hubbub.wire.identity import User
+from tests.patient import PATIENCE
 from tests.presence.nodes import Heard, person
 from tests.servers import MissingError, Redis
 from tests.waiting import DEADLINE, eventually
@@ -42,7 +43,7 @@ def servers(
         yield [stack.enter_context(server) for server in started]
 
 
-def over(servers: list[Redis], *, namespace: str = "hubbub", timeout: float = 3.0) -> RedisPresence:
+def over(servers: list[Redis], *, namespace: str = "hubbub", timeout: float = PATIENCE) -> RedisPresence:
     addresses = parse_addresses(",".join(server.url for server in servers))
     return RedisPresence(addresses, linger=10.0, namespace=namespace, timeout=timeout)
 
@@ -189,7 +190,7 @@ async def listed(presence: Presence, most: int) -> list[User]:
 async def test_a_node_lists_what_others_have_and_its_own_people_without_redis(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         server = stack.enter_context(Redis(tmp_path))
-        here, there = over([server], timeout=0.3), over([server], timeout=0.3)
+        here, there = over([server]), over([server])
         await two(stack, here, there)
         here.enter(HALL, ALICE)
         there.enter(ROOMS[0], BOB)
@@ -370,7 +371,7 @@ async def test_the_rights_that_the_documentation_names_are_enough(servers: list[
     server.ask("ACL", "SETUSER", "node", "reset", "on", ">secret", *rights)
     address = server.url.replace("redis://", "redis://node:secret@")
     async with AsyncExitStack() as stack:
-        here = RedisPresence(parse_addresses(address), linger=10.0)
+        here = RedisPresence(parse_addresses(address), linger=10.0, timeout=PATIENCE)
         (told,) = await two(stack, here)
         here.enter(HALL, ALICE)
         await told.until(("joined", "alice", 1))
