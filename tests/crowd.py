@@ -25,6 +25,8 @@ class Listener(asyncio.Protocol):
         self._secret: str = before._secret if before is not None else ""
         self.rev: int | None = before.rev if before is not None else None
         self.epoch: str | None = before.epoch if before is not None else None
+        self.repairs: int = before.repairs if before is not None else 0
+        """How often something was missing between two events. The server must not cause that."""
         self._rows: dict[int, str] = dict(before._rows) if before is not None else {}
         """The texts that were shown, by seq."""
         self.joined: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -107,16 +109,21 @@ class Listener(asyncio.Protocol):
                     self.joined.set_result(event["recovered"])
             case "sync":
                 # What one node missed is sent to all of its clients, also to those who have some of it.
-                self._put(event["messages"], event["rev"])
+                self._take_up(event["since"], event["rev"], event["messages"])
             case "message":
-                if event["rev"] > (self.rev or 0) + 1:
-                    self._join()
-                else:
-                    self._put([event], event["rev"])
+                self._take_up(event["rev"] - 1, event["rev"], [event])
             case "draining":
                 self.was_told = True
             case "error":
                 raise AssertionError(event)
+
+    def _take_up(self, since: int, rev: int, messages: Sequence[dict[str, Any]]) -> None:
+        """Put in what changed in (since, rev]. If that does not continue what the guest knows, ask again."""
+        if since > (self.rev or 0):
+            self.repairs += 1
+            self._join()
+        else:
+            self._put(messages, rev)
 
     def _put(self, messages: Sequence[dict[str, Any]], rev: int) -> None:
         self._rows |= {message["seq"]: message["text"] for message in messages}
@@ -165,6 +172,11 @@ async def all_hear(crowd: Sequence[Listener], texts: list[str]) -> None:
     except TimeoutError:
         wrong = [listener.texts for listener in crowd if listener.texts != texts]
         raise AssertionError(f"{len(wrong)} of {len(crowd)} were not shown {texts}, but {wrong[0]}") from None
+
+
+def repairs(crowd: Sequence[Listener]) -> int:
+    """How often guests had to ask for what was missing. Otherwise their asking would hide a page with a hole."""
+    return sum(listener.repairs for listener in crowd)
 
 
 def hang_up(crowd: Sequence[Listener]) -> None:

@@ -16,7 +16,7 @@ from hubbub.serving.server import raise_file_limit
 from hubbub.wire.codes import CloseCode
 from tests.cluster.conftest import ENVIRONMENT
 from tests.conftest import ServerFactory
-from tests.crowd import all_hear, come, come_back, hang_up
+from tests.crowd import all_hear, come, come_back, hang_up, repairs
 from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
 from tests.servers import Redis, WebServer
@@ -84,7 +84,8 @@ async def test_a_crowd_whose_node_died_is_recovered_on_the_others_by_a_few_queri
 
         await all_hear(guests, ["welcome", *MISSED, "now"])
         hang_up(guests)
-    print(f"{crowd} guests, {asked} requests to the database")
+    print(f"{crowd} guests, {asked} requests to the database, {repairs(guests)} repairs")
+    assert repairs(guests) == 0
     assert asked < 100 + crowd / 4  # it grows with the time that their coming takes, not with them
 
 
@@ -137,6 +138,8 @@ async def test_a_node_with_a_crowd_and_one_who_does_not_read_stops_in_stages_and
         assert len(stored) == len(set(stored))
         await all_hear(guests, stored)
         hang_up(guests)
+    print(f"{crowd} guests, {len(stored)} messages, {repairs(guests)} repairs")
+    assert repairs(guests) == 0
 
 
 async def read_all(somebody: Person) -> list[str]:
