@@ -68,6 +68,33 @@ async def test_who_is_removed_on_one_node_gets_nothing_after_that_on_another(nod
         assert (await bob.join(room))["code"] == "forbidden"
 
 
+async def test_a_removal_reaches_three_nodes_also_while_redis_is_dead(own_redis: Redis, postgres: str) -> None:
+    async with AsyncExitStack() as stack:
+        three = [
+            await stack.enter_async_context(node(own_redis.url, database=postgres, accounts=True, broker_timeout=1))
+            for _ in range(3)
+        ]
+        async with private_room(three, "alice", "bob", "carol") as (room, (alice, bob, carol)):
+            devices = [bob, *[await stack.enter_async_context(person(one, user="bob")) for one in (three[0], three[2])]]
+            for device in devices[1:]:
+                assert (await device.join(room))["type"] == "joined"
+            own_redis.kill()
+
+            removed = await alice.ask({"type": "remove", "room": room, "user": "bob"})
+            for number in range(5):
+                await alice.say(room, f"after {number}")
+            for device in devices:
+                await device.gather("removed", 1)
+            await carol.expect("sync", room=room)
+
+            for device in devices:
+                await device.catch_up()
+                about = [event for event in device.seen if event.get("room") == room]
+                assert about[-1]["type"] == "removed"
+                assert all(event.get("rev", 0) < removed["rev"] for event in about)
+                assert (await device.say(room, "still here?"))["code"] == "forbidden"
+
+
 async def test_a_send_is_refused_also_where_the_nodes_memory_is_older_than_the_removal(nodes: list[Node]) -> None:
     async with private_room(nodes, "alice", "bob") as (room, (alice, bob)):
         # As if the removal were still on its way to this node.

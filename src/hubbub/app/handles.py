@@ -7,16 +7,19 @@ wait until the event loop has done the same, and raise `InEventLoop` in that loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import PRIVATE, RoomRole
 from hubbub.delivery.connection import Connection
-from hubbub.errors import Invalid
+from hubbub.errors import Conflict, Invalid
 from hubbub.features.access.feature import AccessFeature
+from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
-from hubbub.features.messages.log_changes import ChangeRequest
+from hubbub.features.messages.log_changes import ChangeRequest, RoomChange
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.feature import RoomsFeature
@@ -28,7 +31,8 @@ from hubbub.wire.base import Event
 from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import invalid_fields
 from hubbub.wire.identity import SYSTEM, OnlineUser
-from hubbub.wire.keys import is_key
+from hubbub.wire.keys import fold, is_key
+from hubbub.wire.members import Create
 from hubbub.wire.messages import MessageEvent, SendMessage
 from hubbub.wire.publication import Publication
 from hubbub.wire.topics import Level
@@ -99,6 +103,41 @@ class RoomHandle(_Handle):
         """`send`, from a thread."""
         return self._source().wait_for(self.send(text, data=data))
 
+    async def invite(self, user: str | int) -> None:
+        """Make a user a member of a private room. The user need not have connected yet.
+
+        This and the other methods that change who is in the room raise `NotFound` if there is no such room or user,
+        `Conflict` if the room does not allow it, and `Unavailable`.
+        """
+        await self._change(RoomChange(Action.INVITE, (str(user),), claims=True))
+
+    def invite_sync(self, user: str | int) -> None:
+        """`invite`, from a thread."""
+        self._source().wait_for(self.invite(user))
+
+    async def remove(self, user: str | int) -> None:
+        """Take a member out of a private room. Connections that are in it are told, and get nothing of it after that,
+        on all nodes."""
+        await self._change(RoomChange(Action.REMOVE, (str(user),)))
+
+    def remove_sync(self, user: str | int) -> None:
+        """`remove`, from a thread."""
+        self._source().wait_for(self.remove(user))
+
+    async def set_role(self, user: str | int, role: Literal["owner", "moderator", "member"]) -> None:
+        """Give a user another role in the room: in a private one a member, in a public one anybody."""
+        await self._change(RoomChange(Action.SET_ROLE, (str(user),), role=RoomRole(role), claims=True))
+
+    def set_role_sync(self, user: str | int, role: Literal["owner", "moderator", "member"]) -> None:
+        """`set_role`, from a thread."""
+        self._source().wait_for(self.set_role(user, role))
+
+    async def _change(self, change: RoomChange) -> None:
+        if change.action is not Action.SET_ROLE and not fold(self.key).startswith(PRIVATE):
+            words = f"room {self.key!r} is not private: `hub.rooms.create(kind='private')` makes one that is"
+            raise Conflict(words, room=self.key)
+        await self._node.feature(MembersFeature).rooms_of_people.change(SYSTEM, self.key, change)
+
     async def publish(self, event: Event) -> None:
         """Send an event of the application's own to everybody in the room. It is not stored: people who are away miss
         it."""
@@ -118,6 +157,28 @@ class RoomHandles:
     def __call__(self, key: str) -> RoomHandle:
         """Raises `Invalid` if `key` is no key."""
         return RoomHandle(self._source, key)
+
+    async def create(
+        self,
+        *,
+        kind: Literal["public", "private"] = "private",
+        room: str | None = None,
+        title: str | None = None,
+        users: Sequence[str | int] = (),
+    ) -> RoomHandle:
+        """Make a room, with these users as members of a private one. A public room needs a key, `room`; the key of a
+        private one is made here, and is the handle's `key`. Nobody owns the room; `set_role` makes somebody the owner.
+
+        Raises `Invalid`, `Conflict` if there is a public room with that key, `Unavailable`.
+        """
+        node = self._source()
+        node.require_started()
+        try:
+            command = Create(kind=kind, room=room, title=title, users=[str(user) for user in users])
+        except ValidationError as error:
+            raise invalid_fields(error, tagged=False) from None
+        members = node.feature(MembersFeature).rooms_of_people
+        return RoomHandle(self._source, await members.create(SYSTEM, command, claims=True))
 
     def __len__(self) -> int:
         return len(self._source().feature(RoomsFeature).rooms)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hubbub import Conflict, NotFound
 from tests.features.members.house import House, code_of, do, house
 
 
@@ -221,3 +222,24 @@ async def test_requests_do_what_the_commands_do(place: House) -> None:
     assert (joined["title"], joined["role"]) == ("Our plans", "moderator")
     assert [one["user"] for one in direct["members"]] == ["alice", "bob"]
     assert (await place.post(f"/api/v1/rooms/{room}/remove", "mallory", user="bob")).status_code == 403
+
+
+async def test_an_application_makes_a_private_room_and_says_who_is_in_it(place: House) -> None:
+    room = await place.hub.rooms.create(title="Order 42", users=["alice"])
+    await room.invite("bob")
+    await room.set_role("alice", "owner")
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    joined = [await one.join(room.key) for one in (alice, bob)]
+
+    await room.remove("bob")
+    await room.send("It has shipped")
+    (gone,) = await bob.gather("removed", 1)
+    await bob.catch_up()
+
+    assert [(one["name"], one["role"]) for one in joined] == [("Order 42", "owner"), ("Order 42", "member")]
+    assert (gone["reason"], bob.texts) == ("removed", [])
+    assert await alice.hear(1) == ["It has shipped"]
+    with pytest.raises(Conflict):
+        await place.hub.rooms("lobby").invite("bob")
+    with pytest.raises(NotFound):
+        await place.hub.rooms("private:aaaaaaaaaaaaaaaa").invite("bob")
