@@ -18,6 +18,7 @@ import typer
 from hubbub.accounts.api_keys import SCOPES, ApiKeyStore, KeyFiles, KeyTable, make_key
 from hubbub.app.settings_sources import load_settings
 from hubbub.errors import ConfigurationError, RateLimited, RequestError, Unavailable
+from hubbub.features.accounts.console import Order
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
 from hubbub.wire.base import timestamp
@@ -349,6 +350,116 @@ def _on_keys(data_dir: Path | None, work: Callable[[ApiKeyStore], Coroutine[Any,
         return asyncio.run(with_store())
     except (ConfigurationError, Unavailable) as error:
         _fail(error)
+
+
+users = typer.Typer(help="Accounts of people; also while the server runs.", no_args_is_help=True)
+app.add_typer(users, name="user")
+
+Username = Annotated[str, typer.Argument(help="With which one logs in.")]
+
+
+@users.command("add", epilog="Example:  hubbub user add alice --name 'Alice Liddell' --admin")
+def add_user(
+    username: Username,
+    name: Annotated[str, typer.Option(help="What others see; by default the username.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Make an administrator.")] = False,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Make an account. The password is asked for, or read from standard input.
+
+    As all `hubbub user` commands, it exits with 0 when that is done, with 1 if it is refused, with 2 for a wrong use,
+    and with 3 if it cannot be done now.
+    """
+    from hubbub.accounts.accounts import check_name, check_username
+    from hubbub.wire.identity import Role
+
+    def order() -> Order:
+        checked = check_username(username)
+        shown = check_name(name or username)
+        role = Role.ADMIN if admin else Role.MEMBER
+        return Order(do="add", username=checked, name=shown, role=role, password=_new_password(username))
+
+    _on_users(data_dir, order, as_json, lambda account: f"{account['username']} can log in now.")
+
+
+@users.command("list")
+def list_users(
+    data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
+) -> None:
+    """Show all accounts."""
+
+    def line(account: dict[str, Any]) -> str:
+        role = "deactivated" if account["deactivated"] else account["role"]
+        return f"{account['username']}  {account['key']}  {role}  {account['created']}"
+
+    _on_users(data_dir, lambda: Order(do="list"), as_json, line)
+
+
+@users.command("passwd")
+def set_password(
+    username: Username,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Set a password, which is asked for, or read from standard input. All sessions of the account end."""
+    _on_users(
+        data_dir,
+        lambda: Order(do="passwd", username=username, password=_new_password(username)),
+        as_json,
+        lambda account: f"{account['username']} must log in with the new password now.",
+    )
+
+
+@users.command("deactivate")
+def deactivate_user(
+    username: Username,
+    undo: Annotated[bool, typer.Option("--undo", help="Activate it again.")] = False,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Let nobody log in to an account. Its sessions end; its messages stay."""
+    _on_users(
+        data_dir,
+        lambda: Order(do="activate" if undo else "deactivate", username=username),
+        as_json,
+        lambda account: f"{account['username']} {'can log in again' if undo else 'cannot log in any more'}.",
+    )
+
+
+def _new_password(username: str) -> str:
+    """The hash of a password that somebody types, or that a program writes to standard input."""
+    from hubbub.accounts.passwords import check_password, hash_password
+
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    check_password(password, username)
+    return hash_password(password)
+
+
+def _on_users(
+    data_dir: Path | None, order: Callable[[], Order], as_json: bool, say: Callable[[dict[str, Any]], str]
+) -> None:
+    """Do something with the accounts of the configured server, or say in one sentence why it can't be done."""
+    from hubbub.app.accounts_from_outside import perform_order
+    from hubbub.serving.app import for_own_server
+
+    try:
+        settings = for_own_server(load_settings(data_dir=data_dir))
+        accounts = asyncio.run(perform_order(settings, order()))
+    except Unavailable as error:
+        _fail(error, EXIT_LATER)
+    except RequestError as error:
+        _fail(error, EXIT_REFUSED)
+    except ConfigurationError as error:
+        _fail(error)
+    if as_json:
+        typer.echo(json.dumps(accounts, indent=2))
+        return
+    for account in accounts:
+        typer.echo(say(account))
 
 
 Url = Annotated[str, typer.Option(help="Where the server is; for a mounted hub with the router's prefix.")]

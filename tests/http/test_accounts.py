@@ -24,7 +24,9 @@ class Browser(httpx.AsyncClient):
     """Keeps cookies, and says which page asks, as browsers do."""
 
     def __init__(self, server: TestServer) -> None:
-        super().__init__(base_url=f"{server.url}/api/v1", trust_env=False, headers={"Origin": server.url} | CSRF)
+        super().__init__(
+            base_url=f"{server.url}/api/v1", trust_env=False, timeout=60, headers={"Origin": server.url} | CSRF
+        )
         self.server = server
 
     async def sign_up(self, username: str, **fields: Any) -> httpx.Response:
@@ -268,7 +270,7 @@ async def test_another_sites_page_cannot_use_the_cookie(browser: Browsers) -> No
             async with alice.server.connect("/ws", headers=foreign):
                 pass
         assert refused.value.response.status_code == 403
-        async with httpx.AsyncClient(base_url=str(alice.base_url), trust_env=False) as page:
+        async with httpx.AsyncClient(base_url=str(alice.base_url), trust_env=False, timeout=60) as page:
             assert (await page.patch("/me", json={"name": "Owned"}, headers=foreign | CSRF)).status_code == 403
             assert (await page.delete("/sessions/current", headers=foreign | CSRF)).status_code == 403
     assert (await alice.get("/me")).json()["name"] == "alice"
@@ -298,7 +300,7 @@ async def test_an_ended_session_is_refused_and_not_taken_for_a_guest(browser: Br
             pass
     assert refused.value.response.status_code == 401
     # The page can remove the worthless cookie, and be a guest.
-    async with httpx.AsyncClient(base_url=str(alice.base_url), trust_env=False) as page:
+    async with httpx.AsyncClient(base_url=str(alice.base_url), trust_env=False, timeout=60) as page:
         assert (await page.get("/me", headers=kept)).status_code == 401
         removed = await page.delete("/sessions/current", headers=kept | CSRF)
         assert (removed.status_code, "Max-Age=0" in removed.headers["set-cookie"]) == (204, True)

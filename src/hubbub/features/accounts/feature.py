@@ -14,6 +14,7 @@ from hubbub.accounts.sessions import NOTED_EVERY, NewSession, end_all_sessions, 
 from hubbub.errors import ConfigurationError, Forbidden
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.administration import Administration
+from hubbub.features.accounts.console import Console, Order, perform
 from hubbub.features.accounts.log_ins import LogIns, Wish
 from hubbub.features.accounts.setup import FRAGMENT, is_setup_token, keep_link, remove_link, setup_token
 from hubbub.features.accounts.tables import NAME, SCRIPTS, faults
@@ -23,6 +24,7 @@ from hubbub.features.people.feature import PeopleFeature
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.leases import Lease
+from hubbub.wire.identity import User
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -38,6 +40,7 @@ class AccountsFeature(Feature):
         self.log_ins: LogIns
         self.administration: Administration
         self._passwords: Passwords | None = None
+        self._console: Console | None = None
         self._database: Database
         self._people: PeopleFeature
         self._needs_setup = True
@@ -64,8 +67,14 @@ class AccountsFeature(Feature):
         access.revocations.also(end_all_sessions)
         if await self.needs_setup() and self._data_dir is not None:
             keep_link(self._data_dir, self.setup_fragment)
+        if self._data_dir is not None and not services.is_shared:
+            self._console = Console(self._data_dir, self._perform)
+            await self._console.start()
 
     async def stop(self) -> None:
+        if self._console is not None:
+            await self._console.stop()
+            self._console = None
         if self._passwords is not None:
             self._passwords.close()
             self._passwords = None
@@ -92,6 +101,18 @@ class AccountsFeature(Feature):
         if setup is not None:
             await self.needs_setup()
         return account, session
+
+    async def _perform(self, order: Order) -> list[dict[str, Any]]:
+        """What the command line wants done."""
+        access = self.services.feature(AccessFeature)
+        accounts, revoked = await self._database.transact(
+            lambda transaction: perform(transaction, order, access.revocations)
+        )
+        if revoked is not None:
+            access.changes.tell(revoked)
+        if order.do == "add":
+            await self._people.claim_key(User(accounts[0]["key"], accounts[0]["name"]))
+        return accounts
 
     # The first run.
 

@@ -1,0 +1,189 @@
+"""What the command line does with accounts: `hubbub user …`.
+
+Where nodes share a database, the command writes to it by itself. With SQLite only one process may write, so a running
+server does it: it listens on a socket in its data directory, which only the server's user may open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from hubbub import errors
+from hubbub.accounts.access_changes import AccessChange
+from hubbub.accounts.accounts import (
+    CONSOLE,
+    Account,
+    AccountChange,
+    NewAccount,
+    account_of_key,
+    account_of_login,
+    accounts_after,
+    add_account,
+    change_account,
+)
+from hubbub.accounts.revocations import Revocations
+from hubbub.errors import NotFound, RequestError, Unavailable
+from hubbub.store.base import Transaction
+from hubbub.wire.base import timestamp
+from hubbub.wire.identity import Role
+from hubbub.wire.keys import fold
+
+log = logging.getLogger("hubbub")
+
+FILE_NAME = "console"
+TIMEOUT = 15.0
+_LONGEST_PATH = 100
+"""Bytes that the address of a socket may have on every system."""
+_LONGEST_LINE = 1 << 22
+_EVERYBODY = 1_000_000
+
+
+class Order(BaseModel):
+    """What to do. A password is its hash."""
+
+    do: Literal["add", "list", "passwd", "deactivate", "activate"]
+    username: str = ""
+    name: str = ""
+    role: Role = Role.MEMBER
+    password: str = Field("", repr=False)
+
+
+def perform(
+    transaction: Transaction, order: Order, revocations: Revocations
+) -> tuple[list[dict[str, Any]], AccessChange | None]:
+    """Do it in a writer's transaction. Returns the accounts that it is about, and a change of access to tell when this
+    is committed. Raises what refuses it."""
+    if order.do == "list":
+        return [_shown(account) for account in accounts_after(transaction, number=_EVERYBODY)], None
+    if order.do == "add":
+        new = NewAccount(order.username, order.name or order.username, order.password, order.role, by=CONSOLE)
+        return [_shown(add_account(transaction, new))], None
+    account = account_of_login(transaction, order.username)
+    if account is None:
+        raise NotFound(f"there is no account {order.username!r}: `hubbub user list` shows all")
+    if order.do == "passwd":
+        change = AccountChange(account.key, by=CONSOLE, password=order.password)
+    else:
+        change = AccountChange(account.key, by=CONSOLE, is_deactivated=order.do == "deactivate")
+    change_account(transaction, change)
+    revoked = None if order.do == "activate" else revocations.revoke_in(transaction, fold(account.key))
+    return [_shown(account_of_key(transaction, account.key))], revoked
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return {
+        "username": account.login,
+        "key": account.key,
+        "name": account.name,
+        "role": account.role.value,
+        "created": timestamp(account.created / 1000),
+        "deactivated": timestamp(account.deactivated / 1000) if account.deactivated is not None else None,
+    }
+
+
+Do = Callable[[Order], Awaitable[list[dict[str, Any]]]]
+
+
+class Console:
+    """The socket of a running server: a line of JSON each way for each connection."""
+
+    def __init__(self, data_dir: Path, do: Do) -> None:
+        self._data_dir = data_dir
+        self._do = do
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. If that cannot be, the log says so, and only the command line has to do without."""
+        if not hasattr(socket, "AF_UNIX"):
+            return
+        try:
+            with _short(self._data_dir) as path:
+                listener = _listening(path)
+        except OSError as error:
+            log.warning("`hubbub user` cannot reach this server: %s: %s", self._data_dir / FILE_NAME, error.strerror)
+            return
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=1 << 16)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            with contextlib.suppress(OSError):
+                (self._data_dir / FILE_NAME).unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                line = await reader.readline()
+                answer: dict[str, Any]
+                try:
+                    answer = {"accounts": await self._do(Order.model_validate_json(line))}
+                except RequestError as error:
+                    answer = {"refused": error.code, "message": error.message}
+                except ValidationError:
+                    answer = {"refused": "invalid", "message": "the server has another version than this command"}
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (OSError, TimeoutError, ValueError):
+            pass  # the command has gone away, or has sent no line
+        except Exception:
+            log.exception("an order of the command line failed")
+        finally:
+            writer.close()
+
+
+async def ask(data_dir: Path, order: Order) -> list[dict[str, Any]]:
+    """Let the running server do it. Raises what refuses it, and `Unavailable` if no server answers."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            with _short(data_dir) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
+            writer.write(order.model_dump_json().encode() + b"\n")
+            answer = json.loads(await reader.readline())
+            writer.close()
+    except (OSError, TimeoutError, ValueError, AttributeError):
+        raise Unavailable(
+            f"a server uses {data_dir}, and does not answer: it may have no accounts (HUBBUB_ACCOUNTS), or be starting "
+            "or stopping"
+        ) from None
+    if "refused" in answer:
+        kinds = {kind.code: kind for kind in RequestError.__subclasses__() if kind.__module__ == errors.__name__}
+        raise kinds.get(answer["refused"], errors.Internal)(answer["message"])
+    found: list[dict[str, Any]] = answer["accounts"]
+    return found
+
+
+def _listening(path: str) -> socket.socket:
+    # The file may be a killed server's: the data directory's lock says that there is no other one.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - not a path that Path could shorten
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The file's mode is the socket's at the time of `bind`, so nobody else can be quicker.
+    os.fchmod(listener.fileno(), 0o600)
+    listener.bind(path)
+    return listener
+
+
+@contextmanager
+def _short(data_dir: Path) -> Iterator[str]:
+    """The socket's path. Addresses of sockets are short, and paths may be long; Linux knows a short way to a folder."""
+    path = str(data_dir / FILE_NAME)
+    if len(path.encode()) <= _LONGEST_PATH or not Path("/proc/self/fd").is_dir():
+        yield path
+        return
+    folder = os.open(data_dir, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{FILE_NAME}"
+    finally:
+        os.close(folder)
