@@ -108,8 +108,9 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
     def ready(address: str) -> None:
         assert settings.data_dir is not None
         several = f"{settings.workers} workers; " if settings.workers > 1 else ""
-        typer.echo(f"Hubbub is at {address} ({several}data in {settings.data_dir.resolve()}; Ctrl-C stops it)")
-        for line in [*_reachability(address, settings), *_setup(address, settings.data_dir)]:
+        where, link = _setup(address, settings.data_dir)
+        typer.echo(f"Hubbub is at {address} ({several}data in {settings.data_dir.resolve()}{where}; Ctrl-C stops it)")
+        for line in [*_reachability(address, settings), *([link] if link else [])]:
             typer.echo(line)
         sys.stdout.flush()
 
@@ -122,19 +123,19 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
     run(create_app(settings), settings=settings, on_ready=ready, access_log=settings.log_level == "debug", fd=fd)
 
 
-def _setup(address: str, data_dir: Path) -> Iterator[str]:
-    """What to print about a server without an administrator."""
+def _setup(address: str, data_dir: Path) -> tuple[str, str]:
+    """What to print about a server without an administrator: where its setup link is, or the link itself. Only a
+    terminal may see the link, since other output may be kept."""
     from hubbub.features.accounts.setup import complete_link, remove_link
 
     found = complete_link(data_dir, address)
     if found is None:
-        return
+        return "", ""
     link, file = found
-    if sys.stdout.isatty():
-        remove_link(data_dir)
-        yield f"It has no administrator yet. Whoever opens this link becomes the administrator: {link}"
-    else:
-        yield f"It has no administrator yet. The link with which one becomes the administrator is in {file}"
+    if not sys.stdout.isatty():
+        return f"; its administrator comes by the link in {file.name} there", ""
+    remove_link(data_dir)
+    return "", f"It has no administrator yet. Whoever opens this link becomes the administrator: {link}"
 
 
 def _reachability(address: str, settings: Settings) -> Iterator[str]:

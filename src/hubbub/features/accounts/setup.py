@@ -38,6 +38,7 @@ def keep_link(data_dir: Path, link: str) -> None:
     """Keep the link, or the end of it, in a file."""
     file = data_dir / FILE_NAME
     try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with whole_file(file) as part:
             part.write_text(link + "\n")
     except OSError as error:
