@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     )
     token_issuer: str | None = Field(None, description="What `iss` of those tokens must be.")
     token_audience: str | None = Field(None, description="What `aud` of those tokens must be, or contain.")
+    token_in_address: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether `?token=` is taken, which proxies log; `auto`: only from this machine itself."
+    )
     guests: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether people without an account get in; `auto`: only from this machine itself."
     )

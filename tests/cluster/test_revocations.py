@@ -6,7 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from hubbub import Authenticated, Role, User
 from hubbub.accounts.access_changes import AccessKind
+from hubbub.errors import Unauthenticated
 from hubbub.features.access.feature import AccessFeature
 from hubbub.testing import TestClient
 from tests.cluster import nodes
@@ -85,3 +87,19 @@ async def test_a_node_that_starts_cuts_nobody_off_for_what_was_before(redis: Red
                 await second.hub.node.feature(AccessFeature).changes.poll()
             await alice.send({"type": "ping", "id": "1"})
             await alice.expect("pong", id="1")
+
+
+async def test_a_ticket_of_one_node_is_good_once_on_any_node(redis: Redis, postgres: str) -> None:
+    who = Authenticated(User("alice", "Alice", role=Role.ADMIN), expires=2_000_000_000.5, session="s1")
+    async with three_nodes(redis, postgres) as three:
+        first, second, third = (node.hub.node.feature(AccessFeature).tickets for node in three)
+        ticket = await first.make(who)
+        taken = await asyncio.gather(*(one.take(ticket) for one in (first, second, third)), return_exceptions=True)
+
+        assert [one for one in taken if isinstance(one, Authenticated)] == [who]
+        assert [type(one) for one in taken if one != who] == [Unauthenticated] * 2
+
+        ticket = await first.make(who)
+        await three[0].hub.users("alice").revoke()
+        with pytest.raises(Unauthenticated):
+            await first.take(ticket)

@@ -232,7 +232,7 @@ async def test_wrong_uses_of_the_command_say_what_to_do(command: Command) -> Non
     for arguments, said in {
         ("add", "billing"): "there is a key 'billing' already",
         ("add", "../billing"): "is no name for a key",
-        ("add", "other", "--scope", "rooms:read"): "is no scope: choose from rooms:send",
+        ("add", "other", "--scope", "rooms:own"): "is no scope: choose from rooms:send",
         ("revoke", "nobody"): "there is no key 'nobody'",
     }.items():
         refused = await command(*arguments)

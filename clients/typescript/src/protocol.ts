@@ -26,7 +26,8 @@ export type Command =
   | Follow
   | Unfollow
   | Ping
-  | Pong;
+  | Pong
+  | Auth;
 /**
  * `error.code`. An error never closes the connection; only a close code does.
  */
@@ -62,6 +63,14 @@ export type Event =
   | PingEvent
   | Draining
   | ErrorEvent;
+/**
+ * Not for guests.
+ */
+export type Role = 'guest' | 'member' | 'admin';
+/**
+ * What somebody is on this server. What somebody is in a room is another matter.
+ */
+export type Role1 = 'guest' | 'member' | 'admin';
 
 /**
  * The command is done. In a room that stores messages: and durable.
@@ -73,6 +82,18 @@ export interface Ack {
   seq?: number;
   rev?: number;
   ts?: string;
+  /**
+   * For `auth`: when the identity ends now.
+   */
+  expires?: string;
+}
+/**
+ * Go on with a newer token of the same user, before the one expires by which the user is here.
+ */
+export interface Auth {
+  type: 'auth';
+  id?: string;
+  token: string;
 }
 /**
  * Keep a user out of a room. Answered by `ack`.
@@ -409,6 +430,11 @@ export interface Welcome {
    * For guests: proves on a later connection that it is the same guest.
    */
   secret?: string;
+  role?: Role;
+  /**
+   * When the identity ends, unless `auth` renews it: then 4401.
+   */
+  expires?: string;
   connection: string;
   node: string;
   epoch: string;

@@ -126,6 +126,10 @@ class AccessChanges:
         new = self.number - number
         return None if new > len(self._latest) else list(self._latest)[len(self._latest) - new :]
 
+    def have_ended(self, session: str) -> bool:
+        """Whether one of the latest changes was the end of this log-in."""
+        return any(change.kind is AccessKind.SESSION and change.subject == session for change in self._latest)
+
     async def start(self) -> None:
         """What changed until now concerns nobody who is here. Raises `Unavailable`."""
         self._follows = False

@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -31,8 +31,9 @@ from hubbub.wire.identity import User
 
 log = logging.getLogger("hubbub")
 
-KeyScope = Literal["rooms:send", "users:send", "topics:publish"]
-"""What a key allows: to send messages into rooms, to send events to users, to publish to topics."""
+KeyScope = Literal["rooms:send", "users:send", "topics:publish", "rooms:read", "topics:follow"]
+"""What a key allows: to send messages into rooms, to send events to users, to publish to topics; as a bot also to read
+rooms and to follow topics."""
 SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 
 PREFIX = "hb_"
@@ -60,7 +61,8 @@ class ApiKey(BaseModel):
 
     def authenticated(self) -> Authenticated:
         """The program that has this key, as a user: a bot, which may do what the key's scopes allow."""
-        return Authenticated(User(f"{BOTS}{self.name}", self.name), session=self.digest, scopes=self.scopes)
+        bot = User(f"{BOTS}{self.name}", self.name, scopes=self.scopes)
+        return Authenticated(bot, session=self.digest, scopes=self.scopes)
 
 
 def make_key(name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
@@ -239,10 +241,19 @@ class ApiKeys:
         """Why the latest attempt to read them failed."""
         self._reading: asyncio.Task[None] | None = None
 
+    async def still_good(self, digests: Iterable[str]) -> set[str]:
+        """Those of these digests whose keys are not revoked. Raises `Unavailable` if that cannot be known now."""
+        await self._refresh()
+        return {digest for digest in digests if digest in self._by_digest}
+
     async def find(self, secret: str) -> ApiKey | None:
         """The key with this secret, None if there is none. Raises `Unavailable` if that cannot be known now."""
+        await self._refresh()
+        return self._by_digest.get(digest_of(secret))
+
+    async def _refresh(self) -> None:
         if self._store is None:
-            return None
+            return
         if self._reading is None and self._clock() - self._asked_at >= FRESH:
             self._reading = asyncio.create_task(self._read(self._store))
         if self._reading is not None:
@@ -251,7 +262,6 @@ class ApiKeys:
         if self._failure is not None:
             # Many raise it: without this, its traceback would grow with each of them.
             raise self._failure.with_traceback(None)
-        return self._by_digest.get(digest_of(secret))
 
     async def _read(self, store: ApiKeyStore) -> None:
         self._asked_at = self._clock()

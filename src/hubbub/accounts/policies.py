@@ -104,6 +104,7 @@ ROUTES: Mapping[str, Action | str] = {
     "POST /api/v1/rooms/{room}/mute": Action.MUTE,
     "POST /api/v1/rooms/{room}/ban": Action.BAN,
     "POST /notify/{topic}": Action.PUBLISH,
+    "POST /api/v1/tickets": "every account, for itself",
     "POST /api/v1/app/rooms/{room}/messages": "the scopes of an API key",
     "POST /api/v1/app/users/{user}/events": "the scopes of an API key",
     "POST /api/v1/app/topics/{topic}/notifications": "the scopes of an API key",
@@ -181,6 +182,20 @@ def allow_everybody(user: User, action: Action, where: str) -> bool:
     return action is not Action.MODERATE
 
 
+SCOPE_OF: dict[Action, str] = {
+    Action.JOIN: "rooms:read",
+    Action.READ: "rooms:read",
+    Action.SEND: "rooms:send",
+    Action.EDIT: "rooms:send",
+    Action.DELETE: "rooms:send",
+    Action.REACT: "rooms:send",
+    Action.PIN: "rooms:send",
+    Action.TYPE: "rooms:send",
+    Action.FOLLOW: "topics:follow",
+    Action.PUBLISH: "topics:publish",
+}
+"""The scope that a credential with scopes needs for an action. An action without one is not for such credentials."""
+
 _WORDS = {
     Action.JOIN: "join room",
     Action.READ: "read room",
@@ -195,7 +210,9 @@ _ABOUT_TOPICS = {Action.FOLLOW, Action.PUBLISH}
 
 
 def permit(policy: Policy, user: User, action: Action, where: str) -> None:
-    """Ask the policy. Raises `Forbidden` if it says no."""
+    """Ask the policy. Raises `Forbidden` if it says no, or if the user's credential does not allow this."""
+    if user.scopes is not None and (scope := SCOPE_OF.get(action)) not in user.scopes:
+        raise Forbidden(f"this credential has not the scope {scope}" if scope else "no scope allows this")
     if not policy(user, action, where):
         raise refusal(action, where)
 

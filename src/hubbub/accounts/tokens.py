@@ -102,7 +102,7 @@ class Tokens:
         return self._read(_claims(jwt, token, key, algorithm, audience=issuer.audience, issuer=issuer.name))
 
     def _read(self, claims: dict[str, Any], *, role: Role = Role.MEMBER) -> Authenticated:
-        key, issued, session = claims["sub"], float(claims["iat"]), claims.get("sid")
+        key, issued = claims["sub"], float(claims["iat"])
         if not isinstance(key, str) or not is_key(key):
             raise _refused("its `sub` is no key")
         if float(claims["exp"]) <= (now := time.time()):
@@ -111,11 +111,7 @@ class Tokens:
             raise _refused("it was issued too long ago")
         if self._is_revoked(key, issued):
             raise _refused("it was revoked")
-        return Authenticated(
-            User(key, _name(claims, key), role=role),
-            expires=float(claims["exp"]),
-            session=session if isinstance(session, str) else None,
-        )
+        return Authenticated(User(key, _name(claims, key), role=role), expires=float(claims["exp"]))
 
 
 def _claims(jwt: Any, token: str, key: Any, algorithm: str, *, audience: str, issuer: str) -> dict[str, Any]:

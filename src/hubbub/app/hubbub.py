@@ -33,6 +33,7 @@ from hubbub.dispatch.hooks import ConnectionHook, DisconnectHook, DraftHook, Hoo
 from hubbub.dispatch.raw_link import MessageHandler
 from hubbub.dispatch.registry import Handler, Registration, Registry, Unasked
 from hubbub.errors import ConfigurationError, Invalid, NotStarted
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Feature
@@ -366,6 +367,8 @@ class Hubbub:
             features=self.features,
         )
         self._registry.policy = node.services.policy
+        if self.credentials is not None:
+            node.feature(AccessFeature).verify = self.credentials.of_token
         await node.start()
         _say_where_messages_go(engine, settings)
         if settings.broker_url is None:

@@ -110,7 +110,7 @@ class Admissions:
         self._check_capacity()
         address = _peer(connection)
         if account is None:
-            self._check_guest(connection, address)
+            self._check_guest(connection)
         counted = await self._count_address(address) if connects else ()
         try:
             if account is not None:
@@ -145,13 +145,13 @@ class Admissions:
         self.origins.check(request)
         if account is not None:
             return as_authenticated(account).user
-        self._check_guest(request, _peer(request))
+        self._check_guest(request)
         return GUEST
 
     def admits_guest(self, request: HTTPConnection) -> bool:
         """Whether who asks would be let in without an account."""
         try:
-            self._check_guest(request, _peer(request))
+            self._check_guest(request)
         except (Unauthenticated, Forbidden):
             return False
         return True
@@ -237,17 +237,23 @@ class Admissions:
         if most and len(self._node.fanout.connections) >= most:
             raise Unavailable("the server is full", retry_after=30_000)
 
-    def _check_guest(self, connection: HTTPConnection, address: str) -> None:
+    def _check_guest(self, connection: HTTPConnection) -> None:
         if self._guests == "off":
             raise Unauthenticated("log in first; guests are not admitted here")
         if self._guests == "on":
             return
-        server = connection.scope.get("server")
-        host = host_name(connection.headers.get("host", ""))
-        forwarded = any(name.startswith(FORWARDING_HEADERS) for name, _ in connection.scope["headers"])
-        at_home = is_loopback(address) and is_loopback(host) and (server is None or is_loopback(server[0]))
-        if forwarded or not (at_home or is_test_client(connection.scope)):
+        if not is_at_home(connection):
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")
+
+
+def is_at_home(connection: HTTPConnection) -> bool:
+    """Whether this comes from the server's own machine, under a name of this machine, and not through a proxy."""
+    scope = connection.scope
+    if any(name.startswith(FORWARDING_HEADERS) for name, _ in scope["headers"]):
+        return False
+    server, host = scope.get("server"), host_name(connection.headers.get("host", ""))
+    is_near = is_loopback(_peer(connection)) and is_loopback(host) and (server is None or is_loopback(server[0]))
+    return is_near or is_test_client(scope)
 
 
 def is_test_client(scope: Scope) -> bool:
@@ -269,7 +275,8 @@ def as_authenticated(account: Any) -> Authenticated:
         return Authenticated(as_user(account))
     if account.expires is not None and account.expires <= time.time():
         raise Unauthenticated("the credential has expired")
-    return replace(account, user=as_user(account.user))
+    user = as_user(account.user)
+    return replace(account, user=user if account.scopes is None else replace(user, scopes=account.scopes))
 
 
 def as_user(account: Any) -> User:

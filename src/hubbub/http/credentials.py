@@ -15,6 +15,7 @@ from hubbub.accounts.identity import Authenticated
 from hubbub.errors import Unauthenticated
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
+from hubbub.http.admission import hide_credentials, is_at_home
 from hubbub.http.bearer import bearer_token
 from hubbub.node import NodeSource
 
@@ -42,12 +43,29 @@ class Credentials:
         if not _may_show_one(connection):
             return None
         if (token := bearer_token(connection)) is not None:
-            return await self._bearer(token)
-        if self.cookie is not None:
-            return await self.cookie(connection)
+            return await self.of_token(token)
+        if self.cookie is not None and (who := await self.cookie(connection)) is not None:
+            return who
+        return await self._in_address(connection)
+
+    async def _in_address(self, connection: HTTPConnection) -> Authenticated | None:
+        query = hide_credentials(connection)
+        if (ticket := query.get("ticket")) is not None:
+            if connection.scope["type"] != "websocket":
+                raise Unauthenticated("a ticket opens a WebSocket, and nothing else")
+            return await self._node().feature(AccessFeature).tickets.take(ticket)
+        if (token := query.get("token")) is not None:
+            allowed = self._node().settings.token_in_address
+            if allowed == "off" or (allowed == "auto" and not is_at_home(connection)):
+                raise Unauthenticated(
+                    "no token is taken from an address, since proxies log addresses (the setting `token_in_address`): "
+                    "show it in a header, or ask for a ticket"
+                )
+            return await self.of_token(token)
         return None
 
-    async def _bearer(self, token: str) -> Authenticated:
+    async def of_token(self, token: str) -> Authenticated:
+        """Whose token or API key this is. Raises as `read` does."""
         node = self._node()
         if token.startswith(API_KEY):
             key = await node.feature(ApiKeysFeature).keys.find(token)
@@ -58,4 +76,6 @@ class Credentials:
 
 
 def _may_show_one(connection: HTTPConnection) -> bool:
-    return any(name in _SHOWING for name, _ in connection.scope["headers"])
+    scope = connection.scope
+    query = scope["query_string"]
+    return any(name in _SHOWING for name, _ in scope["headers"]) or b"ticket=" in query or b"token=" in query

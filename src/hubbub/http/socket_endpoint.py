@@ -189,6 +189,8 @@ class WebSocketDoor:
             name=admitted.user.name,
             guest=admitted.user.guest or None,
             secret=admitted.secret,
+            role=None if admitted.user.guest else admitted.user.role,
+            expires=timestamp(connection.expires) if connection.expires is not None else None,
             connection=connection.id,
             node=self._node.id,
             epoch=self._node.services.epoch,

@@ -19,6 +19,7 @@ class Ack(Reply):
     seq: int | None = None
     rev: int | None = None
     ts: str | None = None
+    expires: str | None = Field(None, description="For `auth`: when the identity ends now.")
 
 
 class ErrorEvent(Reply):

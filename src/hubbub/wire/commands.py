@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from hubbub.errors import Invalid, UnknownType
 from hubbub.wire.base import Command
-from hubbub.wire.connection import Ping, Pong
+from hubbub.wire.connection import Auth, Ping, Pong
 from hubbub.wire.members import (
     Ban,
     ChangeRoom,
@@ -59,6 +59,7 @@ BUILT_IN: tuple[type[Command], ...] = (
     Unfollow,
     Ping,
     Pong,
+    Auth,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from hubbub.wire.base import Command, Event, Reply
+from hubbub.wire.identity import Role
 
 
 class Limits(BaseModel):
@@ -27,6 +28,8 @@ class Welcome(Event):
     name: str
     guest: bool | None = None
     secret: str | None = Field(None, description="For guests: proves on a later connection that it is the same guest.")
+    role: Role | None = Field(None, description="Not for guests.")
+    expires: str | None = Field(None, description="When the identity ends, unless `auth` renews it: then 4401.")
     connection: str
     node: str
     epoch: str
@@ -41,6 +44,13 @@ class Ping(Command):
     """Is the server there? Answered by `pong`."""
 
     type: Literal["ping"] = "ping"
+
+
+class Auth(Command):
+    """Go on with a newer token of the same user, before the one expires by which the user is here."""
+
+    type: Literal["auth"] = "auth"
+    token: str = Field(min_length=1, max_length=8192, repr=False)
 
 
 class PongEvent(Reply):

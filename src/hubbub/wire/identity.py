@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -31,6 +31,8 @@ class User:
     """Distinguishes guests who had the same key one after the other; empty for users with an account."""
     role: Role = Role.MEMBER
     """A guest's role is always `guest`."""
+    scopes: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+    """What the credential allows of all that the user may do, such as an API key's scopes; None: all of it."""
 
     def __post_init__(self) -> None:
         if self.guest:

@@ -5,38 +5,53 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts import access_changes, revocations
+from hubbub.accounts import access_changes, revocations, tickets
 from hubbub.accounts.access_changes import CHANNEL, POLL, AccessChange, AccessChanges, AccessKind
 from hubbub.accounts.expiries import Expiries
+from hubbub.accounts.identity import Authenticated
 from hubbub.accounts.jwks import IssuerKeys, source_at
 from hubbub.accounts.revocations import Revocations
+from hubbub.accounts.tickets import Tickets
 from hubbub.accounts.tokens import Issuer, Tokens
 from hubbub.delivery.connection import Connection
-from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.dispatch.registry import Registration, Unasked
+from hubbub.errors import ConfigurationError, Forbidden, Unauthenticated, Unavailable
 from hubbub.features.feature import ChannelKind, Feature, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.settings import Settings
 from hubbub.store.base import Transaction
 from hubbub.store.leases import Lease
+from hubbub.wire.answers import Ack
+from hubbub.wire.base import timestamp
 from hubbub.wire.codes import CloseCode
+from hubbub.wire.connection import Auth
 from hubbub.wire.keys import fold
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 PREFIX = CHANNEL.partition(":")[0] + ":"
 _TICK = 1.0
+Verify = Callable[[str], Awaitable[Authenticated]]
 _TIDY = 600.0
 
 
 class AccessFeature(Feature):
     name = "hubbub.access"
-    scripts = (*access_changes.TABLES, *revocations.TABLES)
+    scripts = (*access_changes.TABLES, *revocations.TABLES, *tickets.TABLES)
 
     def __init__(self) -> None:
         self.changes: AccessChanges
         self.revocations: Revocations
         self.tokens: Tokens
+        self.tickets: Tickets
+        self.verify: Verify | None = None
+        """Says whose token it is, for `auth`; None if nobody can. Raises a `RequestError` for a wrong one."""
         self._expiries: Expiries
         self._sessions: dict[str, dict[Connection, None]]
 
@@ -46,6 +61,7 @@ class AccessFeature(Feature):
         self.changes = AccessChanges(services.broker, shared=shared, clock=time.monotonic)
         self.revocations = Revocations(self.changes, services.database, clock=time.time)
         self.tokens = _tokens(services.settings, self.revocations)
+        self.tickets = Tickets(shared, clock=time.monotonic, has_ended=self._has_ended)
         self._expiries = Expiries(clock=time.monotonic, wall=time.time)
         self._sessions = {}
         self.changes.listen(AccessKind.USER, self._user_revoked)
@@ -55,6 +71,14 @@ class AccessFeature(Feature):
     async def start(self) -> None:
         await self.changes.start()
         await self.revocations.start()
+
+    def commands(self) -> Iterable[Registration]:
+        yield Registration(Auth, self._renew, asks=Unasked("it is about the connection alone"))
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.access.routes import add_routes
+
+        add_routes(router, hub, self)
 
     def channels(self) -> Iterable[ChannelKind]:
         yield ChannelKind(PREFIX, receive=self.changes.receive)
@@ -88,6 +112,19 @@ class AccessFeature(Feature):
         if news is None or any((change.kind, change.subject) in mine for change in news):
             _end(connection)
 
+    async def _renew(self, connection: Connection, command: Auth) -> Ack:
+        if self.verify is None:
+            raise Unauthenticated("this server cannot renew an identity: connect again")
+        who = await self.verify(command.token)
+        if connection.user.guest or fold(who.user.key) != fold(connection.user.key):
+            raise Forbidden("this token is of another user: connect again")
+        if connection.is_open:
+            self.disconnected(connection, clean=True)
+            connection.user = replace(connection.user, role=who.user.role, scopes=who.user.scopes)
+            connection.expires, connection.session, connection.scopes = who.expires, who.session, who.scopes
+            self.connected(connection)
+        return Ack(expires=timestamp(who.expires) if who.expires is not None else None)
+
     async def _poll(self) -> None:
         # The database's own probe reports it, and `is_behind` knows it.
         with contextlib.suppress(Unavailable):
@@ -97,6 +134,11 @@ class AccessFeature(Feature):
         assert self.services.database is not None
         forget = partial(_forget, is_shared=self.services.is_shared, revocations=self.revocations)
         await self.services.database.write(lease.guard(forget), None)
+
+    def _has_ended(self, who: Authenticated, made: float) -> bool:
+        if self.revocations.is_revoked(who.user.key, made):
+            return True
+        return who.session is not None and self.changes.have_ended(who.session)
 
     def _user_revoked(self, change: AccessChange) -> None:
         for connection in self.services.fanout.connections.of_user(change.subject):
@@ -154,5 +196,6 @@ def _forget(
 ) -> list[None]:
     if is_shared:
         access_changes.forget_old(transaction)
+        tickets.forget_old(transaction)
     revocations.forget_old(transaction)
     return [None] * len(requests)

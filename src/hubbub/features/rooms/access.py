@@ -19,6 +19,7 @@ from typing import Any
 
 from hubbub.accounts.policies import (
     ON_SERVER,
+    SCOPE_OF,
     Action,
     Policy,
     allow_everybody,
@@ -162,6 +163,8 @@ class Accesses:
 
     def permits(self, user: User, action: Action, where: str) -> bool:
         """Whether a user may do this, as far as this node knows: a `Policy`. It waits for nothing."""
+        if user.scopes is not None and SCOPE_OF.get(action) not in user.scopes:
+            return False
         folded = fold(where)
         access = self._known.get(folded)
         if access is None and not folded.startswith(RESTRICTED):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import HTTPConnection
 
 from hubbub.errors import Forbidden, Invalid, RateLimited, TooLarge, Unauthenticated, Unavailable
+from hubbub.http.admission import is_at_home
 from hubbub.http.bodies import read_body
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
@@ -60,8 +61,15 @@ def add_routes(router: APIRouter, hub: Mounted, feature: TopicsFeature) -> None:
     )
     async def notify(request: Request, topic: str, account: Any = authenticated) -> Published:
         """Publish a notification to everybody who follows the topic. Send `title`, `message`, `level` and `data` as
-        JSON, as form fields or as query parameters. The answer says to how many connections it was sent."""
+        JSON, as form fields or as query parameters. The answer says to how many connections it was sent. If the
+        application has no login of its own, this needs an API key with the scope `topics:publish`, except from the
+        server's own machine."""
         user = await hub.user_of(request, account)
+        if hub.credentials is not None and user.scopes is None and not is_at_home(request):
+            raise Unauthenticated(
+                "this needs an API key with the scope `topics:publish` (`Authorization: Bearer hb_...`), except from "
+                "the server's own machine"
+            )
         notice = await read_notice(request)
         return Published(sent=await feature.notifications.publish(user, topic, **notice.model_dump()))
 
