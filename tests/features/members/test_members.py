@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hubbub import Conflict, NotFound
+from hubbub.accounts.audit import audit_lines
 from tests.features.members.house import House, code_of, do, house
 
 
@@ -243,3 +244,28 @@ async def test_an_application_makes_a_private_room_and_says_who_is_in_it(place: 
         await place.hub.rooms("lobby").invite("bob")
     with pytest.raises(NotFound):
         await place.hub.rooms("private:aaaaaaaaaaaaaaaa").invite("bob")
+
+
+async def test_the_audit_log_says_who_did_what_to_whom_in_public_rooms(place: House) -> None:
+    boss, bob = await place.enter("boss"), await place.enter("bob")
+    for one in (boss, bob):
+        await one.join("lobby")
+    await do(bob, "message", "lobby", text="spam")
+    await do(boss, "delete", "lobby", seq=1)
+    await do(boss, "mute", "lobby", user="bob", until="2099-01-01T00:00:00Z")
+    await do(boss, "ban", "lobby", user="bob")
+    await do(boss, "change_room", "lobby", slow=5)
+    private = await place.private(boss, bob)
+    await do(boss, "remove", private, user="bob")
+    assert await code_of(bob, "join", "lobby") == "forbidden"
+
+    database = place.hub.node.database
+    assert database is not None
+    lines = [(one.actor, one.action, one.target, one.detail) for one in await database.read(audit_lines)]
+
+    assert lines[::-1] == [
+        ("boss", "message.delete", "bob", {"room": "lobby", "seq": 1}),
+        ("boss", "room.mute", "bob", {"until": "2099-01-01T00:00:00.000Z", "room": "lobby"}),
+        ("boss", "room.ban", "bob", {"until": "for_ever", "room": "lobby"}),
+        ("boss", "room.change_room", "lobby", {"slow": 5}),
+    ]

@@ -53,7 +53,7 @@ SCRIPTS = (
     )
     """,
     """
-    CREATE TABLE audit (
+    CREATE TABLE IF NOT EXISTS audit (
         id TEXT NOT NULL PRIMARY KEY,
         at BIGINT NOT NULL,
         actor TEXT NOT NULL,

@@ -4,7 +4,9 @@ everybody hears of it in order with the messages."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from hubbub.accounts.audit import audit
 from hubbub.accounts.policies import Action
 from hubbub.accounts.roles import RoomKind, RoomRole
 from hubbub.accounts.users import Person
@@ -25,6 +27,17 @@ _OTHERS = Statement(
     never_deferred=True,
 )
 
+_AUDITED = {
+    Action.CHANGE_ROOM,
+    Action.ARCHIVE,
+    Action.SET_ROLE,
+    Action.KICK,
+    Action.MUTE,
+    Action.BAN,
+}
+"""What is told in the audit log, if the room is public. Administrators read that log, and must not learn of private
+rooms."""
+
 Asks = ChangeRequest[RoomChange]
 
 
@@ -34,6 +47,8 @@ class AccessChanges:
     def __init__(self, touched: Touched, asked: Asked[RoomChange], guards: Guards) -> None:
         self._touched = touched
         self._guards = guards
+        self._acts: list[tuple[Head, Person, list[MemberChange], RoomChange]] = []
+        """What is told in the audit log."""
         self._rules: dict[Action, Callable[[Head, Guard, Person, Asks], list[MemberChange] | None]] = {
             Action.CREATE: self._create,
             Action.DIRECT: self._find_or_make,
@@ -56,6 +71,8 @@ class AccessChanges:
         if members is None:
             return Changed(request, head.key, head.seq, head.rev, self._touched.ts, None)
         guard.changed = rev = head.next_rev()
+        if change.action in _AUDITED and guard.kind is RoomKind.PUBLIC:
+            self._acts.append((head, person, members, change))
         event = RoomEvent(room=head.key, rev=rev, by=person.key, members=members or None)
         if change.fields is not None:
             for name, value in change.fields.model_dump(exclude_none=True).items():
@@ -63,7 +80,13 @@ class AccessChanges:
         return Changed(request, head.key, head.seq, rev, self._touched.ts, event)
 
     def write(self) -> None:
-        """Nothing: `Guards.write` writes all rows of rooms with settings."""
+        """The lines of the audit log. `Guards.write` writes the rows of rooms with settings."""
+        for head, person, members, change in self._acts:
+            action, transaction = f"room.{change.action.value}", self._touched.transaction
+            if change.fields is not None:
+                audit(transaction, person.key, action, head.key, **change.fields.model_dump(exclude_none=True))
+            for target in members:
+                audit(transaction, person.key, action, target.user, room=head.key, **_said_of(target, change))
 
     def _create(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange]:
         if head.rev or head.guarded or guard.changed:
@@ -188,3 +211,12 @@ class AccessChanges:
             banned=end_of(place.banned) if place.banned > now else None,
             out=out,
         )
+
+
+def _said_of(target: MemberChange, change: RoomChange) -> dict[str, Any]:
+    """What the audit log tells of somebody, beside the action and the room."""
+    if change.action is Action.SET_ROLE:
+        return {"role": target.role}
+    if change.action in {Action.MUTE, Action.BAN}:
+        return {"until": (target.muted if change.action is Action.MUTE else target.banned) or "now"}
+    return {}

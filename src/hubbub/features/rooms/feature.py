@@ -53,7 +53,9 @@ class RoomsFeature(Feature):
         anything that follows."""
         if not publication.carries(RoomEvent):
             return
-        event = RoomEvent.model_validate(publication.fields())
+        # A node of a later version may say more than this one knows.
+        fields = publication.fields()
+        event = RoomEvent.model_validate({name: fields.get(name) for name in RoomEvent.model_fields})
         members = event.members or []
         if not members and not event.model_dump(include=_SETTINGS, exclude_none=True):
             return

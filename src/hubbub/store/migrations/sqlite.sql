@@ -138,3 +138,13 @@ CREATE TABLE room_people (
 ;
 
 CREATE INDEX room_people_of_user ON room_people (user_id, room_id);
+
+CREATE TABLE audit (
+    id TEXT NOT NULL, 
+    at BIGINT NOT NULL, 
+    actor TEXT NOT NULL, 
+    action TEXT NOT NULL, 
+    target TEXT NOT NULL, 
+    detail TEXT NOT NULL, 
+    PRIMARY KEY (id)
+);
