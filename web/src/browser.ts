@@ -1,26 +1,8 @@
 /** What the page has of the browser. */
-import type { Drawing } from './models/arrivals';
 import type { Stores } from './models/storage';
 
 export { clock, network } from 'hubbub-client';
-
-/** A browser draws no frames of a page that nobody sees. */
-const WITHOUT_FRAMES = 200;
-
-export const drawing: Drawing = {
-  next(draw, drawn) {
-    const begin = () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(timer);
-      const start = performance.now();
-      draw();
-      // A task after this frame's layout and painting.
-      setTimeout(() => drawn(performance.now() - start));
-    };
-    const frame = requestAnimationFrame(begin);
-    const timer = setTimeout(begin, WITHOUT_FRAMES);
-  },
-};
+export { drawing } from './drawing';
 
 export const stores: Stores = {
   tab: sessionStorage,

@@ -262,10 +262,10 @@ describe('what I do', () => {
   it('goes back page by page, and to the end again', async () => {
     const older = room.reading.older();
     expect(ofType('history')).toMatchObject([{ before: 51 }]);
-    void room.reading.older();
+    expect(await room.reading.older()).toBe(false);
     expect(ofType('history')).toHaveLength(1);
     wires.last.arrives(page(rows(1, 50), false));
-    await older;
+    expect(await older).toBe(true);
     expect(room.timeline.from).toBe(1);
     expect(room.timeline.hasOlder).toBe(false);
   });

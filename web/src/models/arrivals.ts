@@ -6,7 +6,7 @@
 import type { Clock } from 'hubbub-client';
 
 export interface Drawing {
-  /** Calls `draw` when the page draws next, and then `drawn` with the milliseconds that it took. */
+  /** Calls `draw` soon, before the page draws next, and then `drawn` with the milliseconds that it took. */
   next(draw: () => void, drawn: (took: number) => void): void;
 }
 
@@ -15,7 +15,7 @@ const SHARE = 5;
 /** But no event waits longer than this, in milliseconds. */
 const PATIENCE = 250;
 /** Nor is it drawn sooner than this after the last ones: ten lines at once cost little more than one. */
-const PACE = 100;
+const PACE = 125;
 
 export class Arrivals<Event> {
   readonly #clock: Clock;

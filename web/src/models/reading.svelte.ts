@@ -100,9 +100,10 @@ export class Reading {
 
   // These reject if there is no connection; the lines stay as they were.
 
-  async older(): Promise<void> {
-    if (this.#isLoading || !this.#timeline.hasOlder) return;
-    await this.#load({ before: this.#timeline.from, limit: PAGE }, async ({ messages, more }) => {
+  /** Returns whether lines have come. */
+  async older(): Promise<boolean> {
+    if (this.#isLoading || !this.#timeline.hasOlder) return false;
+    return this.#load({ before: this.#timeline.from, limit: PAGE }, async ({ messages, more }) => {
       for (let end = messages.length; end > 0; end -= SLICE) {
         const isFirst = end <= SLICE;
         this.#timeline.prepend(messages.slice(Math.max(0, end - SLICE), end), more || !isFirst);
@@ -112,9 +113,10 @@ export class Reading {
     });
   }
 
-  async newer(): Promise<void> {
-    if (this.#isLoading || !this.#timeline.isBehind) return;
-    await this.#load({ after: this.#timeline.upTo, limit: PAGE }, async ({ messages, more }) => {
+  /** Returns whether lines have come. */
+  async newer(): Promise<boolean> {
+    if (this.#isLoading || !this.#timeline.isBehind) return false;
+    return this.#load({ after: this.#timeline.upTo, limit: PAGE }, async ({ messages, more }) => {
       for (let start = 0; start < messages.length; start += SLICE) {
         const isLast = start + SLICE >= messages.length;
         this.#timeline.append(messages.slice(start, start + SLICE), more || !isLast);
@@ -141,10 +143,12 @@ export class Reading {
     return true;
   }
 
-  async #load(place: Place, use: (page: HistoryPage) => void | Promise<void>): Promise<void> {
+  async #load(place: Place, use: (page: HistoryPage) => void | Promise<void>): Promise<boolean> {
     this.#isLoading = true;
     try {
-      await use(await this.#history(place));
+      const page = await this.#history(place);
+      await use(page);
+      return page.messages.length > 0;
     } finally {
       this.#isLoading = false;
     }
