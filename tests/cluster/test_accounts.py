@@ -1,0 +1,54 @@
+"""Accounts on two nodes: what one node stores, the other one knows."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from hubbub import Settings
+from hubbub.accounts import passwords
+from hubbub.serving.app import create_app
+from hubbub.testing import serving
+from tests.servers import Redis
+
+ALICE = {"username": "alice", "password": "correct horse"}
+
+
+async def test_a_session_is_good_on_each_node_and_ends_on_all(
+    postgres: str, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "MEMORY", 64)
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(postgres),
+        broker_url=SecretStr(redis.url),
+        sign_up="open",
+        guests="on",
+        log_in_attempts=1,
+    )
+    async with AsyncExitStack() as stack:
+        here, there = [await stack.enter_async_context(serving(create_app(settings))) for _ in range(2)]
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
+        made = await client.post(f"{here.url}/api/v1/accounts", json=ALICE)
+        assert made.status_code == 201, made.text
+        cookie = {"Cookie": f"hubbub_session={made.cookies['hubbub_session']}"}
+        client.cookies.clear()
+
+        socket = await stack.enter_async_context(there.connect("/ws", headers=cookie | {"Origin": there.url}))
+        assert (await socket.expect("welcome"))["user"] == "alice"
+        # A username is taken on all nodes, and attempts count together.
+        assert (await client.post(f"{there.url}/api/v1/accounts", json=ALICE)).status_code == 409
+        guesses = [
+            (await client.post(f"{node.url}/api/v1/sessions", json=ALICE | {"password": "wrong horse"})).status_code
+            for node in (here, there)
+        ]
+        assert guesses == [401, 429]
+
+        ended = await client.delete(
+            f"{here.url}/api/v1/sessions/current", headers=cookie | {"Origin": here.url, "Hubbub-CSRF": "1"}
+        )
+        assert ended.status_code == 204
+        assert (await socket.closed())[0] == 4401
+        assert (await client.get(f"{there.url}/api/v1/me", headers=cookie)).status_code == 401
