@@ -24,8 +24,7 @@ Command = Callable[..., Awaitable[Result]]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(passwords, "MEMORY", 64)
-    # A socket's address is short, and this path is long.
-    monkeypatch.setenv("HUBBUB_DATA_DIR", str(tmp_path / "data-of-a-server-with-a-long-name" / "data"))
+    monkeypatch.setenv("HUBBUB_DATA_DIR", str(tmp_path / "data"))
     if request.param == "postgresql":
         monkeypatch.setenv("HUBBUB_DATABASE_URL", request.getfixturevalue("postgres"))
     return Settings()

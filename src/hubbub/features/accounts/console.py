@@ -1,19 +1,19 @@
 """What the command line does with accounts: `hubbub user …`.
 
 Where nodes share a database, the command writes to it by itself. With SQLite only one process may write, so a running
-server does it: it listens on a socket in its data directory, which only the server's user may open.
+server does it: it listens on a local socket, and answers only its own user and root.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import struct
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from hubbub.accounts.accounts import (
     change_account,
 )
 from hubbub.accounts.revocations import Revocations
-from hubbub.errors import NotFound, RequestError, Unavailable
+from hubbub.errors import ConfigurationError, NotFound, RequestError, Unavailable
 from hubbub.store.base import Transaction
 from hubbub.wire.base import timestamp
 from hubbub.wire.identity import Role
@@ -41,10 +41,7 @@ from hubbub.wire.keys import fold
 
 log = logging.getLogger("hubbub")
 
-FILE_NAME = "console"
 TIMEOUT = 15.0
-_LONGEST_PATH = 100
-"""Bytes that the address of a socket may have on every system."""
 _LONGEST_LINE = 1 << 22
 _EVERYBODY = 1_000_000
 
@@ -105,13 +102,12 @@ class Console:
 
     async def start(self) -> None:
         """Listen. If that cannot be, the log says so, and only the command line has to do without."""
-        if not hasattr(socket, "AF_UNIX"):
+        if sys.platform != "linux":
             return
         try:
-            with _short(self._data_dir) as path:
-                listener = _listening(path)
+            listener = _listening(_address(self._data_dir))
         except OSError as error:
-            log.warning("`hubbub user` cannot reach this server: %s: %s", self._data_dir / FILE_NAME, error.strerror)
+            log.warning("`hubbub user` cannot reach this server: %s", error.strerror)
             return
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=1 << 16)
 
@@ -119,11 +115,11 @@ class Console:
         if self._server is not None:
             self._server.close()
             self._server = None
-            with contextlib.suppress(OSError):
-                (self._data_dir / FILE_NAME).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            if _user_at_other_end(writer) not in {0, os.getuid()}:
+                return
             async with asyncio.timeout(TIMEOUT):
                 line = await reader.readline()
                 answer: dict[str, Any]
@@ -144,15 +140,19 @@ class Console:
 
 
 async def ask(data_dir: Path, order: Order) -> list[dict[str, Any]]:
-    """Let the running server do it. Raises what refuses it, and `Unavailable` if no server answers."""
+    """Let the running server do it. Raises what refuses it, `ConfigurationError` where that is not possible, and
+    `Unavailable` if no server answers."""
+    if sys.platform != "linux":
+        raise ConfigurationError(f"a server uses {data_dir}: on this system, stop it first")
     try:
         async with asyncio.timeout(TIMEOUT):
-            with _short(data_dir) as path:
-                reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
+            reader, writer = await asyncio.open_unix_connection(_address(data_dir), limit=_LONGEST_LINE)
+            if _user_at_other_end(writer) not in {0, _owner(data_dir)}:
+                raise PermissionError
             writer.write(order.model_dump_json().encode() + b"\n")
             answer = json.loads(await reader.readline())
             writer.close()
-    except (OSError, TimeoutError, ValueError, AttributeError):
+    except (OSError, TimeoutError, ValueError):
         raise Unavailable(
             f"a server uses {data_dir}, and does not answer: it may have no accounts (HUBBUB_ACCOUNTS), or be starting "
             "or stopping"
@@ -164,26 +164,29 @@ async def ask(data_dir: Path, order: Order) -> list[dict[str, Any]]:
     return found
 
 
-def _listening(path: str) -> socket.socket:
-    # The file may be a killed server's: the data directory's lock says that there is no other one.
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - not a path that Path could shorten
+def _address(data_dir: Path) -> str:
+    """A name that only Linux has (unix(7), "abstract sockets"). It is no file, so nobody meets it who copies the
+    directory, and it is gone with the server."""
+    found = data_dir.stat()
+    return f"\0hubbub-console-{found.st_dev:x}-{found.st_ino:x}"
+
+
+def _owner(data_dir: Path) -> int:
+    return data_dir.stat().st_uid
+
+
+def _listening(address: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The file's mode is the socket's at the time of `bind`, so nobody else can be quicker.
-    os.fchmod(listener.fileno(), 0o600)
-    listener.bind(path)
+    try:
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
-@contextmanager
-def _short(data_dir: Path) -> Iterator[str]:
-    """The socket's path. Addresses of sockets are short, and paths may be long; Linux knows a short way to a folder."""
-    path = str(data_dir / FILE_NAME)
-    if len(path.encode()) <= _LONGEST_PATH or not Path("/proc/self/fd").is_dir():
-        yield path
-        return
-    folder = os.open(data_dir, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{folder}/{FILE_NAME}"
-    finally:
-        os.close(folder)
+def _user_at_other_end(stream: asyncio.StreamWriter) -> int:
+    """The system's user whose process is at the other end. Anybody may use such an address, so each end checks."""
+    size = struct.calcsize("3i")
+    peer: bytes = stream.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", peer)[1])
