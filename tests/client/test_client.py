@@ -318,7 +318,7 @@ async def test_a_client_logs_its_name_and_its_lost_server_but_no_credential(
     server: WebServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with client(server, "alice", token="canary-of-a-token") as alice:
+    async with client(server, "alice", headers={"Authorization": "Basic canary"}) as alice:
         secret = alice.secret or ""
         server.kill()
         await alice.wait_for(State.WAITING)

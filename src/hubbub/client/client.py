@@ -9,7 +9,9 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from inspect import isawaitable
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -27,8 +29,9 @@ from hubbub.errors import HubbubError, Internal, RequestError
 from hubbub.wire.answers import Ack
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codecs import CODECS, CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
+from hubbub.wire.codes import CloseCode
 from hubbub.wire.commands import invalid_fields
-from hubbub.wire.connection import Welcome
+from hubbub.wire.connection import Auth, Welcome
 from hubbub.wire.events import EventTable
 from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
 from hubbub.wire.rooms import Join, Joined, ListQuery, OnlinePage, RoomsPage
@@ -39,7 +42,12 @@ log = logging.getLogger("hubbub.client")
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Reply)
 
+Token = str | Callable[[], str | Awaitable[str | None] | None]
+"""A token, or a function that gives one, which may be async."""
+
 UNREAD_EVENTS = 10_000
+RENEWED_BEFORE = 60.0
+"""Seconds before its end at which an identity is renewed; a short one in the last fifth of its time."""
 CLOSE_TIMEOUT = 5.0
 HEADERS_LOG = logging.getLogger("hubbub.client.websockets")
 """Not below INFO: `websockets` logs all headers at DEBUG, with the secret and the token among them."""
@@ -68,8 +76,10 @@ class Client:
     Failures are logged at INFO, as `hubbub.client`: the first one, and then ever more seldom.
 
     `username` is for guests; `secret` (`client.secret` of an earlier session) proves that it is the same guest. `token`
-    is sent as `Authorization: Bearer`, and `headers` as they are. `events` are an application's own event models. The
-    first wait between attempts is below `first_wait` seconds, the longest below `longest_wait`.
+    is sent as `Authorization: Bearer`, and `headers` as they are. If `token` is a function, it is asked at each
+    attempt, and shortly before the token expires: then the connection goes on with the newer one. `events` are an
+    application's own event models. The first wait between attempts is below `first_wait` seconds, the longest below
+    `longest_wait`.
 
     Iterating gives the events of all rooms, in each room's order. Each message comes as a `message` event once, whether
     it came live or was missed and read later. Other changes that were missed are in the `joined` or `sync` event before
@@ -84,7 +94,7 @@ class Client:
         *,
         username: str | None = None,
         secret: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         headers: Mapping[str, str] | None = None,
         codec: Literal["json", "msgpack"] = "json",
         events: Iterable[type[Event]] = (),
@@ -97,7 +107,11 @@ class Client:
         self._username = username
         self.secret = secret
         """Proves to the server, later, that a guest is this one."""
-        self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._headers = dict(headers or {})
+        self._token = token
+        self._shown: str | None = None
+        """The token that the server has seen last."""
+        self._renewing: asyncio.Task[None] | None = None
         self._subprotocol = next(known.subprotocol for known in CODECS if known.name == codec)
         self._models = {model.type_name(): model for model in (*EventTable(), *events)}
         self._session = Session(first_wait=first_wait, longest_wait=longest_wait)
@@ -202,7 +216,8 @@ class Client:
 
     async def _page(self, path: str, query: ListQuery, page: type[M]) -> M:
         url = http_root(self._address) + path
-        return await read_page(url, query.model_dump(), page, headers=self._headers)
+        headers = self._headers | _bearer(self._shown or await self._ask_for_token())
+        return await read_page(url, query.model_dump(), page, headers=headers)
 
     def __aiter__(self) -> Self:
         return self
@@ -266,6 +281,7 @@ class Client:
             while session.state not in OVER:
                 if session.state is State.WAITING:
                     await asyncio.sleep(session.due - time.monotonic())
+                self._shown = await self._ask_for_token()
                 session.open()
                 link = await self._connect()
                 if link is not None:
@@ -281,7 +297,7 @@ class Client:
                 return await connect(
                     self._uri(),
                     subprotocols=[Subprotocol(name) for name in self._subprotocols()],
-                    additional_headers=self._headers,
+                    additional_headers=self._headers | _bearer(self._shown),
                     logger=HEADERS_LOG,
                     compression=None,
                     open_timeout=None,
@@ -319,7 +335,8 @@ class Client:
             if writing.done():
                 writing.result()
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
-            self._session.lost(code, reason)
+            has_another = code == CloseCode.UNAUTHENTICATED and await self._ask_for_token() != self._shown
+            self._session.lost(None if has_another else code, reason)
             log.info("%s has closed the connection (%s)", self._shown_address, code or "without a word")
         except TimeoutError:
             # A closing handshake would wait for the silent server again.
@@ -327,6 +344,8 @@ class Client:
             self._session.lost()
             log.info("%s is silent: taken for gone", self._shown_address)
         finally:
+            if self._renewing is not None:
+                self._renewing.cancel()
             await link.close()
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -347,6 +366,8 @@ class Client:
             self._failures = 0
             log.info("connected to %s as %s", self._shown_address, event.user)
             self.secret = event.secret or self.secret
+            if callable(self._token) and event.expires is not None:
+                self._renewing = asyncio.create_task(self._renew(event.ts, event.expires))
         self._take_output()
         self._wake.set()
 
@@ -365,6 +386,32 @@ class Client:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else due - time.monotonic()):
                     await self._wake.wait()
+
+    async def _ask_for_token(self) -> str | None:
+        if not callable(self._token):
+            return self._token
+        token = self._token()
+        return await token if isawaitable(token) else token
+
+    async def _renew(self, now: str, expires: str) -> None:
+        """Show the server a newer token, each time before the identity ends."""
+        server_is_ahead = _seconds(now) - time.monotonic()
+        while True:
+            left = _seconds(expires) - server_is_ahead - time.monotonic()
+            await asyncio.sleep(left - min(RENEWED_BEFORE, left / 5))
+            try:
+                token = await self._ask_for_token()
+                if token is None or token == self._shown:
+                    return
+                answer = await self.ask(made(Auth, token=token), Ack)
+            except Exception as error:  # noqa: BLE001 - the function is the application's
+                # The server closes the connection when the identity ends; then the token is asked for again.
+                log.info("%s does not take another token (%s)", self._shown_address, type(error).__name__)
+                return
+            self._shown = token
+            if answer.expires is None:
+                return
+            expires = answer.expires
 
     def _uri(self) -> str:
         parts = urlsplit(self._address)
@@ -462,6 +509,14 @@ class Room:
     def leave(self) -> None:
         """Stop following the room."""
         self._client.leave(self.key)
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _seconds(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def new_key() -> str:
