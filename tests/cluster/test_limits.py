@@ -74,7 +74,7 @@ async def test_connections_of_an_address_are_counted_over_all_nodes(make_nodes: 
 
     assert people[0] is not None
     await people[0].link.close()
-    await come_when_there_is_room(come, nodes[1], deadline=5)
+    await come_when_there_is_room(come, nodes[1], deadline=PATIENCE)
     assert await come(nodes[0]) is None
 
 
