@@ -128,8 +128,10 @@ async def test_no_secret_and_no_token_is_logged_when_debugging(serve: ServerFact
         secret = alice.seen[0]["secret"]
     async with person(server, secret=secret):
         pass
-    for headers in ({"Authorization": f"Bearer {CANARY}"}, {"Cookie": f"session={CANARY}"}):
-        async with person(server, headers=headers):
+    async with person(server, headers={"Cookie": f"session={CANARY}"}):
+        pass
+    with pytest.raises(Refused):
+        async with person(server, headers={"Authorization": f"Bearer {CANARY}"}):
             pass
     with pytest.raises(Refused):
         async with person(server, secret=CANARY, headers={"Cookie": f"session={CANARY}"}):
