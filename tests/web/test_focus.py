@@ -20,6 +20,7 @@ async def walk_to(page: Page, text: str, action: str) -> Locator:
         if await message(page, text).evaluate("line => line === document.activeElement"):
             break
     button = message(page, text).get_by_role("button", name=action, exact=True)
+    await expect(button).to_be_visible()
     await page.keyboard.press("Tab")
     for _ in range(10):
         if await button.evaluate("button => button === document.activeElement"):

@@ -72,6 +72,7 @@ async def to_latest_line(page: Page) -> None:
     await tab_to(page.get_by_role("log"), within=1, key="Shift+Tab")
     await press(page, "ArrowUp")
     await expect(page.get_by_role("article").last).to_be_focused()
+    await expect(page.get_by_role("article").last.get_by_role("toolbar")).to_be_visible()
 
 
 async def act_on_lines(page: Page) -> None:
@@ -118,7 +119,9 @@ async def act_on_lines(page: Page) -> None:
     await press(page, "Escape")
     await expect(message(page, "second")).to_be_focused()
 
-    await press(page, "ArrowUp", "Tab", "End", "Enter")
+    await press(page, "ArrowUp")
+    await expect(message(page, "first!").first.get_by_role("toolbar")).to_be_visible()
+    await press(page, "Tab", "End", "Enter")
     await expect(page.get_by_role("dialog")).to_match_aria_snapshot("""
         - dialog "Delete this message?":
           - heading "Delete this message?" [level=2]
@@ -251,6 +254,8 @@ async def test_the_tab_key_passes_the_links_of_all_lines_but_the_focused_one(ent
     ):
         await alice.keyboard.press(keys)
         await expect(stop).to_be_focused()
+        if keys == "ArrowUp":
+            await expect(stop.get_by_role("toolbar")).to_be_visible()
 
 
 async def test_a_message_that_the_mouse_leaves_has_no_buttons_also_after_a_click(enter: Enter) -> None:
