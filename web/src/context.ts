@@ -14,8 +14,8 @@ import type { Language } from './words/language.svelte';
 export const [useNavigation, provideNavigation] = createContext<Navigation>();
 export const [useTheme, provideTheme] = createContext<Theme>();
 export const [useLanguage, provideLanguage] = createContext<Language>();
-/** Ends the session: the page asks for a name again. */
-export const [useExit, provideExit] = createContext<() => void>();
+/** Ends the session: the page goes on as this account, or asks who the user is. */
+export const [useExit, provideExit] = createContext<(account?: string | null) => void>();
 
 export const [useLink, provideLink] = createContext<Link>();
 export const [useRooms, provideRooms] = createContext<Rooms>();

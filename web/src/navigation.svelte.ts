@@ -10,6 +10,20 @@ interface Entry {
   isOverList: boolean;
 }
 
+/** A link to one of the forms for accounts. */
+export interface AccountLink {
+  kind: 'setup' | 'invite' | 'reset';
+  token: string;
+}
+
+/** Takes such a link out of the address, so that the browser's history does not keep its token. */
+export function takeLink(): AccountLink | null {
+  const [, kind, token] = /^#\/(setup|invite|reset)\/(.+)$/.exec(location.hash) ?? [];
+  if (kind === undefined || token === undefined) return null;
+  history.replaceState(null, '', location.pathname + location.search);
+  return { kind: kind as AccountLink['kind'], token };
+}
+
 export class Navigation {
   readonly #follow: (room: string, message: number | undefined) => void;
   #isAtList = $state(false);

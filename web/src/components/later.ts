@@ -1,10 +1,12 @@
 /** Parts that are needed later than the first messages: loaded together, when the first of them is needed. */
+export { default as AccountButton } from './account/AccountButton.svelte';
+export { serverInfo } from './account/api';
 export { default as Completions } from './composer/Completions.svelte';
 export { default as Deletion } from './timeline/Deletion.svelte';
 export { default as EmojiChoice } from './timeline/EmojiChoice.svelte';
+export { default as EntryPage } from './account/EntryPage.svelte';
 export { default as KeysList } from './page/KeysList.svelte';
 export { default as Languages } from './page/Languages.svelte';
 export { default as MessageActions } from './timeline/MessageActions.svelte';
-export { default as NamePage } from './page/NamePage.svelte';
 export { default as PeopleFinder } from './people/PeopleFinder.svelte';
 export { default as RoomBrowser } from './rooms/RoomBrowser.svelte';

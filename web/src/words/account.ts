@@ -1,0 +1,193 @@
+/** The words of the forms for accounts. They are loaded with these forms, in all languages together. */
+import { sentenceOf } from './failures';
+import type { Failure } from 'hubbub-client';
+import type { Tag } from './language.svelte';
+
+const en = {
+  logIn: 'Log in',
+  signUp: 'Sign up',
+  logOut: 'Log out',
+  cancel: 'Cancel',
+  asGuest: 'Come in as a guest',
+  account: 'Your account',
+  loggedInAs: (name: string) => `You are logged in as ${name}.`,
+  keepsMessages: 'Your messages stay yours.',
+  setup: 'Set up this server',
+  setupHint: 'You become its administrator.',
+  invited: 'You are invited',
+  invitedHint: 'Choose a username and a password.',
+  reset: 'Choose a new password',
+  resetDone: 'Your new password is set. Log in with it.',
+  changePassword: 'Change password',
+  changed: 'Your new password is set. You are logged out everywhere else.',
+  username: 'Username',
+  name: 'Name that others see (optional)',
+  password: 'Password',
+  oldPassword: 'Old password',
+  newPassword: 'New password',
+  show: 'Show password',
+  wait: 'One moment…',
+  failures: {
+    taken: 'This username is taken. Choose another one.',
+    username:
+      'Use letters, digits and _ . @ | - only, at most 64, and begin with a letter or digit. Some names are reserved.',
+    name: 'This name is not possible.',
+    password: 'Choose a longer or less common password: at least 8 characters, and not the username.',
+    wrong: 'The username or the password is wrong.',
+    oldPassword: 'The old password is wrong.',
+    link: 'This link is not valid any more. Ask for a new one.',
+    closed: 'You cannot sign up here without an invitation.',
+    tooMany: 'Too many attempts. Try again later.',
+    unreachable: 'The server does not answer. Try again.',
+  },
+};
+
+export type AccountWords = typeof en;
+
+const de: AccountWords = {
+  logIn: 'Anmelden',
+  signUp: 'Konto anlegen',
+  logOut: 'Abmelden',
+  cancel: 'Abbrechen',
+  asGuest: 'Als Gast eintreten',
+  account: 'Dein Konto',
+  loggedInAs: (name) => `Du bist als ${name} angemeldet.`,
+  keepsMessages: 'Deine Nachrichten bleiben deine.',
+  setup: 'Diesen Server einrichten',
+  setupHint: 'Du wirst sein Administrator.',
+  invited: 'Du bist eingeladen',
+  invitedHint: 'Wähle einen Benutzernamen und ein Passwort.',
+  reset: 'Neues Passwort wählen',
+  resetDone: 'Das neue Passwort gilt. Melde dich damit an.',
+  changePassword: 'Passwort ändern',
+  changed: 'Das neue Passwort gilt. Überall sonst bist du abgemeldet.',
+  username: 'Benutzername',
+  name: 'Name, den andere sehen (freiwillig)',
+  password: 'Passwort',
+  oldPassword: 'Altes Passwort',
+  newPassword: 'Neues Passwort',
+  show: 'Passwort zeigen',
+  wait: 'Einen Moment…',
+  failures: {
+    taken: 'Dieser Benutzername ist vergeben. Wähle einen anderen.',
+    username:
+      'Nur Buchstaben ohne Umlaute, Ziffern und _ . @ | -, höchstens 64, mit einem Buchstaben oder einer Ziffer am Anfang. Manche Namen sind reserviert.',
+    name: 'Dieser Name ist nicht möglich.',
+    password: 'Wähle ein längeres oder weniger übliches Passwort: mindestens 8 Zeichen, und nicht der Benutzername.',
+    wrong: 'Der Benutzername oder das Passwort ist falsch.',
+    oldPassword: 'Das alte Passwort ist falsch.',
+    link: 'Dieser Link gilt nicht mehr. Bitte um einen neuen.',
+    closed: 'Ohne Einladung kannst du hier kein Konto anlegen.',
+    tooMany: 'Zu viele Versuche. Versuch es später noch einmal.',
+    unreachable: 'Der Server antwortet nicht. Versuch es noch einmal.',
+  },
+};
+
+const es: AccountWords = {
+  logIn: 'Iniciar sesión',
+  signUp: 'Crear una cuenta',
+  logOut: 'Cerrar sesión',
+  cancel: 'Cancelar',
+  asGuest: 'Entrar como invitado',
+  account: 'Tu cuenta',
+  loggedInAs: (name) => `Has iniciado sesión como ${name}.`,
+  keepsMessages: 'Tus mensajes siguen siendo tuyos.',
+  setup: 'Configurar este servidor',
+  setupHint: 'Serás su administrador.',
+  invited: 'Tienes una invitación',
+  invitedHint: 'Elige un nombre de usuario y una contraseña.',
+  reset: 'Elige una contraseña nueva',
+  resetDone: 'La contraseña nueva ya vale. Inicia sesión con ella.',
+  changePassword: 'Cambiar la contraseña',
+  changed: 'La contraseña nueva ya vale. En los demás lugares se ha cerrado la sesión.',
+  username: 'Nombre de usuario',
+  name: 'Nombre que ven los demás (opcional)',
+  password: 'Contraseña',
+  oldPassword: 'Contraseña anterior',
+  newPassword: 'Contraseña nueva',
+  show: 'Mostrar la contraseña',
+  wait: 'Un momento…',
+  failures: {
+    taken: 'Este nombre de usuario ya existe. Elige otro.',
+    username:
+      'Usa solo letras sin acentos, cifras y _ . @ | -, 64 como máximo, y empieza por una letra o una cifra. Algunos nombres están reservados.',
+    name: 'Este nombre no es posible.',
+    password: 'Elige una contraseña más larga o menos común: al menos 8 caracteres, y distinta del nombre de usuario.',
+    wrong: 'El nombre de usuario o la contraseña no son correctos.',
+    oldPassword: 'La contraseña anterior no es correcta.',
+    link: 'Este enlace ya no vale. Pide otro.',
+    closed: 'Aquí no puedes crear una cuenta sin invitación.',
+    tooMany: 'Demasiados intentos. Prueba más tarde.',
+    unreachable: 'El servidor no responde. Inténtalo otra vez.',
+  },
+};
+
+const zh: AccountWords = {
+  logIn: '登录',
+  signUp: '注册',
+  logOut: '退出登录',
+  cancel: '取消',
+  asGuest: '以访客身份进入',
+  account: '你的账号',
+  loggedInAs: (name) => `你已登录为 ${name}。`,
+  keepsMessages: '你的消息仍然归你所有。',
+  setup: '设置此服务器',
+  setupHint: '你将成为它的管理员。',
+  invited: '你收到了邀请',
+  invitedHint: '请选择用户名和密码。',
+  reset: '设置新密码',
+  resetDone: '新密码已生效。请用它登录。',
+  changePassword: '修改密码',
+  changed: '新密码已生效。其他地方的登录已全部退出。',
+  username: '用户名',
+  name: '别人看到的名字（可不填）',
+  password: '密码',
+  oldPassword: '旧密码',
+  newPassword: '新密码',
+  show: '显示密码',
+  wait: '请稍候…',
+  failures: {
+    taken: '这个用户名已被使用。请换一个。',
+    username: '只能使用字母、数字和 _ . @ | -，最多 64 个，以字母或数字开头。有些名字是保留的。',
+    name: '不能使用这个名字。',
+    password: '请选择更长或更少见的密码：至少 8 个字符，且不能与用户名相同。',
+    wrong: '用户名或密码错误。',
+    oldPassword: '旧密码错误。',
+    link: '此链接已失效。请索取新的链接。',
+    closed: '没有邀请不能在此注册。',
+    tooMany: '尝试次数太多。请稍后再试。',
+    unreachable: '服务器没有响应。请再试一次。',
+  },
+};
+
+export const ACCOUNT_WORDS: Record<Tag, AccountWords> = { en, de, es, 'zh-Hans': zh };
+
+/** What a form is for. */
+export type Purpose = 'logIn' | 'signUp' | 'setup' | 'invite' | 'reset' | 'change';
+
+/** The field that is wrong, and a sentence about it. */
+export interface Fault {
+  field: 'username' | 'name' | 'password' | 'old';
+  sentence: string;
+}
+
+export function faultOf({ code, message, field }: Failure, purpose: Purpose, { failures }: AccountWords): Fault {
+  if (code === 'conflict') return { field: 'username', sentence: failures.taken };
+  if (code === 'invalid' && (field === 'username' || field === 'name')) return { field, sentence: failures[field] };
+  if (code === 'invalid' && (field === 'password' || field === 'new')) {
+    return { field: 'password', sentence: failures.password };
+  }
+  if (code === 'unauthenticated' && purpose === 'logIn') return { field: 'password', sentence: failures.wrong };
+  if (code === 'unauthenticated' && purpose === 'change') return { field: 'old', sentence: failures.oldPassword };
+  const sentence =
+    code === 'rate_limited'
+      ? failures.tooMany
+      : code === 'closed'
+        ? failures.unreachable
+        : code === 'forbidden'
+          ? purpose === 'signUp'
+            ? failures.closed
+            : failures.link
+          : sentenceOf({ code, message });
+  return { field: 'password', sentence };
+}
