@@ -228,10 +228,9 @@ def test_a_hub_that_is_included_twice_is_a_named_error() -> None:
         pass
 
 
-@pytest.mark.parametrize("guests", [None, "off"])
-def test_a_hub_to_which_nobody_could_connect_is_refused(guests: Any) -> None:
+def test_a_hub_that_does_not_say_who_may_connect_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="nobody could connect"):
-        Hubbub(guests=guests)
+        Hubbub()
 
 
 def test_a_room_that_is_no_key_is_refused() -> None:

@@ -420,9 +420,11 @@ async def test_a_dependency_with_cookie_and_token_is_a_login() -> None:
 
 
 @tries("`?token=…` to `hubbub serve`")
-async def test_a_token_is_ignored_where_nobody_logs_in(server: TestServer) -> None:
-    async with server.connect("/ws/chat/general?token=judy") as judy:
-        assert (await judy.expect("welcome"))["guest"]
+async def test_a_token_that_the_server_does_not_know_is_refused(server: TestServer) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with server.connect("/ws/chat/general?token=judy"):
+            pass
+    assert refusal.value.response.status_code == 401
 
 
 async def closing_login(websocket: WebSocket, token: Annotated[str | None, Query()] = None) -> str | None:

@@ -125,6 +125,11 @@ class Hubbub:
                 "authenticate and accounts exclude each other: either your app's own login says who people are, or the "
                 "accounts here do"
             )
+        if authenticate is None and not accounts and guests is None:
+            raise ConfigurationError(
+                "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, "
+                "accounts=True, or guests='on'; guests='off' says that tokens and API keys are enough"
+            )
         self.accounts = AccountsFeature() if accounts else None
         self.session_cookie = (
             SessionCookie(self.accounts, lambda: self.admissions.origins) if self.accounts is not None else None
