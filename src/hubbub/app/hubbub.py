@@ -87,8 +87,9 @@ class Hubbub:
     what they need (docs/accounts.md). That needs a database.
 
     `guests` says whether people without an account are admitted: "on", "off", or "auto" for those on this machine. By
-    default they are not. `policy` says who may do what. `page` says whether the web client is served at the router's
-    root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
+    default they are not. A hub without `authenticate` and `accounts` must say it: with "off" it admits tokens and API
+    keys only (docs/security.md). `policy` says who may do what. `page` says whether the web client is served at the
+    router's root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
     `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
     nothing is stored. `features` are the application's own: `hubbub.Feature` objects that no other hub has.
 
