@@ -1,7 +1,6 @@
 """People sign up, log in and out by REST, at a server of our own."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,82 +11,10 @@ from fastapi import FastAPI
 from websockets.exceptions import InvalidStatus
 
 from hubbub import Hubbub, Settings
-from hubbub.accounts import passwords
-from hubbub.serving.app import create_app
-from hubbub.testing import TestServer, serving
+from hubbub.testing import serving
+from tests.http.browsers import CSRF, PASSWORD, Browser, Browsers
 
-PASSWORD = "correct horse"
-CSRF = {"Hubbub-CSRF": "1"}
-
-
-class Browser(httpx.AsyncClient):
-    """Keeps cookies, and says which page asks, as browsers do."""
-
-    def __init__(self, server: TestServer) -> None:
-        super().__init__(
-            base_url=f"{server.url}/api/v1", trust_env=False, timeout=60, headers={"Origin": server.url} | CSRF
-        )
-        self.server = server
-
-    async def sign_up(self, username: str, **fields: Any) -> httpx.Response:
-        return await self.post("/accounts", json={"username": username, "password": PASSWORD} | fields)
-
-    async def log_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
-        return await self.post("/sessions", json={"username": username, "password": password})
-
-    @property
-    def handshake(self) -> dict[str, str]:
-        """The headers with which its page opens a WebSocket."""
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        return {"Origin": self.server.url} | ({"Cookie": cookies} if cookies else {})
-
-
-class Browsers:
-    """Opens browsers, each of which has its own cookies."""
-
-    def __init__(self, app: FastAPI, server: TestServer) -> None:
-        self._app = app
-        self._server = server
-        self.opened: list[Browser] = []
-
-    def __call__(self) -> Browser:
-        self.opened.append(Browser(self._server))
-        return self.opened[-1]
-
-    async def administrator(self) -> Browser:
-        """Somebody who has set the server up."""
-        admin = self()
-        made = await admin.sign_up("root", setup=self.setup_token)
-        assert (made.status_code, made.json()["role"]) == (201, "admin")
-        return admin
-
-    @property
-    def setup_token(self) -> str:
-        fragment = self._app.state.hub.accounts.setup_fragment
-        assert fragment.startswith("/#/setup/")
-        return str(fragment.rpartition("/")[2])
-
-
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash takes 30 ms of a processor, and these tests make a hundred."""
-    monkeypatch.setattr(passwords, "MEMORY", 64)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    given: dict[str, Any] = {"sign_up": "open", "guests": "on", "log_in_attempts": 100, "sign_ups": 100}
-    return Settings(data_dir=tmp_path / "data", **(given | getattr(request, "param", {})))
-
-
-@pytest.fixture
-async def browser(settings: Settings) -> AsyncIterator[Browsers]:
-    app = create_app(settings)
-    async with serving(app) as server:
-        browsers = Browsers(app, server)
-        yield browsers
-        for one in browsers.opened:
-            await one.aclose()
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
 
 
 def with_setting(name: str, value: Any) -> pytest.MarkDecorator:

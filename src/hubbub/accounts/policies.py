@@ -42,6 +42,21 @@ class Action(StrEnum):
     BAN = "ban"
     CREATE = "create"
     DIRECT = "direct"
+    REPORT = "report"
+    SEE_REPORTS = "see_reports"
+    """Those of a room, and to close them."""
+    INVITE_PEOPLE = "invite_people"
+    """To sign up. `invite` is about a room."""
+    MANAGE_INVITATIONS = "manage_invitations"
+    """Everybody's, and those of administrators."""
+    MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_KEYS = "manage_keys"
+    MANAGE_SETTINGS = "manage_settings"
+    MANAGE_BANS = "manage_bans"
+    """From the server. `ban` is about a room."""
+    MANAGE_REPORTS = "manage_reports"
+    """Those of all public rooms."""
+    READ_AUDIT = "read_audit"
 
     # That of `Enum` is a Python function, and this one is called for each command.
     __hash__ = str.__hash__
@@ -66,8 +81,10 @@ IN_ROOMS: Mapping[Action, tuple[Roles, Roles, Roles]] = {
     Action.PIN: (_ALL, _MEMBERS, _MEMBERS),
     Action.TYPE: (_ALL, _MEMBERS, _MEMBERS),
     Action.SEE_MEMBERS: (_ALL, _MEMBERS, _MEMBERS),
+    Action.REPORT: (_ALL, _MEMBERS, _NONE),
     Action.LEAVE_ROOM: (_MEMBERS, _MEMBERS, _NONE),
     Action.MODERATE: (_MODERATORS, _MODERATORS, _NONE),
+    Action.SEE_REPORTS: (_MODERATORS, _MODERATORS, _NONE),
     Action.MUTE: (_MODERATORS, _MODERATORS, _NONE),
     Action.KICK: (_MODERATORS, _MODERATORS, _NONE),
     Action.BAN: (_MODERATORS, _MODERATORS, _NONE),
@@ -79,11 +96,22 @@ IN_ROOMS: Mapping[Action, tuple[Roles, Roles, Roles]] = {
 }
 """Which roles may do what in a room of each kind. Who is banned may do nothing."""
 
+_ACCOUNTS = frozenset({Role.MEMBER, Role.ADMIN})
+_ADMINISTRATORS = frozenset({Role.ADMIN})
+
 ON_SERVER: Mapping[Action, frozenset[Role]] = {
-    Action.CREATE: frozenset({Role.MEMBER, Role.ADMIN}),
-    Action.DIRECT: frozenset({Role.MEMBER, Role.ADMIN}),
+    Action.CREATE: _ACCOUNTS,
+    Action.DIRECT: _ACCOUNTS,
     Action.FOLLOW: frozenset(Role),
     Action.PUBLISH: frozenset(Role),
+    Action.INVITE_PEOPLE: _ACCOUNTS,
+    Action.MANAGE_INVITATIONS: _ADMINISTRATORS,
+    Action.MANAGE_ACCOUNTS: _ADMINISTRATORS,
+    Action.MANAGE_KEYS: _ADMINISTRATORS,
+    Action.MANAGE_SETTINGS: _ADMINISTRATORS,
+    Action.MANAGE_BANS: _ADMINISTRATORS,
+    Action.MANAGE_REPORTS: _ADMINISTRATORS,
+    Action.READ_AUDIT: _ADMINISTRATORS,
 }
 """Which roles of the server may do what is not about a room."""
 
@@ -118,13 +146,13 @@ ROUTES: Mapping[str, Action | str] = {
     "GET /api/v1/me": "oneself",
     "PATCH /api/v1/me": "oneself",
     "PUT /api/v1/me/password": "oneself",
-    "POST /api/v1/invitations": "accounts; administrators, to invite administrators",
-    "GET /api/v1/invitations": "one's own; administrators, all",
-    "DELETE /api/v1/invitations/{id}": "one's own; administrators, all",
-    "GET /api/v1/accounts": "administrators",
-    "PATCH /api/v1/accounts/{key}": "administrators",
-    "POST /api/v1/accounts/{key}/reset-link": "administrators",
-    "GET /api/v1/audit": "administrators",
+    "POST /api/v1/invitations": Action.INVITE_PEOPLE,
+    "GET /api/v1/invitations": Action.INVITE_PEOPLE,
+    "DELETE /api/v1/invitations/{id}": Action.INVITE_PEOPLE,
+    "GET /api/v1/accounts": Action.MANAGE_ACCOUNTS,
+    "PATCH /api/v1/accounts/{key}": Action.MANAGE_ACCOUNTS,
+    "POST /api/v1/accounts/{key}/reset-link": Action.MANAGE_ACCOUNTS,
+    "GET /api/v1/audit": Action.READ_AUDIT,
     "GET /health/live": "everybody",
     "GET /health/ready": "everybody",
     "GET /schema.json": "everybody",
