@@ -301,16 +301,18 @@ def add(
 def list_keys(
     data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
 ) -> None:
-    """Show the names of all keys, what they allow, and when they were made."""
+    """Show the names of all keys, what they allow, when they were made, and when they expire."""
     found = [
         {"name": key.name, "scopes": list(key.scopes), "created": timestamp(key.created / 1000)}
+        | ({"expires": timestamp(key.expires / 1000)} if key.expires is not None else {})
         for key in _on_keys(data_dir, lambda store: store.load())
     ]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
     for key in found:
-        typer.echo(f"{key['name']}  {','.join(key['scopes'])}  {key['created']}")
+        until = f"  until {key['expires']}" if "expires" in key else ""
+        typer.echo(f"{key['name']}  {','.join(key['scopes'])}  {key['created']}{until}")
 
 
 @keys.command()

@@ -29,10 +29,10 @@ class Shelf:
             raise self.problem
         return list(self.keys)
 
-    async def add(self, key: ApiKey) -> bool:
+    async def add(self, key: ApiKey, *, by: str = "") -> bool:
         raise NotImplementedError
 
-    async def remove(self, name: str) -> bool:
+    async def remove(self, name: str, *, by: str = "") -> bool:
         raise NotImplementedError
 
 

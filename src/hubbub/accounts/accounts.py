@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hubbub.accounts.audit import audit
+from hubbub.accounts.audit import CONSOLE, audit
 from hubbub.accounts.guests import MADE_KEYS_BEGIN, RESERVED
 from hubbub.accounts.invitations import use_invitation
 from hubbub.accounts.users import Person, claim, known_guests, made_key, owners_of_keys
@@ -61,9 +61,6 @@ _ADMINS = _Statement(
 )
 # Nodes that share a database make accounts one after the other; the number is arbitrary. SQLite's writer is alone.
 _LOCK_IN_POSTGRES = Statement("SELECT pg_advisory_xact_lock(1752523364)")
-
-CONSOLE = "console"
-"""Who acts, in the audit log, if it is the command line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 A key is 256 random bits. Only its SHA-256 is stored: nobody can guess a preimage of so many random bits, so a slow hash
 would add nothing. Nodes that share a database store the keys there. Any other server has one file for each key in its
 data directory: then a key can be added and revoked while the server runs, although only one process may write to a
-SQLite database.
+SQLite database. So the command line cannot write a line of the audit log there; a running server writes it first, and
+then the file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hubbub.accounts.audit import CONSOLE, audit
 from hubbub.accounts.identity import Authenticated
 from hubbub.errors import ConfigurationError
 from hubbub.files import check_regular
@@ -45,7 +47,8 @@ FRESH = 0.5
 """Seconds for which a node trusts what it has read, and does not try again what has failed. A revoked key is refused
 after that."""
 
-_name = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+NAME = "[a-z0-9][a-z0-9._-]{0,63}"
+_name = re.compile(NAME + r"\Z")
 
 
 class ApiKey(BaseModel):
@@ -58,15 +61,23 @@ class ApiKey(BaseModel):
     scopes: tuple[str, ...]
     created: int
     """Milliseconds since 1970."""
+    expires: int | None = None
+    """In the same way; None: never."""
+
+    def is_good(self, now: float) -> bool:
+        """Whether it has not expired; `now` is in seconds since 1970."""
+        return self.expires is None or now * 1000 < self.expires
 
     def authenticated(self) -> Authenticated:
         """The program that has this key, as a user: a bot, which may do what the key's scopes allow."""
         bot = User(f"{BOTS}{self.name}", self.name, scopes=self.scopes)
-        return Authenticated(bot, session=self.digest, scopes=self.scopes)
+        expires = self.expires / 1000 if self.expires is not None else None
+        return Authenticated(bot, expires=expires, session=self.digest, scopes=self.scopes)
 
 
-def make_key(name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
-    """A new key and its secret. Raises `ConfigurationError` for a name or a scope that cannot be one."""
+def make_key(name: str, scopes: Sequence[str], *, expires: int | None = None) -> tuple[ApiKey, str]:
+    """A new key and its secret. `expires` is in milliseconds since 1970. Raises `ConfigurationError` for a name or a
+    scope that cannot be one."""
     check_name(name)
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
         raise ConfigurationError(f"{unknown[0]!r} is no scope: choose from {', '.join(SCOPES)}")
@@ -74,7 +85,8 @@ def make_key(name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
         raise ConfigurationError(f"a key needs at least one scope: {', '.join(SCOPES)}")
     secret = PREFIX + secrets.token_urlsafe(32)
     wanted = tuple(scope for scope in SCOPES if scope in scopes)
-    return ApiKey(name=name, digest=digest_of(secret), scopes=wanted, created=time.time_ns() // 1_000_000), secret
+    created = time.time_ns() // 1_000_000
+    return ApiKey(name=name, digest=digest_of(secret), scopes=wanted, created=created, expires=expires), secret
 
 
 def check_name(name: str) -> None:
@@ -97,17 +109,20 @@ class ApiKeyStore(Protocol):
     async def load(self) -> list[ApiKey]:
         """All keys, by name. Raises `Unavailable` or `ConfigurationError`."""
 
-    async def add(self, key: ApiKey) -> bool:
-        """Returns when the key is durable; False if there is one with its name. Raises as `load` does."""
+    async def add(self, key: ApiKey, *, by: str = CONSOLE) -> bool:
+        """Returns when the key is durable; False if there is one with its name. `by` is who does it, for the audit log.
+        Raises as `load` does."""
 
-    async def remove(self, name: str) -> bool:
-        """Returns when the key is gone for good; False if there was none. Raises as `load` does."""
+    async def remove(self, name: str, *, by: str = CONSOLE) -> bool:
+        """Returns when the key is gone for good; False if there was none. `by` and what it raises: as `add`."""
 
 
 class KeyFiles:
-    """One file for each key, so that two programs that add and remove keys cannot undo each other's work."""
+    """One file for each key, so that two programs that add and remove keys cannot undo each other's work. `database`
+    has the audit log; None if this process may not write to it."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, database: Database | None = None) -> None:
+        self._database = database
         self._folder = data_dir / FOLDER
         self.place = str(self._folder.absolute())
         self._ignored: set[str] = set()
@@ -115,10 +130,16 @@ class KeyFiles:
     async def load(self) -> list[ApiKey]:
         return await asyncio.to_thread(self._load)
 
-    async def add(self, key: ApiKey) -> bool:
+    async def add(self, key: ApiKey, *, by: str = CONSOLE) -> bool:
+        if self._file(key.name).exists():
+            return False
+        if self._database is not None:
+            await self._database.transact(lambda transaction: _audit_added(transaction, key, by))
         return await asyncio.to_thread(self._add, key)
 
-    async def remove(self, name: str) -> bool:
+    async def remove(self, name: str, *, by: str = CONSOLE) -> bool:
+        if self._database is not None and self._file(name).exists():
+            await self._database.transact(lambda transaction: audit(transaction, by, "key.revoke", name))
         return await asyncio.to_thread(self._remove, name)
 
     def _load(self) -> list[ApiKey]:
@@ -171,14 +192,15 @@ def _reason(error: OSError | ValidationError) -> str:
 
 
 _ALL = Statement(
-    "SELECT name, digest, scopes, created FROM api_keys ORDER BY name",
-    columns=("name", "digest", "scopes", "created"),
+    "SELECT name, digest, scopes, created, expires FROM api_keys ORDER BY name",
+    columns=("name", "digest", "scopes", "created", "expires"),
     never_deferred=True,
 )
 _OF_NAME = Statement("SELECT digest FROM api_keys WHERE name = :name", columns=("digest",), never_deferred=True)
 _ADD = Statement(
     """
-    INSERT INTO api_keys (name, digest, scopes, created) VALUES (:name, :digest, :scopes, :created)
+    INSERT INTO api_keys (name, digest, scopes, created, expires)
+    VALUES (:name, :digest, :scopes, :created, :expires)
     ON CONFLICT (name) DO NOTHING
     """,
     never_deferred=True,
@@ -196,35 +218,40 @@ class KeyTable:
     async def load(self) -> list[ApiKey]:
         return await self._database.read(_all_keys, never_deferred=True)
 
-    async def add(self, key: ApiKey) -> bool:
-        return await self._database.write(_add_keys, key)
+    async def add(self, key: ApiKey, *, by: str = CONSOLE) -> bool:
+        return await self._database.transact(lambda transaction: _add_key(transaction, key, by))
 
-    async def remove(self, name: str) -> bool:
-        return await self._database.write(_remove_keys, name)
+    async def remove(self, name: str, *, by: str = CONSOLE) -> bool:
+        return await self._database.transact(lambda transaction: _remove_key(transaction, name, by))
 
 
 def _all_keys(transaction: Transaction) -> list[ApiKey]:
     return [
-        ApiKey(name=name, digest=digest, scopes=tuple(scopes.split()), created=created)
-        for name, digest, scopes, created in transaction.rows(_ALL)
+        ApiKey(name=name, digest=digest, scopes=tuple(scopes.split()), created=created, expires=expires)
+        for name, digest, scopes, created, expires in transaction.rows(_ALL)
     ]
 
 
-def _add_keys(transaction: Transaction, keys: Sequence[ApiKey]) -> list[bool]:
-    added = []
-    for key in keys:
-        transaction.run(_ADD, name=key.name, digest=key.digest, scopes=" ".join(key.scopes), created=key.created)
-        ((digest,),) = transaction.rows(_OF_NAME, name=key.name)
-        added.append(digest == key.digest)
-    return added
+def _add_key(transaction: Transaction, key: ApiKey, by: str) -> bool:
+    values = {"name": key.name, "digest": key.digest, "created": key.created, "expires": key.expires}
+    transaction.run(_ADD, scopes=" ".join(key.scopes), **values)
+    ((digest,),) = transaction.rows(_OF_NAME, name=key.name)
+    if digest != key.digest:
+        return False
+    _audit_added(transaction, key, by)
+    return True
 
 
-def _remove_keys(transaction: Transaction, names: Sequence[str]) -> list[bool]:
-    removed = []
-    for name in names:
-        removed.append(bool(transaction.rows(_OF_NAME, name=name)))
-        transaction.run(_REMOVE, name=name)
-    return removed
+def _remove_key(transaction: Transaction, name: str, by: str) -> bool:
+    if not transaction.rows(_OF_NAME, name=name):
+        return False
+    transaction.run(_REMOVE, name=name)
+    audit(transaction, by, "key.revoke", name)
+    return True
+
+
+def _audit_added(transaction: Transaction, key: ApiKey, by: str) -> None:
+    audit(transaction, by, "key.add", key.name, scopes=list(key.scopes), expires=key.expires)
 
 
 class ApiKeys:
@@ -232,9 +259,12 @@ class ApiKeys:
     that failed. So wrong keys cost nothing more. `store` is None if there is no place for keys; then none is accepted.
     """
 
-    def __init__(self, store: ApiKeyStore | None, *, clock: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(
+        self, store: ApiKeyStore | None, *, clock: Callable[[], float], wall: Callable[[], float] = time.time
+    ) -> None:
+        self.store = store
         self._clock = clock
+        self._wall = wall
         self._by_digest: dict[str, ApiKey] = {}
         self._asked_at = float("-inf")
         self._failure: Exception | None = None
@@ -246,16 +276,22 @@ class ApiKeys:
         await self._refresh()
         return {digest for digest in digests if digest in self._by_digest}
 
+    def read_again(self) -> None:
+        """A key was added or removed here: do not wait for `FRESH` to be over."""
+        self._asked_at = float("-inf")
+
     async def find(self, secret: str) -> ApiKey | None:
-        """The key with this secret, None if there is none. Raises `Unavailable` if that cannot be known now."""
+        """The key with this secret, None if there is none that is good. Raises `Unavailable` if that cannot be known
+        now."""
         await self._refresh()
-        return self._by_digest.get(digest_of(secret))
+        key = self._by_digest.get(digest_of(secret))
+        return key if key is not None and key.is_good(self._wall()) else None
 
     async def _refresh(self) -> None:
-        if self._store is None:
+        if self.store is None:
             return
         if self._reading is None and self._clock() - self._asked_at >= FRESH:
-            self._reading = asyncio.create_task(self._read(self._store))
+            self._reading = asyncio.create_task(self._read(self.store))
         if self._reading is not None:
             # All wait for the same attempt. If one goes away, the others go on.
             await asyncio.shield(self._reading)

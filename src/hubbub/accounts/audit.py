@@ -28,6 +28,8 @@ _BEFORE = Statement(
     columns=("id", "at", "actor", "action", "target", "detail"),
     never_deferred=True,
 )
+CONSOLE = "console"
+"""Who acts, if it is the command line."""
 LATEST = "~"
 """Comes after the id of every line."""
 
@@ -36,7 +38,7 @@ class AuditLine(BaseModel):
     id: str
     at: str
     actor: str
-    """The key of who did it; `console` for the command line."""
+    """The key of who did it; `CONSOLE` for the command line."""
     action: str
     target: str
     """What it was done to, such as a user's key; empty if there is nothing."""

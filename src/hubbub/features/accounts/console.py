@@ -22,7 +22,6 @@ from pydantic import BaseModel, Field, ValidationError
 from hubbub import errors
 from hubbub.accounts.access_changes import AccessChange
 from hubbub.accounts.accounts import (
-    CONSOLE,
     Account,
     AccountChange,
     NewAccount,
@@ -32,6 +31,7 @@ from hubbub.accounts.accounts import (
     add_account,
     change_account,
 )
+from hubbub.accounts.audit import CONSOLE
 from hubbub.accounts.revocations import Revocations
 from hubbub.errors import ConfigurationError, NotFound, RequestError, Unavailable
 from hubbub.store.base import Transaction
