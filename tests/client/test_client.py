@@ -14,9 +14,9 @@ from uuid import uuid4
 import pytest
 
 from hubbub.client import Client, Ended, Room, State, Undelivered
-from hubbub.client.client import new_key
 from hubbub.client.outbox import Pace
 from hubbub.client.requests import http_root
+from hubbub.client.room import new_key
 from hubbub.client.session import Session
 from hubbub.errors import Conflict, Forbidden, HubbubError, Invalid, NotFound, TooLarge, Unauthenticated, Unavailable
 from hubbub.wire.base import Event

@@ -10,7 +10,7 @@ import { forgetful, Outbox, type OutboxOptions, type OutboxStore, type Unsent } 
 import { clock, network } from './platform.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
-import type { OnlinePage, RoomsPage, Welcome } from './protocol.js';
+import type { ChangeRoom, Create, MembersPage, OnlinePage, RoomsPage, SetRole, Welcome } from './protocol.js';
 import { CommandRefused, ConnectionLost, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
@@ -40,6 +40,18 @@ export interface Place {
   around?: number;
   pinned?: true;
   limit?: number;
+}
+
+/** A room to make. With a `key`, a repeat after ConnectionLost finds the room of the first time. */
+export type NewRoom = Omit<Create, 'type' | 'id'>;
+
+/** What is said about a room. An empty text removes a title or a description. */
+export type RoomChange = Omit<ChangeRoom, 'type' | 'id' | 'room'>;
+
+/** For how long; for ever without a time. `on: false` takes it back. */
+export interface Until {
+  until?: Date | string;
+  on?: boolean;
 }
 
 /** What a message may have besides its text. */
@@ -137,6 +149,11 @@ export class Client {
 
   get state(): State {
     return this.connection.state;
+  }
+
+  /** The latest welcome: who the client is here. */
+  get me(): Welcome | null {
+    return this.#me;
   }
 
   /** My own key, as the server knows it: that of my messages. */
@@ -246,6 +263,55 @@ export class Client {
     return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
   }
 
+  // Rooms and roles. Who is refused gets `forbidden`, whether the room exists or not.
+
+  /** Makes a room, and follows it from now on, as `join` does. Resolves with what it is like. */
+  create(room: NewRoom): Promise<Joined> {
+    return this.#insist(() => this.#requests.ask<Joined>({ type: 'create', ...room }, 'joined'));
+  }
+
+  /** Finds or makes the direct room with these users, and follows it from now on. */
+  direct(users: string[]): Promise<Joined> {
+    return this.#insist(() => this.#requests.ask<Joined>({ type: 'direct', users }, 'joined'));
+  }
+
+  changeRoom(room: string, change: RoomChange): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'change_room', room, ...change }, 'ack'));
+  }
+
+  invite(room: string, user: string): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'invite', room, user }, 'ack'));
+  }
+
+  remove(room: string, user: string): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'remove', room, user }, 'ack'));
+  }
+
+  /** Gives up one's membership; `leave` only stops following. */
+  leaveRoom(room: string): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'leave_room', room }, 'ack'));
+  }
+
+  /** Who makes somebody else the owner is a moderator afterwards. */
+  setRole(room: string, user: string, role: SetRole['role']): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'set_role', room, user, role }, 'ack'));
+  }
+
+  /** Takes somebody's connections out of a room; they may join again. */
+  kick(room: string, user: string): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'kick', room, user }, 'ack'));
+  }
+
+  /** Lets somebody only read. */
+  mute(room: string, user: string, until: Until = {}): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'mute', room, user, ...timeOf(until) }, 'ack'));
+  }
+
+  /** Keeps somebody out of a room. */
+  ban(room: string, user: string, until: Until = {}): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'ban', room, user, ...timeOf(until) }, 'ack'));
+  }
+
   // These are plain requests, which need no connection. They reject with CommandRefused, also for "too fast", or with
   // ConnectionLost.
 
@@ -257,6 +323,11 @@ export class Client {
   /** Users who are online in a room, by their names. */
   online(room: string, query: ListQuery = {}): Promise<OnlinePage> {
     return this.#lists.online(room, query);
+  }
+
+  /** What is said about a room, and who has a role in it. */
+  members(room: string): Promise<MembersPage> {
+    return this.#lists.members(room);
   }
 
   /** Returns false, and sends nothing, without a connection, or when it would exceed the server's limits. */
@@ -353,6 +424,7 @@ export class Client {
         return;
       case 'joined':
         this.#isAnswered(event.room, event.id);
+        this.#made(event);
         if (this.#joined(event)) this.#options.onEvent?.(event);
         if (this.#positions.has(fold(event.room))) this.outbox.open(event.room);
         return;
@@ -380,6 +452,12 @@ export class Client {
       default:
         if (!this.#settle(event)) this.#options.onEvent?.(event);
     }
+  }
+
+  /** The answer to `create` or `direct`: the room is followed from now on. */
+  #made(event: Joined): void {
+    if (event.id === undefined || this.#joins.has(event.id) || !this.#settle(event)) return;
+    if (!this.follows(event.room)) this.#positions.set(fold(event.room), new Position());
   }
 
   #joined(event: Joined): boolean {
@@ -438,4 +516,8 @@ export class Client {
       this.#options.onEvent?.({ ...event, room });
     }
   }
+}
+
+function timeOf({ until, on }: Until): { until?: string; on?: boolean } {
+  return { until: until instanceof Date ? until.toISOString() : until, on };
 }

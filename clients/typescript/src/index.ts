@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from './backoff.js';
-export { Client, type ClientOptions, type Extras, type Place } from './client.js';
+export { Client, type ClientOptions, type Extras, type NewRoom, type Place } from './client.js';
+export type { RoomChange, Until } from './client.js';
 export { type Codec, json } from './codec.js';
 export { Connection, type Clock, type ConnectionOptions, type Network, type Probe } from './connection.js';
 export type { Failure, Socket, State, StateName } from './connection.js';
@@ -7,6 +8,7 @@ export type { Credentials } from './credentials.js';
 export type { ListQuery } from './lists.js';
 export { clock, network, networkWith } from './platform.js';
 export { fold, isKey, newKey } from './keys.js';
+export { type Me, type RoomKind, RoomMembers, type RoomRole } from './members.js';
 export { Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
 export { Pace } from './pace.js';
 export { Position, type Verdict } from './position.js';

@@ -1,7 +1,7 @@
-/** Lists that are read page by page with plain requests: rooms, and who is online in one of them. */
+/** Lists that are read with plain requests: rooms, and who is online or has a role in one of them. */
 import type { Network } from './connection.js';
 import { type Credentials, present } from './credentials.js';
-import type { OnlinePage, RoomsPage } from './protocol.js';
+import type { MembersPage, OnlinePage, RoomsPage } from './protocol.js';
 import { CommandRefused, ConnectionLost } from './requests.js';
 
 export interface ListQuery {
@@ -34,6 +34,10 @@ export class Lists {
 
   online(room: string, query: ListQuery): Promise<OnlinePage> {
     return this.#page(`api/v1/rooms/${encodeURIComponent(room)}/online`, query);
+  }
+
+  members(room: string): Promise<MembersPage> {
+    return this.#page(`api/v1/rooms/${encodeURIComponent(room)}/members`, {});
   }
 
   async #page<Page>(path: string, query: ListQuery): Promise<Page> {

@@ -285,6 +285,10 @@ export interface Create {
    * @maxItems 100
    */
   users?: string[];
+  /**
+   * A repeat under the same key finds the room of the first time.
+   */
+  key?: string;
 }
 /**
  * Find or make the direct room of oneself and these users, and join it. Answered by `joined`.
@@ -771,6 +775,22 @@ export interface ListedRoom {
    * Absent while the other nodes cannot be asked.
    */
   online?: number;
+}
+/**
+ * The people who have a role in a room. `GET /api/v1/rooms/{room}/members`.
+ */
+export interface MembersPage {
+  room: string;
+  kind: 'public' | 'private' | 'direct';
+  title?: string;
+  description?: string;
+  archived?: boolean;
+  slow?: number;
+  /**
+   * The latest change that the page contains. Absent if there was none.
+   */
+  rev?: number;
+  members: RoomMember[];
 }
 /**
  * Users who are online in a room, by their names. `GET /api/v1/rooms/{room}/online`.

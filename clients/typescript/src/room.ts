@@ -1,6 +1,7 @@
 /** One room as its events describe it: its messages, and who is there. It knows no connection and no other rooms. */
 import { fold } from './keys.js';
-import type { ChangedEvent, Event, HistoryPage, Joined, MessageEvent, OnlineUser } from './protocol.js';
+import { type Me, RoomMembers } from './members.js';
+import type { ChangedEvent, Event, HistoryPage, Joined, MessageEvent, OnlineUser, Removed } from './protocol.js';
 
 /** The largest number of messages that a view keeps, unless it is told otherwise. */
 const KEPT = 1_000;
@@ -13,7 +14,10 @@ type Numbered = MessageEvent & { seq: number };
  */
 export class RoomView {
   readonly key: string;
-  name: string;
+  /** What is said about the room, and who is what in it. */
+  readonly members: RoomMembers;
+  /** Why this client was taken out of the room; undefined while it is there. */
+  removed: Removed['reason'] | undefined;
   online = 0;
   /** The number of the latest message. */
   seq = 0;
@@ -27,11 +31,19 @@ export class RoomView {
   /** The `seq` of the first message that is kept; `seq` + 1 if there is none. */
   #first = 1;
   #kept: number;
+  #name: string;
 
-  constructor(key: string, kept = KEPT) {
+  /** `me` says who the client's user is: `() => client.me`. Without it, `members.role` changes at the next join only. */
+  constructor(key: string, kept = KEPT, me?: () => Me | null) {
     this.key = key;
-    this.name = key;
+    this.#name = key;
     this.#kept = kept;
+    this.members = new RoomMembers(me);
+  }
+
+  /** The title, if there is one. */
+  get name(): string {
+    return this.members.title ?? this.#name;
   }
 
   /** By `seq`. A deleted message is one with `deleted` and without text. */
@@ -66,6 +78,7 @@ export class RoomView {
         this.#joined(event);
         return true;
       case 'sync':
+        this.members.caughtUp(event);
         this.#raiseFloor(event.floor);
         this.#put(event.messages);
         return true;
@@ -75,7 +88,11 @@ export class RoomView {
       case 'changed':
         return this.#change(event);
       case 'room':
+        this.members.changed(event);
         this.#raiseFloor(event.floor ?? 0);
+        return true;
+      case 'removed':
+        this.removed = event.reason;
         return true;
       case 'join':
         return this.#came({ user: event.user, name: event.name, guest: event.guest }, event.online);
@@ -112,7 +129,9 @@ export class RoomView {
       this.#first = Math.min(this.seq + 1, ...messages.filter(isNumbered).map(({ seq }) => seq));
     }
     this.#put(messages);
-    this.name = event.name;
+    this.removed = undefined;
+    this.members.joined(event);
+    this.#name = event.title ? event.room : event.name;
     this.online = event.online;
     this.#people.clear();
     for (const person of event.users) this.#people.set(fold(person.user), person);

@@ -9,14 +9,17 @@
             print(event)
 
 It knows the wire and the errors, and nothing of the server. From the logic outwards: `view` (a room's messages and
-position), `outbox` (what has no answer yet), `session` (connections, rooms and commands as a table of states), and
-`client`, which puts a WebSocket under them. `remote` is apart: it sends over HTTP, with an API key.
+position, with `members`: who is what there), `outbox` (what has no answer yet), `session` (connections, rooms and
+commands as a table of states), `room` (what can be done in one), and `client`, which puts a WebSocket under them.
+`remote` is apart: it sends over HTTP, with an API key.
 """
 
 from __future__ import annotations
 
-from hubbub.client.client import Client, EventsLost, Room
+from hubbub.client.client import Client, EventsLost
+from hubbub.client.members import RoomMembers
 from hubbub.client.remote import Remote, SentMessage
+from hubbub.client.room import Room
 from hubbub.client.session import Ended, State, Undelivered
 from hubbub.client.view import RoomView
 from hubbub.wire.messages import MessageEvent
@@ -28,6 +31,7 @@ __all__ = [
     "MessageEvent",
     "Remote",
     "Room",
+    "RoomMembers",
     "RoomView",
     "SentMessage",
     "State",

@@ -6,13 +6,12 @@ import asyncio
 import base64
 import contextlib
 import logging
-import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from inspect import isawaitable
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
@@ -23,19 +22,22 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from hubbub.client.requests import MAY_PASS, http_root, read_page, refusal
+from hubbub.client.room import Room, made, new_key
 from hubbub.client.session import Session, State, Undelivered
-from hubbub.client.view import KEPT, RoomView
+from hubbub.client.view import KEPT
 from hubbub.errors import HubbubError, Internal, RequestError
 from hubbub.wire.answers import Ack
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codecs import CODECS, CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.commands import invalid_fields
 from hubbub.wire.connection import Auth, Welcome
 from hubbub.wire.events import EventTable
-from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
+from hubbub.wire.members import (
+    Create,
+    Direct,
+    MembersPage,
+)
 from hubbub.wire.rooms import Join, Joined, ListQuery, OnlinePage, RoomsPage
-from hubbub.wire.typing import Typing
 
 log = logging.getLogger("hubbub.client")
 
@@ -173,6 +175,35 @@ class Client:
             assert view is not None
         return Room(self, view)
 
+    async def create(
+        self,
+        kind: Literal["private", "public"],
+        room: str | None = None,
+        *,
+        title: str | None = None,
+        users: Iterable[str] = (),
+        key: str | None = None,
+    ) -> Room:
+        """Make a room, once, and follow it as `join` does. A public room needs a key, and the server makes that of a
+        private one, where `users` are invited. If a call is repeated with the same `key`, also in another process, it
+        finds the room of the first time.
+
+        Raises `Conflict` if there is a room with this key, `NotFound` if there is no such user.
+        """
+        command = made(Create, kind=kind, room=room, title=title, users=list(users), key=key or new_key())
+        return await self._made(command)
+
+    async def direct(self, *users: str) -> Room:
+        """Find or make the direct room with these users, and follow it. Raises `NotFound` if there is no such user."""
+        return await self._made(made(Direct, users=list(users)))
+
+    async def _made(self, command: Command) -> Room:
+        joined = await self.ask(command, Joined)
+        view = self._session.view(joined.room)
+        if view is None:
+            raise Undelivered(f"room {joined.room!r} was left or taken away before it could be used")
+        return Room(self, view)
+
     async def ask(self, command: Command, reply: type[R] = Reply) -> R:  # type: ignore[assignment]
         """Have a command done, and return its answer. It is sent again after a reconnect, if it had no answer.
 
@@ -214,10 +245,14 @@ class Client:
         query = made(ListQuery, q=q, after=after or "", limit=limit)
         return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/online", query, OnlinePage)
 
-    async def _page(self, path: str, query: ListQuery, page: type[M]) -> M:
+    async def members(self, room: str) -> MembersPage:
+        """What is said about a room, and who has a role in it. As `rooms`."""
+        return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/members", None, MembersPage)
+
+    async def _page(self, path: str, query: ListQuery | None, page: type[M]) -> M:
         url = http_root(self._address) + path
         headers = self._headers | _bearer(self._shown or await self._ask_for_token())
-        return await read_page(url, query.model_dump(), page, headers=headers)
+        return await read_page(url, query.model_dump() if query is not None else {}, page, headers=headers)
 
     def __aiter__(self) -> Self:
         return self
@@ -434,102 +469,12 @@ class Client:
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-class Room:
-    """A room that the client has joined, and what can be done there.
-
-    When a call returns, its change is durable (in a room that stores messages). Calls raise the `RequestError` with
-    which the server refuses them; for other errors see `Client.ask`.
-    """
-
-    def __init__(self, client: Client, view: RoomView) -> None:
-        self._client = client
-        self.view = view
-        """What the client knows of the room: messages, position, who is online."""
-
-    @property
-    def key(self) -> str:
-        return self.view.key
-
-    @property
-    def messages(self) -> list[MessageEvent]:
-        """The latest messages, by seq. One's own message is added when its event comes, not when `send` returns."""
-        return self.view.messages
-
-    async def send(
-        self, text: str, *, key: str | None = None, reply_to: int | None = None, data: dict[str, Any] | None = None
-    ) -> Ack:
-        """Say something, exactly once, whatever happens to the connection. Returns the message's `seq`, `rev` and `ts`.
-
-        If a call is repeated with the same `key`, also in another process, it is the same message. Raises `Conflict` if
-        the key was used with another content.
-        """
-        return await self._client.ask(
-            made(SendMessage, room=self.key, text=text, key=key or new_key(), reply_to=reply_to, data=data), Ack
-        )
-
-    async def edit(self, seq: int, text: str) -> Ack:
-        """Give one's own message another text."""
-        return await self._client.ask(made(Edit, room=self.key, seq=seq, text=text), Ack)
-
-    async def delete(self, seq: int) -> Ack:
-        """Take a message back."""
-        return await self._client.ask(made(Delete, room=self.key, seq=seq), Ack)
-
-    async def react(self, seq: int, emoji: str, *, on: bool = True) -> Ack:
-        """Put an emoji under a message, or take it away."""
-        return await self._client.ask(made(React, room=self.key, seq=seq, emoji=emoji, on=on), Ack)
-
-    async def pin(self, seq: int, *, on: bool = True) -> Ack:
-        """Pin a message for everybody, or unpin it."""
-        return await self._client.ask(made(Pin, room=self.key, seq=seq, on=on), Ack)
-
-    async def history(
-        self, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = 50
-    ) -> HistoryPage:
-        """A page of messages, by seq; the latest ones if no place is given. A page that is adjacent to `messages`
-        becomes part of them."""
-        command = made(History, room=self.key, before=before, after=after, around=around, limit=limit)
-        return await self._client.ask(command, HistoryPage)
-
-    async def load_earlier(self, limit: int = 50) -> bool:
-        """Put the page before the first message into `messages`. False if there is none."""
-        if not self.view.has_earlier:
-            return False
-        return bool((await self.history(before=self.view.first, limit=limit)).messages)
-
-    def typing(self, *, active: bool = True) -> None:
-        """Show the others that this user is typing; repeat it every few seconds. It is dropped if there is no
-        connection."""
-        self._client.tell(made(Typing, room=self.key, active=active))
-
-    async def online(self, q: str = "", *, after: str | None = None, limit: int = 50) -> OnlinePage:
-        """A page of the users who are online here: `Client.online`."""
-        return await self._client.online(self.key, q, after=after, limit=limit)
-
-    def leave(self) -> None:
-        """Stop following the room."""
-        self._client.leave(self.key)
-
-
 def _bearer(token: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _seconds(timestamp: str) -> float:
     return datetime.fromisoformat(timestamp).timestamp()
-
-
-def new_key() -> str:
-    """An idempotency key: the time, then 64 random bits. So the server's index of keys grows only at its end."""
-    return f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(8)}"
-
-
-def made(model: type[M], **fields: Any) -> M:
-    """A part of a command. Raises `Invalid` if a field is wrong, as the server would."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        raise invalid_fields(error, tagged=False) from None
 
 
 def is_ours(response: Response) -> bool:

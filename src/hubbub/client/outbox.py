@@ -12,6 +12,7 @@ from hubbub.client.backoff import Backoff
 from hubbub.wire.base import Command
 from hubbub.wire.connection import Limits
 from hubbub.wire.keys import fold
+from hubbub.wire.members import Create
 
 
 @dataclass(slots=True)
@@ -40,7 +41,8 @@ class Outbox:
         return len(self._entries)
 
     def add(self, id: str, command: Command) -> None:
-        room = getattr(command, "room", None)
+        # The room of a `create` is not there yet.
+        room = getattr(command, "room", None) if not isinstance(command, Create) else None
         self._entries[id] = _Entry(
             id,
             command.model_copy(update={"id": id}),
@@ -56,6 +58,9 @@ class Outbox:
         entry = self._entries.pop(id, None)
         if entry is not None and entry.in_flight:
             self._in_flight -= 1
+
+    def command(self, id: str) -> Command:
+        return self._entries[id].command
 
     def of_room(self, folded: str) -> list[str]:
         """The ids of the commands that are about a room."""

@@ -21,8 +21,8 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request
 
 from hubbub.client.backoff import Backoff
-from hubbub.client.client import new_key
 from hubbub.client.requests import CODES, MAY_PASS, opener_to
+from hubbub.client.room import new_key
 from hubbub.client.session import ERRORS
 from hubbub.errors import ConfigurationError, InEventLoop, Internal, Invalid, RequestError, Unavailable
 from hubbub.wire.base import Event

@@ -18,12 +18,12 @@ from hubbub.client.backoff import Backoff
 from hubbub.client.outbox import Outbox, Pace
 from hubbub.client.view import KEPT, RoomView, Verdict
 from hubbub.errors import Forbidden, HubbubError, Internal, RequestError
-from hubbub.wire.answers import ErrorEvent
+from hubbub.wire.answers import Ack, ErrorEvent
 from hubbub.wire.base import Command, Event, Reply
 from hubbub.wire.codes import CLOSE_MEANINGS, CloseCode, may_retry
 from hubbub.wire.connection import Draining, Welcome
 from hubbub.wire.keys import fold
-from hubbub.wire.members import Removed
+from hubbub.wire.members import LeaveRoom, Removed
 from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
 from hubbub.wire.rooms import (
     ROOMS_PER_JOIN,
@@ -288,7 +288,7 @@ class Session:
         """Follow a room from now on, on this connection and the next ones. The answer comes under the id returned."""
         folded = fold(room)
         if folded not in self._places:
-            self._places[folded] = _Place(RoomView(room, kept=kept), limit, self._make_backoff())
+            self._places[folded] = _Place(RoomView(room, kept=kept, me=lambda: self.me), limit, self._make_backoff())
             self._answer_at_once(folded)
         return folded
 
@@ -391,8 +391,7 @@ class Session:
             case MessageEvent() | ChangedEvent() | RoomEvent():
                 self._take_in(event.room, event, lambda view: view.changed(event))
             case Removed():
-                self._forget(fold(event.room), Forbidden(f"{event.reason} from room {event.room!r}", room=event.room))
-                self._hand_out(event)
+                self._removed(event)
             case JoinEvent() | LeaveEvent() | Online():
                 view = self.view(event.room)
                 if view is not None:
@@ -422,6 +421,11 @@ class Session:
         # A `joined` without an id is sent by the server unasked. One that nobody waits for is of a room that was left
         # meanwhile.
         is_expected = event.id is None or self._joins_answered(event.id, folded)
+        if event.id is not None and event.id in self._outbox:
+            # The answer to `create` or `direct`: the room is followed from now on.
+            is_expected = True
+            self.join(event.room)
+            self._answer(event.id, event)
         place = self._places.get(folded)
         if place is None or not is_expected:
             return
@@ -429,6 +433,17 @@ class Session:
         place.backoff.reset()
         self._take_in(event.room, event, lambda view: view.joined(event), event.messages if event.recovered else [])
         self._answer(folded, event)
+
+    def _removed(self, event: Removed) -> None:
+        view = self.view(event.room)
+        if view is not None:
+            view.removed = event.reason
+        for id in self._outbox.of_room(fold(event.room)) if event.reason == "left" else ():
+            # Its `ack` may come later, or never if the connection is lost.
+            if isinstance(self._outbox.command(id), LeaveRoom):
+                self._answer(id, Ack(room=event.room))
+        self._forget(fold(event.room), Forbidden(f"{event.reason} from room {event.room!r}", room=event.room))
+        self._hand_out(event)
 
     def _take_in(
         self, room: str, event: Event, apply: Callable[[RoomView], Verdict], rows: list[MessageEvent] | None = None

@@ -6,11 +6,14 @@ A view knows events. It knows no sockets, no clock and no other rooms.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
+from hubbub.client.members import RoomMembers
+from hubbub.wire.connection import Welcome
 from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
+from hubbub.wire.members import OutBecause
 from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
 from hubbub.wire.rooms import Joined, JoinEvent, LeaveEvent, Online, RoomEvent
 
@@ -36,17 +39,19 @@ class RoomView:
     The latest messages are held, at most `kept`. `page` adds older ones.
     """
 
-    def __init__(self, key: str, *, kept: int = KEPT) -> None:
+    def __init__(self, key: str, *, kept: int = KEPT, me: Callable[[], Welcome | None] = lambda: None) -> None:
         self.key = key
-        self.name = key
+        self._name = key
+        self.members = RoomMembers(me)
+        """What is said about the room, and who is what in it."""
+        self.removed: OutBecause | None = None
+        """Why this client was taken out of the room; None while it is there."""
         self.epoch: str | None = None
         self.rev: int | None = None
         """None before the first `joined`, and in a room that stores nothing."""
         self.seq = 0
         self.floor = 0
         """Messages up to this seq are gone for good."""
-        self.role: str | None = None
-        """What this client's user is in the room."""
         self.online = 0
         self.people: dict[str, OnlineUser] = {}
         """Some of those online, by their folded keys."""
@@ -54,6 +59,16 @@ class RoomView:
         self._first = 1
         self._rows: dict[int, MessageEvent] = {}
         self._unnumbered: deque[MessageEvent] = deque(maxlen=kept)
+
+    @property
+    def name(self) -> str:
+        """The title, if there is one."""
+        return self.members.title or self._name
+
+    @property
+    def role(self) -> str | None:
+        """What this client's user is in the room."""
+        return self.members.role
 
     @property
     def messages(self) -> list[MessageEvent]:
@@ -94,14 +109,17 @@ class RoomView:
             self.epoch = event.epoch
         else:
             self._start_over(event)
-        self.name, self.online = event.name, event.online
+        self._name, self.online = (event.room if event.title else event.name), event.online
         self.people = {fold(user.user): user for user in event.users}
-        self.role = event.role
+        self.members.joined(event)
         return Verdict.APPLIED
 
     def sync(self, event: Sync) -> Verdict:
         """All rows that changed in (since, rev]."""
-        return self._catch_up(event.since, event.rev, event.floor, event.messages)
+        verdict = self._catch_up(event.since, event.rev, event.floor, event.messages)
+        if verdict is Verdict.APPLIED:
+            self.members.caught_up(event)
+        return verdict
 
     def changed(self, event: MessageEvent | ChangedEvent | RoomEvent) -> Verdict:
         """One change of the room."""
@@ -120,7 +138,7 @@ class RoomView:
                 self._revise(event)
             case RoomEvent():
                 self._raise_floor(event.floor or 0)
-                self.name = event.title or self.name
+                self.members.changed(event)
         self.rev = event.rev
         return Verdict.APPLIED
 

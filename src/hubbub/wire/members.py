@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from hubbub.wire.base import Command, Event
-from hubbub.wire.keys import Key, Text, clean_title
+from hubbub.wire.keys import IdempotencyKey, Key, Text, clean_title
 
 INVITED = 100
 """People who are invited at once, at most."""
@@ -50,6 +50,9 @@ class Create(Command):
     room: Key | None = Field(None, description="The key of a public room. The server makes those of private ones.")
     title: Title | None = None
     users: list[Key] = Field(default_factory=list, max_length=INVITED, description="Who is invited to a private room.")
+    key: IdempotencyKey | None = Field(
+        None, description="A repeat under the same key finds the room of the first time."
+    )
 
 
 class Direct(Command):
@@ -192,4 +195,5 @@ class MembersPage(BaseModel):
     description: str | None = None
     archived: bool | None = None
     slow: int | None = None
+    rev: int | None = Field(None, description="The latest change that the page contains. Absent if there was none.")
     members: list[RoomMember]

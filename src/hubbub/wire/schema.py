@@ -11,9 +11,10 @@ from hubbub.wire.codecs import PROTOCOL_VERSION
 from hubbub.wire.codes import CLOSE_MEANINGS, ERROR_MEANINGS
 from hubbub.wire.commands import CommandTable
 from hubbub.wire.events import EventTable
+from hubbub.wire.members import MembersPage
 from hubbub.wire.rooms import OnlinePage, RoomsPage
 
-REST_PAGES = (RoomsPage, OnlinePage)
+REST_PAGES = (RoomsPage, OnlinePage, MembersPage)
 """What only REST answers. Clients need their types too."""
 
 

@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from hubbub import Hubbub, Settings, User
+from hubbub import Hubbub, Settings, User, bearer_token
 from hubbub.testing import TestServer, serving
 from hubbub.wire.identity import Role
 from tests.people import Person, person
@@ -17,7 +17,7 @@ from tests.people import Person, person
 
 async def login(connection: HTTPConnection) -> User | None:
     """Whoever names themselves as `user`; everybody else is a guest. Those called boss are administrators."""
-    key = connection.query_params.get("user") or connection.headers.get("x-user")
+    key = connection.query_params.get("user") or connection.headers.get("x-user") or bearer_token(connection)
     if key is None:
         return None
     return User(key, key.title(), role=Role.ADMIN if key.startswith("boss") else Role.MEMBER)

@@ -45,12 +45,13 @@ class RoomsOfPeople:
         `Conflict` if there is a room with that key, `NotFound` if there is no such user."""
         fields = RoomFields(kind=command.kind, title=command.title)
         if command.kind == "private":
-            room = PRIVATE + base64.b32encode(secrets.token_bytes(10)).decode().lower()
+            room = PRIVATE + _in_a_key(self._private_digest(user, command.key)[:10])
         elif command.room is None or ":" in command.room:
             raise Invalid("room: a public room needs a key without a colon")
         else:
             room = command.room
-        change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims)
+        finds = command.key is not None
+        change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims, finds=finds)
         return (await self.change(user, room, change)).room
 
     async def direct(self, user: User, keys: Sequence[str]) -> str:
@@ -59,15 +60,26 @@ class RoomsOfPeople:
         others = list({fold(key): key for key in keys if fold(key) != fold(user.key)}.values())
         if not others:
             raise Invalid("users: name somebody else")
-        database, cluster = self._services.database, self._services.cluster_id
-        if database is None or cluster is None:
+        database = self._services.database
+        if database is None:
             raise Unavailable("this server stores no rooms")
         ids = await database.read(partial(_ids_of, keys=[user.key, *others]), never_deferred=True)
         # The same people find the same room, also if two of them make it at once.
-        digest = hmac.digest(cluster.encode(), ",".join(map(str, sorted(ids))).encode(), hashlib.sha256)
-        room = DIRECT + base64.b32encode(digest[:20]).decode().lower()
+        room = DIRECT + _in_a_key(self._digest(",".join(map(str, sorted(ids))))[:20])
         change = RoomChange(Action.DIRECT, users=others, fields=RoomFields(kind="direct"))
         return (await self.change(user, room, change)).room
+
+    def _private_digest(self, user: User, key: str | None) -> bytes:
+        """The same for a user who says the same key again."""
+        if key is None:
+            return secrets.token_bytes(10)
+        return self._digest(f"{fold(user.key)}\n{user.identity}\n{key}")
+
+    def _digest(self, text: str) -> bytes:
+        cluster = self._services.cluster_id
+        if cluster is None:
+            raise Unavailable("this server stores no rooms")
+        return hmac.digest(cluster.encode(), text.encode(), hashlib.sha256)
 
     async def change(self, user: User, room: str, change: RoomChange) -> Changed[Any]:
         """Change a room. Returns when that is durable, and everybody was told.
@@ -98,6 +110,10 @@ class RoomsOfPeople:
         for member in members:
             if member.user != user.key:
                 run(_tell(self._channels, member.user, invited))
+
+
+def _in_a_key(digest: bytes) -> str:
+    return base64.b32encode(digest).decode().lower()
 
 
 async def _tell(channels: UserChannels, key: str, event: Invited) -> None:

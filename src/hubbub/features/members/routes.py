@@ -164,7 +164,7 @@ def _page(access: Access | None, room: str, status: int = 200) -> Response:
     if access is None:
         page = MembersPage(room=room, kind="public", members=[])
     else:
-        page = MembersPage(room=access.key, members=access.members(), **access.fields())
+        page = MembersPage(room=access.key, rev=access.changed, members=access.members(), **access.fields())
     return JSONResponse(page.model_dump(exclude_none=True), status)
 
 

@@ -88,8 +88,10 @@ class AccessChanges:
             for target in members:
                 audit(transaction, person.key, action, target.user, room=head.key, **_said_of(target, change))
 
-    def _create(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange]:
+    def _create(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange] | None:
         if head.rev or head.guarded or guard.changed:
+            if request.command.finds and guard.place(person).role is RoomRole.OWNER:
+                return None
             raise Conflict(f"there is a room {head.key!r} already", room=head.key)
         fields = request.command.fields
         assert fields is not None

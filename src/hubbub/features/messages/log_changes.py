@@ -31,6 +31,7 @@ class RoomChange:
 
     `users` are those whom it is about: a user who is connected, or the key of somebody whose row exists. `claims` says
     that keys are accounts of the application, which need not have come yet. `until` is in milliseconds since 1970.
+    `finds` says that to make a room changes nothing, and is no conflict, if the user owns it already.
     """
 
     action: Action
@@ -39,6 +40,7 @@ class RoomChange:
     until: int = FOR_EVER
     fields: RoomFields | None = None
     claims: bool = False
+    finds: bool = False
 
 
 C = TypeVar("C")
