@@ -1,5 +1,7 @@
 """Accounts on two nodes: what one node stores, the other one knows."""
 
+import asyncio
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,7 +11,11 @@ from pydantic import SecretStr
 
 from hubbub import Settings
 from hubbub.accounts import passwords
+from hubbub.accounts.passwords import hash_password
+from hubbub.accounts.resets import NewReset, add_reset, reset_password
 from hubbub.serving.app import create_app
+from hubbub.features.access.feature import AccessFeature
+from hubbub.store.base import Transaction
 from hubbub.testing import serving
 from tests.servers import Redis
 
@@ -52,3 +58,47 @@ async def test_a_session_is_good_on_each_node_and_ends_on_all(
         assert ended.status_code == 204
         assert (await socket.closed())[0] == 4401
         assert (await client.get(f"{there.url}/api/v1/me", headers=cookie)).status_code == 401
+
+
+async def test_a_log_in_with_the_old_password_does_not_outlive_a_reset_at_the_same_moment(
+    postgres: str, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "MEMORY", 64)
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(postgres),
+        broker_url=SecretStr(redis.url),
+        sign_up="open",
+        guests="on",
+    )
+    is_set, may_commit = threading.Event(), threading.Event()
+    async with AsyncExitStack() as stack:
+        apps = [create_app(settings) for _ in range(2)]
+        here, _ = [await stack.enter_async_context(serving(app)) for app in apps]
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
+        assert (await client.post(f"{here.url}/api/v1/accounts", json=ALICE)).status_code == 201
+        client.cookies.clear()
+        database, access = apps[1].state.hub.node.database, apps[1].state.hub.accounts.services
+        revocations = access.feature(AccessFeature).revocations
+        link = NewReset("alice", "root")
+        await database.transact(lambda transaction: add_reset(transaction, link))
+
+        def reset(transaction: Transaction) -> None:
+            reset_password(transaction, link.token, hash_password("another horse"))
+            revocations.revoke_in(transaction, "alice")
+            is_set.set()
+            may_commit.wait(30)
+
+        resetting = database.transact(reset)
+        await asyncio.to_thread(is_set.wait, 30)
+        entering = asyncio.ensure_future(client.post(f"{here.url}/api/v1/sessions", json=ALICE))
+        await asyncio.wait({entering}, timeout=1)
+        may_commit.set()
+        await resetting
+
+        entered = await entering
+        cookie = {"Cookie": f"hubbub_session={entered.cookies.get('hubbub_session', '')}"}
+        assert (entered.status_code, (await client.get(f"{here.url}/api/v1/me", headers=cookie)).status_code) == (
+            401,
+            401,
+        )

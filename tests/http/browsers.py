@@ -45,6 +45,10 @@ class Browsers:
         self.opened.append(Browser(self._server))
         return self.opened[-1]
 
+    @property
+    def hub(self) -> Any:
+        return self._app.state.hub
+
     async def administrator(self) -> Browser:
         """Somebody who has set the server up."""
         admin = self()
@@ -54,6 +58,6 @@ class Browsers:
 
     @property
     def setup_token(self) -> str:
-        fragment = self._app.state.hub.accounts.setup_fragment
+        fragment = self.hub.accounts.setup_fragment
         assert fragment.startswith("/#/setup/")
         return str(fragment.rpartition("/")[2])

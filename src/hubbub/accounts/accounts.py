@@ -55,11 +55,12 @@ _CHANGE = _Statement(
     WHERE user_id = :id
     """
 )
+_END_RESET_LINKS = _Statement("DELETE FROM resets WHERE user_id = :id")
 _RENAME = _Statement("UPDATE users SET name = :name WHERE id = :id")
 _ADMINS = _Statement(
     "SELECT count(*) AS number FROM accounts WHERE role = 'admin' AND deactivated IS NULL", columns=("number",)
 )
-# Nodes that share a database make accounts one after the other; the number is arbitrary. SQLite's writer is alone.
+# Nodes that share a database change accounts one after the other; the number is arbitrary. SQLite's writer is alone.
 _LOCK_IN_POSTGRES = Statement("SELECT pg_advisory_xact_lock(1752523364)")
 
 
@@ -190,11 +191,16 @@ def _account(row: Sequence[Any]) -> Account:
 # What is written. Each is for a writer's transaction, and raises what refuses it.
 
 
+def lock_accounts(transaction: Transaction) -> None:
+    """Wait until no other node changes accounts. What is read of them after that stays so until the commit."""
+    if not transaction.is_alone:
+        transaction.rows(_LOCK_IN_POSTGRES)
+
+
 def add_account(transaction: Transaction, new: NewAccount) -> Account:
     """Raises `Conflict` if the username is taken, or if the server has an administrator and `is_first` says it has
     none; `Forbidden` for an invitation that is not valid any more."""
-    if not transaction.is_alone:
-        transaction.rows(_LOCK_IN_POSTGRES)
+    lock_accounts(transaction)
     if account_of_login(transaction, new.username) is not None:
         raise Conflict(f"the username {new.username!r} is taken; choose another")
     role = new.role
@@ -227,9 +233,11 @@ def _row_of(transaction: Transaction, new: NewAccount) -> Person:
 
 
 def change_account(transaction: Transaction, change: AccountChange) -> Account:
-    """Raises `NotFound`, and `Conflict` if nobody would be left to administer the server."""
-    if not transaction.is_alone:
-        transaction.rows(_LOCK_IN_POSTGRES)
+    """Links to set a password end when it is set, and when the account is deactivated.
+
+    Raises `NotFound`, and `Conflict` if nobody would be left to administer the server.
+    """
+    lock_accounts(transaction)
     account = account_of_key(transaction, change.key)
     role = account.role if change.role is None else change.role
     deactivated = account.deactivated
@@ -248,6 +256,8 @@ def change_account(transaction: Transaction, change: AccountChange) -> Account:
     was_admin = account.role is Role.ADMIN and account.deactivated is None
     if was_admin and not has_administrator(transaction):
         raise Conflict("nobody would be left to administer this server: make somebody else an administrator first")
+    if change.password is not None or deactivated is not None:
+        transaction.run(_END_RESET_LINKS, id=account.id)
     if change.name is not None and change.name != account.name:
         transaction.run(_RENAME, id=account.id, name=change.name)
     if role is not account.role:

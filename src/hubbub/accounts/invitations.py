@@ -11,7 +11,7 @@ from typing import Any
 
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.audit import audit
-from hubbub.errors import Forbidden, NotFound
+from hubbub.errors import Conflict, Forbidden, NotFound
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
 from hubbub.wire.identity import Role
@@ -20,6 +20,8 @@ MOST_USES = 10_000
 LONGEST = 365 * 24 * 3600
 """Seconds for which an invitation may be valid."""
 USUAL = 7 * 24 * 3600
+MOST = 100
+"""Those that one person may have at a time."""
 
 _Statement = partial(Statement, never_deferred=True)
 _COLUMNS = ("id", "made_by", "role", "uses_left", "expires", "created")
@@ -29,20 +31,21 @@ _ADD = _Statement(
     VALUES (:id, :digest, :made_by, :role, :uses, :expires, :created)
     """
 )
-_ALL = _Statement(
-    """
-    SELECT id, made_by, role, uses_left, expires, created FROM invitations
-    WHERE expires > :now AND uses_left > 0 ORDER BY created DESC, id LIMIT 1000
-    """,
-    columns=_COLUMNS,
+# Nobody invites by a link to what they may not do themselves any more. A maker without an account has a token.
+_VALID = """
+    SELECT id, made_by, invitations.role, uses_left, expires, invitations.created
+    FROM invitations LEFT JOIN (
+        SELECT users.folded, accounts.role, accounts.deactivated
+        FROM accounts JOIN users ON users.id = accounts.user_id
+    ) AS maker ON maker.folded = lower(made_by)
+    WHERE expires > :now AND uses_left > 0 AND maker.deactivated IS NULL
+        AND (invitations.role <> 'admin' OR maker.role IS NULL OR maker.role = 'admin')
+"""
+_ALL = _Statement(f"{_VALID} ORDER BY invitations.created DESC, id LIMIT 1000", columns=_COLUMNS)
+_OF_MAKER = _Statement(
+    f"{_VALID} AND made_by = :made_by ORDER BY invitations.created DESC, id LIMIT {MOST}", columns=_COLUMNS
 )
-_OF_DIGEST = _Statement(
-    """
-    SELECT id, made_by, role, uses_left, expires, created FROM invitations
-    WHERE digest = :digest AND expires > :now AND uses_left > 0
-    """,
-    columns=_COLUMNS,
-)
+_OF_DIGEST = _Statement(f"{_VALID} AND digest = :digest", columns=_COLUMNS)
 _OF_ID = _Statement(
     "SELECT id, made_by, role, uses_left, expires, created FROM invitations WHERE id = :id",
     columns=_COLUMNS,
@@ -77,6 +80,9 @@ class Invitation:
 
 
 def add_invitation(transaction: Transaction, new: NewInvitation) -> Invitation:
+    """Raises `Conflict` if the maker has too many."""
+    if len(invitations(transaction, of=new.made_by)) >= MOST:
+        raise Conflict(f"you have {MOST} invitations that are still valid: revoke one first")
     created = _now()
     transaction.run(
         _ADD,
@@ -92,9 +98,10 @@ def add_invitation(transaction: Transaction, new: NewInvitation) -> Invitation:
     return Invitation(new.id, new.made_by, new.role, new.uses, new.expires, created)
 
 
-def invitations(transaction: Transaction) -> list[Invitation]:
-    """Those that are still valid, the newest first."""
-    return [_invitation(row) for row in transaction.rows(_ALL, now=_now())]
+def invitations(transaction: Transaction, *, of: str | None = None) -> list[Invitation]:
+    """Those that are still valid, the newest first; `of` names who has made them."""
+    rows = transaction.rows(_ALL, now=_now()) if of is None else transaction.rows(_OF_MAKER, now=_now(), made_by=of)
+    return [_invitation(row) for row in rows]
 
 
 def check_invitation(transaction: Transaction, token: str) -> Invitation:

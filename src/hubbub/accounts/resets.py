@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 
-from hubbub.accounts.accounts import Account, AccountChange, account_of_key, change_account
+from hubbub.accounts.accounts import Account, AccountChange, account_of_key, change_account, lock_accounts
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.audit import audit
 from hubbub.errors import Forbidden
@@ -58,8 +58,8 @@ def account_to_reset(transaction: Transaction, token: str) -> Account:
 
 def reset_password(transaction: Transaction, token: str, password: str) -> Account:
     """Set a password by its hash. Raises `Forbidden` as `account_to_reset` does."""
+    lock_accounts(transaction)
     account = account_to_reset(transaction, token)
-    transaction.run(_FORGET, user_id=account.id)
     return change_account(transaction, AccountChange(account.key, by=account.key, password=password))
 
 

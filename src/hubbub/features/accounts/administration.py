@@ -17,6 +17,7 @@ from hubbub.accounts.accounts import (
     accounts_after,
     change_account,
     has_administrator,
+    lock_accounts,
 )
 from hubbub.accounts.audit import AuditLine, audit_lines
 from hubbub.accounts.invitations import (
@@ -75,8 +76,9 @@ class Administration:
     async def audit(self, *, before: str, number: int) -> list[AuditLine]:
         return await self._read(lambda transaction: audit_lines(transaction, before=before, number=number))
 
-    async def invitations(self) -> list[Invitation]:
-        return await self._read(invitations)
+    async def invitations(self, *, of: str | None = None) -> list[Invitation]:
+        """Those that are still valid: of everybody, or of one maker."""
+        return await self._read(lambda transaction: invitations(transaction, of=of))
 
     async def needs_setup(self) -> bool:
         """Whether nobody can administer this server."""
@@ -95,6 +97,7 @@ class Administration:
         """
 
         def store(transaction: Transaction) -> tuple[Account, Account, AccessChange | None]:
+            lock_accounts(transaction)
             was = account_of_key(transaction, change.key)
             now = change_account(transaction, change)
             is_less = was.role is Role.ADMIN and now.role is not Role.ADMIN
@@ -121,6 +124,7 @@ class Administration:
         change = AccountChange(account.key, by=account.key, password=await self._passwords.hash(new))
 
         def store(transaction: Transaction) -> list[AccessChange]:
+            lock_accounts(transaction)
             if account_of_key(transaction, key).password != account.password:
                 raise Unauthenticated("the old password is wrong")
             change_account(transaction, change)
@@ -154,6 +158,7 @@ class Administration:
         self._tell([await self._database.transact(store)])
 
     async def invite(self, new: NewInvitation) -> Invitation:
+        """Raises `Conflict` if the maker has too many, `Unavailable`."""
         return await self._database.transact(lambda transaction: add_invitation(transaction, new))
 
     async def revoke_invitation(self, id: str, *, by: str, of_anybody: bool) -> None:

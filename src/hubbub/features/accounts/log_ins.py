@@ -15,6 +15,7 @@ from hubbub.accounts.accounts import (
     add_account,
     check_name,
     check_username,
+    lock_accounts,
 )
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.invitations import check_invitation
@@ -162,6 +163,8 @@ class LogIns:
         key, session = account.key, NewSession(account.id, agent)
 
         def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:
+            # Whoever sets another password at this moment ends the sessions that there are.
+            lock_accounts(transaction)
             now = account_of_key(transaction, key)
             if now.deactivated is not None or now.password != stored:
                 raise Unauthenticated(WRONG)

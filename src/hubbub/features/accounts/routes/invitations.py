@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hubbub.accounts.invitations import LONGEST, MOST_USES, USUAL, Invitation, NewInvitation
 from hubbub.accounts.policies import Action
-from hubbub.errors import Forbidden, Invalid, NotFound, TooLarge
+from hubbub.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from hubbub.http.asking import COMMON, body_of, may, page_link, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
@@ -46,7 +46,7 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
         "/api/v1/invitations",
         tags=["accounts"],
         status_code=201,
-        responses=documented(*COMMON, TooLarge),
+        responses=documented(*COMMON, Conflict, TooLarge),
         openapi_extra=body_of(Invite),
     )
     async def invite(request: Request, account: Any = authenticated) -> InvitationInfo:
@@ -69,9 +69,8 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
     async def invitations(request: Request, account: Any = authenticated) -> list[InvitationInfo]:
         """The invitations that one has made and that are still valid; for an administrator, those of all."""
         who = await permitted(hub, request, account, Action.INVITE_PEOPLE)
-        all_of_them = await feature.administration.invitations()
-        sees_all = may(hub, who.user, Action.MANAGE_INVITATIONS)
-        return [_invitation_info(one) for one in all_of_them if sees_all or one.made_by == who.user.key]
+        of = None if may(hub, who.user, Action.MANAGE_INVITATIONS) else who.user.key
+        return [_invitation_info(one) for one in await feature.administration.invitations(of=of)]
 
     @router.delete(
         "/api/v1/invitations/{id}", tags=["accounts"], status_code=204, responses=documented(*COMMON, NotFound)

@@ -1,0 +1,69 @@
+"""Somebody tries to get more from accounts than they may: by links that should be worth nothing, by credentials that are
+for something else, and by asking for more than a server can give."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hubbub.accounts import invitations
+from hubbub.accounts.api_keys import KeyFiles, make_key
+from tests.http.browsers import PASSWORD, Browsers
+
+
+def token_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["url"].rpartition("/")[2])
+
+
+# Invitations
+
+
+@pytest.mark.parametrize("change", [{"role": "member"}, {"deactivated": True}])
+async def test_an_invitation_to_administrate_ends_with_its_makers_own_rights(
+    browser: Browsers, change: dict[str, Any]
+) -> None:
+    root, mallory = await browser.administrator(), browser()
+    await mallory.sign_up("mallory")
+    await root.patch("/accounts/mallory", json={"role": "admin"})
+    token = token_of(await mallory.post("/invitations", json={"role": "admin", "uses": 10}))
+    assert (await root.patch("/accounts/mallory", json=change)).status_code == 200
+
+    assert (await browser().sign_up("mallory2", invitation=token)).status_code == 403
+
+
+async def test_a_programs_key_makes_no_invitations(browser: Browsers, tmp_path: Path) -> None:
+    key, secret = make_key("deploy", ["rooms:send"])
+    await KeyFiles(tmp_path / "data").add(key)
+    async with httpx.AsyncClient(base_url=str(browser().base_url), trust_env=False, timeout=60) as program:
+        made = await program.post("/invitations", json={"uses": 10}, headers={"Authorization": f"Bearer {secret}"})
+
+    assert made.status_code == 403, made.text
+
+
+async def test_somebody_has_so_many_invitations_at_a_time_and_no_more(browser: Browsers) -> None:
+    mallory = browser()
+    await mallory.sign_up("mallory")
+    made = [await mallory.post("/invitations", json={}) for _ in range(invitations.MOST + 1)]
+
+    assert [answer.status_code for answer in made] == [201] * invitations.MOST + [409]
+    await mallory.delete(f"/invitations/{made[0].json()['id']}")
+    assert (await mallory.post("/invitations", json={})).status_code == 201
+    assert len((await mallory.get("/invitations")).json()) == invitations.MOST
+
+
+# Links that set a password
+
+
+@pytest.mark.parametrize("how", ["password", "deactivated"])
+async def test_a_reset_link_is_worth_nothing_after(browser: Browsers, how: str) -> None:
+    root, alice = await browser.administrator(), browser()
+    await alice.sign_up("alice")
+    token = token_of(await root.post("/accounts/alice/reset-link"))
+    if how == "password":
+        assert (await alice.put("/me/password", json={"old": PASSWORD, "new": "battery staple"})).status_code == 204
+    else:
+        await root.patch("/accounts/alice", json={"deactivated": True})
+
+    assert (await browser().post("/resets", json={"token": token, "password": "mallorys own"})).status_code == 403
