@@ -13,8 +13,8 @@ from hubbub import Settings
 from hubbub.accounts import passwords
 from hubbub.accounts.passwords import hash_password
 from hubbub.accounts.resets import NewReset, add_reset, reset_password
-from hubbub.serving.app import create_app
 from hubbub.features.access.feature import AccessFeature
+from hubbub.serving.app import create_app
 from hubbub.store.base import Transaction
 from hubbub.testing import serving
 from tests.servers import Redis

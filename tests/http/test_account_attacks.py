@@ -1,5 +1,5 @@
-"""Somebody tries to get more from accounts than they may: by links that should be worth nothing, by credentials that are
-for something else, and by asking for more than a server can give."""
+"""Somebody tries to get more from accounts than they may: by links that should be worth nothing, and by asking for more
+than a server can give."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 
 from hubbub.accounts import invitations
 from hubbub.accounts.api_keys import KeyFiles, make_key
+from hubbub.shared_limits.local import LocalLimits
 from tests.http.browsers import PASSWORD, Browsers
 
 
@@ -67,3 +68,46 @@ async def test_a_reset_link_is_worth_nothing_after(browser: Browsers, how: str) 
         await root.patch("/accounts/alice", json={"deactivated": True})
 
     assert (await browser().post("/resets", json={"token": token, "password": "mallorys own"})).status_code == 403
+
+
+# Passwords
+
+
+@pytest.mark.parametrize("settings", [{"log_in_attempts": 3}], indirect=True)
+async def test_who_has_somebodys_session_cannot_try_passwords_without_end(browser: Browsers) -> None:
+    alice = browser()
+    await alice.sign_up("alice")
+    for status in (401, 401, 401, 429):
+        tried = await alice.put("/me/password", json={"old": "wrong horse", "new": "battery staple"})
+        assert tried.status_code == status
+
+
+@pytest.mark.parametrize("settings", [{"log_in_attempts": 3}], indirect=True)
+async def test_who_floods_log_ins_with_names_that_nobody_has_fills_no_memory(browser: Browsers) -> None:
+    limits = browser.hub.node.limits
+    assert isinstance(limits, LocalLimits)
+    flood = browser()
+    for number in range(80):
+        await flood.log_in(f"nobody{number}")
+
+    assert sum(len(debts) for debts in limits._debts.values()) < 80
+
+
+@pytest.mark.parametrize("settings", [{"log_in_attempts": 1}], indirect=True)
+async def test_a_password_that_the_server_was_too_busy_to_check_was_not_wrong(
+    browser: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await browser().sign_up("alice")
+    with monkeypatch.context() as busy:
+        busy.setattr(browser.hub.accounts.log_ins._passwords, "_most", 0)
+        assert [(await browser().log_in("alice")).json()["message"][:8] for _ in range(20)] == ["too many"] * 20
+
+    assert (await browser().log_in("alice")).status_code == 201
+
+
+@pytest.mark.parametrize("settings", [{"log_in_attempts": 1}], indirect=True)
+async def test_nobody_keeps_the_server_busy_with_right_passwords(browser: Browsers) -> None:
+    mallory = browser()
+    await mallory.sign_up("mallory")
+
+    assert [(await mallory.log_in("mallory")).status_code for _ in range(11)] == [201] * 10 + [429]

@@ -32,6 +32,7 @@ from hubbub.accounts.resets import NewReset, account_to_reset, add_reset, reset_
 from hubbub.accounts.revocations import Revocations
 from hubbub.accounts.sessions import end_sessions, sessions_of
 from hubbub.errors import NotFound, Unauthenticated
+from hubbub.features.accounts.attempts import Attempts
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -52,12 +53,15 @@ class Administration:
         changes: AccessChanges,
         revocations: Revocations,
         channels: UserChannels,
+        *,
+        attempts: Attempts,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._changes = changes
         self._revocations = revocations
         self._channels = channels
+        self._attempts = attempts
 
     # Reading.
 
@@ -112,15 +116,16 @@ class Administration:
             await self._channels.close(now.key, CloseCode.SERVICE_RESTART, "your name or role has changed")
         return now
 
-    async def change_password(self, key: str, old: str, new: str, *, kept: str | None) -> None:
-        """Set a new password. All sessions but `kept` end.
+    async def change_password(self, key: str, old: str, new: str, *, kept: str | None, address: str) -> None:
+        """Set a new password. All sessions but `kept` end. A wrong `old` counts as a failed log-in from this address.
 
         Raises `Unauthenticated` if `old` is wrong, `Invalid`, `NotFound`, `RateLimited`, `Unavailable`.
         """
         account = await self._read(lambda transaction: account_of_key(transaction, key))
         check_password(new, account.login)
-        if not await self._passwords.verify(old, account.password):
-            raise Unauthenticated("the old password is wrong")
+        async with self._attempts.password(account.login, address):
+            if not await self._passwords.verify(old, account.password):
+                raise Unauthenticated("the old password is wrong")
         change = AccountChange(account.key, by=account.key, password=await self._passwords.hash(new))
 
         def store(transaction: Transaction) -> list[AccessChange]:

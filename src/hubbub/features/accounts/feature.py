@@ -14,6 +14,7 @@ from hubbub.accounts.sessions import NOTED_EVERY, NewSession, end_all_sessions, 
 from hubbub.errors import ConfigurationError, Forbidden
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.administration import Administration
+from hubbub.features.accounts.attempts import Attempts
 from hubbub.features.accounts.console import Console, Order, perform
 from hubbub.features.accounts.log_ins import LogIns, Wish
 from hubbub.features.accounts.setup import FRAGMENT, is_setup_token, keep_link, remove_link, setup_token
@@ -58,11 +59,15 @@ class AccountsFeature(Feature):
     async def start(self) -> None:
         services, access = self.services, self.services.feature(AccessFeature)
         self._passwords = Passwords()
-        self.log_ins = LogIns(
-            self._database, self._passwords, access.changes, limits=services.limits, settings=services.settings
-        )
+        attempts = Attempts(services.limits, services.settings)
+        self.log_ins = LogIns(self._database, self._passwords, access.changes, attempts, settings=services.settings)
         self.administration = Administration(
-            self._database, self._passwords, access.changes, access.revocations, self._people.user_channels
+            self._database,
+            self._passwords,
+            access.changes,
+            access.revocations,
+            self._people.user_channels,
+            attempts=attempts,
         )
         access.revocations.also(end_all_sessions)
         if await self.needs_setup() and self._data_dir is not None:

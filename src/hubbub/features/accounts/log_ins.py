@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,10 +28,9 @@ from hubbub.accounts.sessions import (
     find_sessions,
     sessions_of,
 )
-from hubbub.errors import Conflict, Forbidden, NotFound, RateLimited, Unauthenticated
-from hubbub.limits import Allowance, network_of
+from hubbub.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from hubbub.features.accounts.attempts import Attempts
 from hubbub.settings import Settings
-from hubbub.shared_limits.base import SharedLimits
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.questions import Questions
@@ -41,9 +39,6 @@ from hubbub.wire.keys import fold, is_key
 
 DEADLINE = 5.0
 """Seconds in which the database must say whose session a token is."""
-TOGETHER = 10
-"""How many times as many attempts may come from one address, or for one account from all addresses."""
-
 WRONG = "the username or the password is wrong"
 
 
@@ -60,11 +55,6 @@ class Wish:
     guest: User | None = None
 
 
-def per_hour(number: int) -> Allowance:
-    """So many at once, and so many an hour in the long run."""
-    return Allowance(rate=number / 3600, burst=number - 1)
-
-
 class LogIns:
     """Use it in one event loop, while the database is open."""
 
@@ -73,18 +63,15 @@ class LogIns:
         database: Database,
         passwords: Passwords,
         changes: AccessChanges,
+        attempts: Attempts,
         *,
-        limits: SharedLimits,
         settings: Settings,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._changes = changes
-        self._limits = limits
+        self._attempts = attempts
         self._sign_up = settings.sign_up
-        self._sign_ups = per_hour(settings.sign_ups)
-        self._attempts = per_hour(settings.log_in_attempts)
-        self._attempts_together = per_hour(settings.log_in_attempts * TOGETHER)
         self._sessions: Questions[str, LoggedIn | None] = Questions(
             database, _whose, deadline=DEADLINE, late="the database does not say who this is; come back later"
         )
@@ -108,7 +95,7 @@ class LogIns:
         """
         username, name = check_username(wish.username), check_name(wish.name or wish.username)
         check_password(wish.password, username)
-        await self._take(("sign-ups", network_of(address)), self._sign_ups)
+        await self._attempts.sign_up(address)
         await self._database.read(lambda transaction: self._check(transaction, wish), never_deferred=True)
         new = NewAccount(
             username,
@@ -145,37 +132,28 @@ class LogIns:
         Raises `Unauthenticated`: the same, and after the same time, for a username that nobody has, for a wrong
         password and for a deactivated account. `RateLimited` after too many attempts, `Unavailable`.
         """
-        login, network = fold(username) if is_key(username) else "", network_of(address)
-        limits = [
-            ((f"log-ins to {login}", network), self._attempts),
-            ((f"log-ins to {login}", "all"), self._attempts_together),
-            (("log-ins", network), self._attempts_together),
-        ]
-        for name, allowance in limits:
-            await self._take(name, allowance)
-        account = await self._database.read(
-            lambda transaction: account_of_login(transaction, login), never_deferred=True
-        )
-        stored = account.password if account is not None else None
-        matches = await self._passwords.verify(password, stored)
-        if account is None or not matches or account.deactivated is not None:
-            raise Unauthenticated(WRONG)
-        key, session = account.key, NewSession(account.id, agent)
-
-        def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:
-            # Whoever sets another password at this moment ends the sessions that there are.
-            lock_accounts(transaction)
-            now = account_of_key(transaction, key)
-            if now.deactivated is not None or now.password != stored:
+        login = fold(username) if is_key(username) else ""
+        async with self._attempts.password(login, address):
+            account = await self._database.read(
+                lambda transaction: account_of_login(transaction, login), never_deferred=True
+            )
+            stored = account.password if account is not None else None
+            matches = await self._passwords.verify(password, stored)
+            if account is None or not matches or account.deactivated is not None:
                 raise Unauthenticated(WRONG)
-            ended = begin_session(transaction, session, key=key)
-            return now, [changed(transaction, AccessKind.SESSION, id) for id in ended]
+            key, session = account.key, NewSession(account.id, agent)
 
-        now, ended = await self._database.transact(store)
+            def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:
+                # Whoever sets another password at this moment ends the sessions that there are.
+                lock_accounts(transaction)
+                now = account_of_key(transaction, key)
+                if now.deactivated is not None or now.password != stored:
+                    raise Unauthenticated(WRONG)
+                ended = begin_session(transaction, session, key=key)
+                return now, [changed(transaction, AccessKind.SESSION, id) for id in ended]
+
+            now, ended = await self._database.transact(store)
         self._tell(ended)
-        for name, allowance in limits:
-            # Only attempts that fail count.
-            self._limits.charge(_limit(name), -1.0, allowance)
         return now, session
 
     async def sessions(self, key: str) -> list[Session]:
@@ -195,15 +173,6 @@ class LogIns:
     def _tell(self, changes: Sequence[AccessChange]) -> None:
         for change in changes:
             self._changes.tell(change)
-
-    async def _take(self, name: tuple[str, str], allowance: Allowance) -> None:
-        wait = await self._limits.take(_limit(name), 1.0, allowance)
-        if wait:
-            raise RateLimited("too many attempts; try again later", retry_after=math.ceil(wait * 1000))
-
-
-def _limit(name: tuple[str, str]) -> str:
-    return " from ".join(name)
 
 
 def _whose(transaction: Transaction, digests: Sequence[str]) -> list[LoggedIn | None]:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from hubbub.accounts.accounts import Account, AccountChange, check_name
 from hubbub.accounts.passwords import LONGEST as LONGEST_PASSWORD
 from hubbub.errors import NotFound, TooLarge
-from hubbub.http.asking import COMMON, body_of, read_model, who_asks
+from hubbub.http.asking import COMMON, address_of, body_of, read_model, who_asks
 from hubbub.http.bearer import guest_secret
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
@@ -101,7 +101,11 @@ def add_me(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
         who = await who_asks(hub, request, account)
         fields = await read_model(hub, request, NewPassword)
         await feature.administration.change_password(
-            who.user.key, fields.old.get_secret_value(), fields.new.get_secret_value(), kept=who.session
+            who.user.key,
+            fields.old.get_secret_value(),
+            fields.new.get_secret_value(),
+            kept=who.session,
+            address=address_of(request),
         )
         return Response(status_code=204)
 
