@@ -16,12 +16,12 @@ import { createInterface } from 'node:readline';
 import { Backoff, Client, RoomView } from 'hubbub-client';
 import { msgpack } from 'hubbub-client/msgpack';
 
-const [address, codec, token] = process.argv.slice(2);
+const [address, codec, ...tokens] = process.argv.slice(2);
 const print = (line) => console.log(JSON.stringify(line));
 const view = new RoomView('general');
 const client = new Client({
   address,
-  token: token === undefined ? undefined : () => token,
+  token: tokens.length === 0 ? undefined : async () => (tokens.length > 1 ? tokens.shift() : tokens[0]),
   codec: codec === 'msgpack' ? msgpack : undefined,
   backoff: new Backoff({ first: 20, longest: 100 }),
   onState: ({ name }) => print({ state: name }),
@@ -35,7 +35,11 @@ const people = () => view.people.map(({ name }) => name);
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [call, name, ...given] = JSON.parse(line);
-  const answer = async () => (name === 'shown' ? { texts: texts(), people: people() } : client[name](...given));
+  const answer = async () => {
+    if (name === 'give') tokens.splice(0, tokens.length, ...given);
+    else if (name === 'shown') return { texts: texts(), people: people() };
+    else return client[name](...given);
+  };
   answer().then(
     (answer) => print({ call, answer: answer ?? null }),
     ({ name, message, failure }) => print({ call, error: name, message, failure }),
@@ -117,7 +121,8 @@ async def node_program(
 
 @asynccontextmanager
 async def driven(folder: Path, *arguments: str) -> AsyncIterator[Program]:
-    """A program that does what the test says. Its arguments are the address, the codec and the token."""
+    """A program that does what the test says. Its arguments are the address, the codec, and tokens, which `give` replaces:
+    it shows each once, and the last one from then on."""
     script = folder / "driven.js"
     script.write_text(DRIVEN)
     async with node_program(script, *arguments) as program:

@@ -1,4 +1,4 @@
-"""The Python client goes on with newer tokens, and does not come back with one that was taken from it."""
+"""The clients go on with newer tokens, and do not come back with one that was taken from them."""
 
 import logging
 import time
@@ -13,6 +13,7 @@ from hubbub import Hubbub, Settings
 from hubbub.client import Client, Ended, State
 from hubbub.serving.app import create_app
 from hubbub.testing import TestServer, serving
+from tests.client.node_program import driven
 from tests.waiting import eventually
 
 SECRET = "the secret of the server in this test"
@@ -78,3 +79,23 @@ async def test_a_client_comes_back_with_another_token_only(served: tuple[Hubbub,
         with pytest.raises(Ended) as ended:
             await read_all(alice)
         assert ended.value.code == 4401
+
+
+async def test_the_typescript_client_renews_its_token_and_comes_back_with_another_one_only(
+    served: tuple[Hubbub, str], folder: Path
+) -> None:
+    hub, address = served
+    first, second, third = token(600, issued=-5), token(600), token(600, issued=2)
+    async with driven(folder, address, "json", first) as alice:
+        await alice.do("give", token(3), first, second, third)
+        await alice.do("open")
+        (connection,) = hub.connections
+        await eventually(lambda: (connection.expires or 0) > time.time() + 100)
+        for _ in (second, third):
+            await hub.users("alice").disconnect(4401, "again")
+            await alice.expect(state="waiting")
+            await alice.expect(state="live")
+
+        await hub.users("alice").disconnect(4401, "again")
+        await alice.expect(state="refused")
+        assert not [line for line in alice.lines if third in line]

@@ -4,6 +4,7 @@
  */
 import { type Clock, Connection, type ConnectionOptions, type Failure } from './connection.js';
 import type { Network, State } from './connection.js';
+import { askToken } from './credentials.js';
 import { fold, newKey } from './keys.js';
 import { type ListQuery, Lists } from './lists.js';
 import { forgetful, Outbox, type OutboxOptions, type OutboxStore, type Unsent } from './outbox.js';
@@ -11,14 +12,15 @@ import { clock, network } from './platform.js';
 import { Position, type Verdict } from './position.js';
 import type { Ack, Command, ErrorEvent, Event, HistoryPage, Joined, RoomPosition, Sync } from './protocol.js';
 import type { ChangeRoom, Create, MembersPage, OnlinePage, RoomsPage, SetRole, Welcome } from './protocol.js';
+import { Renewal } from './renewal.js';
 import { CommandRefused, ConnectionLost, mayRetry, Requests } from './requests.js';
 import { Sender } from './sender.js';
 
 export interface ClientOptions extends Pick<ConnectionOptions, 'codec' | 'backoff'> {
   /** Of the server's `/ws`. This and the credentials may be functions, which are called at each attempt. */
   address: string | (() => string);
-  /** For the login of the application in which the server is mounted. */
-  token?: string | (() => string | null);
+  /** A function is asked at each attempt, and before the token expires: then the connection goes on with a newer one. */
+  token?: string | (() => string | null | Promise<string | null>);
   /** Proves that this is the guest of an earlier client. By default a guest's client keeps the secret that it gets. */
   secret?: string | (() => string | null);
   /** By default those of the browser or of Node.js. */
@@ -92,6 +94,7 @@ export class Client {
   readonly #sender: Sender;
   readonly #requests: Requests;
   readonly #lists: Lists;
+  readonly #renewal: Renewal | undefined;
   /** The position of each room that should be joined, by its folded key. */
   readonly #positions = new Map<string, Position>();
   /** By the command's id. */
@@ -106,7 +109,7 @@ export class Client {
   #stopWatching: (() => void) | undefined;
 
   constructor(given: ClientOptions) {
-    const { address, token, secret } = given;
+    const { address, secret } = given;
     if (typeof address === 'string' && !/^wss?:/.test(address)) {
       throw new Error(`An address begins with ws:// or wss://, unlike ${JSON.stringify(address)}.`);
     }
@@ -114,7 +117,6 @@ export class Client {
     const options = {
       ...given,
       address: typeof address === 'string' ? () => address : address,
-      token: typeof token === 'string' ? () => token : token,
       secret: typeof secret === 'function' ? secret : () => this.#secret,
       network: given.network ?? network,
       clock: given.clock ?? clock,
@@ -125,6 +127,14 @@ export class Client {
     this.#sender = new Sender(options.clock, (command) => this.connection.send(command));
     this.#requests = new Requests((command) => this.#sender.send(command));
     this.#lists = new Lists(options);
+    if (typeof given.token === 'function') {
+      this.#renewal = new Renewal({
+        clock: options.clock,
+        ask: () => askToken(options),
+        shown: () => this.connection.token,
+        show: (token) => this.#showToken(token),
+      });
+    }
     this.outbox = new Outbox({
       store: options.outbox ?? forgetful,
       clock: options.clock,
@@ -351,6 +361,12 @@ export class Client {
     }
   }
 
+  async #showToken(token: string): Promise<Ack> {
+    const ack = await this.#insist(() => this.#requests.ask({ type: 'auth', token }, 'ack'));
+    this.connection.renewed(token);
+    return ack;
+  }
+
   #sendJoin(rooms: string[]): void {
     const missing = rooms.filter((room) => this.follows(room) && !this.#isBeingJoined(room));
     for (let start = 0; start < missing.length; start += ROOMS_PER_JOIN) {
@@ -389,6 +405,7 @@ export class Client {
   #changeState(state: State): void {
     if (state.name !== 'live') {
       this.#sender.end();
+      this.#renewal?.end();
       this.#joins.clear();
       this.outbox.closeAll();
       this.#requests.lose();
@@ -418,6 +435,7 @@ export class Client {
         this.#sender.begin(event.limits);
         this.#me = event;
         this.#secret = event.secret ?? this.#secret;
+        if (event.expires !== undefined) this.#renewal?.begin(event.ts, event.expires);
         for (const topic of this.#topics) this.#sender.send({ type: 'follow', topic });
         this.#options.onEvent?.(event);
         this.#sendJoin([...this.#positions.keys()]);

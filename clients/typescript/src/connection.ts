@@ -4,7 +4,7 @@
  */
 import { Backoff } from './backoff.js';
 import { type Codec, json } from './codec.js';
-import { type Credentials, present } from './credentials.js';
+import { askToken, type Credentials, present } from './credentials.js';
 import { CLOSE_CODES, type Command, type ErrorCode, type Event, type Welcome } from './protocol.js';
 
 /** The server's reason for a refused command or a refused connection. */
@@ -63,6 +63,7 @@ const FAILURES: Record<number, Failure> = {
 const NOT_ALIVE = 4408;
 const GOING_AWAY = 1000;
 const NO_CLOSE_FRAME = 1006;
+const UNAUTHENTICATED = 4401;
 const OPENING_DEADLINE = 10_000;
 /** A shorter connection does not reset the waits, so that a server in a crash loop is not flooded. */
 const SETTLED = 5_000;
@@ -133,6 +134,10 @@ export class Connection {
   #returnAt: number | null = null;
   /** The credentials of the last attempt: the GET that asks why it was refused must send the same. */
   #presented: { address: string; headers: Record<string, string> } = { address: '', headers: {} };
+  /** The token that the server has seen last. */
+  #token: string | null = null;
+  /** Set after 4401 if there may be another token than the last one: why the last one must not be shown again. */
+  #revocation: Failure | null = null;
   #hasBeenLive = false;
 
   constructor(options: ConnectionOptions) {
@@ -149,7 +154,7 @@ export class Connection {
   open(): void {
     const { name } = this.#state;
     if (name === 'connecting' || name === 'live') return;
-    this.#enter({ name: 'connecting' }, () => this.#dial());
+    this.#enter({ name: 'connecting' }, () => this.#begin());
   }
 
   /** Closes until the next `open`. */
@@ -182,9 +187,46 @@ export class Connection {
     return true;
   }
 
-  #dial(): void {
+  /** The token that the server has seen last. */
+  get token(): string | null {
+    return this.#token;
+  }
+
+  /** The server has taken a newer token on this connection. */
+  renewed(token: string): void {
+    this.#token = token;
+  }
+
+  #begin(): void {
+    this.#startTimer(OPENING_DEADLINE, () => {
+      this.#drop(NOT_ALIVE);
+      this.#retry();
+    });
+    const token = askToken(this.#options);
+    if (this.#revocation === null && (token === null || typeof token === 'string')) this.#dial(token);
+    else void this.#dialLater(token);
+  }
+
+  async #dialLater(asked: string | null | Promise<string | null>): Promise<void> {
+    const attempt = this.#state;
+    try {
+      const token = await asked;
+      if (this.#state !== attempt) return;
+      const revocation = this.#revocation;
+      this.#revocation = null;
+      if (revocation === null || (token !== null && token !== this.#token)) this.#dial(token);
+      else this.#enter({ name: 'refused', failure: revocation });
+    } catch (error) {
+      if (this.#state !== attempt) return;
+      console.warn('There is no token to connect with:', error);
+      this.#retry();
+    }
+  }
+
+  #dial(token: string | null): void {
     const { address, network } = this.#options;
-    const { subprotocols, headers } = present(this.#options);
+    const { subprotocols, headers } = present(this.#options, token);
+    this.#token = token;
     this.#presented = { address: address(), headers };
     const socket = network.open(this.#presented.address, [this.#codec.subprotocol, ...subprotocols]);
     this.#socket = socket;
@@ -195,10 +237,6 @@ export class Connection {
     socket.onerror = () => {
       if (this.#state.name === 'connecting') this.#closed(NO_CLOSE_FRAME, '');
     };
-    this.#startTimer(OPENING_DEADLINE, () => {
-      this.#drop(NOT_ALIVE);
-      this.#retry();
-    });
   }
 
   #receive(frame: unknown): void {
@@ -235,8 +273,14 @@ export class Connection {
     this.#drop(GOING_AWAY);
     const meaning = CLOSE_CODES[code];
     if (meaning?.reconnect === false) {
-      const failure = FAILURES[code] ?? { code: 'closed', message: `Disconnected (${code}).` };
-      this.#enter({ name: 'refused', failure: { ...failure, message: reason || failure.message } });
+      const said = FAILURES[code] ?? { code: 'closed', message: `Disconnected (${code}).` };
+      const failure = { ...said, message: reason || said.message };
+      if (code === UNAUTHENTICATED && typeof this.#options.token === 'function') {
+        this.#revocation = failure;
+        this.#retry();
+      } else {
+        this.#enter({ name: 'refused', failure });
+      }
     } else if (meaning?.afterAWhile === true) {
       this.#stayAway();
     } else if (wasLive) {

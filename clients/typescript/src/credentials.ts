@@ -2,9 +2,12 @@
 export interface Credentials {
   /** Proves that this is the guest of an earlier connection; null for a new guest. */
   secret?: () => string | null;
-  /** For the login of the application in which the server is mounted. */
-  token?: () => string | null;
+  /** From the server or another issuer. A function is asked at each attempt, and before the token expires. */
+  token?: string | (() => string | null | Promise<string | null>);
 }
+
+/** The characters of a subprotocol (RFC 9110, section 5.6.2). */
+const HEADER_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export interface Presented {
   /** A page cannot set headers of a WebSocket. */
@@ -13,18 +16,34 @@ export interface Presented {
   headers: Record<string, string>;
 }
 
-/** Asks for the credentials, which may have changed. */
-export function present({ secret, token }: Credentials): Presented {
+/** The token of now. A promise only if the function makes one, or throws. */
+export function askToken({ token }: Credentials): string | null | Promise<string | null> {
+  if (typeof token !== 'function') return checked(token ?? null);
+  try {
+    const given = token();
+    return given instanceof Promise ? given.then(checked) : checked(given);
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error('The function threw no error.'));
+  }
+}
+
+/** A browser's own error would show the token. */
+function checked(token: string | null): string | null {
+  if (token === null || HEADER_TOKEN.test(token)) return token;
+  throw new Error('This token cannot be sent: it has characters that no token has.');
+}
+
+/** Asks for the secret, which may have changed. */
+export function present({ secret }: Credentials, token: string | null): Presented {
   const presented: Presented = { subprotocols: [], headers: {} };
   const proof = secret?.() ?? null;
   if (proof !== null) {
     presented.subprotocols.push(`secret.${encoded(proof)}`);
     presented.headers['Hubbub-Secret'] = encoded(proof);
   }
-  const bearer = token?.() ?? null;
-  if (bearer !== null) {
-    presented.subprotocols.push(`bearer.${bearer}`);
-    presented.headers['Authorization'] = `Bearer ${bearer}`;
+  if (token !== null) {
+    presented.subprotocols.push(`bearer.${token}`);
+    presented.headers['Authorization'] = `Bearer ${token}`;
   }
   return presented;
 }

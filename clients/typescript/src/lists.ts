@@ -1,6 +1,6 @@
 /** Lists that are read with plain requests: rooms, and who is online or has a role in one of them. */
 import type { Network } from './connection.js';
-import { type Credentials, present } from './credentials.js';
+import { askToken, type Credentials, present } from './credentials.js';
 import type { MembersPage, OnlinePage, RoomsPage } from './protocol.js';
 import { CommandRefused, ConnectionLost } from './requests.js';
 
@@ -45,7 +45,7 @@ export class Lists {
     address.pathname = address.pathname.replace(SOCKET, '/') + path;
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     address.search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-    const { headers } = present(this.#options);
+    const { headers } = present(this.#options, await askToken(this.#options));
     const answer = await this.#options.network.probe(address.href, headers).catch(() => null);
     if (answer === null) throw new ConnectionLost();
     if (answer.status === 200) return answer.body as Page;

@@ -381,6 +381,152 @@ describe('credentials', () => {
   });
 });
 
+describe('a token', () => {
+  const HOUR = 3_600_000;
+  /** Without a heartbeat, so that hours may pass in silence. */
+  const lasting = { ...welcome, heartbeat: 100 * 24 * HOUR };
+  const ends = (milliseconds: number) => new Date(Date.parse(welcome.ts) + milliseconds).toISOString();
+  const states: string[] = [];
+  let token: () => string | null | Promise<string | null>;
+
+  beforeEach(() => {
+    client.close();
+    wires = new Wires();
+    states.length = 0;
+    token = () => 'first';
+    client = new Client({
+      address: 'ws://host/ws',
+      network: wires,
+      clock,
+      backoff: new Backoff({ random: () => 0 }),
+      token: () => token(),
+      onState: ({ name }) => states.push(name),
+    });
+  });
+
+  async function enter(expires = ends(HOUR)): Promise<void> {
+    void client.open();
+    await settled();
+    wires.last.arrives({ ...lasting, expires });
+  }
+
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is renewed before it expires, again and again', async () => {
+    await enter();
+    token = () => Promise.resolve('second');
+    clock.pass(HOUR - 61_000);
+    await settled();
+    expect(wires.last.sent).toEqual([]);
+    clock.pass(2_000);
+    await settled();
+    expect(wires.last.sent).toEqual([{ type: 'auth', id: '1', token: 'second' }]);
+    wires.last.arrives({ type: 'ack', id: '1', expires: ends(2 * HOUR) });
+    await settled();
+    token = () => 'third';
+    clock.pass(HOUR);
+    await settled();
+    expect(wires.last.sent.at(-1)).toMatchObject({ token: 'third' });
+    expect(wires.opened).toHaveLength(1);
+  });
+
+  it('of a month is not renewed at once', async () => {
+    await enter(ends(30 * 24 * HOUR));
+    token = () => 'second';
+    clock.pass(29 * 24 * HOUR);
+    await settled();
+    expect(wires.last.sent).toEqual([]);
+    clock.pass(24 * HOUR);
+    await settled();
+    expect(wires.last.sent).toMatchObject([{ token: 'second' }]);
+  });
+
+  it('is not renewed by one that lasts no longer, nor on a connection that is gone', async () => {
+    await enter();
+    token = () => 'second';
+    clock.pass(HOUR - 59_000);
+    await settled();
+    wires.last.arrives({ type: 'ack', id: '1', expires: ends(HOUR) });
+    await settled();
+    token = () => 'third';
+    clock.pass(58_000);
+    await settled();
+    expect(wires.last.sent).toHaveLength(1);
+    wires.last.breaks();
+    clock.pass(0);
+    wires.last.arrives({ ...lasting, expires: ends(HOUR) });
+    let give: (token: string) => void = () => {};
+    token = () => new Promise((resolve) => (give = resolve));
+    clock.pass(HOUR - 59_000);
+    wires.last.breaks();
+    give('too late');
+    await settled();
+    expect(wires.opened.map(({ sent }) => sent.length)).toEqual([1, 0]);
+  });
+
+  it('is asked for after 4401, and another one opens again', async () => {
+    await enter();
+    token = () => Promise.resolve('second');
+    wires.last.breaks(4401, 'the identity has expired');
+    clock.pass(0);
+    await settled();
+    expect(wires.last.subprotocols).toEqual(['hubbub.v1.json', 'bearer.second']);
+    wires.last.arrives(welcome);
+    expect(client.state.name).toBe('live');
+  });
+
+  it.each(['the-same', null])('is not shown again after 4401: %s', async (next) => {
+    token = () => 'the-same';
+    await enter();
+    token = () => Promise.resolve(next);
+    wires.last.breaks(4401, 'the identity was revoked');
+    clock.pass(0);
+    await settled();
+    clock.pass(60_000);
+    expect(wires.opened).toHaveLength(1);
+    expect(client.state).toMatchObject({ name: 'refused', failure: { message: 'the identity was revoked' } });
+  });
+
+  it('that has been renewed is not shown again after 4401', async () => {
+    await enter();
+    token = () => 'second';
+    clock.pass(HOUR - 59_000);
+    await settled();
+    wires.last.arrives({ type: 'ack', id: '1', expires: ends(2 * HOUR) });
+    await settled();
+    wires.last.breaks(4401);
+    clock.pass(0);
+    await settled();
+    clock.pass(60_000);
+    expect([wires.opened.length, client.state.name]).toEqual([1, 'refused']);
+  });
+
+  it.each([4401, 4403])('that is a string is never shown again after %i', async (code) => {
+    client = new Client({ address: 'ws://host/ws', network: wires, clock, token: 'first' });
+    await enter();
+    wires.last.breaks(code);
+    clock.pass(60_000);
+    expect(client.state.name).toBe('refused');
+  });
+
+  it('that cannot be had now is asked for again later', async () => {
+    token = () => Promise.reject(new Error('the issuer is away'));
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    void client.open();
+    await settled();
+    expect(states).toEqual(['connecting', 'waiting']);
+    token = () => 'first\n';
+    clock.pass(0);
+    await settled();
+    expect(warn.mock.calls.flat().join()).not.toContain('first');
+    token = () => Promise.resolve('first');
+    clock.pass(0);
+    await settled();
+    expect(wires.last.subprotocols).toEqual(['hubbub.v1.json', 'bearer.first']);
+    warn.mockRestore();
+  });
+});
+
 describe('saying', () => {
   beforeEach(() => {
     wires.last.arrives(welcome);
