@@ -121,8 +121,8 @@ async def node_program(
 
 @asynccontextmanager
 async def driven(folder: Path, *arguments: str) -> AsyncIterator[Program]:
-    """A program that does what the test says. Its arguments are the address, the codec, and tokens, which `give` replaces:
-    it shows each once, and the last one from then on."""
+    """A program that does what the test says. Its arguments are the address, the codec, and tokens: it shows each once,
+    and the last one from then on. `give` replaces them."""
     script = folder / "driven.js"
     script.write_text(DRIVEN)
     async with node_program(script, *arguments) as program:

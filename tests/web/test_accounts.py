@@ -113,20 +113,33 @@ async def test_who_logs_in_stays_logged_in_until_logging_out(server: WebServer, 
         assert not [cookie for cookie in await page.context.cookies() if cookie.get("name") == "hubbub_session"]
 
 
-async def test_a_session_that_is_ended_elsewhere_leads_to_the_first_screen(
+async def test_a_session_that_is_ended_elsewhere_leads_to_the_log_in_and_loses_nothing(
     server: WebServer, new_page: PageFactory
 ) -> None:
     async with account(server, "mary") as elsewhere:
         page = await new_page()
         await log_in(page, server, "mary")
+        await page.goto(f"{server.url}/#hall")
+        await expect_live(page)
+        passwords = [PASSWORD, "another horse battery", "a third horse battery"]
+        for is_connected, old, new in zip([True, False], passwords, passwords[1:], strict=False):
+            await page.context.set_offline(not is_connected)
+            if not is_connected:
+                await say(page, "written without a network.")
+            await page.get_by_label("Message in").fill("half a sen")
 
-        other = {"old": PASSWORD, "new": "another horse battery"}
-        assert (await elsewhere.put("/api/v1/me/password", json=other)).status_code == 204
+            answer = await elsewhere.put("/api/v1/me/password", json={"old": old, "new": new})
+            assert answer.status_code == 204, answer.text
+            await page.context.set_offline(False)
 
-        await page.get_by_role("button", name="Log in").click()
-        await fill(page, "mary", other["new"])
-        await submit(page, "Log in")
-        await expect_here_as(page, "mary")
+            await expect(page.get_by_text("You have been logged out.")).to_be_visible()
+            await fill(page, "mary", new)
+            await submit(page, "Log in")
+            await expect_here_as(page, "mary")
+            await expect(page.get_by_label("Message in")).to_have_value("half a sen")
+        await expect(message(page, "written without a network.")).to_be_visible()
+        history = await elsewhere.get("/api/v1/rooms/hall/messages")
+        assert "written without a network." in [row["text"] for row in history.json()["messages"]]
 
 
 async def test_the_password_is_changed_on_the_page(server: WebServer, new_page: PageFactory) -> None:

@@ -4,6 +4,7 @@ import type { Chosen } from './models/chosen.svelte';
 import type { Identity } from './models/identity.svelte';
 import type { Link } from './models/link.svelte';
 import type { Notices } from './models/notices.svelte';
+import type { Account } from './models/reception';
 import type { Room } from './models/room.svelte';
 import type { Rooms } from './models/rooms.svelte';
 import type { Session } from './models/session.svelte';
@@ -15,7 +16,7 @@ export const [useNavigation, provideNavigation] = createContext<Navigation>();
 export const [useTheme, provideTheme] = createContext<Theme>();
 export const [useLanguage, provideLanguage] = createContext<Language>();
 /** Ends the session: the page goes on as this account, or asks who the user is. */
-export const [useExit, provideExit] = createContext<(account?: string | null) => void>();
+export const [useExit, provideExit] = createContext<(account?: Account) => void>();
 
 export const [useLink, provideLink] = createContext<Link>();
 export const [useRooms, provideRooms] = createContext<Rooms>();

@@ -8,7 +8,7 @@ it('knows a visitor who is logged in to the host app', async () => {
   const network = new Wires();
   const reception = knock({ address, network, clock: new HandClock() });
   network.last.arrives({ ...welcome, name: 'Alice' });
-  expect(await reception).toEqual({ account: 'Alice', refusal: null });
+  expect(await reception).toEqual({ account: { key: 'alice', name: 'Alice' }, refusal: null });
   expect(network.last.closedWith).toBe(1000);
 });
 

@@ -49,7 +49,7 @@ async function start({ known = ['general'], hasAccount = false } = {}): Promise<
   const rooms = (name: string) => (name.includes('rooms:') ? JSON.stringify(known) : null);
   const session = new Session({
     name: 'alice',
-    hasAccount,
+    account: hasAccount ? 'alice' : null,
     address: new URL('ws://host/ws'),
     network,
     clock,

@@ -40,11 +40,11 @@ beforeEach(() => {
   session = begin();
 });
 
-function begin(): Session {
+function begin(account: string | null = null): Session {
   const address = new URL('ws://host/ws');
   const begun = new Session({
     name: 'alice',
-    hasAccount: false,
+    account,
     address,
     network,
     clock,
@@ -146,6 +146,20 @@ describe('a name that is taken', () => {
     expect(session.link.state.name).toBe('refused');
     expect(session.link.refusedEntry).toBeNull();
   });
+});
+
+it('sends what an account has written for this account only, whatever others are called', async () => {
+  const joined = { type: 'joined' as const, room: 'general', name: 'general', online: 1, users: [], epoch: 'e' };
+  const enter = (account: string | null) => {
+    session.stop();
+    session = begin(account);
+    network.last.arrives({ ...welcome, user: account ?? 'alice' });
+    network.last.arrives({ ...joined, recovered: false });
+    return network.last.sent.flatMap(({ type, text }) => (type === 'message' ? [text] : []));
+  };
+  session = begin('alice');
+  await say('hello');
+  expect([enter('alice-2'), enter(null), enter('alice')]).toEqual([[], [], ['hello']]);
 });
 
 it('forgets a room that it can never join, but not one that it cannot join at the moment', () => {

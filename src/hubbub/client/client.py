@@ -444,7 +444,8 @@ class Client:
                 log.info("%s does not take another token (%s)", self._shown_address, type(error).__name__)
                 return
             self._shown = token
-            if answer.expires is None:
+            # A token that lasts no longer would be followed by another one at once.
+            if answer.expires is None or answer.expires <= expires:
                 return
             expires = answer.expires
 

@@ -1,9 +1,14 @@
 /** How the server receives a visitor who has not given a name yet. */
 import { Connection, type ConnectionOptions, type Failure } from 'hubbub-client';
 
+/** Somebody who has logged in, here or to the host app. The key stays when the name is changed. */
+export interface Account {
+  key: string;
+  name: string;
+}
+
 export interface Reception {
-  /** The name by which the host app's own login knows the visitor. */
-  account: string | null;
+  account: Account | null;
   /** Why nobody is admitted in this way. */
   refusal: Failure | null;
 }
@@ -25,7 +30,8 @@ export function knock({ address, network, clock }: Door): Promise<Reception> {
       },
       onEvent: (event) => {
         if (event.type !== 'welcome') return;
-        resolve({ account: event.guest === true ? null : event.name, refusal: null });
+        const account = event.guest === true ? null : { key: event.user, name: event.name };
+        resolve({ account, refusal: null });
         connection.close();
       },
     });

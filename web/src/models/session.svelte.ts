@@ -24,8 +24,8 @@ import type { Remembered } from './storage';
 
 export interface SessionOptions {
   name: string;
-  /** The host app's login says who the user is. Otherwise the user is a guest with this name. */
-  hasAccount: boolean;
+  /** The key of who has logged in, here or to the host app. Otherwise the user is a guest with this name. */
+  account: string | null;
   /** The socket's address, without credentials. */
   address: URL;
   network: Network;
@@ -46,10 +46,15 @@ export class Session {
   readonly #client: Client;
   readonly #arrivals: Arrivals<RoomEvent>;
   readonly #seen: Seen | undefined;
+  /** Whose drafts, unsent messages and rooms this device stores. */
+  readonly #owner: string;
 
   constructor(options: SessionOptions) {
-    const { address, name, network, clock, drawing, hasAccount, remembered, archive } = options;
+    const { address, name, network, clock, drawing, account, remembered, archive } = options;
+    const hasAccount = account !== null;
     this.#options = options;
+    // Names of accounts may be the same, and a guest's name may be an account's.
+    this.#owner = hasAccount ? `account ${account}` : name;
     this.notices = new Notices(clock);
     this.me = new Identity(name, hasAccount, remembered);
     // The page does not learn when a user logs out of the host app, so it stores nothing of those who log in.
@@ -63,14 +68,14 @@ export class Session {
       clock,
       onState: (state) => this.#changed(state),
       onEvent: (event) => this.#receive(event),
-      outbox: remembered.outboxOf(name),
+      outbox: remembered.outboxOf(this.#owner),
       onSent: (message, ack) => this.#settled(message.room)?.sent(message, ack),
       onFailed: (message) => this.#settled(message.room)?.failed(message),
     });
     this.rooms = new Rooms({
       client: this.#client,
       make: (key) => this.#newRoom(key),
-      store: remembered.roomsOf(name),
+      store: remembered.roomsOf(this.#owner),
     });
   }
 
@@ -112,7 +117,7 @@ export class Session {
       client: this.#client,
       me: () => this.me,
       newKey,
-      draft: remembered.draftOf(this.me.chosenName, key, () => clock.now()),
+      draft: remembered.draftOf(this.#owner, key, () => clock.now()),
       seen: this.#seen?.of(key),
       drawn: () =>
         new Promise((resolve) =>

@@ -1,5 +1,6 @@
 /** The server's REST API of accounts, as the page uses it. */
 import { failureOf, type ErrorEvent, type Failure } from 'hubbub-client';
+import type { Account } from '../../models/reception';
 
 export interface ServerInfo {
   accounts: boolean;
@@ -15,10 +16,6 @@ export interface NewAccount {
   setup?: string;
 }
 
-interface Me {
-  name: string;
-}
-
 /** The server said no, or nothing. */
 export class Refused extends Error {
   constructor(readonly failure: Failure) {
@@ -32,11 +29,11 @@ export async function serverInfo(): Promise<ServerInfo | null> {
 }
 
 /** `secret` is that of a guest, who keeps key and messages. */
-export function signUp(account: NewAccount, secret: string | null): Promise<Me> {
+export function signUp(account: NewAccount, secret: string | null): Promise<Account> {
   return request('POST', 'accounts', account, secret);
 }
 
-export function logIn(username: string, password: string): Promise<Me> {
+export function logIn(username: string, password: string): Promise<Account> {
   return request('POST', 'sessions', { username, password });
 }
 
