@@ -28,7 +28,7 @@ from hubbub.features.feature import Feature, Features, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.limits import WORK_PER_COMMAND, Allowance
 from hubbub.presence.base import Names, Presence
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings, Settings
 from hubbub.shared_limits.base import SharedLimits
 from hubbub.store.base import Engine
 from hubbub.store.cluster import cluster_id
@@ -70,6 +70,7 @@ class Node:
         policy: Policy | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
+        current: CurrentSettings | None = None,
     ) -> None:
         self.settings = settings
         self.id = secrets.token_hex(4)
@@ -91,6 +92,7 @@ class Node:
         self.limits = limits
         self.services = Services(
             settings=settings,
+            current=current or CurrentSettings(settings),
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,

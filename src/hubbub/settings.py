@@ -4,13 +4,15 @@ Each may be given as an environment variable (`HUBBUB_` and the name in capitals
 the working directory, or what `HUBBUB_CONFIG` names), or, for the most used ones, as an option of `hubbub serve`.
 The first of these wins: option, environment, file, default. Durations are in seconds, sizes in bytes.
 
-A feature of an application can have its own settings (`Feature.settings_model`).
+A feature of an application can have its own settings (`Feature.settings_model`). Administrators may change some of the
+server's while it runs (`CurrentSettings`).
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,6 +44,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HUBBUB_", extra="forbid", frozen=True)
 
+    name: str = Field(
+        "Hubbub", min_length=1, max_length=64, description="What the server is called, on its page and in its mails."
+    )
     host: str | None = Field(None, description="Address to listen on; by default both loopbacks, 127.0.0.1 and ::1.")
     port: int | None = Field(
         None, ge=0, le=65535, description=f"Port to listen on; by default {DEFAULT_PORT}, or the next one that is free."
@@ -96,10 +101,11 @@ class Settings(BaseSettings):
     sign_up: Literal["open", "invited", "closed"] = Field(
         "invited", description="Who may make an account: everybody, who has an invitation, or nobody by themselves."
     )
-    sign_ups: int = Field(20, ge=1, description="Attempts to sign up from one network address, per hour.")
+    sign_ups: int = Field(20, ge=1, le=10**9, description="Attempts to sign up from one network address, per hour.")
     log_in_attempts: int = Field(
         10,
         ge=1,
+        le=10**9,
         description="Failed attempts to log in to one account from one network address, per hour; ten times as many "
         "to one account in all, and from one address in all.",
     )
@@ -112,10 +118,13 @@ class Settings(BaseSettings):
         "it and all names below; addresses and the machine's own names always may be used. `*`: any name.",
     )
     room_default: str = Field("general", description="The room of `/ws/chat`.")
+    default_rooms: list[str] = Field(
+        [], max_length=20, description="Public rooms that the page opens for somebody who comes for the first time."
+    )
     compression: bool = Field(True, description="Offer permessage-deflate (RFC 7692) to clients.")
     frame_bytes: int = Field(64 * 1024, ge=1024, description="Largest frame that a client may send.")
-    rate: float = Field(20.0, gt=0, description="Commands per second and connection, in the long run.")
-    burst: int = Field(60, ge=1, description="Commands at once, per connection.")
+    rate: float = Field(20.0, gt=0, le=1e9, description="Commands per second and connection, in the long run.")
+    burst: int = Field(60, ge=1, le=10**9, description="Commands at once, per connection.")
     violations: int = Field(
         50, ge=1, description="Commands that did not wait for `retry_after` before a connection is closed (1008)."
     )
@@ -130,10 +139,10 @@ class Settings(BaseSettings):
     request_burst: int = Field(200, ge=1, description="Such requests at once; a page of history counts by its size.")
     connections: int = Field(0, ge=0, description="Connections of this process; 0: as many as the system allows.")
     connections_per_address: int = Field(
-        200, ge=0, description="Connections of one network address, on all nodes together; 0: no limit."
+        200, ge=0, le=10**9, description="Connections of one network address, on all nodes together; 0: no limit."
     )
     connections_per_user: int = Field(
-        0, ge=0, description="Connections of one user, on all nodes together; 0: no limit."
+        0, ge=0, le=10**9, description="Connections of one user, on all nodes together; 0: no limit."
     )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         [],
@@ -168,6 +177,42 @@ class Settings(BaseSettings):
         # Tables hold the settings of features.
         ours = {name: value for name, value in read_file().items() if not isinstance(value, dict)}
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=ours)
+
+
+AT_RUN_TIME = ("name", "sign_up", "guests", "default_rooms")
+"""What administrators may change while the server runs, beside limits."""
+LIMITS_AT_RUN_TIME = (
+    "rate",
+    "burst",
+    "connections_per_address",
+    "connections_per_user",
+    "log_in_attempts",
+    "sign_ups",
+)
+
+
+class CurrentSettings:
+    """The settings as they are now: those of the start, with what administrators have changed since.
+
+    `now` is replaced as a whole. So read it where a value is needed, and do not keep it.
+
+    `fixed` names what the operator has given at the start. That wins over what administrators change: who closes the
+    sign-up where the server is configured can rely on it, even if an administrator's account is stolen, and a restart
+    with a variable gets a server back under control. A default gives way.
+    """
+
+    def __init__(self, start: Settings, *, fixed: Collection[str] | None = None) -> None:
+        self.start = start
+        self.fixed = frozenset(start.model_fields_set if fixed is None else fixed)
+        self.changed: frozenset[str] = frozenset()
+        """What differs from the start's by an administrator's change."""
+        self.now = start
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """From now on, these values hold instead of the start's, and no other ones. They must be valid."""
+        taken = {name: value for name, value in values.items() if name not in self.fixed}
+        self.changed = frozenset(taken)
+        self.now = self.start.model_copy(update=taken)
 
 
 def read_file() -> dict[str, Any]:

@@ -38,11 +38,11 @@ class Browsers:
 
     def __init__(self, app: FastAPI, server: TestServer) -> None:
         self._app = app
-        self._server = server
+        self.server = server
         self.opened: list[Browser] = []
 
     def __call__(self) -> Browser:
-        self.opened.append(Browser(self._server))
+        self.opened.append(Browser(self.server))
         return self.opened[-1]
 
     @property

@@ -128,6 +128,7 @@ async def test_where_sign_up_is_closed_only_the_setup_link_makes_an_account(brow
         "sign_up": "closed",
         "guests": True,
         "needs_setup": True,
+        "default_rooms": [],
         "providers": [],
     }
     token = browser.setup_token

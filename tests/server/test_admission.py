@@ -397,7 +397,7 @@ async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
         features=[PeopleFeature(), ApiKeysFeature(), AccessFeature()],
     )
     await node.start()
-    admissions = Admissions(node, guests="on")
+    admissions = Admissions(node)
 
     def handshake(address: str) -> HTTPConnection:
         scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}

@@ -1,4 +1,5 @@
-"""Tells every node that somebody's access has changed: a user or a log-in was revoked, a room's members changed.
+"""Tells every node that somebody's access has changed: a user or a log-in was revoked, a room's members changed, or the
+settings that say who may come in.
 
 A change is a row, written in the transaction of what it is about. So it cannot be lost: where other nodes write to the
 database too, each node reads the latest rows twice a second. It usually hears of a change within milliseconds, by the
@@ -63,6 +64,8 @@ class AccessKind(StrEnum):
     """This log-in has ended."""
     ROOM = "room"
     """Kind, members, roles, bans or mutes of this room."""
+    SETTINGS = "settings"
+    """What administrators have set at the server."""
 
 
 @dataclass(frozen=True, slots=True)

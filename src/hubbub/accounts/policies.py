@@ -153,6 +153,8 @@ ROUTES: Mapping[str, Action | str] = {
     "PATCH /api/v1/accounts/{key}": Action.MANAGE_ACCOUNTS,
     "POST /api/v1/accounts/{key}/reset-link": Action.MANAGE_ACCOUNTS,
     "GET /api/v1/audit": Action.READ_AUDIT,
+    "GET /api/v1/settings": Action.MANAGE_SETTINGS,
+    "PATCH /api/v1/settings": Action.MANAGE_SETTINGS,
     "GET /api/v1/tokens": Action.MANAGE_KEYS,
     "POST /api/v1/tokens": Action.MANAGE_KEYS,
     "DELETE /api/v1/tokens/{id}": Action.MANAGE_KEYS,

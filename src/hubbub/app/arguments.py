@@ -12,11 +12,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends
 
+from hubbub.accounts.roles import is_restricted
 from hubbub.app.settings_sources import variables_of
 from hubbub.errors import ConfigurationError
 from hubbub.features.feature import Feature
 from hubbub.settings import NO_DIRECTORY, Settings
-from hubbub.wire.keys import is_key
+from hubbub.wire.keys import clean_title, fold, is_key
 
 
 def check_login(login: Any) -> None:
@@ -104,7 +105,14 @@ def check_settings(settings: Any) -> None:
 
 
 def check_rooms(settings: Settings) -> None:
-    """Raises `ConfigurationError` if a setting names a room that cannot exist."""
+    """Raises `ConfigurationError` if a setting names a room that cannot exist, or a name that cannot be shown."""
+    try:
+        clean_title(settings.name)
+    except ValueError as error:
+        raise ConfigurationError(f"name: {error}") from None
+    for room in settings.default_rooms:
+        if not is_key(room) or is_restricted(fold(room)):
+            raise ConfigurationError(f"default_rooms: {room!r} can never be a public room's key")
     if not is_key(settings.room_default):
         raise ConfigurationError(f"room_default: {settings.room_default!r} can never be a room's key")
     for pattern in settings.relay_rooms:

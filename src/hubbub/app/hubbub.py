@@ -46,7 +46,7 @@ from hubbub.http.socket_address import SocketAddress
 from hubbub.http.socket_endpoint import WebSocketDoor, awaits_answer, refuse
 from hubbub.http.socket_routes import not_a_key
 from hubbub.node import Node
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings, Settings
 from hubbub.store.base import Engine
 from hubbub.wire.base import Command, Event
 from hubbub.wire.commands import BUILT_IN, invalid_fields
@@ -140,7 +140,7 @@ class Hubbub:
         self.credentials = own if authenticate is None else None
         """Reads what people show; None if the application has a login of its own."""
         self.authenticate: Callable[..., Any] = authenticate or own.read
-        self._guests: GuestsAllowed = guests or "off"
+        self._guests = guests
         self._policy = policy
         self._given_settings = settings
         self._data_dir = Path(data_dir) if data_dir is not None else None
@@ -371,6 +371,7 @@ class Hubbub:
             policy=self._policy,
             engine=engine,
             features=self.features,
+            current=self._current(settings),
         )
         self._registry.policy = node.services.policy
         if self.credentials is not None:
@@ -380,7 +381,7 @@ class Hubbub:
         if settings.broker_url is None:
             warn_of_siblings()
         self._node = node
-        self._admissions = Admissions(node, guests=self._guests, among_accounts=self.credentials is None)
+        self._admissions = Admissions(node, among_accounts=self.credentials is None)
         self._door = WebSocketDoor(node, self._admissions, self._registry)
         try:
             yield {f"hubbub.{id(self)}": self}
@@ -389,6 +390,14 @@ class Hubbub:
                 self.hangs = not await node.stop()
             finally:
                 self._node = self._admissions = self._door = None
+
+    def _current(self, settings: Settings) -> CurrentSettings:
+        """What an argument says otherwise than the settings is the application's own decision, and so are guests beside
+        its own login: administrators do not change it."""
+        fixed = set(settings.model_fields_set)
+        if self.credentials is None or self._guests not in {None, settings.guests}:
+            fixed.add("guests")
+        return CurrentSettings(settings.model_copy(update={"guests": self._guests or "off"}), fixed=fixed)
 
 
 def _in_the_order_of_the_wire(features: Sequence[Feature]) -> list[Registration]:

@@ -13,6 +13,7 @@ from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
+from hubbub.features.server_settings.feature import ServerSettingsFeature
 from hubbub.features.topics.feature import TopicsFeature
 from hubbub.features.typing.feature import TypingFeature
 
@@ -25,5 +26,6 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
     access = AccessFeature()
     members = MembersFeature(people, rooms, messages, access)
-    rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), ApiKeysFeature()]
+    administration = [ApiKeysFeature(), ServerSettingsFeature()]
+    rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
     return [people, rooms, typing, messages, *rest, *([accounts] if accounts is not None else [])]

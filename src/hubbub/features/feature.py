@@ -22,7 +22,7 @@ from hubbub.dispatch.recovering import Recover
 from hubbub.dispatch.registry import Registration
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.presence.base import Names, Presence
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings, Settings
 from hubbub.shared_limits.base import SharedLimits
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
@@ -76,6 +76,9 @@ class Services:
     """What a node gives to its features."""
 
     settings: Settings
+    """Those of the start."""
+    current: CurrentSettings
+    """Those that administrators may change while the server runs."""
     policy: Policy
     fanout: Fanout
     broker: Broker

@@ -87,12 +87,12 @@ Charge = Callable[[float], None]
 class Admissions:
     """Lets connections in and out. Each `admit` that returns must be followed by one `leave` or `withdraw`."""
 
-    def __init__(self, node: Node, *, guests: str, among_accounts: bool = False) -> None:
+    def __init__(self, node: Node, *, among_accounts: bool = False) -> None:
         self._node = node
         self._people = node.feature(PeopleFeature)
         self._access = node.feature(AccessFeature)
         self._api_keys = node.feature(ApiKeysFeature).keys
-        self._guests = guests
+        self._current = node.services.current
         self._among_accounts = among_accounts
         self.origins = Origins(node.settings.allowed_origins)
 
@@ -197,7 +197,7 @@ class Admissions:
         return partial(limits.charge, name)
 
     async def _count_address(self, address: str) -> tuple[str, ...]:
-        most = self._node.settings.connections_per_address
+        most = self._current.now.connections_per_address
         if not most:
             return ()
         name = name_of_address(address)
@@ -206,7 +206,7 @@ class Admissions:
         return (name,)
 
     async def _count_user(self, user: User) -> tuple[str, ...]:
-        most = self._node.settings.connections_per_user
+        most = self._current.now.connections_per_user
         if not most:
             return ()
         name = name_of_user(user)
@@ -238,9 +238,10 @@ class Admissions:
             raise Unavailable("the server is full", retry_after=30_000)
 
     def _check_guest(self, connection: HTTPConnection) -> None:
-        if self._guests == "off":
+        guests = self._current.now.guests
+        if guests == "off":
             raise Unauthenticated("log in first; guests are not admitted here")
-        if self._guests == "on":
+        if guests == "on":
             return
         if not is_at_home(connection):
             raise Forbidden("guests are admitted from the server's own machine only (the setting `guests`)")

@@ -11,8 +11,6 @@ from hubbub.errors import Forbidden, Unavailable
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 
-NAME = "Hubbub"
-
 
 class Provider(BaseModel):
     """Somebody else's log-in that counts here."""
@@ -30,6 +28,8 @@ class ServerInfo(BaseModel):
     """Whether who asks would be let in as a guest."""
     needs_setup: bool
     """Whether nobody can administer this server yet: the setup link makes the first administrator."""
+    default_rooms: list[str] = []
+    """Public rooms that the page opens for somebody who comes for the first time."""
     providers: list[Provider] = []
 
 
@@ -40,11 +40,12 @@ def add_server_info(router: APIRouter, hub: Mounted) -> None:
     async def server(request: Request) -> ServerInfo:
         """What somebody who is not logged in can do here."""
         hub.node.require_started()
-        accounts = hub.accounts
+        accounts, now = hub.accounts, hub.node.services.current.now
         return ServerInfo(
-            name=NAME,
+            name=now.name,
             accounts=accounts is not None,
-            sign_up=hub.node.settings.sign_up if accounts is not None else "closed",
+            sign_up=now.sign_up if accounts is not None else "closed",
             guests=hub.admissions.admits_guest(request),
             needs_setup=accounts is not None and await accounts.needs_setup(),
+            default_rooms=now.default_rooms,
         )

@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -42,14 +43,7 @@ class WebSocketDoor:
         self._node = node
         self._admissions = admissions
         self._registry = registry
-        settings = node.settings
-        self._limits = Limits(
-            frame=settings.frame_bytes,
-            text=TEXT_LENGTH,
-            unanswered=settings.unanswered,
-            rate=settings.rate,
-            burst=settings.burst,
-        )
+        self._current = node.services.current
 
     async def serve(
         self, websocket: WebSocket, account: Any, *, room: str | None = None, first: Command | None = None
@@ -80,7 +74,8 @@ class WebSocketDoor:
             make_receiver=lambda connection: Link(
                 connection,
                 self._registry,
-                self._node.settings,
+                # They hold as long as the connection does: its `welcome` says them.
+                self._current.now,
                 room=room,
                 on_relieved=self._node.recovering.bring_missed,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
@@ -101,7 +96,7 @@ class WebSocketDoor:
             make_receiver=lambda connection: RawLink(
                 connection,
                 on_message,
-                self._node.settings,
+                self._current.now,
                 on_closed=lambda connection, clean: self._closed(connection, admitted, clean=clean),
             ),
             begin=lambda connection, receiver: self._node.features.connected(connection),
@@ -184,6 +179,7 @@ class WebSocketDoor:
         self._node.features.disconnected(connection, clean=clean)
 
     def _welcome(self, connection: Connection, admitted: Admitted, room: str | None) -> Welcome:
+        now = self._current.now
         return Welcome(
             user=admitted.user.key,
             name=admitted.user.name,
@@ -196,10 +192,15 @@ class WebSocketDoor:
             epoch=self._node.services.epoch,
             ts=timestamp(time.time()),
             heartbeat=round(self._node.settings.heartbeat * 1000),
-            limits=self._limits,
+            limits=_limits_of(now.frame_bytes, now.unanswered, now.rate, now.burst),
             room=room,
             **self._node.features.welcome(room),
         )
+
+
+@lru_cache(maxsize=1)
+def _limits_of(frame: int, unanswered: int, rate: float, burst: int) -> Limits:
+    return Limits(frame=frame, text=TEXT_LENGTH, unanswered=unanswered, rate=rate, burst=burst)
 
 
 def _choose_codec(websocket: WebSocket) -> tuple[str | None, Codec]:

@@ -17,7 +17,7 @@ from hubbub.features.rooms.rooms import Rooms
 from hubbub.limits import Allowance
 from hubbub.presence.crowd import NAMED_UP_TO
 from hubbub.presence.local import LocalPresence
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings, Settings
 from hubbub.shared_limits.local import LocalLimits
 from hubbub.wire.identity import User
 from hubbub.wire.publication import Publication
@@ -47,8 +47,10 @@ class House:
             ping=lambda: Publication("", {"type": "ping"}),
         )
         self.fanout.start(asyncio.get_running_loop())
+        settings = Settings(linger=LINGER, rooms_per_connection=self.rooms_per_connection)
         services = Services(
-            settings=Settings(linger=LINGER, rooms_per_connection=self.rooms_per_connection),
+            settings=settings,
+            current=CurrentSettings(settings),
             policy=self.policy,
             fanout=self.fanout,
             broker=self.broker,

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from hubbub.errors import RateLimited, Unauthenticated
 from hubbub.limits import Allowance, network_of
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings
 from hubbub.shared_limits.base import SharedLimits
 
 TOGETHER = 10
@@ -21,15 +21,13 @@ def per_hour(number: int) -> Allowance:
 
 
 class Attempts:
-    def __init__(self, limits: SharedLimits, settings: Settings) -> None:
+    def __init__(self, limits: SharedLimits, current: CurrentSettings) -> None:
         self._limits = limits
-        self._sign_ups = per_hour(settings.sign_ups)
-        self._log_ins = per_hour(settings.log_in_attempts)
-        self._log_ins_together = per_hour(settings.log_in_attempts * TOGETHER)
+        self._current = current
 
     async def sign_up(self, address: str) -> None:
         """Count an attempt to sign up. Raises `RateLimited` after too many."""
-        await self._take(f"sign-ups from {network_of(address)}", self._sign_ups)
+        await self._take(f"sign-ups from {network_of(address)}", per_hour(self._current.now.sign_ups))
 
     @asynccontextmanager
     async def password(self, login: str, address: str) -> AsyncIterator[None]:
@@ -40,10 +38,12 @@ class Attempts:
         """
         network, tries = network_of(address), f"log-ins to {login}"
         # The one of the network comes first: who has used that up makes the server remember no more usernames.
+        attempts = self._current.now.log_in_attempts
+        single, together = per_hour(attempts), per_hour(attempts * TOGETHER)
         limits = {
-            f"log-ins from {network}": self._log_ins_together,
-            f"{tries} from {network}": self._log_ins,
-            (of_account := f"{tries} from all"): self._log_ins_together,
+            f"log-ins from {network}": together,
+            f"{tries} from {network}": single,
+            (of_account := f"{tries} from all"): together,
         }
         counted: list[str] = []
         try:
@@ -61,9 +61,14 @@ class Attempts:
 
     def _give_back(self, names: list[str], limits: dict[str, Allowance]) -> None:
         for name in names:
-            self._limits.charge(name, -1.0, limits[name])
+            self._limits.charge(_named(name, limits[name]), -1.0, limits[name])
 
     async def _take(self, name: str, allowance: Allowance) -> None:
-        wait = await self._limits.take(name, 1.0, allowance)
+        wait = await self._limits.take(_named(name, allowance), 1.0, allowance)
         if wait:
             raise RateLimited("too many attempts; try again later", retry_after=math.ceil(wait * 1000))
+
+
+def _named(name: str, allowance: Allowance) -> str:
+    """A name has always the same allowance: if an administrator changes it, another count begins."""
+    return f"{name}, {allowance.burst + 1:g} an hour"

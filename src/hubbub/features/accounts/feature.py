@@ -59,8 +59,8 @@ class AccountsFeature(Feature):
     async def start(self) -> None:
         services, access = self.services, self.services.feature(AccessFeature)
         self._passwords = Passwords()
-        attempts = Attempts(services.limits, services.settings)
-        self.log_ins = LogIns(self._database, self._passwords, access.changes, attempts, settings=services.settings)
+        attempts = Attempts(services.limits, services.current)
+        self.log_ins = LogIns(self._database, self._passwords, access.changes, attempts, current=services.current)
         self.administration = Administration(
             self._database,
             self._passwords,

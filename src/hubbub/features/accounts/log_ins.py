@@ -30,7 +30,7 @@ from hubbub.accounts.sessions import (
 )
 from hubbub.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from hubbub.features.accounts.attempts import Attempts
-from hubbub.settings import Settings
+from hubbub.settings import CurrentSettings
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.questions import Questions
@@ -65,13 +65,13 @@ class LogIns:
         changes: AccessChanges,
         attempts: Attempts,
         *,
-        settings: Settings,
+        current: CurrentSettings,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._changes = changes
         self._attempts = attempts
-        self._sign_up = settings.sign_up
+        self._current = current
         self._sessions: Questions[str, LoggedIn | None] = Questions(
             database, _whose, deadline=DEADLINE, late="the database does not say who this is; come back later"
         )
@@ -117,11 +117,12 @@ class LogIns:
     def _check(self, transaction: Transaction, wish: Wish) -> None:
         """Whether it is worth the work of a hash. Who may not sign up is not told which usernames there are."""
         if not wish.is_first:
-            if self._sign_up == "closed":
+            sign_up = self._current.now.sign_up
+            if sign_up == "closed":
                 raise Forbidden("nobody can sign up here; an administrator makes the accounts")
             if wish.invitation is not None:
                 check_invitation(transaction, wish.invitation)
-            elif self._sign_up == "invited":
+            elif sign_up == "invited":
                 raise Forbidden("one needs an invitation to sign up here; whoever has an account can make one")
         if account_of_login(transaction, wish.username) is not None:
             raise Conflict(f"the username {wish.username!r} is taken; choose another")

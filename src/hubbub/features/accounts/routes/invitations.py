@@ -54,7 +54,7 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
         administrators."""
         who = await permitted(hub, request, account, Action.INVITE_PEOPLE)
         fields = await read_model(hub, request, Invite)
-        if hub.node.settings.sign_up == "closed":
+        if hub.node.services.current.now.sign_up == "closed":
             raise Forbidden("nobody can sign up here (the setting `sign_up`), so nobody can be invited")
         if fields.role is Role.GUEST:
             raise Invalid("role: an account is a `member` or an `admin`")

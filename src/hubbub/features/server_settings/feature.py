@@ -1,0 +1,143 @@
+"""The feature of settings at run time: it stores what administrators set, and lets every node take it.
+
+Others read `Services.current` where they need a value. So nothing is asked or awaited for a message or a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hubbub.accounts.access_changes import POLL, AccessKind
+from hubbub.accounts.roles import is_restricted
+from hubbub.dispatch.link import run
+from hubbub.errors import Conflict, Invalid, NotFound, Unavailable
+from hubbub.features.access.feature import AccessFeature
+from hubbub.features.feature import Feature, Services
+from hubbub.features.jobs import Job
+from hubbub.features.server_settings.table import TABLES, store_settings, stored_settings
+from hubbub.limits import WORK_PER_COMMAND, Allowance
+from hubbub.settings import AT_RUN_TIME, LIMITS_AT_RUN_TIME, Settings
+from hubbub.wire.codes import CloseCode
+from hubbub.wire.keys import clean_title, fold, is_key
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+log = logging.getLogger("hubbub")
+
+NAMES = (*AT_RUN_TIME, *LIMITS_AT_RUN_TIME)
+
+
+def type_of(name: str) -> Any:
+    """The type of a setting, with its limits."""
+    field = Settings.model_fields[name]
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+_TYPES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(type_of(name)) for name in NAMES}
+
+
+class ServerSettingsFeature(Feature):
+    name = "hubbub.settings"
+    scripts = TABLES
+
+    def __init__(self) -> None:
+        self._reading = asyncio.Lock()
+        """Two at once could end in the other order."""
+        self._is_stale = False
+        """Whether the rows have changed since they were read."""
+
+    def open(self, services: Services) -> None:
+        super().open(services)
+        self._changes = services.feature(AccessFeature).changes
+        self._changes.listen(AccessKind.SETTINGS, lambda change: run(self._hear()))
+        self._changes.on_missed(lambda: run(self._hear()))
+
+    async def start(self) -> None:
+        await self._read()
+
+    def jobs(self) -> Iterable[Job]:
+        yield Job(POLL, self._read_if_stale)
+
+    def routes(self, router: APIRouter, hub: Any) -> None:
+        from hubbub.features.server_settings.routes import add_routes
+
+        add_routes(router, hub, self)
+
+    async def change(self, values: Mapping[str, Any], *, by: str) -> None:
+        """Set these, until somebody sets something else; None goes back to the start's setting. Returns when that is
+        durable, and holds on this node. On other nodes it does within a second.
+
+        Raises `Invalid`, `Conflict` for a setting that the operator has given, `NotFound` if nothing is stored here,
+        `Unavailable`.
+        """
+        database = self.services.database
+        if database is None:
+            raise NotFound("this server stores nothing, so only its operator changes settings")
+        for name, value in values.items():
+            if name in self.services.current.fixed:
+                raise Conflict(f"{name}: the server's operator has set this, by an option, a variable or the file")
+            _check(name, value)
+        change = await database.transact(partial(store_settings, values=values, by=by))
+        self._changes.tell(change)
+        await self._read()
+
+    async def _hear(self) -> None:
+        self._is_stale = True
+        await self._read_if_stale()
+
+    async def _read_if_stale(self) -> None:
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        try:
+            await self._read()
+        except Unavailable:
+            self._is_stale = True  # and so again after `POLL` seconds
+
+    async def _read(self) -> None:
+        database, current = self.services.database, self.services.current
+        if database is None:
+            return
+        async with self._reading:
+            stored = await database.read(stored_settings, never_deferred=True)
+            before = current.now
+            current.change({name: value for name, value in stored.items() if _is_valid(name, value)})
+        now = current.now
+        self.services.fanout.work = Allowance(now.rate * WORK_PER_COMMAND, now.burst * WORK_PER_COMMAND)
+        if now.guests == "off" and before.guests != "off":
+            self._send_guests_away()
+
+    def _send_guests_away(self) -> None:
+        for connection in list(self.services.fanout.connections.values()):
+            if connection.user.guest:
+                connection.close(CloseCode.UNAUTHENTICATED, "log in first; guests are not admitted any more")
+
+
+def _check(name: str, value: Any) -> None:
+    """Raises `Invalid` for what the type of the setting does not say: keys and names."""
+    if name == "default_rooms":
+        for room in value or ():
+            if not is_key(room) or is_restricted(fold(room)):
+                raise Invalid(f"default_rooms: {room[:64]!r} can never be a public room's key")
+    if name == "name" and value is not None:
+        try:
+            clean_title(value)
+        except ValueError as error:
+            raise Invalid(f"name: {error}") from None
+
+
+def _is_valid(name: str, value: Any) -> bool:
+    """Another version of the program may have stored more than this one knows."""
+    try:
+        _TYPES[name].validate_python(value)
+    except (KeyError, ValidationError):
+        log.warning("the setting %r that an administrator has changed is not for this version: ignored", name)
+        return False
+    return True

@@ -1,0 +1,60 @@
+"""What an administrator does on one node holds on the other one within a second, also while Redis is dead."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from pydantic import SecretStr
+
+from hubbub import Settings
+from hubbub.serving.app import create_app
+from hubbub.testing import TestServer, serving
+from tests.cluster.nodes import SECRET
+from tests.servers import Redis
+
+
+def token(user: str, **claims: str) -> dict[str, str]:
+    now = int(time.time())
+    said = {"sub": user, "iss": "hubbub", "aud": "hubbub", "iat": now, "exp": now + 600, **claims}
+    return {"Authorization": f"Bearer {jwt.encode(said, SECRET)}"}
+
+
+BOSS = token("boss", role="admin")
+
+
+@asynccontextmanager
+async def two_nodes(
+    redis: Redis, database: str, folder: Path
+) -> AsyncIterator[tuple[list[TestServer], httpx.AsyncClient]]:
+    settings = Settings(
+        data_dir=folder,
+        secret=SecretStr(SECRET),
+        database_url=SecretStr(database),
+        broker_url=SecretStr(redis.url),
+        broker_timeout=1,
+    )
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(serving(create_app(settings))) for _ in range(2)]
+        yield nodes, await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
+
+
+@pytest.mark.parametrize("redis_is", ["alive", "dead"])
+async def test_settings_reach_the_other_node(own_redis: Redis, postgres: str, tmp_path: Path, redis_is: str) -> None:
+    async with two_nodes(own_redis, postgres, tmp_path) as ((here, there), client):
+        async with there.connect("/ws?username=alice") as guest, there.connect("/ws", headers=token("bob")) as bob:
+            await guest.expect("welcome", guest=True)
+            await bob.expect("welcome", user="bob")
+            if redis_is == "dead":
+                own_redis.kill()
+            done = await client.patch(f"{here.url}/api/v1/settings", headers=BOSS, json={"guests": "off", "name": "W"})
+            assert done.status_code == 200, done.text
+
+            assert (await guest.closed())[0] == 4401
+            await bob.send({"type": "ping", "id": "1"})
+            await bob.expect("pong", id="1")
+        seen = (await client.get(f"{there.url}/api/v1/server")).json()
+        assert (seen["name"], seen["guests"]) == ("W", False)
