@@ -124,6 +124,9 @@ class _Heard:
     def user_joined(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 
+    def user_renamed(self, channel: str, user: User, online: int) -> None:
+        self.events[channel] += 1
+
     def user_left(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 

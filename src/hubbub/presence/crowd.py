@@ -57,6 +57,11 @@ class Crowd:
             self._shown = None
         return True
 
+    def is_renamed(self, key: str, user: User) -> bool:
+        """Whether they are there under another name."""
+        known = self.people.get(key)
+        return known is not None and known.name != user.name
+
     def remove(self, key: str) -> User | None:
         """Who it was; None if they were not there."""
         user = self.people.pop(key, None)

@@ -39,10 +39,15 @@ class LocalPresence:
         if crowd is None:
             crowd = self._crowds[channel] = Crowd()
             insort(self._ordered, channel)
-        if not crowd.add(fold(user.key), user) or self._audience is None:
+        key = fold(user.key)
+        is_renamed = crowd.is_renamed(key, user)
+        is_new = crowd.add(key, user)
+        if not (is_new or is_renamed) or self._audience is None:
             return
         online = len(crowd.people)
-        if online > NAMED_UP_TO:
+        if is_renamed:
+            self._audience.user_renamed(channel, user, online)
+        elif online > NAMED_UP_TO:
             self._audience.count_changed(channel)
         else:
             self._audience.user_joined(channel, user, online)

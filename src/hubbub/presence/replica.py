@@ -341,10 +341,14 @@ class Replica:
         if known is not None and known.identity != user.identity:
             # Somebody else has the key now.
             self._remove(channel, key)
-        if not crowd.add(key, user):
+        is_renamed = crowd.is_renamed(key, user)
+        if crowd.add(key, user):
+            if crowd.many is not None:
+                crowd.many += 1
+        else:
+            if is_renamed:
+                self._audience.user_renamed(channel, user, crowd.online)
             return
-        if crowd.many is not None:
-            crowd.many += 1
         if crowd.online > NAMED_UP_TO:
             self._audience.count_changed(channel)
         else:

@@ -179,6 +179,22 @@ async def test_who_vanishes_and_comes_back_in_time_was_never_away() -> None:
     assert told(alice) == [("join", "alice", 1), ("join", "bob", 2)]
 
 
+async def test_who_comes_back_with_another_name_is_announced_under_it() -> None:
+    house = await new_house()
+    alice, bob = house.visitor("alice"), house.visitor("bob")
+    await house.join(alice)
+    await house.join(bob)
+
+    house.vanish(bob)
+    renamed = house.visitor("bob", 2)
+    renamed.connection.user = User("bob", "Robert")
+    await house.join(renamed)
+    await turn(3)
+
+    assert told(alice) == [("join", "alice", 1), ("join", "bob", 2), ("join", "bob", 2)]
+    assert [user.name for user in house.rooms.users("lobby")] == ["Alice", "Robert"]
+
+
 async def test_who_leaves_with_one_tab_after_another_vanished_is_gone() -> None:
     house = await new_house()
     alice, tab, other = house.visitor("alice"), house.visitor("bob", 1), house.visitor("bob", 2)

@@ -21,7 +21,7 @@ from hubbub.errors import Forbidden, TooLarge
 from hubbub.features.feature import Services
 from hubbub.features.rooms.access import Accesses
 from hubbub.presence.base import Presence
-from hubbub.presence.crowd import Crowd
+from hubbub.presence.crowd import NAMED_UP_TO, Crowd
 from hubbub.wire.base import Event
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
@@ -88,7 +88,8 @@ class Room:
             is_news = True
         else:
             # If somebody else had this key before, that user is being disconnected.
-            is_news = person.user.identity != user.identity
+            # A user with a new name comes back under it.
+            is_news = person.user.identity != user.identity or person.user.name != user.name
             person.user = user
         person.connections += 1
         return is_news
@@ -273,6 +274,11 @@ class Rooms:
         if room is not None:
             guest = user.guest or None
             self._announce(JoinEvent(room=room.key, user=user.key, name=user.name, guest=guest, online=online), channel)
+
+    def user_renamed(self, channel: str, user: User, online: int) -> None:
+        # Where the others are not named, nobody would know whom this is about.
+        if online <= NAMED_UP_TO:
+            self.user_joined(channel, user, online)
 
     def user_left(self, channel: str, user: User, online: int) -> None:
         room = self._rooms.get(channel)
