@@ -1,21 +1,19 @@
 """How people get an account on the page, log in and out, and what stays a guest's own."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
-import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.conftest import PageFactory
 from tests.servers import WebServer, hubbub_server, watched
 from tests.web.accessibility import fits, no_violations
 from tests.web.pages import PHONE, act, expect_live, message, say
+from tests.web.people import PASSWORD, account, choose_of_account, expect_here_as, fill, log_in, submit
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD = "correct horse battery"
 INVITE = """async () => {
     const answer = await fetch('api/v1/invitations', {method: 'POST', headers: {'Hubbub-CSRF': '1'}, body: '{}'});
     return (await answer.json()).url;
@@ -28,37 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Where everybody may sign up."""
     environment = {"HUBBUB_SIGN_UP": "open", "HUBBUB_SIGN_UPS": "1000", "HUBBUB_LOG_IN_ATTEMPTS": "1000"}
     yield from watched(hubbub_server(tmp_path_factory.mktemp("accounts"), environment=environment))
-
-
-async def fill(page: Page, username: str, password: str = PASSWORD) -> None:
-    await page.get_by_label("Username", exact=True).fill(username)
-    await page.get_by_label("Password", exact=True).fill(password)
-
-
-async def submit(page: Page, action: str) -> None:
-    await page.locator("form").get_by_role("button", name=action, exact=True).click()
-
-
-@asynccontextmanager
-async def account(server: WebServer, username: str) -> AsyncIterator[httpx.AsyncClient]:
-    """An account that was made elsewhere, and is logged in there."""
-    async with httpx.AsyncClient(base_url=server.url, headers={"Hubbub-CSRF": "1", "Origin": server.url}) as client:
-        answer = await client.post("/api/v1/accounts", json={"username": username, "password": PASSWORD})
-        assert answer.status_code == 201, answer.text
-        yield client
-
-
-async def expect_here_as(page: Page, name: str) -> None:
-    await expect_live(page)
-    await expect(page.locator("footer").get_by_text(name, exact=True)).to_be_visible()
-
-
-async def log_in(page: Page, server: WebServer, username: str) -> None:
-    await page.goto(server.url)
-    await page.get_by_role("button", name="Log in").click()
-    await fill(page, username)
-    await submit(page, "Log in")
-    await expect_here_as(page, username)
 
 
 async def test_the_links_for_setup_invitation_and_reset_open_their_forms(
@@ -104,8 +71,7 @@ async def test_who_logs_in_stays_logged_in_until_logging_out(server: WebServer, 
         await page.reload()
         await expect_here_as(page, "edith")
 
-        await page.get_by_role("button", name="Your account").click()
-        await page.get_by_role("button", name="Log out").click()
+        await choose_of_account(page, "Log out")
 
         await expect(page.get_by_label("Your name")).to_be_visible()
         await page.reload()
@@ -146,8 +112,8 @@ async def test_the_password_is_changed_on_the_page(server: WebServer, new_page: 
     async with account(server, "joan") as elsewhere:
         page = await new_page()
         await log_in(page, server, "joan")
-        await page.get_by_role("button", name="Your account").click()
-        await page.get_by_role("button", name="Change password").click()
+        await choose_of_account(page, "Settings")
+        await page.get_by_role("tab", name="Password").click()
         await page.get_by_label("Old password").fill("wrong")
         await page.get_by_label("New password").fill("another horse battery")
         await submit(page, "Change password")

@@ -2,12 +2,14 @@
  * The browser's history: Back leads to the previous room or message and, if the list of rooms is not beside the
  * conversation, from a room to the list. Each entry's address is a route; everything more is in the entry's state.
  */
-import { addressOf, isIn, routeIn, type Route } from './models/route';
+import { addressOf, addressOfPanel, isIn, routeIn, type Panel, type Route } from './models/route';
 
 interface Entry {
   at: 'list' | 'room';
   /** The entry before this one is the list. */
   isOverList: boolean;
+  /** It is a dialog, and the entry before this one is what is below. */
+  isPanel?: boolean;
 }
 
 /** A link to one of the forms for accounts. */
@@ -67,12 +69,26 @@ export class Navigation {
     if (this.#isAtList) this.#push({ at: 'room', isOverList: true });
   }
 
+  /** The user opened a dialog, or another tab of it. Back closes it from every tab. */
+  openPanel(panel: Panel, tab = ''): void {
+    const address = addressOfPanel(panel, tab);
+    const below: Entry = { at: this.#isAtList ? 'list' : 'room', isOverList: false, isPanel: true };
+    if (this.#route.kind !== 'panel') this.#push(below, address);
+    else if (address !== location.hash) this.#replace(entry(), address);
+  }
+
+  closePanel(): void {
+    if (this.#route.kind !== 'panel') return;
+    if (entry()?.isPanel) history.back();
+    else this.#replace(null, location.pathname + location.search);
+  }
+
   /**
    * A room is shown that the user did not choose: the first one, or the neighbour of a room that was left. If the list
    * is not beside the conversation, it is the entry before the first room.
    */
   shows(room: string, listIsBeside: boolean): void {
-    if (this.#route.kind === 'wrong') return;
+    if (this.#route.kind === 'wrong' || this.#route.kind === 'panel') return;
     const known = entry();
     const address = isIn(this.#route, room) ? location.hash : addressOf(room);
     if (known !== null) {
@@ -90,7 +106,7 @@ export class Navigation {
     this.#look();
   }
 
-  #replace(next: Entry, address: string): void {
+  #replace(next: Entry | null, address: string): void {
     history.replaceState(next, '', address);
     this.#look();
   }
@@ -112,5 +128,6 @@ export class Navigation {
 /** Null if a link or the user made the entry. */
 function entry(): Entry | null {
   const state = history.state as Partial<Entry> | null;
-  return state?.at === 'list' || state?.at === 'room' ? { at: state.at, isOverList: state.isOverList === true } : null;
+  if (state?.at !== 'list' && state?.at !== 'room') return null;
+  return { at: state.at, isOverList: state.isOverList === true, isPanel: state.isPanel === true };
 }

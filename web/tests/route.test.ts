@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressOf, isIn, routeIn } from '../src/models/route';
+import { addressOf, addressOfPanel, isIn, routeIn } from '../src/models/route';
 
 describe('an address', () => {
   it.each([
@@ -9,6 +9,10 @@ describe('an address', () => {
     ['#dm:alice%7Cbob', { kind: 'room', room: 'dm:alice|bob' }],
     ['#general/42', { kind: 'room', room: 'general', message: 42 }],
     ['#dm:alice%7Cbob%2F7', { kind: 'room', room: 'dm:alice|bob', message: 7 }],
+    ['#/settings', { kind: 'panel', panel: 'settings', tab: '' }],
+    ['#/settings/devices', { kind: 'panel', panel: 'settings', tab: 'devices' }],
+    ['#/admin/people', { kind: 'panel', panel: 'admin', tab: 'people' }],
+    ['#/elsewhere', { kind: 'wrong', text: '/elsewhere' }],
     ['#team%20chat', { kind: 'wrong', text: 'team chat' }],
     ['#caf%C3%A9', { kind: 'wrong', text: 'café' }],
     ['#100%', { kind: 'wrong', text: '100%' }],
@@ -22,6 +26,7 @@ describe('an address', () => {
 
   it('is read back as what it was made from', () => {
     expect(routeIn(addressOf('dm:alice|bob'))).toEqual({ kind: 'room', room: 'dm:alice|bob' });
+    expect(routeIn(addressOfPanel('admin', 'audit'))).toEqual({ kind: 'panel', panel: 'admin', tab: 'audit' });
     expect(routeIn(addressOf('general', 42))).toEqual({ kind: 'room', room: 'general', message: 42 });
   });
 

@@ -4,6 +4,7 @@ import { en, type Catalogue } from '../src/words/en';
 import { es } from '../src/words/es';
 import { formatsIn } from '../src/words/formats';
 import { zh } from '../src/words/zh';
+import { sentencesIn } from './sentences';
 
 const inEnglish = en(formatsIn('en'));
 const OTHERS: [string, Catalogue][] = [
@@ -36,20 +37,11 @@ const SAMPLES: Record<string, unknown[]> = {
 };
 const COUNTS = ['Seconds', 'unseen', 'online', 'more', 'toLatest', 'count'];
 
-/** Every entry by its path. Functions are called with samples. */
-function sentencesIn(group: object, path = ''): [string, string, number][] {
-  return Object.entries(group).flatMap(([name, entry]: [string, unknown]): [string, string, number][] => {
-    const here = path === '' ? name : `${path}.${name}`;
-    if (typeof entry === 'string') return [[here, entry, 0]];
-    if (typeof entry !== 'function') return sentencesIn(entry as object, here);
-    const isCount = COUNTS.some((end) => here.endsWith(end));
-    return [[here, String(entry(...(SAMPLES[here] ?? [isCount ? 3 : 'X1']))), entry.length]];
-  });
-}
+const sampleOf = (path: string) => SAMPLES[path] ?? [COUNTS.some((end) => path.endsWith(end)) ? 3 : 'X1'];
 
 describe.each(OTHERS)('the words in %s', (locale, catalogue) => {
-  const sentences = sentencesIn(catalogue(formatsIn(locale)));
-  const english = sentencesIn(inEnglish);
+  const sentences = sentencesIn(catalogue(formatsIn(locale)), sampleOf);
+  const english = sentencesIn(inEnglish, sampleOf);
 
   it('have the keys of English, in its order, with the same parameters', () => {
     expect(sentences.map(([path]) => path)).toEqual(english.map(([path]) => path));

@@ -11,6 +11,7 @@ export class Identity implements Me {
   #user = $state('');
   #name = $state('');
   #isGuest = $state(false);
+  #isAdmin = $state(false);
   /** On a device that stores nothing, a reconnect must not make another guest. */
   #secret: string | null = null;
 
@@ -35,16 +36,22 @@ export class Identity implements Me {
     return this.#isGuest;
   }
 
+  /** Of this server. */
+  get isAdmin(): boolean {
+    return this.#isAdmin;
+  }
+
   proof(): string | null {
     if (this.#hasAccount) return null;
     this.#secret = this.#remembered.secretOf(this.chosenName) ?? this.#secret;
     return this.#secret;
   }
 
-  welcomed({ user, name, guest, secret }: Welcome): void {
+  welcomed({ user, name, guest, role, secret }: Welcome): void {
     this.#user = user;
     this.#name = name;
     this.#isGuest = guest === true;
+    this.#isAdmin = role === 'admin';
     if (secret === undefined) return;
     this.#secret = secret;
     this.#remembered.keepSecret(this.chosenName, secret);
