@@ -1,9 +1,11 @@
 """U+0000, which PostgreSQL cannot store: it is refused with the name of its field, wherever a client can send it."""
 
+import time
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 
@@ -15,6 +17,7 @@ from tests.people import Refused, person
 
 NUL = "aaaaaaaa\0b"
 HALF = "\ud800"
+SECRET = "the secret of a server that is tested"
 
 FRAMES: list[tuple[str, dict[str, Any]]] = [
     ("epoch", {"type": "join", "room": "general", "rev": 1, "epoch": NUL}),
@@ -61,8 +64,11 @@ async def test_each_field_of_each_command_refuses_u0000_before_postgresql_sees_i
 
 
 async def test_addresses_and_rest_refuse_u0000_too(serve: ServerFactory, postgres: str) -> None:
-    server = serve(environment={"HUBBUB_DATABASE_URL": postgres})
+    server = serve(environment={"HUBBUB_DATABASE_URL": postgres, "HUBBUB_SECRET": SECRET})
     nul = quote(NUL)
+    now = int(time.time())
+    claims = {"iss": "hubbub", "aud": "hubbub", "sub": "root", "role": "admin", "iat": now, "exp": now + 3600}
+    account = {"Authorization": f"Bearer {jwt.encode(claims, SECRET)}"}
     for path in (f"/ws/chat/general?username=bob&rev=1&epoch={nul}", f"/ws/chat/{nul}", f"/ws?username={nul}"):
         with pytest.raises(Refused) as refused:
             async with person(server, path=path):
@@ -76,8 +82,15 @@ async def test_addresses_and_rest_refuse_u0000_too(serve: ServerFactory, postgre
             await client.post(f"/notify/{nul}", json={"title": "hello"}),
             await client.post("/notify/orders", json={"title": NUL}),
             await client.post("/notify/orders", json={"title": "hello", "data": {"a": NUL}}),
+            await client.delete(f"/api/v1/invitations/{nul}", headers=account),
+            await client.patch("/api/v1/me", json={"email": f"{NUL}@example.com"}, headers=account),
+            await client.patch(f"/api/v1/accounts/{nul}", json={"deactivated": True}, headers=account),
+            await client.get(f"/api/v1/accounts?q={nul}", headers=account),
+            await client.get(f"/api/v1/audit?before={nul}", headers=account),
         ):
-            assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.request.url
+        said = await client.post("/api/v1/rooms/general/messages", json={"text": "still here"})
+        assert said.status_code == 201
 
 
 async def test_an_application_cannot_send_half_of_a_surrogate_pair() -> None:

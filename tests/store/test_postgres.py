@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.errors import ConfigurationError, Invalid, Unavailable
 from hubbub.features.messages.log_check import check_rooms
 from hubbub.store import postgres_connection
 from hubbub.store.base import Transaction
@@ -26,6 +26,7 @@ from tests.store.databases import ADD_USERS, USERS, Opener
 
 ALICE = User("alice", "Alice")
 NOT_POSSIBLE = Statement("SELECT 1 / 0")
+NAMED = Statement("SELECT name FROM users WHERE name = :name", columns=("name",))
 
 
 def add(transaction: Transaction, names: Sequence[str]) -> list[str]:
@@ -271,6 +272,28 @@ async def test_a_statement_that_fails_with_the_commit_stores_nothing(postgres: s
         with pytest.raises(psycopg.errors.DivisionByZero):
             await database.write(fail, "alice")
         await database.write(add, bob)
+
+    assert await database.read(users) == ["bob 0", "bob 1"]
+
+
+async def test_a_text_that_cannot_be_stored_leaves_the_connection_usable(url: str, open_database: Opener) -> None:
+    database = await open_database(Postgres(url))
+
+    def look_up(transaction: Transaction) -> object:
+        return transaction.rows(NAMED, name="a\0b")
+
+    def store(transaction: Transaction, names: Sequence[str]) -> list[str]:
+        transaction.run(NAMED, name="a\0b")
+        return add(transaction, names)
+
+    with pytest.raises(Invalid):
+        await database.transact(look_up)
+    await database.write(add, "bob 0")
+    with pytest.raises(Invalid):
+        await database.write(store, "alice")
+    await database.write(add, "bob 1")
+    with pytest.raises(Invalid):
+        await database.read(look_up)
 
     assert await database.read(users) == ["bob 0", "bob 1"]
 

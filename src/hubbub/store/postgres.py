@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from hubbub.errors import ConfigurationError, Unavailable
+from hubbub.errors import ConfigurationError, Invalid, Unavailable
 from hubbub.store.base import TIMEOUT, Transaction
 from hubbub.store.migrate import migrate_postgres
 
@@ -132,7 +132,8 @@ class PostgresWriter:
     def _end(self, connection: Connection, error: BaseException) -> None:
         """Put the connection in order after an error that ended the transaction.
 
-        Raises `_Again` if it may be repeated, `Unavailable` if the database cannot do it now.
+        Raises `_Again` if it may be repeated, `Unavailable` if the database cannot do it now, `Invalid` for a text that
+        it can never store.
         """
         connection.memory.clear()
         if not connection.is_lost and not isinstance(error, _AWAY):
@@ -143,6 +144,7 @@ class PostgresWriter:
             raise _Again from error
         if isinstance(error, _AGAIN):
             raise _Again from error
+        _refuse_unstorable(error)
         reason = unavailable(error)
         if reason is not None:
             self._complain(error)
@@ -211,6 +213,12 @@ class PostgresWriter:
             self._connection.close()
 
 
+def _refuse_unstorable(error: BaseException) -> None:
+    """Raises `Invalid` if psycopg could not send a text to the server: it holds U+0000."""
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+        raise Invalid("a text must not hold U+0000") from None
+
+
 class PostgresReader:
     """A connection for reading. If it is lost, it connects again."""
 
@@ -232,6 +240,7 @@ class PostgresReader:
                     raise
                 result = self._read(work, deadline)
         except psycopg.Error as error:
+            _refuse_unstorable(error)
             reason = unavailable(error) or (_away() if isinstance(error, psycopg.OperationalError) else None)
             if reason is None:
                 raise

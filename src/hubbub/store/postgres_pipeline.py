@@ -57,6 +57,9 @@ class _Request:
     """Whether the server shall keep the statement, for the next time."""
     take: Take = None
     """Is called with the result."""
+    types: tuple[int, ...] = ()
+    formats: Sequence[Any] | None = None
+    """Of its values, once they are as PostgreSQL reads them."""
 
 
 class Pipeline:
@@ -122,6 +125,9 @@ class Pipeline:
 
     def _exchange(self) -> None:
         requests, self._requests = self._requests, []
+        # PostgreSQL may not know a value, such as a text with U+0000. Then libpq must not have got a part of the rest.
+        for request in requests:
+            self._dump(request)
         self._has_begun = True
         self._link.enter_pipeline_mode()
         try:
@@ -133,11 +139,14 @@ class Pipeline:
             if not self._database.closed and not self._database.broken:
                 self._link.exit_pipeline_mode()
 
+    def _dump(self, request: _Request) -> None:
+        transformer = self._transformer
+        request.values = transformer.dump_sequence(request.values, [PyFormat.AUTO] * len(request.values))
+        request.types, request.formats = transformer.types or (), transformer.formats
+
     def _queue(self, request: _Request) -> list[Take]:
         """Give it to libpq. Returns what to do with each of the answers that will come."""
-        transformer = self._transformer
-        values = transformer.dump_sequence(request.values, [PyFormat.AUTO] * len(request.values))
-        types, formats = transformer.types or (), transformer.formats
+        values, types, formats = request.values, request.types, request.formats
         if not request.is_prepared:
             self._link.send_query_params(request.sql, values, types, formats)
             return [request.take]

@@ -28,7 +28,7 @@ class Profile(BaseModel):
     name: str | None = Field(None, max_length=200)
     color: str | None = Field(None, pattern=r"^(#[0-9a-fA-F]{6})?$")
     time_zone: str | None = Field(None, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]{0,63})?$")
-    email: str | None = Field(None, pattern=r"^([^@\s<>]{1,64}@[^@\s<>]{1,190})?$")
+    email: str | None = Field(None, pattern=r"^([^@\s<>\x00-\x1f]{1,64}@[^@\s<>\x00-\x1f]{1,190})?$")
 
 
 class NewPassword(BaseModel):
