@@ -163,6 +163,15 @@ async def test_a_token_from_before_a_revocation_is_refused_and_a_later_one_is_go
     assert (await believing.verify(ours(sub="bob", iat=now - 60))).user.key == "bob"
 
 
+@pytest.mark.parametrize("end", [400 * 24 * 3600, 10**12, 10**300])
+async def test_who_is_here_by_a_token_stays_no_longer_than_it_is_taken(end: int) -> None:
+    content = claims()
+
+    who = await tokens().verify(ours(exp=content["iat"] + end))
+
+    assert who.expires == pytest.approx(content["iat"] + TOKENS_LAST, abs=2)
+
+
 async def test_without_a_secret_and_an_issuer_no_token_is_good() -> None:
     nobody = Tokens(secrets=[], issuer=None, is_revoked=lambda key, issued: False)
 

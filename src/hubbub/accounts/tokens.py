@@ -111,7 +111,9 @@ class Tokens:
             raise _refused("it was issued too long ago")
         if self._is_revoked(key, issued):
             raise _refused("it was revoked")
-        return Authenticated(User(key, _name(claims, key), role=role), expires=float(claims["exp"]))
+        # A connection lasts no longer than a token is taken.
+        expires = min(float(claims["exp"]), issued + TOKENS_LAST)
+        return Authenticated(User(key, _name(claims, key), role=role), expires=expires)
 
 
 def _claims(jwt: Any, token: str, key: Any, algorithm: str, *, audience: str, issuer: str) -> dict[str, Any]:
