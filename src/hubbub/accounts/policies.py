@@ -187,6 +187,9 @@ def may_in_room(
 ) -> bool:
     """Whether a user may do this in a room with settings. `now` is in milliseconds since 1970."""
     role = RoomRole.NOBODY
+    if kind is RoomKind.PUBLIC and user.role is Role.ADMIN:
+        # Otherwise a room's moderators could keep administrators out of it, who could not even take that back.
+        standing = None
     if standing is not None:
         if standing.banned > now:
             return False

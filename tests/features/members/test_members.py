@@ -158,6 +158,29 @@ async def test_a_kick_lets_a_guest_come_again_and_a_ban_does_not(place: House) -
     assert (await gus.join("garden"))["type"] == "joined"
 
 
+async def test_a_moderator_keeps_no_administrator_out(place: House) -> None:
+    alice, boss, bob = await place.enter("alice"), await place.enter("boss"), await place.enter("bob")
+    await alice.ask({"type": "create", "kind": "public", "room": "club"})
+    for somebody in (boss, bob):
+        await somebody.join("club")
+        await do(somebody, "message", "club", text="hello")
+    await do(alice, "set_role", "club", user="bob", role="moderator")
+
+    await do(bob, "ban", "club", user="boss")
+    await do(bob, "mute", "club", user="boss")
+
+    assert (await boss.join("club"))["type"] == "joined"
+    await do(boss, "ban", "club", user="bob")
+    assert await code_of(bob, "join", "club") == "forbidden"
+
+
+async def test_nobody_makes_a_room_by_leaving_it(place: House) -> None:
+    answer = await place.post("/api/v1/rooms/spam/leave_room", "mallory")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (await place.get("/api/v1/rooms", "mallory")).json()["rooms"] == []
+
+
 async def test_who_is_muted_reads_and_does_not_write(place: House) -> None:
     boss, bob = await place.enter("boss"), await place.enter("bob")
     for one in (boss, bob):
