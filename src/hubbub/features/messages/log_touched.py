@@ -197,6 +197,8 @@ def _may_add(request: ChangeRequest[Any]) -> bool:
     command = request.command
     if type(command) is RoomChange and command.action in {Action.CREATE, Action.DIRECT}:
         return True
+    if type(command) is RoomChange and command.action is Action.LEAVE_ROOM:
+        return False
     return type(command) in {SendMessage, RoomChange} and not is_restricted(fold(request.room))
 
 
