@@ -58,3 +58,26 @@ async def test_settings_reach_the_other_node(own_redis: Redis, postgres: str, tm
             await bob.expect("pong", id="1")
         seen = (await client.get(f"{there.url}/api/v1/server")).json()
         assert (seen["name"], seen["guests"]) == ("W", False)
+
+
+@pytest.mark.parametrize("redis_is", ["alive", "dead"])
+async def test_a_ban_ends_connections_on_the_other_node(
+    own_redis: Redis, postgres: str, tmp_path: Path, redis_is: str
+) -> None:
+    async with two_nodes(own_redis, postgres, tmp_path) as ((here, there), client):
+        async with (
+            there.connect("/ws", headers=token("alice")) as alice,
+            there.connect("/ws", headers=token("bob")) as bob,
+        ):
+            await alice.expect("welcome", user="alice")
+            await bob.expect("welcome", user="bob")
+            if redis_is == "dead":
+                own_redis.kill()
+            done = await client.put(f"{here.url}/api/v1/bans/alice", headers=BOSS, json={})
+            assert done.status_code == 204, done.text
+
+            assert await alice.closed() == (4403, "you are banned from this server")
+            await bob.send({"type": "ping", "id": "1"})
+            await bob.expect("pong", id="1")
+        refused = await client.get(f"{there.url}/ws", headers=token("alice"))
+        assert (refused.status_code, refused.json()["message"]) == (403, "you are banned from this server")

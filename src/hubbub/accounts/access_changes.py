@@ -64,6 +64,8 @@ class AccessKind(StrEnum):
     """This log-in has ended."""
     ROOM = "room"
     """Kind, members, roles, bans or mutes of this room."""
+    BAN = "ban"
+    """This user was banned from the server, or let in again."""
     SETTINGS = "settings"
     """What administrators have set at the server."""
 

@@ -197,6 +197,13 @@ def lock_accounts(transaction: Transaction) -> None:
         transaction.rows(_LOCK_IN_POSTGRES)
 
 
+def is_administrator(transaction: Transaction, key: str) -> bool:
+    """Whether the account with this key is an administrator's. It stays so until the commit."""
+    lock_accounts(transaction)
+    account = _first(transaction.rows(_OF_KEY, folded=fold(key)))
+    return account is not None and account.role is Role.ADMIN
+
+
 def add_account(transaction: Transaction, new: NewAccount) -> Account:
     """Raises `Conflict` if the username is taken, or if the server has an administrator and `is_first` says it has
     none; `Forbidden` for an invitation that is not valid any more."""

@@ -6,6 +6,7 @@ from hubbub.dispatch.hooks import Hooks
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
+from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
@@ -26,6 +27,6 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
     access = AccessFeature()
     members = MembersFeature(people, rooms, messages, access)
-    administration = [ApiKeysFeature(), ServerSettingsFeature()]
+    administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature()]
     rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
     return [people, rooms, typing, messages, *rest, *([accounts] if accounts is not None else [])]

@@ -23,6 +23,7 @@ from hubbub.delivery.connection import Connection
 from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
+from hubbub.features.bans.feature import BansFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
@@ -92,6 +93,7 @@ class Admissions:
         self._people = node.feature(PeopleFeature)
         self._access = node.feature(AccessFeature)
         self._api_keys = node.feature(ApiKeysFeature).keys
+        self._bans = node.feature(BansFeature)
         self._current = node.services.current
         self._among_accounts = among_accounts
         self.origins = Origins(node.settings.allowed_origins)
@@ -115,6 +117,7 @@ class Admissions:
         try:
             if account is not None:
                 who, secret = as_authenticated(account), None
+                self._bans.bans.check(who.user)
                 await self._people.claim_key(who.user)
             else:
                 username, secret = query.get("username"), guest_secret(connection, query)
@@ -124,6 +127,8 @@ class Admissions:
             self._uncount(counted)
             raise
         try:
+            if secret is not None:
+                self._bans.bans.check(who.user)
             if connects:
                 counted += await self._count_user(who.user)
             # The database may have taken its time.
@@ -134,7 +139,8 @@ class Admissions:
         return Admitted(who, secret, address, counted, heard)
 
     def check_again(self, connection: Connection, admitted: Admitted) -> None:
-        """Close a connection that has just come to be, if its identity was revoked meanwhile."""
+        """Close a connection that has just come to be, if its identity was revoked or banned meanwhile."""
+        self._bans.end_if_banned(connection)
         if connection.user.guest:
             return
         self._access.check_again(connection, admitted.heard)
@@ -144,7 +150,9 @@ class Admissions:
         hide_credentials(request)
         self.origins.check(request)
         if account is not None:
-            return as_authenticated(account).user
+            user = as_authenticated(account).user
+            self._bans.bans.check(user)
+            return user
         self._check_guest(request)
         return GUEST
 

@@ -20,6 +20,7 @@ from hubbub.accounts.accounts import (
     lock_accounts,
 )
 from hubbub.accounts.audit import AuditLine, audit_lines
+from hubbub.accounts.bans import is_banned
 from hubbub.accounts.invitations import (
     Invitation,
     NewInvitation,
@@ -31,7 +32,7 @@ from hubbub.accounts.passwords import Passwords, check_password
 from hubbub.accounts.resets import NewReset, account_to_reset, add_reset, reset_password
 from hubbub.accounts.revocations import Revocations
 from hubbub.accounts.sessions import end_sessions, sessions_of
-from hubbub.errors import NotFound, Unauthenticated
+from hubbub.errors import Conflict, NotFound, Unauthenticated
 from hubbub.features.accounts.attempts import Attempts
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.store.base import Transaction
@@ -104,6 +105,8 @@ class Administration:
             lock_accounts(transaction)
             was = account_of_key(transaction, change.key)
             now = change_account(transaction, change)
+            if was.role is not Role.ADMIN and now.role is Role.ADMIN and is_banned(transaction, now.key):
+                raise Conflict(f"{now.key!r} is banned from this server: lift the ban first")
             is_less = was.role is Role.ADMIN and now.role is not Role.ADMIN
             if is_less or (now.deactivated is not None and was.deactivated is None):
                 return was, now, self._revocations.revoke_in(transaction, fold(was.key))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts.accounts import Account
+from hubbub.accounts.accounts import Account, is_administrator
 from hubbub.accounts.invitations import remove_old_invitations
 from hubbub.accounts.passwords import Passwords
 from hubbub.accounts.resets import remove_old_resets
@@ -19,6 +19,7 @@ from hubbub.features.accounts.console import Console, Order, perform
 from hubbub.features.accounts.log_ins import LogIns, Wish
 from hubbub.features.accounts.setup import FRAGMENT, is_setup_token, keep_link, remove_link, setup_token
 from hubbub.features.accounts.tables import NAME, SCRIPTS, faults
+from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.features.people.feature import PeopleFeature
@@ -58,9 +59,13 @@ class AccountsFeature(Feature):
 
     async def start(self) -> None:
         services, access = self.services, self.services.feature(AccessFeature)
+        bans = services.feature(BansFeature)
+        bans.is_administrator = is_administrator
         self._passwords = Passwords()
         attempts = Attempts(services.limits, services.current)
-        self.log_ins = LogIns(self._database, self._passwords, access.changes, attempts, current=services.current)
+        self.log_ins = LogIns(
+            self._database, self._passwords, access.changes, attempts, current=services.current, bans=bans.bans
+        )
         self.administration = Administration(
             self._database,
             self._passwords,

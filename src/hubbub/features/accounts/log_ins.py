@@ -17,6 +17,7 @@ from hubbub.accounts.accounts import (
     lock_accounts,
 )
 from hubbub.accounts.api_keys import digest_of
+from hubbub.accounts.bans import Bans
 from hubbub.accounts.invitations import check_invitation
 from hubbub.accounts.passwords import Passwords, check_password
 from hubbub.accounts.sessions import (
@@ -66,12 +67,14 @@ class LogIns:
         attempts: Attempts,
         *,
         current: CurrentSettings,
+        bans: Bans,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._changes = changes
         self._attempts = attempts
         self._current = current
+        self._bans = bans
         self._sessions: Questions[str, LoggedIn | None] = Questions(
             database, _whose, deadline=DEADLINE, late="the database does not say who this is; come back later"
         )
@@ -95,6 +98,8 @@ class LogIns:
         """
         username, name = check_username(wish.username), check_name(wish.name or wish.username)
         check_password(wish.password, username)
+        if wish.guest is not None:
+            self._bans.check(wish.guest)
         await self._attempts.sign_up(address)
         await self._database.read(lambda transaction: self._check(transaction, wish), never_deferred=True)
         new = NewAccount(
@@ -131,7 +136,8 @@ class LogIns:
         """Begin a session.
 
         Raises `Unauthenticated`: the same, and after the same time, for a username that nobody has, for a wrong
-        password and for a deactivated account. `RateLimited` after too many attempts, `Unavailable`.
+        password and for a deactivated account. `Forbidden` for a banned one, `RateLimited` after too many attempts,
+        `Unavailable`.
         """
         login = fold(username) if is_key(username) else ""
         async with self._attempts.password(login, address):
@@ -142,6 +148,7 @@ class LogIns:
             matches = await self._passwords.verify(password, stored)
             if account is None or not matches or account.deactivated is not None:
                 raise Unauthenticated(WRONG)
+            self._bans.check(account.user)
             key, session = account.key, NewSession(account.id, agent)
 
             def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:

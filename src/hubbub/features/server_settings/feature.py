@@ -5,7 +5,6 @@ Others read `Services.current` where they need a value. So nothing is asked or a
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hubbub.accounts.access_changes import POLL, AccessKind
+from hubbub.accounts.access_changes import AccessKind
 from hubbub.accounts.roles import is_restricted
-from hubbub.dispatch.link import run
-from hubbub.errors import Conflict, Invalid, NotFound, Unavailable
+from hubbub.errors import Conflict, Invalid, NotFound
 from hubbub.features.access.feature import AccessFeature
+from hubbub.features.access.rereading import Rereading
 from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.server_settings.table import TABLES, store_settings, stored_settings
@@ -47,23 +46,16 @@ class ServerSettingsFeature(Feature):
     name = "hubbub.settings"
     scripts = TABLES
 
-    def __init__(self) -> None:
-        self._reading = asyncio.Lock()
-        """Two at once could end in the other order."""
-        self._is_stale = False
-        """Whether the rows have changed since they were read."""
-
     def open(self, services: Services) -> None:
         super().open(services)
         self._changes = services.feature(AccessFeature).changes
-        self._changes.listen(AccessKind.SETTINGS, lambda change: run(self._hear()))
-        self._changes.on_missed(lambda: run(self._hear()))
+        self._rereading = Rereading(self._changes, AccessKind.SETTINGS, self._read)
 
     async def start(self) -> None:
-        await self._read()
+        await self._rereading.now()
 
     def jobs(self) -> Iterable[Job]:
-        yield Job(POLL, self._read_if_stale)
+        yield self._rereading.job
 
     def routes(self, router: APIRouter, hub: Any) -> None:
         from hubbub.features.server_settings.routes import add_routes
@@ -86,29 +78,15 @@ class ServerSettingsFeature(Feature):
             _check(name, value)
         change = await database.transact(partial(store_settings, values=values, by=by))
         self._changes.tell(change)
-        await self._read()
-
-    async def _hear(self) -> None:
-        self._is_stale = True
-        await self._read_if_stale()
-
-    async def _read_if_stale(self) -> None:
-        if not self._is_stale:
-            return
-        self._is_stale = False
-        try:
-            await self._read()
-        except Unavailable:
-            self._is_stale = True  # and so again after `POLL` seconds
+        await self._rereading.now()
 
     async def _read(self) -> None:
         database, current = self.services.database, self.services.current
         if database is None:
             return
-        async with self._reading:
-            stored = await database.read(stored_settings, never_deferred=True)
-            before = current.now
-            current.change({name: value for name, value in stored.items() if _is_valid(name, value)})
+        stored = await database.read(stored_settings, never_deferred=True)
+        before = current.now
+        current.change({name: value for name, value in stored.items() if _is_valid(name, value)})
         now = current.now
         self.services.fanout.work = Allowance(now.rate * WORK_PER_COMMAND, now.burst * WORK_PER_COMMAND)
         if now.guests == "off" and before.guests != "off":
