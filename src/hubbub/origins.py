@@ -135,6 +135,16 @@ def check_allowed_host(text: str) -> str:
     return text.lower().rstrip(".")
 
 
+def check_public_url(text: str) -> str:
+    """A value of `public_url`, without a slash at its end. Raises ValueError, with what to write instead."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or parse_origin(f"{parts.scheme}://{parts.netloc}") is None:
+        raise ValueError(f"{text!r} is no address of a page; write one such as https://chat.example.com")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{text!r} has more than the address of the page: leave out what begins with ? or #")
+    return text.rstrip("/")
+
+
 def _how_to_write(host: str) -> str:
     if not host.isascii():
         try:

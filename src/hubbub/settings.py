@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from hubbub.origins import check_allowed_host, check_allowed_origin
+from hubbub.origins import check_allowed_host, check_allowed_origin, check_public_url
 
 DEFAULT_PORT = 8000
 DEFAULT_FILE = "hubbub.toml"
@@ -100,6 +100,27 @@ class Settings(BaseSettings):
     )
     sign_up: Literal["open", "invited", "closed"] = Field(
         "invited", description="Who may make an account: everybody, who has an invitation, or nobody by themselves."
+    )
+    public_url: Annotated[str, AfterValidator(check_public_url)] | None = Field(
+        None,
+        description="Where people open the page, such as `https://chat.example.com`; with the prefix under which an "
+        "application mounts the hub. Links that the server makes begin so.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        description="Address of a log-in provider (OpenID Connect), `https://…`. Needs `oidc_client_id` and "
+        "`public_url`.",
+    )
+    oidc_client_id: str | None = Field(None, description="What the provider calls this server.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, min_length=1, description="What proves that; some providers give none."
+    )
+    oidc_name: str | None = Field(
+        None, max_length=60, description="The provider's name on the page; by default the host of its address."
+    )
+    oidc_sign_up: bool = Field(
+        False,
+        description="Whether everybody whom the provider knows gets an account; otherwise `sign_up` says who does.",
     )
     sign_ups: int = Field(20, ge=1, le=10**9, description="Attempts to sign up from one network address, per hour.")
     log_in_attempts: int = Field(

@@ -7,8 +7,9 @@ import fcntl
 import hashlib
 from pathlib import Path
 
-from tests.client.npm import node_and_npm, npm
-from tests.servers import REPOSITORY
+from tests.client.npm import environment, node_and_npm, npm
+from tests.ports import free_port
+from tests.servers import REPOSITORY, WebServer
 
 FOLDER = Path(__file__).parent
 
@@ -17,6 +18,14 @@ def node_command(script: str) -> list[str]:
     """The command that runs a script of this folder. Installs the locked packages if they are not there yet."""
     install()
     return [str(node_and_npm().folder / "node"), str(FOLDER / script)]
+
+
+def openid_provider(folder: Path, *redirects: str) -> WebServer:
+    """npm's oidc-provider, at which everybody may log in. It sends browsers back to one of `redirects`."""
+    port = free_port()
+    command = [*node_command("openid_provider.mjs"), str(port), *redirects]
+    path = "/.well-known/openid-configuration"
+    return WebServer(folder, command, port=port, ready_path=path, environment=environment())
 
 
 def install() -> None:

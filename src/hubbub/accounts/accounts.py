@@ -80,7 +80,7 @@ class Account:
     deactivated: int | None
     """When it was, if it is."""
     password: str = field(repr=False)
-    """Its hash."""
+    """Its hash; empty if it has none, since its owner logs in elsewhere."""
 
     @property
     def user(self) -> User:
@@ -94,7 +94,7 @@ class NewAccount:
     username: str
     name: str
     password: str = field(repr=False)
-    """Its hash."""
+    """Its hash; empty for none."""
     role: Role = Role.MEMBER
     by: str = ""
     """Who makes it; empty for the newcomer."""

@@ -8,21 +8,15 @@ it is down. Whoever sends tokens with made-up key ids cannot make us ask more of
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import http.client
 import json
 import logging
-import socket
-import ssl
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from hubbub.accounts.issuer_requests import ask, is_protected
 from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.files import check_regular
-from hubbub.origins import is_loopback
 from hubbub.store.threads import call_in_thread
 
 log = logging.getLogger("hubbub")
@@ -57,9 +51,7 @@ def source_at(place: str) -> KeySource:
     """A file, or an `https://` address; `http://` on this machine only. Raises `ConfigurationError`."""
     if "://" not in place:
         return _File(Path(place))
-    parts = urlsplit(place)
-    is_https = parts.scheme == "https"
-    if not parts.hostname or not (is_https or (parts.scheme == "http" and is_loopback(parts.hostname))):
+    if not is_protected(place):
         raise ConfigurationError(
             f"token_keys: {place!r} must be a file or an https:// address: whoever can change the keys on their way "
             "can log in as anybody"
@@ -80,46 +72,13 @@ class _File:
 
 class _Address:
     def __init__(self, url: str) -> None:
-        self._parts = urlsplit(url)
         self.place = url
 
     def load(self) -> bytes:
-        parts = self._parts
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, parts.port, timeout=DEADLINE, context=ssl.create_default_context()
-            )
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=DEADLINE)
-        # `timeout` is for each read: an issuer that sends a byte each second would never end.
-        opened: list[socket.socket | None] = []
-        late = threading.Timer(DEADLINE, lambda: _hang_up(opened or [connection.sock]))
-        late.daemon = True
-        late.start()
-        try:
-            connection.connect()
-            # `getresponse` takes it away from the connection.
-            opened.append(connection.sock)
-            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", path, headers={"Accept": "application/json"})
-            answer = connection.getresponse()
-            # A redirection is refused too: keys come from the address that the operator has named.
-            if answer.status != 200:
-                raise ValueError(f"it answers {answer.status}")
-            return answer.read(MOST_BYTES + 1)
-        except http.client.HTTPException as error:
-            raise ValueError(f"it does not speak HTTP: {type(error).__name__}") from None
-        finally:
-            late.cancel()
-            connection.close()
-
-
-def _hang_up(sockets: Sequence[socket.socket | None]) -> None:
-    for opened in sockets:
-        if opened is not None:
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
+        status, content = ask(self.place, deadline=DEADLINE, most=MOST_BYTES)
+        if status != 200:
+            raise ValueError(f"it answers {status}")
+        return content
 
 
 class IssuerKeys:

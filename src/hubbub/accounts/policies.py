@@ -140,6 +140,8 @@ ROUTES: Mapping[str, Action | str] = {
     "POST /api/v1/accounts": "who may sign up: the setting `sign_up`, or an invitation",
     "POST /api/v1/sessions": "everybody, with a password",
     "POST /api/v1/resets": "who has the link",
+    "POST /api/v1/oidc": "everybody",
+    "GET /api/v1/oidc/callback": "whom the log-in provider sends back",
     "GET /api/v1/sessions": "oneself",
     "DELETE /api/v1/sessions/current": "oneself",
     "DELETE /api/v1/sessions/{id}": "oneself",

@@ -12,6 +12,7 @@ from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
 from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
+from hubbub.features.openid.feature import OpenIdFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.server_settings.feature import ServerSettingsFeature
@@ -29,4 +30,5 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     members = MembersFeature(people, rooms, messages, access)
     administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature()]
     rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
-    return [people, rooms, typing, messages, *rest, *([accounts] if accounts is not None else [])]
+    of_accounts = [accounts, OpenIdFeature(accounts)] if accounts is not None else []
+    return [people, rooms, typing, messages, *rest, *of_accounts]

@@ -24,6 +24,7 @@ from hubbub.errors import ConfigurationError, Forbidden, RateLimited, Unauthenti
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.bans.feature import BansFeature
+from hubbub.features.openid.feature import CALLBACK
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
@@ -35,6 +36,8 @@ from hubbub.wire.keys import clean_name, fold, is_key
 
 CREDENTIALS = frozenset({"token", "ticket", "secret"})
 """Query parameters that must appear in no log, in lower case."""
+OF_CALLBACK = frozenset({"code", "state"})
+"""More of them, at the address to which a log-in provider sends browsers back."""
 
 FORWARDING_HEADERS = (
     b"forwarded",
@@ -347,8 +350,9 @@ def hide_credentials(connection: HTTPConnection) -> dict[str, str]:
     if b"=" not in query:
         return {}
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    if any(name.lower() in CREDENTIALS for name, _ in pairs):
-        hidden = [(name, "..." if name.lower() in CREDENTIALS else value) for name, value in pairs]
+    secret = CREDENTIALS | OF_CALLBACK if CALLBACK in connection.scope["path"] else CREDENTIALS
+    if any(name.lower() in secret for name, _ in pairs):
+        hidden = [(name, "..." if name.lower() in secret else value) for name, value in pairs]
         connection.scope["query_string"] = urlencode(hidden).encode("ascii")
         connection.scope[_PRESENTED] = _Presented(dict(pairs))
     return dict(pairs)

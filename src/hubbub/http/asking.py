@@ -86,7 +86,7 @@ def next_of(found: list[Any], places: list[str]) -> str | None:
     return places[-1] if len(found) > len(places) else None
 
 
-def page_link(request: Request, kind: str, token: str) -> str:
+def page_link(hub: Mounted, request: Request, kind: str, token: str) -> str:
     """An address of the page. The token is in the fragment, which no server sees or logs."""
-    before = str(request.url).partition("/api/v1/")[0]
+    before = hub.node.settings.public_url or str(request.url).partition("/api/v1/")[0]
     return f"{before}/#/{kind}/{token}"

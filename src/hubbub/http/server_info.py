@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from hubbub.errors import Forbidden, Unavailable
+from hubbub.features.openid.feature import OpenIdFeature
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 
@@ -48,4 +49,12 @@ def add_server_info(router: APIRouter, hub: Mounted) -> None:
             guests=hub.admissions.admits_guest(request),
             needs_setup=accounts is not None and await accounts.needs_setup(),
             default_rooms=now.default_rooms,
+            providers=_providers(hub),
         )
+
+
+def _providers(hub: Mounted) -> list[Provider]:
+    if hub.accounts is None:
+        return []
+    name = hub.node.feature(OpenIdFeature).provider_name
+    return [Provider(id="oidc", name=name)] if name is not None else []

@@ -65,7 +65,7 @@ def set_cookie(response: Response, request: HTTPConnection, token: str) -> None:
         COOKIE,
         token,
         max_age=KEPT,
-        path=_path(request),
+        path=hub_path(request),
         secure=request.scope["scheme"] in {"https", "wss"},
         httponly=True,
         samesite="lax",
@@ -74,9 +74,9 @@ def set_cookie(response: Response, request: HTTPConnection, token: str) -> None:
 
 def remove_cookie(response: Response, request: HTTPConnection) -> None:
     secure = request.scope["scheme"] in {"https", "wss"}
-    response.delete_cookie(COOKIE, path=_path(request), secure=secure, httponly=True, samesite="lax")
+    response.delete_cookie(COOKIE, path=hub_path(request), secure=secure, httponly=True, samesite="lax")
 
 
-def _path(request: HTTPConnection) -> str:
+def hub_path(request: HTTPConnection) -> str:
     """Where the hub is in its application."""
     return str(request.scope["path"]).rpartition(API)[0] or "/"

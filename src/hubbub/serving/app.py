@@ -39,6 +39,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "guests is `off`, and this server has no accounts: nobody could get in. With HUBBUB_SECRET or "
             "HUBBUB_TOKEN_KEYS it takes tokens (see docs/security.md)"
         )
+    if settings.oidc_issuer is not None and not accounts:
+        raise ConfigurationError("oidc_issuer: who logs in there gets an account here, but this server has no accounts")
     hub = Hubbub(accounts=accounts, guests=settings.guests, settings=settings)
     app = FastAPI(title="Hubbub", version=version("hubbub"), description="A real-time chat server.")
     # If the server listens on a name, the operator has given it that name.

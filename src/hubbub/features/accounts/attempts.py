@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from hubbub.errors import RateLimited, Unauthenticated
+from hubbub.errors import Forbidden, RateLimited, Unauthenticated
 from hubbub.limits import Allowance, network_of
 from hubbub.settings import CurrentSettings
 from hubbub.shared_limits.base import SharedLimits
@@ -58,6 +58,22 @@ class Attempts:
             raise
         else:
             self._give_back([name for name in counted if name != of_account], limits)
+
+    @asynccontextmanager
+    async def at_provider(self, address: str) -> AsyncIterator[None]:
+        """Log somebody in by the answer of a log-in provider, in this block. Raises `RateLimited` after too many
+        answers for which the block has raised `Forbidden`."""
+        name, together = f"log-ins from {network_of(address)}", per_hour(self._current.now.log_in_attempts * TOGETHER)
+        await self._take(name, together)
+        try:
+            yield
+        except Forbidden:
+            raise
+        except BaseException:
+            self._give_back([name], {name: together})
+            raise
+        else:
+            self._give_back([name], {name: together})
 
     def _give_back(self, names: list[str], limits: dict[str, Allowance]) -> None:
         for name in names:

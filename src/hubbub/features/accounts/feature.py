@@ -104,13 +104,21 @@ class AccountsFeature(Feature):
     async def sign_up(self, wish: Wish, *, setup: str | None, address: str, agent: str) -> tuple[Account, NewSession]:
         """`LogIns.sign_up`; with the setup's token, as the administrator. A guest who signs up must connect again, and
         does so as the account."""
-        if setup is not None and not (await self.needs_setup() and self._is_setup_token(setup)):
-            raise Forbidden("this setup link is not valid any more; log in, or ask for an invitation")
-        account, session = await self.log_ins.sign_up(wish, address=address, agent=agent)
-        await self._people.claim_key(account.user)
         if setup is not None:
-            await self.needs_setup()
+            await self.check_setup(setup)
+        account, session = await self.log_ins.sign_up(wish, address=address, agent=agent)
+        await self.added(account)
         return account, session
+
+    async def check_setup(self, token: str) -> None:
+        """Raises `Forbidden` if this is not the setup's token, or if the server has an administrator."""
+        if not (await self.needs_setup() and self._is_setup_token(token)):
+            raise Forbidden("this setup link is not valid any more; log in, or ask for an invitation")
+
+    async def added(self, account: Account) -> None:
+        """An account was made: who is connected as a guest with its key must connect again."""
+        await self._people.claim_key(account.user)
+        await self.needs_setup()
 
     async def _perform(self, order: Order) -> list[dict[str, Any]]:
         """What the command line wants done."""

@@ -63,7 +63,7 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
         expires = int((time.time() + fields.seconds) * 1000)
         new = NewInvitation(who.user.key, fields.role, fields.uses, expires)
         made = await feature.administration.invite(new)
-        return _invitation_info(made, page_link(request, "invite", new.token))
+        return _invitation_info(made, page_link(hub, request, "invite", new.token))
 
     @router.get("/api/v1/invitations", tags=["accounts"], responses=documented(*COMMON))
     async def invitations(request: Request, account: Any = authenticated) -> list[InvitationInfo]:

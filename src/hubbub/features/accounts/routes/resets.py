@@ -38,11 +38,11 @@ def add_resets(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> Non
         status_code=201,
         responses=documented(*COMMON, NotFound),
     )
-    async def make_resetpage_link(request: Request, key: str, account: Any = authenticated) -> Link:
+    async def make_reset_link(request: Request, key: str, account: Any = authenticated) -> Link:
         """A link with which somebody who has forgotten the password sets another one: once, within a day."""
         who = await permitted(hub, request, account, Action.MANAGE_ACCOUNTS)
         reset = await feature.administration.make_reset(key, by=who.user.key)
-        return Link(url=page_link(request, "reset", reset.token))
+        return Link(url=page_link(hub, request, "reset", reset.token))
 
     @router.post(
         "/api/v1/resets",

@@ -1,0 +1,1 @@
+"""Log-in at somebody else's provider, by OpenID Connect."""
