@@ -323,6 +323,22 @@ def test_the_library_page_is_one_program_from_top_to_bottom(tmp_path: Path, monk
             alice.send_bytes(b"echo")
             assert alice.receive_bytes() == b"echo"
         assert client.post("/orders/7/ship").is_success
+    guarded = FastAPI()
+    guarded.include_router(namespace["guarded"].router)
+    with (
+        testclient.TestClient(guarded, cookies={"session": "s3cret"}) as client,
+        client.websocket_connect("/ws") as alice,
+    ):
+        for room, answer in (("Item:7", "joined"), ("item:8", "error"), ("general", "joined")):
+            alice.send_json({"type": "join", "room": room, "id": room})
+            while (event := alice.receive_json()).get("id") != room:
+                pass
+            assert event["type"] == answer
+        assert client.portal is not None
+        client.portal.call(namespace["dismiss"], "alice", "item:7")
+        while (event := alice.receive_json())["type"] != "removed":
+            pass
+        assert event["room"] == "Item:7"
 
 
 def test_the_test_on_the_librarys_page_passes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from hubbub.accounts.policies import Policy, allow_everybody
+from hubbub.accounts.policies import Membership, Policy, allow_everybody
 from hubbub.broker.base import Broker
 from hubbub.delivery.draining import drain
 from hubbub.delivery.fanout import Fanout
@@ -68,6 +68,7 @@ class Node:
         limits: SharedLimits,
         names: Names | None = None,
         policy: Policy | None = None,
+        membership: Membership | None = None,
         engine: Engine | None = None,
         features: Sequence[Feature] = (),
         current: CurrentSettings | None = None,
@@ -94,6 +95,7 @@ class Node:
             settings=settings,
             current=current or CurrentSettings(settings),
             policy=self.policy,
+            membership=membership,
             fanout=self.fanout,
             broker=self.broker,
             presence=presence,

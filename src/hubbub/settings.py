@@ -183,7 +183,9 @@ class Settings(BaseSettings):
     broker_timeout: float = Field(
         3.0, gt=0, description="For the broker to answer; then the connection is made again, and rooms are checked."
     )
-    hook_timeout: float = Field(10.0, gt=0, description="For a hook of the application to end.")
+    hook_timeout: float = Field(
+        10.0, gt=0, description="For a hook of the application to end, or its `membership` to answer."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
     @classmethod

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
 from hubbub import Hubbub
+from hubbub.accounts.policies import Membership
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
 
@@ -35,13 +36,21 @@ async def login(connection: HTTPConnection) -> str:
 
 
 @asynccontextmanager
-async def node(broker: str, *, database: str = "none", accounts: bool = False, **options: Any) -> AsyncIterator[Node]:
-    """It admits guests, or with `accounts` whoever names themselves as `user`. `options` are settings."""
+async def node(
+    broker: str,
+    *,
+    database: str = "none",
+    accounts: bool = False,
+    membership: Membership | None = None,
+    **options: Any,
+) -> AsyncIterator[Node]:
+    """It admits guests, or with `accounts` whoever names themselves as `user`; `membership` is such an application's.
+    `options` are settings."""
     common = {"secret": SecretStr(SECRET), "connections_per_address": 0, "rate": 1000, "burst": 1000}
     places = {"database_url": SecretStr(database), "broker_url": SecretStr(broker)}
     settings = Settings(**{**common, **places, **options})
     if accounts:
-        hub = Hubbub(authenticate=login, page=False, settings=settings)
+        hub = Hubbub(authenticate=login, membership=membership, page=False, settings=settings)
     else:
         hub = Hubbub(guests="on", page=False, settings=settings)
     app = FastAPI()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ REVOKED = (4401, "the identity was revoked")
 
 
 @asynccontextmanager
-async def three_nodes(redis: Redis, database: str, **options: float) -> AsyncIterator[list[Node]]:
+async def three_nodes(redis: Redis, database: str, **options: Any) -> AsyncIterator[list[Node]]:
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(nodes.node(redis.url, database=database, accounts=True, **options))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -68,6 +68,8 @@ class AccessKind(StrEnum):
     """This user was banned from the server, or let in again."""
     SETTINGS = "settings"
     """What administrators have set at the server."""
+    ROLE = "role"
+    """What the application makes of people in this room. If the room is followed by a space and a user: of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,11 @@ class AccessChanges:
         is_new = change.id not in self._seen
         self._seen[change.id] = now
         return is_new
+
+
+def record(transaction: Transaction, subjects: Sequence[tuple[AccessKind, str]]) -> list[AccessChange]:
+    """An operation for `Database.write`: changes that nothing else of the database is about."""
+    return [changed(transaction, kind, subject) for kind, subject in subjects]
 
 
 def forget_old(transaction: Transaction) -> None:

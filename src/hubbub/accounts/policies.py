@@ -6,7 +6,7 @@ application's own policy is asked too. What it refuses is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
 from hubbub.accounts.roles import RoomKind, RoomRole, Standing, role_in_public
@@ -70,29 +70,29 @@ _MEMBERS: Roles = _MODERATORS | {RoomRole.MEMBER}
 _ALL: Roles = _MEMBERS | {RoomRole.GUEST}
 _NONE: Roles = frozenset()
 
-IN_ROOMS: Mapping[Action, tuple[Roles, Roles, Roles]] = {
-    # action             public       private      direct
-    Action.JOIN: (_ALL, _MEMBERS, _MEMBERS),
-    Action.READ: (_ALL, _MEMBERS, _MEMBERS),
-    Action.SEND: (_ALL, _MEMBERS, _MEMBERS),
-    Action.EDIT: (_ALL, _MEMBERS, _MEMBERS),
-    Action.DELETE: (_ALL, _MEMBERS, _MEMBERS),
-    Action.REACT: (_ALL, _MEMBERS, _MEMBERS),
-    Action.PIN: (_ALL, _MEMBERS, _MEMBERS),
-    Action.TYPE: (_ALL, _MEMBERS, _MEMBERS),
-    Action.SEE_MEMBERS: (_ALL, _MEMBERS, _MEMBERS),
-    Action.REPORT: (_ALL, _MEMBERS, _NONE),
-    Action.LEAVE_ROOM: (_MEMBERS, _MEMBERS, _NONE),
-    Action.MODERATE: (_MODERATORS, _MODERATORS, _NONE),
-    Action.SEE_REPORTS: (_MODERATORS, _MODERATORS, _NONE),
-    Action.MUTE: (_MODERATORS, _MODERATORS, _NONE),
-    Action.KICK: (_MODERATORS, _MODERATORS, _NONE),
-    Action.BAN: (_MODERATORS, _MODERATORS, _NONE),
-    Action.INVITE: (_NONE, _MODERATORS, _NONE),
-    Action.REMOVE: (_NONE, _MODERATORS, _NONE),
-    Action.CHANGE_ROOM: (_MODERATORS, _MODERATORS, _NONE),
-    Action.SET_ROLE: (_OWNER, _OWNER, _NONE),
-    Action.ARCHIVE: (_OWNER, _OWNER, _NONE),
+IN_ROOMS: Mapping[Action, tuple[Roles, Roles, Roles, Roles]] = {
+    # action             public       private      direct       of the application
+    Action.JOIN: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.READ: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.SEND: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.EDIT: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.DELETE: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.REACT: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.PIN: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.TYPE: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.SEE_MEMBERS: (_ALL, _MEMBERS, _MEMBERS, _ALL),
+    Action.REPORT: (_ALL, _MEMBERS, _NONE, _ALL),
+    Action.LEAVE_ROOM: (_MEMBERS, _MEMBERS, _NONE, _NONE),
+    Action.MODERATE: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.SEE_REPORTS: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.MUTE: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.KICK: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.BAN: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.INVITE: (_NONE, _MODERATORS, _NONE, _NONE),
+    Action.REMOVE: (_NONE, _MODERATORS, _NONE, _NONE),
+    Action.CHANGE_ROOM: (_MODERATORS, _MODERATORS, _NONE, _MODERATORS),
+    Action.SET_ROLE: (_OWNER, _OWNER, _NONE, _NONE),
+    Action.ARCHIVE: (_OWNER, _OWNER, _NONE, _OWNER),
 }
 """Which roles may do what in a room of each kind. Who is banned may do nothing."""
 
@@ -172,7 +172,7 @@ ROUTES: Mapping[str, Action | str] = {
 NOT_WHILE_MUTED = frozenset({Action.SEND, Action.EDIT, Action.REACT, Action.PIN, Action.TYPE})
 NOT_IN_ARCHIVED = NOT_WHILE_MUTED | {Action.DELETE, Action.INVITE}
 
-_KINDS = (RoomKind.PUBLIC, RoomKind.PRIVATE, RoomKind.DIRECT)
+_KINDS = (RoomKind.PUBLIC, RoomKind.PRIVATE, RoomKind.DIRECT, RoomKind.APPLICATION)
 _OF_ROLE: Mapping[RoomKind, Mapping[RoomRole, frozenset[Action]]] = {
     kind: {role: frozenset(action for action, roles in IN_ROOMS.items() if role in roles[place]) for role in RoomRole}
     for place, kind in enumerate(_KINDS)
@@ -188,11 +188,19 @@ _OPEN: Mapping[Role, frozenset[Action]] = {
 
 
 def may_in_room(
-    kind: RoomKind, user: User, standing: Standing | None, action: Action, *, archived: bool, now: int
+    kind: RoomKind,
+    user: User,
+    standing: Standing | None,
+    action: Action,
+    *,
+    archived: bool,
+    now: int,
+    given: RoomRole | None = None,
 ) -> bool:
-    """Whether a user may do this in a room with settings. `now` is in milliseconds since 1970."""
+    """Whether a user may do this in a room with settings. `now` is in milliseconds since 1970. `given` is the role that
+    the application gives, if it says who is in the room: then nothing else does."""
     role = RoomRole.NOBODY
-    if kind is RoomKind.PUBLIC and user.role is Role.ADMIN:
+    if given is None and kind is RoomKind.PUBLIC and user.role is Role.ADMIN:
         # Otherwise a room's moderators could keep administrators out of it, who could not even take that back.
         standing = None
     if standing is not None:
@@ -203,9 +211,16 @@ def may_in_room(
         role = standing.role
     if archived and action in NOT_IN_ARCHIVED:
         return False
+    if given is not None:
+        return action in _OF_ROLE[RoomKind.APPLICATION][given]
     if kind is RoomKind.PUBLIC:
         role = role_in_public(user, role)
     return action in _OF_ROLE[kind][role]
+
+
+def may_as(given: RoomRole, action: Action) -> bool:
+    """Whether this may be done in a room without settings, in the role that the application gives."""
+    return action in _OF_ROLE[RoomKind.APPLICATION][given]
 
 
 def may_in_public(user: User, action: Action) -> bool:
@@ -216,6 +231,11 @@ def may_in_public(user: User, action: Action) -> bool:
 Policy = Callable[[User, Action, str], bool]
 """Whether this user may do this action in this place. It is called in the event loop for each command, so it must not
 wait."""
+
+
+Membership = Callable[[User, str], Awaitable[RoomRole | str | None]]
+"""An application's own answer: what a user is in a room (`owner`, `moderator`, `member`, `guest`), or None if the user
+may know nothing of it. The room's key is in lower case. It is never asked on a message's way, so it may wait."""
 
 
 def allow_everybody(user: User, action: Action, where: str) -> bool:

@@ -19,6 +19,8 @@ class RoomKind(StrEnum):
     """Only members know anything of it."""
     DIRECT = "direct"
     """Between a few people, always the same."""
+    APPLICATION = "application"
+    """The application says who is what there. It is stored and shown as a public one."""
 
     __hash__ = str.__hash__
 

@@ -86,6 +86,24 @@ def check_policy(policy: Any) -> None:
         return
 
 
+def check_membership(membership: Any) -> None:
+    """Raises `ConfigurationError` if `membership` is no async function of a user and a room."""
+    if not callable(membership):
+        raise ConfigurationError(
+            f"membership must be an async function, membership(user, room), not a {type(membership).__name__}"
+        )
+    if not (iscoroutinefunction(membership) or iscoroutinefunction(getattr(membership, "__call__", None))):  # noqa: B004 - its own
+        raise ConfigurationError(
+            f"membership must be an async function, and {_name(membership)} is a plain one: it is asked when somebody "
+            "joins, and while it reads your tables, the others must go on"
+        )
+    try:
+        signature(membership).bind(None, None)
+    except TypeError:
+        taken = f"{_name(membership)}{signature(membership)}"
+        raise ConfigurationError(f"membership is called as membership(user, room), and {taken} takes others") from None
+
+
 def check_choice(name: str, value: Any, choices: Any) -> None:
     """Raises `ConfigurationError` if an argument is not one of a Literal's words."""
     words = get_args(choices)

@@ -104,12 +104,14 @@ class RoomHandle(_Handle):
         return self._source().wait_for(self.send(text, data=data))
 
     async def invite(self, user: str | int) -> None:
-        """Make a user a member of a private room. The user need not have connected yet.
+        """Make a user a member of a private room. The user need not have connected yet. Where your `membership` says
+        who is in the room, the same as `refresh_access(user)`.
 
         This and the other methods that change who is in the room raise `NotFound` if there is no such room or user,
         `Conflict` if the room does not allow it, and `Unavailable`.
         """
-        await self._change(RoomChange(Action.INVITE, (str(user),), claims=True))
+        if not await self._asks_application(user):
+            await self._change(RoomChange(Action.INVITE, (str(user),), claims=True))
 
     def invite_sync(self, user: str | int) -> None:
         """`invite`, from a thread."""
@@ -117,12 +119,24 @@ class RoomHandle(_Handle):
 
     async def remove(self, user: str | int) -> None:
         """Take a member out of a private room. Connections that are in it are told, and get nothing of it after that,
-        on all nodes."""
-        await self._change(RoomChange(Action.REMOVE, (str(user),)))
+        on all nodes. Where your `membership` says who is in the room, the same as `refresh_access(user)`."""
+        if not await self._asks_application(user):
+            await self._change(RoomChange(Action.REMOVE, (str(user),)))
 
     def remove_sync(self, user: str | int) -> None:
         """`remove`, from a thread."""
         self._source().wait_for(self.remove(user))
+
+    async def refresh_access(self, user: str | int | None = None) -> None:
+        """Your tables have changed: ask `membership` again about this user in the room, or about everybody there, on
+        all nodes. Who is in it no more is told and gets nothing of it after that. Returns when this is durable; the
+        nodes ask within a second, while the broker is down too. Change your tables first. Raises `Unavailable`."""
+        key = UserHandle(self._source, str(user)).key if user is not None else None
+        await self._node.feature(MembersFeature).refresh_access(self.key, key)
+
+    def refresh_access_sync(self, user: str | int | None = None) -> None:
+        """`refresh_access`, from a thread."""
+        self._source().wait_for(self.refresh_access(user))
 
     async def set_role(self, user: str | int, role: Literal["owner", "moderator", "member"]) -> None:
         """Give a user another role in the room: in a private one a member, in a public one anybody."""
@@ -132,7 +146,19 @@ class RoomHandle(_Handle):
         """`set_role`, from a thread."""
         self._source().wait_for(self.set_role(user, role))
 
+    async def _asks_application(self, user: str | int) -> bool:
+        if self._is_of_application:
+            await self.refresh_access(user)
+        return self._is_of_application
+
+    @property
+    def _is_of_application(self) -> bool:
+        application = self._node.feature(RoomsFeature).rooms.access.application
+        return application is not None and application.decides(fold(self.key))
+
     async def _change(self, change: RoomChange) -> None:
+        if self._is_of_application:
+            raise Conflict(f"your membership function says who is what in {self.key!r}", room=self.key)
         if change.action is not Action.SET_ROLE and not fold(self.key).startswith(PRIVATE):
             words = f"room {self.key!r} is not private: `hub.rooms.create(kind='private')` makes one that is"
             raise Conflict(words, room=self.key)

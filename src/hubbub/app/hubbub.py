@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from hubbub.accounts.policies import Policy, allow_everybody
+from hubbub.accounts.policies import Membership, Policy, allow_everybody
 from hubbub.app.arguments import (
     check_choice,
     check_directory,
     check_features,
     check_flag,
     check_login,
+    check_membership,
     check_policy,
     check_rooms,
     check_settings,
@@ -88,10 +89,12 @@ class Hubbub:
 
     `guests` says whether people without an account are admitted: "on", "off", or "auto" for those on this machine. By
     default they are not. A hub without `authenticate` and `accounts` must say it: with "off" it admits tokens and API
-    keys only (docs/security.md). `policy` says who may do what. `page` says whether the web client is served at the
-    router's root. `settings` are read from the environment and `hubbub.toml` when the application starts, if not given.
-    `data_dir` is the directory in which messages are stored, unless the settings name another place; without either,
-    nothing is stored. `features` are the application's own: `hubbub.Feature` objects that no other hub has.
+    keys only (docs/security.md). `policy` says who may do what. `membership(user, room)`, which is async, says who is
+    what in the application's rooms: `owner`, `moderator`, `member`, `guest`, or None if the user may know nothing of
+    the room. `page` says whether the web client is served at the router's root. `settings` are read from the
+    environment and `hubbub.toml` when the application starts, if not given. `data_dir` is the directory in which
+    messages are stored, unless the settings name another place; without either, nothing is stored. `features` are the
+    application's own: `hubbub.Feature` objects that no other hub has.
 
     Raises `ConfigurationError` for arguments that cannot work, or with which nobody could ever connect.
     """
@@ -103,6 +106,7 @@ class Hubbub:
         accounts: bool = False,
         guests: GuestsAllowed | None = None,
         policy: Policy | None = None,
+        membership: Membership | None = None,
         settings: Settings | None = None,
         data_dir: str | Path | None = None,
         page: bool = True,
@@ -114,6 +118,8 @@ class Hubbub:
             check_choice("guests", guests, GuestsAllowed)
         if policy is not None:
             check_policy(policy)
+        if membership is not None:
+            check_membership(membership)
         if settings is not None:
             check_settings(settings)
         check_flag("page", page)
@@ -142,6 +148,7 @@ class Hubbub:
         self.authenticate: Callable[..., Any] = authenticate or own.read
         self._guests = guests
         self._policy = policy
+        self._membership = membership
         self._given_settings = settings
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._page = page
@@ -369,6 +376,7 @@ class Hubbub:
             names=shared.names,
             limits=shared.limits,
             policy=self._policy,
+            membership=self._membership,
             engine=engine,
             features=self.features,
             current=self._current(settings),

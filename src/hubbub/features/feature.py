@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel
 
-from hubbub.accounts.policies import Policy
+from hubbub.accounts.policies import Membership, Policy
 from hubbub.broker.base import Broker
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.fanout import Fanout
@@ -94,6 +94,8 @@ class Services:
     """The names that are in use on all nodes. None if there is one node."""
     cluster_id: str | None = None
     """The database's id, set when the node starts: no two databases have the same one (`store/cluster.py`)."""
+    membership: Membership | None = None
+    """The application's function that says who is what in its rooms."""
     is_shared: bool = False
     """Whether other processes write to the database too."""
     features: Features = field(default_factory=lambda: Features(()))

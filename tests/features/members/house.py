@@ -1,6 +1,6 @@
 """A hub with a login, and people in its rooms."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,11 @@ async def code_of(somebody: Person, type: str, room: str, **fields: Any) -> str:
 
 
 @asynccontextmanager
-async def house(folder: Path, **options: Any) -> AsyncIterator[House]:
-    settings = Settings(data_dir=folder, connections_per_address=0, rate=1000, burst=1000)
-    hub = Hubbub(authenticate=login, guests="on", page=False, settings=settings, **options)
+async def house(folder: Path, settings: Mapping[str, Any] | None = None, **options: Any) -> AsyncIterator[House]:
+    """A hub with these settings and arguments."""
+    common = {"data_dir": folder, "connections_per_address": 0, "rate": 1000, "burst": 1000}
+    made = Settings(**{**common, **(settings or {})})
+    hub = Hubbub(authenticate=login, guests="on", page=False, settings=made, **options)
     app = FastAPI()
     app.include_router(hub.router)
     async with serving(app) as server, AsyncExitStack() as stack, httpx.AsyncClient(base_url=server.url) as http:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts.access_changes import AccessChange, AccessKind
+from hubbub.accounts.access_changes import AccessChange, AccessKind, record
 from hubbub.dispatch.link import run
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
@@ -21,6 +21,7 @@ from hubbub.features.people.feature import PeopleFeature
 from hubbub.features.rooms.access import Accesses
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import PREFIX
+from hubbub.wire.keys import fold
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -47,6 +48,8 @@ class MembersFeature(Feature):
 
         # The `room` event of a change may be lost with the broker. The row is not.
         self._changes.changes.listen(AccessKind.ROOM, self._changed_elsewhere)
+        self._changes.changes.listen(AccessKind.ROLE, self._application_changed)
+        self._changes.changes.listen(AccessKind.USER, self._user_revoked)
         self._changes.changes.on_missed(self._read_all)
 
     def _changed_elsewhere(self, change: AccessChange) -> None:
@@ -54,7 +57,25 @@ class MembersFeature(Feature):
         if room is not None:
             run(self._read(room.key))
 
+    def _application_changed(self, change: AccessChange) -> None:
+        room, _, user = change.subject.partition(" ")
+        self._rooms.rooms.ask_application(room, user or None)
+
+    def _user_revoked(self, change: AccessChange) -> None:
+        self._rooms.rooms.ask_application(user=change.subject)
+
+    async def refresh_access(self, room: str, user: str | None) -> None:
+        """Ask the application again, on all nodes, who is what in a room: about one user, or all. Returns when that is
+        durable. Raises `Unavailable`."""
+        subject = fold(room) if user is None else f"{fold(room)} {fold(user)}"
+        database = self.services.database
+        if database is None:
+            self._changes.changes.tell_of(AccessKind.ROLE, subject)
+        else:
+            self._changes.changes.tell(await database.write(record, (AccessKind.ROLE, subject)))
+
     def _read_all(self) -> None:
+        self._rooms.rooms.ask_application()
         for room in self._rooms.rooms:
             run(self._read(room.key))
 

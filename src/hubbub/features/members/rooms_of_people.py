@@ -25,7 +25,7 @@ from hubbub.features.messages.messages import Messages
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.access import Accesses
 from hubbub.store.base import Transaction
-from hubbub.wire.identity import User
+from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import fold
 from hubbub.wire.members import Create, Invited, RoomFields, RoomMember
 
@@ -50,6 +50,8 @@ class RoomsOfPeople:
             raise Invalid("room: a public room needs a key without a colon")
         else:
             room = command.room
+            if user is not SYSTEM and self._access.application is not None:
+                await self._access.require(user, Action.JOIN, room)
         finds = command.key is not None
         change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims, finds=finds)
         return (await self.change(user, room, change)).room
@@ -89,11 +91,20 @@ class RoomsOfPeople:
         """
         if not change.claims:
             change.users = [self._present(one) for one in change.users]
+            change.given = await self._given(room, change.users)
         changed: Changed[Any] = await self._messages.change(ChangeRequest(user, room, change))  # type: ignore[assignment]
         event = changed.event
         if change.action in {Action.CREATE, Action.DIRECT, Action.INVITE} and event is not None and event.members:
             await self._tell_invited(user, changed.room, event.members)
         return changed
+
+    async def _given(self, room: str, users: Sequence[User | str]) -> dict[str, RoomRole]:
+        """What the application makes of these users, if it says who is in the room. Raises `Unavailable`."""
+        application, folded = self._access.application, fold(room)
+        if application is None or not application.decides(folded):
+            return {}
+        people = [one if isinstance(one, User) else User(one, one) for one in users]
+        return {fold(one.key): await application.know(one, folded) for one in people}
 
     def _present(self, user: User | str) -> User | str:
         """A user who is connected, who need not have said anything; the key of anybody else."""

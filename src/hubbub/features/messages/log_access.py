@@ -17,6 +17,7 @@ from hubbub.features.messages.log_touched import Asked, Head, Touched
 from hubbub.features.rooms.access import end_of
 from hubbub.store.statement import Statement
 from hubbub.wire.identity import SYSTEM
+from hubbub.wire.keys import fold
 from hubbub.wire.members import MemberChange, OutBecause
 from hubbub.wire.rooms import RoomEvent
 
@@ -195,8 +196,9 @@ class AccessChanges:
         """The user whom a request is about. Raises `Forbidden` if their role is not below that of who asks."""
         (target,) = self._targets(request)
         if request.user is not SYSTEM:
-            rank = _RANKS[guard.role_of(request.user, person)]
-            if target.id == person.id or _RANKS[guard.place(target).role] >= rank:
+            rank = _RANKS[request.given or guard.role_of(request.user, person)]
+            theirs = request.command.given.get(fold(target.key), guard.place(target).role)
+            if target.id == person.id or _RANKS[theirs] >= rank:
                 raise Forbidden(f"you may not do this to {target.key!r}", room=head.key)
         return target
 

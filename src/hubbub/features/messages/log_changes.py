@@ -5,8 +5,8 @@ They are not frozen, since they are made for every message, and a frozen datacla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from hubbub.accounts.policies import Action
@@ -31,7 +31,8 @@ class RoomChange:
 
     `users` are those whom it is about: a user who is connected, or the key of somebody whose row exists. `claims` says
     that keys are accounts of the application, which need not have come yet. `until` is in milliseconds since 1970.
-    `finds` says that to make a room changes nothing, and is no conflict, if the user owns it already.
+    `finds` says that to make a room changes nothing, and is no conflict, if the user owns it already. `given` are the
+    roles that the application gives to `users`, by folded key, if it says who is in the room.
     """
 
     action: Action
@@ -41,6 +42,7 @@ class RoomChange:
     fields: RoomFields | None = None
     claims: bool = False
     finds: bool = False
+    given: Mapping[str, RoomRole] = field(default_factory=dict)
 
 
 C = TypeVar("C")
@@ -61,6 +63,8 @@ class ChangeRequest(Generic[C]):
     command: C
     of_anybody: bool = False
     """Whether the user may delete what others wrote."""
+    given: RoomRole | None = None
+    """What the application makes of the user, if it says who is in the room."""
 
 
 @dataclass(slots=True)

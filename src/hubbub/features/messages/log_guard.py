@@ -123,9 +123,11 @@ class Guard:
         given = self.place(person).role
         return role_in_public(user, given) if self.kind is RoomKind.PUBLIC else given
 
-    def take_turn(self, user: User, person: Person, now: int) -> None:
+    def take_turn(self, request: ChangeRequest[Any], person: Person, now: int) -> None:
         """Somebody sends a message. Raises `RateLimited` if that is too soon after the last one, in slow mode."""
-        if not self.slow or user is SYSTEM or self.role_of(user, person) in {RoomRole.OWNER, RoomRole.MODERATOR}:
+        if not self.slow or request.user is SYSTEM:
+            return
+        if (request.given or self.role_of(request.user, person)) in {RoomRole.OWNER, RoomRole.MODERATOR}:
             return
         place = self.place(person)
         wait = place.spoke + self.slow * 1000 - now
@@ -202,6 +204,7 @@ class Guards:
             guard.places.get(person.id),
             archived=guard.archived,
             now=self._touched.now,
+            given=request.given,
         )
         if not may(action):
             raise refusal(action, head.key)

@@ -57,7 +57,7 @@ class Sends:
         if data is not None:
             rare["data"] = from_json(data)
         if head.guard is not None:
-            head.guard.take_turn(request.user, person, touched.now)
+            head.guard.take_turn(request, person, touched.now)
         rev = head.next_rev()
         head.seq += 1
         kind = "system" if request.user is SYSTEM else "text"

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from hubbub.accounts.policies import Action, permit
-from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.answers import Later
 from hubbub.dispatch.hooks import Draft, Hooks
@@ -64,6 +63,8 @@ class Messages:
         and `Unavailable` if too many wait already.
         """
         command = request.command
+        if self._access.application is not None and request.user is not SYSTEM:
+            request.given = self._access.given(request.user, request.room)
         if type(command) is SendMessage:
             if command.data is None and is_blank(command.text):
                 raise _blank("a message must not be blank")
@@ -83,7 +84,7 @@ class Messages:
     ) -> Outcome:
         """Call the application's `before_message` hooks, ask the policy, and send the message. Raises what the hooks
         refuse it with, `Forbidden`, and what `change` raises or gives."""
-        if is_restricted(fold(request.room)):
+        if self._access.is_closed(fold(request.room)):
             # The hooks need not know of what is refused anyway.
             await self._access.require(request.user, Action.SEND, request.room)
         if self._hooks.before_message:

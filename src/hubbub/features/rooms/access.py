@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -23,12 +23,14 @@ from hubbub.accounts.policies import (
     Action,
     Policy,
     allow_everybody,
+    may_as,
     may_in_public,
     may_in_room,
     refusal,
 )
 from hubbub.accounts.roles import RESTRICTED, RoomKind, RoomRole, Standing, is_restricted, role_in_public
 from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, read_access
+from hubbub.features.rooms.application_roles import ApplicationRoles
 from hubbub.store.database import Database
 from hubbub.wire.base import timestamp
 from hubbub.wire.identity import User
@@ -39,9 +41,6 @@ KEPT = 1000
 """Rooms that nobody here is in, and whose people are remembered nevertheless."""
 READS = 3
 """How often a room is read again because what was read is older than what this node has heard of."""
-
-Membership = Callable[[User, str], Awaitable[str | None]]
-"""An application's own answer: what a user is in a room, or None if the user may know nothing of it."""
 
 
 class _Person(Standing):
@@ -76,9 +75,10 @@ class Access:
         person = self.people.get(fold(user.key))
         return person if person is not None and person.identity == user.identity else None
 
-    def may(self, user: User, action: Action) -> bool:
+    def may(self, user: User, action: Action, given: RoomRole | None = None) -> bool:
+        """`given` is the role that the application gives, if it says who is in the room."""
         now = time.time_ns() // 1_000_000
-        return may_in_room(self.kind, user, self.standing(user), action, archived=self.archived, now=now)
+        return may_in_room(self.kind, user, self.standing(user), action, archived=self.archived, now=now, given=given)
 
     def role_of(self, user: User) -> RoomRole:
         standing = self.standing(user)
@@ -140,7 +140,8 @@ def until(end: str | None) -> int:
 class Accesses:
     """The rooms with settings that this node knows. `is_here` says whether this node follows the log of a room with
     this folded key, and has read its settings since: then its `room` events come here. `learned` is called with a
-    room's key when something else was read about it than was known."""
+    room's key when something else was read about it than was known. `application` answers for the rooms whose people
+    the application knows."""
 
     def __init__(
         self,
@@ -149,8 +150,10 @@ class Accesses:
         *,
         is_here: Callable[[str], bool],
         learned: Callable[[str], None] = lambda _: None,
+        application: ApplicationRoles | None = None,
     ) -> None:
         self._database = database
+        self.application = application
         self._policy = None if policy is allow_everybody else policy
         self._is_here = is_here
         self._learned = learned
@@ -167,7 +170,12 @@ class Accesses:
             return False
         folded = fold(where)
         access = self._known.get(folded)
-        if access is None and not folded.startswith(RESTRICTED):
+        if self.application is not None and action not in ON_SERVER and self.application.decides(folded):
+            given = self.application.role_of(user, folded)
+            if given is None or given is RoomRole.NOBODY:
+                return False
+            by_role, is_open = (access.may(user, action, given) if access else may_as(given, action)), True
+        elif access is None and not folded.startswith(RESTRICTED):
             by_role, is_open = may_in_public(user, action), True
         elif action in ON_SERVER:
             # A topic may have the same key as a room.
@@ -189,10 +197,30 @@ class Accesses:
 
     def role_of(self, user: User, room: str) -> RoomRole:
         """What a user is in a room, as far as this node knows."""
+        given = self.given(user, room)
+        if given is not None:
+            return given
         access = self.at(room)
         if access is not None:
             return access.role_of(user)
         return RoomRole.NOBODY if is_restricted(fold(room)) else role_in_public(user)
+
+    def given(self, user: User, room: str) -> RoomRole | None:
+        """The role that the application gives a user; None if it does not say who is in this room."""
+        folded = fold(room)
+        if self.application is None or not self.application.decides(folded):
+            return None
+        return self.application.role_of(user, folded) or RoomRole.NOBODY
+
+    def is_closed(self, folded: str) -> bool:
+        """Whether only some people may know anything of the room with this folded key."""
+        return is_restricted(folded) or self.application is not None
+
+    async def know(self, user: User, room: str) -> None:
+        """Have the application's answer in memory, if it says who is in the room. Raises `Unavailable`."""
+        folded = fold(room)
+        if self.application is not None and self.application.decides(folded):
+            await self.application.know(user, folded)
 
     async def require(self, user: User, action: Action, room: str) -> Access | None:
         """Ask about a room that this node may not know, for a request or a join. The work is the same whether the room
@@ -201,6 +229,7 @@ class Accesses:
         Raises `Forbidden` and `Unavailable`.
         """
         folded = fold(room)
+        await self.know(user, room)
         if folded in self._heard or not self._is_here(folded) or not self.permits(user, action, room):
             await self.read(room)
         if not self.permits(user, action, room):
@@ -210,7 +239,8 @@ class Accesses:
     async def confirm(self, user: User, room: str) -> None:
         """Ask again after rows of the room were read: they may be newer than what this node has heard of. Raises
         `Forbidden` and `Unavailable`."""
-        if self.at(room) is not None or is_restricted(fold(room)):
+        if self.at(room) is not None or self.is_closed(fold(room)):
+            await self.know(user, room)
             await self.read(room)
             if not self.permits(user, Action.READ, room):
                 raise refusal(Action.READ, room)

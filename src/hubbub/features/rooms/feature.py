@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.link import run
 from hubbub.dispatch.registry import Registration
@@ -93,7 +92,8 @@ class RoomsFeature(Feature):
 
     def welcome(self, room: str | None) -> dict[str, Any]:
         # The user may not know how many are in a room whose settings say who may.
-        is_open = room is not None and not is_restricted(fold(room)) and self.rooms.access.at(room) is None
+        access = self.rooms.access
+        is_open = room is not None and not access.is_closed(fold(room)) and access.at(room) is None
         online = self.rooms.online(room) if room is not None and is_open else None
         return {"online": online} if online is not None else {}
 

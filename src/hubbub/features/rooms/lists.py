@@ -70,6 +70,7 @@ class Lists:
             keys |= {
                 folded: row.key for folded, row in own.items() if after < folded and (end is None or folded <= end)
             }
+            await self._know(user, [folded for folded in keys if folded not in own and part in folded])
             for folded in sorted(keys):
                 if len(found) > query.limit:
                     break
@@ -113,6 +114,11 @@ class Lists:
             users=[OnlineUser(user=one.key, name=one.name, guest=one.guest or None) for one in users],
             next=None if is_last and len(found) <= query.limit else shown[-1],
         )
+
+    async def _know(self, user: User, rooms: Sequence[str]) -> None:
+        """Have the application's answers, if it says who is in the rooms. Raises `Unavailable`."""
+        if self._rooms.access.application is not None:
+            await asyncio.gather(*(self._rooms.access.know(user, room) for room in rooms))
 
     async def _own(self, user: User, part: str) -> dict[str, SettingsRow]:
         """The private and direct rooms of a user that have `part` in their title or key."""

@@ -10,19 +10,22 @@ many are online.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from functools import lru_cache
 
 from hubbub.accounts.policies import Action, permit
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.hold import Hold
-from hubbub.errors import Forbidden, TooLarge
+from hubbub.dispatch.link import run
+from hubbub.errors import Forbidden, TooLarge, Unavailable
 from hubbub.features.feature import Services
 from hubbub.features.rooms.access import Accesses
+from hubbub.features.rooms.application_roles import ApplicationRoles
 from hubbub.presence.base import Presence
 from hubbub.presence.crowd import NAMED_UP_TO, Crowd
 from hubbub.wire.base import Event
+from hubbub.wire.codes import CloseCode
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
 from hubbub.wire.members import OutBecause, Removed
@@ -119,8 +122,13 @@ class Rooms:
     def __init__(self, services: Services, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fanout = services.fanout
         self._presence = services.presence
+        self._application = _application_roles(services, clock)
         self.access = Accesses(
-            services.database, services.policy, is_here=self._is_known, learned=self._evict_who_may_not_stay
+            services.database,
+            services.policy,
+            is_here=self._is_known,
+            learned=self._evict_who_may_not_stay,
+            application=self._application,
         )
         self._linger = services.settings.linger
         self._rooms_per_connection = services.settings.rooms_per_connection
@@ -209,6 +217,7 @@ class Rooms:
             await self.access.read(room.key)
             room.is_known = True
             self.access.came(fold(room.key))
+        await self.access.know(user, room.key)
         permit(self.access.permits, user, Action.JOIN, room.key)
 
     def _is_known(self, folded: str) -> bool:
@@ -235,6 +244,51 @@ class Rooms:
             if connection.is_open and not self.access.permits(connection.user, Action.JOIN, room.key):
                 self.evict(connection, room, "removed")
 
+    def ask_application(self, room: str | None = None, user: str | None = None) -> None:
+        """The application says that something is different in a room, for a user, or for a user in a room: ask it about
+        those who are there. Keys are folded."""
+        if self._application is not None:
+            for one, folded in self._application.changed(room, user):
+                self._ask_about(one, folded)
+
+    def _ask_about(self, user: User, folded: str) -> None:
+        room = self._rooms.get(PREFIX + folded)
+        if room is None:
+            return
+        connections = self._of(room, user)
+        # Nothing of the room reaches them before the answer.
+        holds = [self._fanout.holding(one, room.channel) for one in connections]
+        run(self._settle(user, room, holds, must_know=True))
+
+    async def _settle(self, user: User, room: Room, holds: Sequence[Hold] = (), *, must_know: bool) -> None:
+        """Ask the application about a user, and act on the answer. `must_know` says that an earlier answer does not
+        count any more."""
+        assert self._application is not None
+        with ExitStack() as stack:
+            for hold in holds:
+                stack.enter_context(hold)
+            try:
+                await self._application.ask(user, fold(room.key))
+            except Unavailable:
+                # They come back, and join when it can be known again whether they may.
+                for one in self._of(room, user) if must_know else ():
+                    one.close(CloseCode.TRY_AGAIN_LATER, "it cannot be known at the moment who may be in a room")
+                return
+            for one in self._of(room, user):
+                if not self.access.permits(one.user, Action.JOIN, room.key):
+                    self.evict(one, room, "removed")
+
+    def _of(self, room: Room, user: User) -> list[Connection]:
+        return [one for one in self._fanout.connections.of_user(user.key) if self.has_joined(one, room.key)]
+
+    def _renew(self) -> None:
+        """Ask the application again about those who have stayed for long."""
+        assert self._application is not None
+        for user, folded, is_over in self._application.due():
+            room = self._rooms.get(PREFIX + folded)
+            if room is not None:
+                run(self._settle(user, room, must_know=is_over))
+
     def leave(self, connection: Connection, key: str) -> None:
         """Unsubscribe a connection from a room, and count its user out. Raises `Forbidden` if it is not in the room."""
         room = self.joined_by(connection, key)
@@ -257,6 +311,8 @@ class Rooms:
 
     def tick(self) -> None:
         """Announce the users who did not come back in time, and the counts of large rooms."""
+        if self._application is not None:
+            self._renew()
         now = self._clock()
         for (room, key), (deadline, user) in list(self._leaving.items()):
             if now >= deadline:
@@ -302,6 +358,8 @@ class Rooms:
             # The user who had this key before cannot come back under it.
             del self._leaving[room, fold(user.key)]
             self._take_out(room, leaving[1])
+        if self._application is not None:
+            self._application.came(user, fold(room.key))
         if room.enter(user):
             self._presence.enter(room.channel, user)
         self._leaving.pop((room, fold(user.key)), None)
@@ -316,6 +374,8 @@ class Rooms:
 
     def _take_out(self, room: Room, user: User) -> None:
         room.forget(user)
+        if self._application is not None:
+            self._application.went(user, fold(room.key))
         self._forget_if_empty(room)
         self._presence.exit(room.channel, user)
 
@@ -324,3 +384,9 @@ class Rooms:
             del self._rooms[room.channel]
             self.access.went(fold(room.key))
             self._recount.pop(room, None)
+
+
+def _application_roles(services: Services, clock: Callable[[], float]) -> ApplicationRoles | None:
+    if services.membership is None:
+        return None
+    return ApplicationRoles(services.membership, deadline=services.settings.hook_timeout, clock=clock)
