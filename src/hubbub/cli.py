@@ -75,6 +75,12 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Processes that serve; more than one need HUBBUB_BROKER_URL.")
     ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file with the server's certificate: serve HTTPS instead of HTTP.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="PEM file with its private key, if that is not in the same file.")
+    ] = None,
     fd: Annotated[
         list[int] | None,
         typer.Option(help="A listening socket, handed over by its file descriptor, instead of an address."),
@@ -91,6 +97,8 @@ def serve(
         "guests": guests,
         "log_level": log_level,
         "workers": workers,
+        "tls_certificate": str(tls_certificate) if tls_certificate is not None else None,
+        "tls_key": str(tls_key) if tls_key is not None else None,
     }
     try:
         settings = load_settings(**options)
@@ -143,7 +151,7 @@ def _reachability(address: str, settings: Settings) -> Iterator[str]:
     admitted."""
     from hubbub.serving.addresses import addresses_for_others
 
-    others = addresses_for_others(settings.host, urlsplit(address).port or 80)
+    others = addresses_for_others(settings.host, _port_of(address), scheme=settings.scheme)
     if not others:
         return
     if others != [address]:
@@ -152,6 +160,11 @@ def _reachability(address: str, settings: Settings) -> Iterator[str]:
         yield "Guests from there are let in: whoever can reach it can read and write in every room."
     else:
         yield "Guests from there are not let in (guests is `auto`): --guests on, or HUBBUB_GUESTS=on, lets them in."
+
+
+def _port_of(address: str) -> int:
+    parts = urlsplit(address)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @app.command()

@@ -39,6 +39,12 @@ def _check_directory(value: Any) -> Any:
     return value
 
 
+def _check_file(value: Any) -> Any:
+    if value == "":
+        raise ValueError("names no file")
+    return value
+
+
 class Settings(BaseSettings):
     """What the person who runs the server decides. Lower layers never see this object, only the values they need."""
 
@@ -54,6 +60,15 @@ class Settings(BaseSettings):
     workers: int = Field(
         1, ge=1, le=256, description="Processes of `hubbub serve` on one port; more than one need `broker_url`."
     )
+    tls_certificate: Annotated[Path, BeforeValidator(_check_file)] | None = Field(
+        None,
+        description="A PEM file: the server's certificate, then those of its authority. The server speaks HTTPS then, "
+        "and nothing else.",
+    )
+    tls_key: Annotated[Path, BeforeValidator(_check_file)] | None = Field(
+        None, description="A PEM file with the certificate's private key; by default it is in `tls_certificate`."
+    )
+    tls_key_password: SecretStr | None = Field(None, description="Of the key, if it is encrypted.")
     data_dir: Annotated[Path, BeforeValidator(_check_directory)] | None = Field(
         None, description="Where the server keeps its files; by default `./hubbub-data`, and none for a mounted hub."
     )
@@ -187,6 +202,11 @@ class Settings(BaseSettings):
         10.0, gt=0, description="For a hook of the application to end, or its `membership` to answer."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    @property
+    def scheme(self) -> str:
+        """Of the server's own addresses."""
+        return "http" if self.tls_certificate is None else "https"
 
     @classmethod
     def settings_customise_sources(

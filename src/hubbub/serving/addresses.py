@@ -22,25 +22,25 @@ _LINK_OR_HOST = {"10", "20"}
 """Scopes in /proc/net/if_inet6 of IPv6 addresses that other machines cannot use."""
 
 
-def own_address(host: str | None, port: int) -> str:
+def own_address(host: str | None, port: int, *, scheme: str = "http") -> str:
     """The address for a browser on this machine."""
     if host in {None, "127.0.0.1", "::1", EVERY_IPV4, EVERY_IPV6}:
         host = "localhost"
-    return _url(str(host), port)
+    return _url(scheme, str(host), port)
 
 
-def addresses_for_others(host: str | None, port: int) -> list[str]:
+def addresses_for_others(host: str | None, port: int, *, scheme: str = "http") -> list[str]:
     """The addresses by which other machines reach a server that listens on `host`; none for a loopback."""
     if host is None or is_loopback(host):
         return []
     if host not in {EVERY_IPV4, EVERY_IPV6}:
-        return [_url(host, port)]
+        return [_url(scheme, host, port)]
     found = dict.fromkeys(_ipv4() if host == EVERY_IPV4 else _ipv6())
-    return [_url(address, port) for address in found if not ip_address(address).is_loopback]
+    return [_url(scheme, address, port) for address in found if not ip_address(address).is_loopback]
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _ipv4() -> Iterator[str]:

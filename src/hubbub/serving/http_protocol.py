@@ -127,7 +127,7 @@ class HTTPProtocol(HttpToolsProtocol):
         peer = self.client[0] if self.client else ""
         # A trusted proxy sends its clients' requests. The head will say which client's.
         address = "" if self._sockets.limits.proxies.trusts(peer) else peer
-        self._verdict = self._sockets.enter(self._place, address, _file_number(transport))
+        self._verdict = self._sockets.enter(self._place, address, file_number(transport))
         if self._verdict is Verdict.DROP:
             self._drop("too many connections, and too many that were told so")
         elif self._verdict is Verdict.NO_FILES:
@@ -457,7 +457,7 @@ class HTTPProtocol(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]
 
 
-def _file_number(transport: asyncio.Transport) -> int:
+def file_number(transport: asyncio.Transport) -> int:
     sock = transport.get_extra_info("socket")
     number: int = sock.fileno() if sock is not None else 0
     return number

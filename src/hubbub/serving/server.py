@@ -31,6 +31,7 @@ from hubbub.serving.listening import BACKLOG, inherit, listen
 from hubbub.serving.predecessor import wait_for_predecessor
 from hubbub.serving.sockets import SocketLimits
 from hubbub.serving.stop_deadline import AT_ONCE, HUNG, StopDeadline
+from hubbub.serving.tls import Certificate, https_protocol
 from hubbub.serving.websocket_protocol import WebSocketProtocol
 from hubbub.settings import Settings
 
@@ -145,9 +146,15 @@ class HubbubServer(uvicorn.Server):
 def server_config(app: Any, settings: Settings, *, access_log: bool = True) -> uvicorn.Config:
     """uvicorn's configuration for an application with a hub in it; a host's own `uvicorn.run` may use it as well.
 
-    Without `access_log`, uvicorn takes the handlers of the logger `uvicorn.access` away.
+    Without `access_log`, uvicorn takes the handlers of the logger `uvicorn.access` away. Raises `ConfigurationError` if
+    the certificate of the settings can't be used.
     """
-    http = type("HTTPProtocol", (HTTPProtocol,), {"limits": SocketLimits.of(settings)})
+    limits, certificate = SocketLimits.of(settings), Certificate.of(settings)
+    http: type[HTTPProtocol]
+    if certificate is not None:
+        http = https_protocol(certificate, limits=limits)
+    else:
+        http = type("HTTPProtocol", (HTTPProtocol,), {"limits": limits})
     return uvicorn.Config(
         app,
         http=http,
@@ -202,10 +209,10 @@ def run(
         sockets = listen(settings)
     host, port = sockets[0].getsockname()[:2]
     host = host if descriptors else settings.host
-    announce = on_ready or partial(_announce, addresses_for_others(host, port))
+    announce = on_ready or partial(_announce, addresses_for_others(host, port, scheme=settings.scheme))
 
     def ready() -> None:
-        announce(own_address(host, port))
+        announce(own_address(host, port, scheme=settings.scheme))
         systemd.notify("READY=1")
 
     serve_on(app, settings, sockets, on_ready=ready, access_log=access_log)

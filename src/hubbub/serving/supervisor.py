@@ -58,7 +58,7 @@ def supervise(
     descriptors = fd or systemd.listening_descriptors()
     port = SharedPort(settings, descriptors)
     host, number = port.address
-    address = own_address(host if descriptors else settings.host, number)
+    address = own_address(host if descriptors else settings.host, number, scheme=settings.scheme)
     supervisor = Supervisor(port, settings.workers, options=options, on_ready=partial(on_ready, address))
     try:
         return asyncio.run(supervisor.run())
