@@ -52,6 +52,25 @@ async def test_no_key_is_lost_while_a_dialog_opens(enter: Enter) -> None:
     await expect(alice.get_by_role("button", name="Deutsch")).to_be_focused()
 
 
+async def test_a_dialog_opens_while_the_last_one_is_closing(enter: Enter) -> None:
+    alice = await enter("alice")
+    await alice.keyboard.press("Control+k")
+    await expect(alice.get_by_role("combobox")).to_be_focused()
+
+    # As after Escape and Ctrl+K at once: the browser tells the page later that the dialog was closed.
+    await alice.evaluate(
+        """() => {
+          const told = new Promise((done) => document.querySelector('dialog').addEventListener('close', done));
+          document.querySelector('dialog').close();
+          document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));
+          return told;
+        }"""
+    )
+    await expect(alice.get_by_role("combobox")).to_be_focused()
+    await alice.keyboard.press("Escape")
+    await expect(alice.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_a_person_who_is_found_is_mentioned(enter: Enter) -> None:
     alice, bob = await enter("alice"), await enter("bob")
     await expect_live(bob)

@@ -220,6 +220,8 @@ async def test_keys_do_not_reach_the_page_while_the_browser_of_rooms_loads(enter
     assert len(arrived) == 1
     await arrived[0].continue_()
 
-    await expect(alice.get_by_role("combobox", name="Search rooms")).to_be_focused()
+    search = alice.get_by_role("combobox", name="Search rooms")
+    await expect(search).to_be_focused()
+    await expect(search).to_have_value("?kit")
     await expect(alice.get_by_label("Message in")).to_have_value("")
     await expect(alice.get_by_role("dialog")).to_have_count(1)

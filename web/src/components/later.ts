@@ -1,7 +1,11 @@
-/** Parts that are needed later than the first messages: loaded together, when the first of them is needed. */
+/**
+ * Parts that are needed later than the first messages: loaded together, when the first of them is needed, or after the
+ * first messages as soon as the browser has nothing better to do (see ../idle.ts).
+ */
 export { default as AccountButton } from './account/AccountButton.svelte';
 export { serverInfo } from './account/api';
 export { default as Completions } from './composer/Completions.svelte';
+export { default as MenuList } from './ui/MenuList.svelte';
 export { default as Deletion } from './timeline/Deletion.svelte';
 export { default as EmojiChoice } from './timeline/EmojiChoice.svelte';
 export { default as EntryPage } from './account/EntryPage.svelte';
@@ -9,4 +13,8 @@ export { default as KeysList } from './page/KeysList.svelte';
 export { default as Languages } from './page/Languages.svelte';
 export { default as MessageActions } from './timeline/MessageActions.svelte';
 export { default as PeopleFinder } from './people/PeopleFinder.svelte';
+export { default as PinnedBar } from './timeline/PinnedBar.svelte';
 export { default as RoomBrowser } from './rooms/RoomBrowser.svelte';
+export { default as Switcher } from './rooms/Switcher.svelte';
+export { sourcesOf } from '../models/choices';
+export { Completing } from '../models/completing.svelte';

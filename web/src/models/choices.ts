@@ -17,11 +17,6 @@ interface Completed {
 
 export type Choice = Completed & ({ kind: 'person'; user: string } | { kind: 'room' } | { kind: 'emoji' });
 
-/** The id of the element of a choice, in the list with this id. */
-export function elementOf(list: string, choice: Choice): string {
-  return `${list}-${choice.id}`;
-}
-
 export interface Source {
   /** The likeliest first. */
   known(): readonly Choice[];
