@@ -1,6 +1,6 @@
 /**
  * Parts that are needed later than the first messages: loaded together, when the first of them is needed, or after the
- * first messages as soon as the browser has nothing better to do (see ../idle.ts).
+ * first messages as soon as the browser has nothing better to do (see ../later.ts).
  */
 export { default as AccountButton } from './account/AccountButton.svelte';
 export { serverInfo } from './account/api';
