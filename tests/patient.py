@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 
 PATIENCE = 60.0
 DEADLINES = [
+    ("hubbub.accounts.access_changes", "BEHIND"),
     ("hubbub.broker.counting", "ANSWERS_WITHIN"),
     ("hubbub.presence.redis_names", "DEADLINE"),
     ("hubbub.shared_limits.redis", "DEADLINE"),

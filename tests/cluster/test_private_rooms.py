@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from tests.cluster.nodes import Node, node
+from tests.fault_proxy import FaultProxy
 from tests.people import Person, person
 from tests.servers import Redis
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -106,3 +112,68 @@ async def test_a_send_is_refused_also_where_the_nodes_memory_is_older_than_the_r
         refused = await bob.say(room, "too late")
 
     assert (refused["type"], refused["code"]) == ("error", "forbidden")
+
+
+@pytest.mark.parametrize("redis_is", ["alive", "dead"])
+async def test_a_node_that_cannot_hear_who_was_removed_holds_private_rooms_back(
+    own_redis: Redis, postgres: str, monkeypatch: pytest.MonkeyPatch, redis_is: str
+) -> None:
+    options: dict[str, Any] = {
+        "accounts": True,
+        "broker_timeout": 1 if redis_is == "dead" else 20,
+        "database_timeout": 2,
+    }
+    async with AsyncExitStack() as stack:
+        proxy = stack.enter_context(FaultProxy(urlsplit(postgres).port or 5432))
+        near = await stack.enter_async_context(node(own_redis.url, database=postgres, **options))
+        far = await stack.enter_async_context(node(own_redis.url, database=proxy.before(postgres), **options))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=far.url, trust_env=False))
+        people = await stack.enter_async_context(private_room([near, far], "alice", "bob", "amy", "carol"))
+        room, (alice, bob, amy, carol) = people
+        for one in (alice, bob, carol):
+            assert (await one.join("hall"))["type"] == "joined"
+        proxy.freeze()
+        changes = far.hub.node.feature(AccessFeature).changes
+        monkeypatch.setattr(changes, "_patience", 1.0)
+        await eventually(lambda: far.hub.node.feature(RoomsFeature).rooms.access.is_behind)
+
+        if redis_is == "dead":
+            own_redis.kill()
+        await alice.say(room, "between us")
+        await alice.say("hall", "to everybody")
+        if redis_is == "alive":
+            await carol.expect("message", room="hall")
+        assert (await carol.join(room))["code"] == "unavailable"
+        answer = await http.get(f"/api/v1/rooms/{room}/online", params={"user": "carol"})
+        health = await http.get("/health/ready")
+        await alice.ask({"type": "remove", "room": room, "user": "bob"})
+        await amy.expect("room", room=room)
+        await alice.say(room, "without bob")
+        for one in (bob, carol):
+            await one.catch_up()
+            assert [event for event in one.of_type("message") if event["room"] == room] == []
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert (health.status_code, health.json()["private_rooms"]) == (503, "held back")
+
+        monkeypatch.undo()
+        proxy.thaw()
+        await bob.gather("removed", 1)
+        await eventually(lambda: not far.hub.node.feature(RoomsFeature).rooms.access.is_behind)
+        while messages_in(room, carol) != ["between us", "without bob"]:
+            await carol.next()
+        await bob.catch_up()
+        assert "without bob" not in messages_in(room, bob)
+        assert bob.seen.index(bob.of_type("removed")[0]) == max(
+            place for place, event in enumerate(bob.seen) if event.get("room") == room
+        )
+
+
+def messages_in(room: str, somebody: Person) -> list[str]:
+    """Those that came one by one, and those of a `sync`."""
+    rows = [
+        row
+        for event in somebody.seen
+        for row in ([event] if event["type"] == "message" else event.get("messages", []))
+        if row["room"] == room
+    ]
+    return list(dict.fromkeys(row["text"] for row in rows))

@@ -110,6 +110,7 @@ class AccessChanges:
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._latest: deque[AccessChange] = deque(maxlen=_REMEMBERED)
         self._read_at = clock()
+        self._patience = BEHIND
         self._follows = False
         self.number = 0
         """How many changes this node has heard of."""
@@ -126,7 +127,7 @@ class AccessChanges:
     def is_behind(self) -> bool:
         """Whether this node has not been able to read the changes for `BEHIND` seconds. Until it can, nobody knows
         here who has been removed from a private room."""
-        return self._shared is not None and self._clock() - self._read_at > BEHIND
+        return self._shared is not None and self._clock() - self._read_at > self._patience
 
     def since(self, number: int) -> list[AccessChange] | None:
         """The changes that this node has heard of since it had heard of so many; None if these are too many."""

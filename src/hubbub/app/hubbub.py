@@ -38,6 +38,7 @@ from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.built_in import built_in
 from hubbub.features.feature import Feature
+from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import channel_of
 from hubbub.http.admission import Admissions
 from hubbub.http.credentials import Credentials
@@ -345,6 +346,8 @@ class Hubbub:
             return "broker"
         if self._node.database is not None and self._node.database.problem:
             return "database"
+        if self._node.feature(RoomsFeature).rooms.access.is_behind:
+            return "access"
         return None
 
     async def drain(self) -> None:

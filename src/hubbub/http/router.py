@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
+from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.http.admission import hide_credentials
 from hubbub.http.cross_origin import route_for_pages
 from hubbub.http.mounted import Mounted
@@ -26,6 +27,8 @@ class Health(BaseModel):
     """More about the problem, if more is known."""
     limits: str | None = None
     """Why the node holds limits of its own now, and not those of all nodes. New clients are welcome nevertheless."""
+    private_rooms: str | None = None
+    """`held back` while the node does not know who may be in them."""
 
 
 def build_router(hub: Mounted, *, page: bool) -> APIRouter:
@@ -85,13 +88,15 @@ def _add_operations(router: APIRouter, hub: Mounted) -> None:
     )
     async def ready() -> Response:
         """New clients are welcome here; 503 while the server starts or drains, other nodes do not hear it, the
-        database does not answer, or its files were removed."""
+        database does not answer, its files were removed, or nobody can know who may be in private rooms."""
         problem = hub.problem()
         body = {"status": problem or "ok"}
         if problem == "broker":
             body["detail"] = hub.node.broker_problem or ""
         if problem != "starting" and (own_limits := hub.node.limits.problem):
             body["limits"] = own_limits
+        if problem != "starting" and hub.node.feature(RoomsFeature).rooms.access.is_behind:
+            body["private_rooms"] = "held back"
         return JSONResponse(body, 503 if problem else 200)
 
     @router.get("/schema.json", include_in_schema=False)

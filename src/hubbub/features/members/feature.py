@@ -4,15 +4,17 @@ takes the changes (`features/messages/log_access.py`)."""
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts.access_changes import AccessChange, AccessKind, record
+from hubbub.accounts.access_changes import BEHIND, POLL, AccessChange, AccessKind, record
 from hubbub.dispatch.link import run
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Unavailable
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.feature import Feature, Services
+from hubbub.features.jobs import Job
 from hubbub.features.members.commands import MemberCommands
 from hubbub.features.members.rooms_of_people import RoomsOfPeople
 from hubbub.features.messages.feature import MessagesFeature
@@ -25,6 +27,8 @@ from hubbub.wire.keys import fold
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+
+log = logging.getLogger("hubbub")
 
 
 class MembersFeature(Feature):
@@ -82,6 +86,21 @@ class MembersFeature(Feature):
     async def _read(self, room: str) -> None:
         with contextlib.suppress(Unavailable):
             await self.access.read(room)
+
+    def jobs(self) -> Iterable[Job]:
+        if self.services.is_shared:
+            yield Job(POLL, self._watch)
+
+    async def _watch(self) -> None:
+        """A node that could not hear who was removed holds back the rooms that only some people may know of."""
+        rooms, is_behind = self._rooms.rooms, self._changes.changes.is_behind
+        if is_behind and not self.access.is_behind:
+            log.warning("private rooms are held back: the database has not told for %g s who may be in them", BEHIND)
+            rooms.hold_back()
+        elif self.access.is_behind and not is_behind:
+            with contextlib.suppress(Unavailable):
+                await rooms.go_on()
+                log.warning("private rooms go on")
 
     def commands(self) -> Iterable[Registration]:
         return self._commands.registrations()

@@ -29,6 +29,7 @@ from hubbub.accounts.policies import (
     refusal,
 )
 from hubbub.accounts.roles import RESTRICTED, RoomKind, RoomRole, Standing, is_restricted, role_in_public
+from hubbub.errors import Unavailable
 from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, read_access
 from hubbub.features.rooms.application_roles import ApplicationRoles
 from hubbub.store.database import Database
@@ -163,6 +164,8 @@ class Accesses:
         self._heard: dict[str, int] = {}
         """The rev of the latest `room` event, until the room was read at that rev."""
         self._flights: dict[str, asyncio.Task[Access | None]] = {}
+        self.is_behind = False
+        """Whether this node may have missed that somebody was removed. Then nobody may read in closed rooms."""
 
     def permits(self, user: User, action: Action, where: str) -> bool:
         """Whether a user may do this, as far as this node knows: a `Policy`. It waits for nothing."""
@@ -217,8 +220,11 @@ class Accesses:
         return is_restricted(folded) or self.application is not None
 
     async def know(self, user: User, room: str) -> None:
-        """Have the application's answer in memory, if it says who is in the room. Raises `Unavailable`."""
+        """Have the application's answer in memory, if it says who is in the room. Raises `Unavailable`, also while this
+        node is behind and the room is closed."""
         folded = fold(room)
+        if self.is_behind and self.is_closed(folded):
+            raise Unavailable("it cannot be known at the moment who may be in this room", room=room, retry_after=1000)
         if self.application is not None and self.application.decides(folded):
             await self.application.know(user, folded)
 

@@ -9,6 +9,7 @@ many are online.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -33,6 +34,8 @@ from hubbub.wire.publication import Publication
 from hubbub.wire.rooms import JoinEvent, LeaveEvent, Online
 
 PREFIX = "room:"
+ROOMS_AT_ONCE = 20
+"""Rooms that are read at the same time, at most, when a node goes on after it was behind."""
 
 
 @lru_cache(maxsize=10_000)
@@ -137,6 +140,7 @@ class Rooms:
         self._leaving: dict[tuple[Room, str], tuple[float, User]] = {}
         self._recount: dict[Room, None] = {}
         self._evicted = services.features.left
+        self._held_back = ExitStack()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -243,6 +247,26 @@ class Rooms:
         for connection in self._fanout.subscribers(room.channel):
             if connection.is_open and not self.access.permits(connection.user, Action.JOIN, room.key):
                 self.evict(connection, room, "removed")
+
+    def hold_back(self) -> None:
+        """This node may have missed that somebody was removed from a room. Until `go_on`, nobody here gets anything of
+        closed rooms, and nobody reads in them."""
+        self.access.is_behind = True
+        for room in self._closed():
+            for connection in self._fanout.subscribers(room.channel):
+                self._held_back.enter_context(self._fanout.holding(connection, room.channel))
+
+    async def go_on(self) -> None:
+        """This node has heard of all changes. Take those out who were removed, and give the others what was held back.
+        Raises `Unavailable`; then it is still held back."""
+        rooms = [room.key for room in self._closed()]
+        for start in range(0, len(rooms), ROOMS_AT_ONCE):
+            await asyncio.gather(*(self.access.read(room) for room in rooms[start : start + ROOMS_AT_ONCE]))
+        self.access.is_behind = False
+        self._held_back.close()
+
+    def _closed(self) -> list[Room]:
+        return [room for room in self._rooms.values() if self.access.is_closed(fold(room.key))]
 
     def ask_application(self, room: str | None = None, user: str | None = None) -> None:
         """The application says that something is different in a room, for a user, or for a user in a room: ask it about
