@@ -145,6 +145,7 @@ class Settings(BaseSettings):
         description="Failed attempts to log in to one account from one network address, per hour; ten times as many "
         "to one account in all, and from one address in all.",
     )
+    reports: int = Field(30, ge=1, le=10**9, description="Messages that one user may report, per hour.")
     allowed_origins: list[Annotated[str, AfterValidator(check_allowed_origin)]] = Field(
         [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."
     )
@@ -231,6 +232,7 @@ LIMITS_AT_RUN_TIME = (
     "connections_per_user",
     "log_in_attempts",
     "sign_ups",
+    "reports",
 )
 
 

@@ -317,6 +317,11 @@ export class Client {
     return this.#insist(() => this.#requests.ask({ type: 'mute', room, user, ...timeOf(until) }, 'ack'));
   }
 
+  /** Tells those who moderate the room of a message. */
+  report(room: string, seq: number, reason: string): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask({ type: 'report', room, seq, reason }, 'ack'));
+  }
+
   /** Keeps somebody out of a room. */
   ban(room: string, user: string, until: Until = {}): Promise<Ack> {
     return this.#insist(() => this.#requests.ask({ type: 'ban', room, user, ...timeOf(until) }, 'ack'));

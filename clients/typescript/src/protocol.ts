@@ -23,6 +23,7 @@ export type Command =
   | Kick
   | Mute
   | Ban
+  | Report
   | Follow
   | Unfollow
   | Ping
@@ -357,6 +358,16 @@ export interface Mute {
   on?: boolean;
   room: string;
   user: string;
+}
+/**
+ * Tell those who moderate the room of a message. Answered by `ack`.
+ */
+export interface Report {
+  type: 'report';
+  id?: string;
+  room: string;
+  seq: number;
+  reason: string;
 }
 /**
  * Be told what is published to a topic, or below a pattern such as `orders.*`. Answered by `following`.

@@ -83,6 +83,7 @@ describe('the commands of rooms', () => {
     [() => client.leaveRoom(PLANS), { type: 'leave_room' }],
     [() => client.setRole(PLANS, 'bob', 'moderator'), { type: 'set_role', user: 'bob', role: 'moderator' }],
     [() => client.kick(PLANS, 'bob'), { type: 'kick', user: 'bob' }],
+    [() => client.report(PLANS, 7, 'spam'), { type: 'report', seq: 7, reason: 'spam' }],
     [() => client.mute(PLANS, 'bob', { on: false }), { type: 'mute', user: 'bob', on: false }],
     [
       () => client.ban(PLANS, 'bob', { until: new Date('2026-11-20T09:30:00Z') }),

@@ -24,6 +24,7 @@ from hubbub.wire.members import (
     SetRole,
 )
 from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
+from hubbub.wire.reports import Report
 from hubbub.wire.rooms import OnlinePage
 from hubbub.wire.typing import Typing
 
@@ -137,6 +138,10 @@ class Room:
     async def set_role(self, user: str, role: Literal["owner", "moderator", "member"]) -> Ack:
         """Give a user another role. Who makes somebody else the owner is a moderator afterwards."""
         return await self._client.ask(made(SetRole, room=self.key, user=user, role=role), Ack)
+
+    async def report(self, seq: int, reason: str) -> Ack:
+        """Tell those who moderate the room of a message."""
+        return await self._client.ask(made(Report, room=self.key, seq=seq, reason=reason), Ack)
 
     async def kick(self, user: str) -> Ack:
         """Take a user's connections out of a room; they may join again."""

@@ -14,6 +14,7 @@ from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.openid.feature import OpenIdFeature
 from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.reports.feature import ReportsFeature
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.server_settings.feature import ServerSettingsFeature
 from hubbub.features.topics.feature import TopicsFeature
@@ -29,6 +30,7 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     access = AccessFeature()
     members = MembersFeature(people, rooms, messages, access)
     administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature()]
-    rest = [access, members, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
+    reports = ReportsFeature(rooms, messages)
+    rest = [access, members, reports, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
     of_accounts = [accounts, OpenIdFeature(accounts)] if accounts is not None else []
     return [people, rooms, typing, messages, *rest, *of_accounts]

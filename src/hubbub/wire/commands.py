@@ -1,6 +1,7 @@
 """All commands, by their `type`: the table from which their union is built.
 
-Each command stands with the events of its noun: `messages.py`, `rooms.py`, `typing.py`, `topics.py`, `connection.py`.
+Each command stands with the events of its noun: `messages.py`, `rooms.py`, `members.py`, `reports.py`, `typing.py`,
+`topics.py`, `connection.py`.
 The table is open: an application registers its own command models, and they take part in the same discriminated
 union, JSON Schema and TypeScript types as the built-in ones.
 """
@@ -31,6 +32,7 @@ from hubbub.wire.members import (
     SetRole,
 )
 from hubbub.wire.messages import Delete, Edit, History, Pin, React, SendMessage
+from hubbub.wire.reports import Report
 from hubbub.wire.rooms import Join, Leave
 from hubbub.wire.topics import Follow, Unfollow
 from hubbub.wire.typing import Typing
@@ -55,6 +57,7 @@ BUILT_IN: tuple[type[Command], ...] = (
     Kick,
     Mute,
     Ban,
+    Report,
     Follow,
     Unfollow,
     Ping,

@@ -1,0 +1,1 @@
+"""Reports of messages, and the queue of those who moderate."""
