@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hubbub.accounts.jwks import IssuerKeys
+from hubbub.accounts.jwks import STALE, IssuerKeys
 from hubbub.accounts.revocations import TOKENS_LAST
 from hubbub.accounts.tokens import LEEWAY, TOKEN_BYTES, Issuer, Tokens
 from hubbub.errors import Unauthenticated
@@ -177,3 +177,63 @@ async def test_without_a_secret_and_an_issuer_no_token_is_good() -> None:
 
     with pytest.raises(Unauthenticated, match="takes no tokens"):
         await nobody.verify(ours())
+
+
+class ChangingShelf:
+    place = "a shelf"
+
+    def __init__(self) -> None:
+        self.keys = [("e", EC_KEY)]
+
+    def load(self) -> bytes:
+        return key_set(*self.keys)
+
+
+@pytest.mark.parametrize("clock_of_end", ["exp", "the longest time"])
+async def test_a_token_that_was_good_before_is_refused_when_it_has_expired(
+    clock_of_end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    believer, now = tokens(), time.time()
+    token = ours() if clock_of_end == "exp" else ours(exp=int(now + 2 * TOKENS_LAST))
+    await believer.verify(token)
+    monkeypatch.setattr(
+        "hubbub.accounts.tokens.time.time", lambda: now + (700 if clock_of_end == "exp" else TOKENS_LAST)
+    )
+    with pytest.raises(Unauthenticated):
+        await believer.verify(token)
+
+
+async def test_a_token_that_was_good_before_is_refused_when_its_user_is_revoked() -> None:
+    revoked: set[str] = set()
+    believer = Tokens(secrets=[SECRET], issuer=None, is_revoked=lambda key, _: key in revoked)
+    token = ours()
+    assert await believer.verify(token) == await believer.verify(token)
+    revoked.add("alice")
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await believer.verify(token)
+
+
+async def test_a_token_that_was_good_before_is_refused_when_its_key_is_withdrawn() -> None:
+    now, shelf = 0.0, ChangingShelf()
+    keys = IssuerKeys(shelf, clock=lambda: now)
+    believer = Tokens(secrets=[], issuer=Issuer("https://id.example", "chat", keys), is_revoked=lambda key, _: False)
+    token = jwt.encode(theirs(), EC_KEY, "ES256", headers={"kid": "e"})
+    await believer.verify(token)
+    for key in (OTHER_KEY, EC_KEY):
+        shelf.keys, now = [("e", key)], now + STALE
+        if key is EC_KEY:
+            assert (await believer.verify(token)).user.key == "alice"
+        else:
+            with pytest.raises(Unauthenticated):
+                await believer.verify(token)
+
+
+async def test_what_is_kept_of_tokens_is_bounded_and_is_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hubbub.accounts.tokens.PROVEN_KEPT", 3)
+    believer, shown = tokens(), [ours(jti=str(number)) for number in range(10)]
+    for token in shown:
+        await believer.verify(token)
+        with pytest.raises(Unauthenticated):
+            await believer.verify(f"{token}x")
+    assert len(believer._proven) == 3
+    assert not [token for token in shown if token.rpartition(".")[2] in repr(believer._proven)]

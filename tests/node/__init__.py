@@ -28,6 +28,13 @@ def openid_provider(folder: Path, *redirects: str) -> WebServer:
     return WebServer(folder, command, port=port, ready_path=path, environment=environment())
 
 
+def token_issuer(folder: Path) -> WebServer:
+    """npm's jose: it signs what it is told at `/sign`, and shows its keys at `/keys`."""
+    port = free_port()
+    command = [*node_command("token_issuer.mjs"), str(port)]
+    return WebServer(folder, command, port=port, ready_path="/keys", environment=environment())
+
+
 def install() -> None:
     fingerprint = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
     stamp = FOLDER / "node_modules/.installed-from"
