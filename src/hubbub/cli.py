@@ -116,7 +116,7 @@ def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
     def ready(address: str) -> None:
         assert settings.data_dir is not None
         several = f"{settings.workers} workers; " if settings.workers > 1 else ""
-        where, link = _setup(address, settings.data_dir)
+        where, link = _setup(settings.public_url or address, settings.data_dir)
         typer.echo(f"Hubbub is at {address} ({several}data in {settings.data_dir.resolve()}{where}; Ctrl-C stops it)")
         for line in [*_reachability(address, settings), *([link] if link else [])]:
             typer.echo(line)

@@ -246,6 +246,14 @@ async def test_a_deactivated_account_is_refused(people: People) -> None:
     assert await bob.log_in("subject-d", "dan") == f"{PAGE}/#/log-in/deactivated"
 
 
+async def test_a_banned_account_is_refused(people: People) -> None:
+    root, eve = await people.administrator(), await people()
+    await eve.log_in("subject-e", "eve")
+    assert (await root.put("/api/v1/bans/eve", json={})).status_code == 204
+
+    assert await eve.log_in("subject-e", "eve") == f"{PAGE}/#/log-in/banned"
+
+
 async def test_somebody_who_refuses_at_the_provider_is_told_so(people: People) -> None:
     bob = await people()
 
@@ -334,7 +342,7 @@ async def test_a_foreign_page_cannot_begin_a_log_in(people: People) -> None:
     foreign = await bob.post("/api/v1/oidc", json={}, headers={"Origin": "https://evil.example"})
     other = await bob.post("/api/v1/oidc", json={}, headers={"Origin": people.server.url})
 
-    assert (foreign.status_code, other.status_code) == (403, 403)
+    assert (foreign.status_code, other.status_code) == (403, 400)
     assert f"open {PAGE}/" in other.json()["message"]
     assert not bob.cookies
 

@@ -14,16 +14,27 @@ interface Entry {
 
 /** A link to one of the forms for accounts. */
 export interface AccountLink {
-  kind: 'setup' | 'invite' | 'reset';
+  kind: 'setup' | 'invite' | 'reset' | 'logIn';
+  /** For `logIn`, what became of the log-in at a provider. */
   token: string;
 }
 
+/** Where the user was before going to a log-in provider. */
+const PLACE = 'hubbub:place';
+
 /** Takes such a link out of the address, so that the browser's history does not keep its token. */
 export function takeLink(): AccountLink | null {
-  const [, kind, token] = /^#\/(setup|invite|reset)\/(.+)$/.exec(location.hash) ?? [];
+  const [, kind, token] = /^#\/(setup|invite|reset|log-in)\/(.+)$/.exec(location.hash) ?? [];
   if (kind === undefined || token === undefined) return null;
-  history.replaceState(null, '', location.pathname + location.search);
-  return { kind: kind as AccountLink['kind'], token };
+  const place = kind === 'log-in' ? (sessionStorage.getItem(PLACE) ?? '') : '';
+  history.replaceState(null, '', location.pathname + location.search + place);
+  return { kind: kind === 'log-in' ? 'logIn' : (kind as AccountLink['kind']), token };
+}
+
+/** Goes to a log-in provider, which leads back to this page. */
+export function leaveFor(provider: string): void {
+  sessionStorage.setItem(PLACE, location.hash);
+  location.assign(provider);
 }
 
 export class Navigation {

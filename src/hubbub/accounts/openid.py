@@ -37,7 +37,7 @@ MOST_AT_ONCE = 16
 """Requests to the provider. Each has a thread."""
 _ERROR = re.compile(r"[a-z_]{1,40}")
 
-Reason = Literal["expired", "cancelled", "failed", "uninvited", "deactivated"]
+Reason = Literal["expired", "cancelled", "failed", "uninvited", "deactivated", "banned"]
 
 
 class LogInRefused(Forbidden):

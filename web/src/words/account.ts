@@ -5,6 +5,7 @@ import type { Tag } from './language.svelte';
 
 const en = {
   logIn: 'Log in',
+  logInWith: (provider: string) => `Log in with ${provider}`,
   signUp: 'Sign up',
   logOut: 'Log out',
   cancel: 'Cancel',
@@ -30,6 +31,17 @@ const en = {
   newPassword: 'New password',
   show: 'Show password',
   wait: 'One moment…',
+  /** What became of a log-in at a provider, by the word in the address. */
+  outcomes: {
+    expired: 'This log-in took too long, or began in another window. Try again.',
+    cancelled: 'The log-in was cancelled.',
+    failed: 'The log-in did not work. Try again.',
+    uninvited: 'You have no account here yet. Open the link of an invitation, and log in there.',
+    deactivated: 'Your account here is deactivated.',
+    banned: 'You are banned from this server.',
+    rate_limited: 'Too many attempts. Try again later.',
+    unavailable: 'The log-in provider does not answer. Try again later.',
+  } as Record<string, string>,
   failures: {
     taken: 'This username is taken. Choose another one.',
     username:
@@ -49,6 +61,7 @@ export type AccountWords = typeof en;
 
 const de: AccountWords = {
   logIn: 'Anmelden',
+  logInWith: (provider) => `Mit ${provider} anmelden`,
   signUp: 'Konto anlegen',
   logOut: 'Abmelden',
   cancel: 'Abbrechen',
@@ -74,6 +87,16 @@ const de: AccountWords = {
   newPassword: 'Neues Passwort',
   show: 'Passwort zeigen',
   wait: 'Einen Moment…',
+  outcomes: {
+    expired: 'Diese Anmeldung hat zu lange gedauert oder in einem anderen Fenster begonnen. Versuch es noch einmal.',
+    cancelled: 'Die Anmeldung wurde abgebrochen.',
+    failed: 'Die Anmeldung hat nicht geklappt. Versuch es noch einmal.',
+    uninvited: 'Du hast hier noch kein Konto. Öffne den Link einer Einladung und melde dich dort an.',
+    deactivated: 'Dein Konto hier ist deaktiviert.',
+    banned: 'Du bist von diesem Server verbannt.',
+    rate_limited: 'Zu viele Versuche. Versuch es später noch einmal.',
+    unavailable: 'Der Anbieter der Anmeldung antwortet nicht. Versuch es später noch einmal.',
+  },
   failures: {
     taken: 'Dieser Benutzername ist vergeben. Wähle einen anderen.',
     username:
@@ -91,6 +114,7 @@ const de: AccountWords = {
 
 const es: AccountWords = {
   logIn: 'Iniciar sesión',
+  logInWith: (provider) => `Iniciar sesión con ${provider}`,
   signUp: 'Crear una cuenta',
   logOut: 'Cerrar sesión',
   cancel: 'Cancelar',
@@ -116,6 +140,16 @@ const es: AccountWords = {
   newPassword: 'Contraseña nueva',
   show: 'Mostrar la contraseña',
   wait: 'Un momento…',
+  outcomes: {
+    expired: 'Este inicio de sesión ha tardado demasiado o empezó en otra ventana. Inténtalo otra vez.',
+    cancelled: 'El inicio de sesión se ha cancelado.',
+    failed: 'El inicio de sesión no ha funcionado. Inténtalo otra vez.',
+    uninvited: 'Todavía no tienes cuenta aquí. Abre el enlace de una invitación e inicia sesión allí.',
+    deactivated: 'Tu cuenta aquí está desactivada.',
+    banned: 'Se te ha expulsado de este servidor.',
+    rate_limited: 'Demasiados intentos. Prueba más tarde.',
+    unavailable: 'El proveedor de inicio de sesión no responde. Prueba más tarde.',
+  },
   failures: {
     taken: 'Este nombre de usuario ya existe. Elige otro.',
     username:
@@ -133,6 +167,7 @@ const es: AccountWords = {
 
 const zh: AccountWords = {
   logIn: '登录',
+  logInWith: (provider) => `使用 ${provider} 登录`,
   signUp: '注册',
   logOut: '退出登录',
   cancel: '取消',
@@ -158,6 +193,16 @@ const zh: AccountWords = {
   newPassword: '新密码',
   show: '显示密码',
   wait: '请稍候…',
+  outcomes: {
+    expired: '这次登录用时太久，或是在另一个窗口开始的。请再试一次。',
+    cancelled: '登录已取消。',
+    failed: '登录没有成功。请再试一次。',
+    uninvited: '你在这里还没有账号。请打开邀请链接，并在那里登录。',
+    deactivated: '你在这里的账号已停用。',
+    banned: '你已被此服务器封禁。',
+    rate_limited: '尝试次数太多。请稍后再试。',
+    unavailable: '登录服务没有响应。请稍后再试。',
+  },
   failures: {
     taken: '这个用户名已被使用。请换一个。',
     username: '只能使用字母、数字和 _ . @ | -，最多 64 个，以字母或数字开头。有些名字是保留的。',
@@ -173,6 +218,11 @@ const zh: AccountWords = {
 };
 
 export const ACCOUNT_WORDS: Record<Tag, AccountWords> = { en, de, es, 'zh-Hans': zh };
+
+/** A sentence about a log-in at a provider that did not work. */
+export function outcomeOf(word: string, { outcomes }: AccountWords): string {
+  return (Object.hasOwn(outcomes, word) ? outcomes[word] : outcomes['failed']) ?? '';
+}
 
 /** What a form is for. */
 export type Purpose = 'logIn' | 'signUp' | 'setup' | 'invite' | 'reset' | 'change';

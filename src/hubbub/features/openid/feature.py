@@ -10,6 +10,7 @@ from hubbub.accounts.identities import SCRIPTS
 from hubbub.accounts.openid import Provider
 from hubbub.errors import ConfigurationError
 from hubbub.features.accounts.feature import AccountsFeature
+from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature, Services
 from hubbub.features.openid.log_ins import OpenIdLogIns
 from hubbub.features.people.feature import PeopleFeature
@@ -50,6 +51,7 @@ class OpenIdFeature(Feature):
             services.feature(PeopleFeature),
             limits=services.limits,
             current=services.current,
+            bans=services.feature(BansFeature).bans,
             everybody_may=settings.oidc_sign_up,
         )
 

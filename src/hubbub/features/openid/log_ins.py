@@ -18,6 +18,7 @@ from hubbub.accounts.accounts import (
     check_username,
     lock_accounts,
 )
+from hubbub.accounts.bans import Bans
 from hubbub.accounts.identities import account_of_identity, add_identity
 from hubbub.accounts.invitations import check_invitation
 from hubbub.accounts.openid import LogInRefused, Person, Progress, Provider
@@ -33,6 +34,7 @@ from hubbub.settings import CurrentSettings
 from hubbub.shared_limits.base import SharedLimits
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
+from hubbub.wire.identity import User
 
 LASTS = 600
 """Seconds that somebody may take to log in at the provider."""
@@ -53,6 +55,7 @@ class OpenIdLogIns:
         *,
         limits: SharedLimits,
         current: CurrentSettings,
+        bans: Bans,
         everybody_may: bool,
     ) -> None:
         self._provider = provider
@@ -60,6 +63,7 @@ class OpenIdLogIns:
         self._accounts = accounts
         self._people = people
         self._current = current
+        self._bans = bans
         self._everybody_may = everybody_may
         self._attempts = Attempts(limits, current)
 
@@ -99,10 +103,13 @@ class OpenIdLogIns:
             )
             if known is None:
                 return await self._sign_up_as(person, fields, address=address, agent=agent)
+            self._check_ban(known.user)
             return await self._log_in(person, agent=agent)
 
     async def _log_in(self, person: Person, *, agent: str) -> NewSession:
         def store(transaction: Transaction) -> tuple[NewSession, list[AccessChange]]:
+            # Whoever deactivates the account at this moment ends the sessions that there are.
+            lock_accounts(transaction)
             account = account_of_identity(transaction, person.issuer, person.subject)
             assert account is not None
             return _begin_session(transaction, account, agent)
@@ -121,6 +128,8 @@ class OpenIdLogIns:
             raise LogInRefused("uninvited", error.message) from None
         await self._attempts.sign_up(address)
         guest = self._people.guests.prove(secret) if secret is not None else None
+        if guest is not None:
+            self._check_ban(guest)
         wanted = _username(person)
 
         def store(transaction: Transaction) -> tuple[Account, NewSession, list[AccessChange]]:
@@ -150,6 +159,12 @@ class OpenIdLogIns:
             raise LogInRefused("uninvited", error.message) from None
         await self._accounts.added(account)
         return self._tell(session, ended)
+
+    def _check_ban(self, user: User) -> None:
+        try:
+            self._bans.check(user)
+        except Forbidden as error:
+            raise LogInRefused("banned", error.message) from None
 
     def _tell(self, session: NewSession, ended: list[AccessChange]) -> NewSession:
         for change in ended:

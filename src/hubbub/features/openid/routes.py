@@ -57,7 +57,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
         origin = request.headers.get("origin")
         if origin is not None and not f"{feature.page}/".startswith(f"{origin}/"):
             # The cookie would not be sent to the address at which the provider sends people back.
-            raise Forbidden(f"to log in at {feature.provider_name}, open {feature.page}/")
+            raise Invalid(f"to log in at {feature.provider_name}, open {feature.page}/")
         address, kept = await log_ins.begin(
             invitation=secret_of(fields.invitation),
             setup=secret_of(fields.setup),

@@ -6,6 +6,13 @@ export interface ServerInfo {
   accounts: boolean;
   sign_up: 'open' | 'invited' | 'closed';
   guests: boolean;
+  providers: Provider[];
+}
+
+/** Somebody else's log-in that counts here. */
+export interface Provider {
+  id: string;
+  name: string;
 }
 
 export interface NewAccount {
@@ -28,6 +35,14 @@ export function signUp(account: NewAccount, secret: string | null): Promise<Acco
 
 export function logIn(username: string, password: string): Promise<Account> {
   return request('POST', 'sessions', { username, password });
+}
+
+/** Returns the provider's address. A newcomer may carry the token of a link there and back. */
+export async function beginAtProvider(
+  carried: { invitation?: string; setup?: string },
+  secret: string | null,
+): Promise<string> {
+  return (await request<{ url: string }>('POST', 'oidc', carried, secret)).url;
 }
 
 /** Also removes the cookie of a session that has ended. */
