@@ -21,6 +21,17 @@ def token_of(answer: httpx.Response) -> str:
 # Invitations
 
 
+async def test_who_is_banned_does_not_come_back_by_an_own_invitation(browser: Browsers) -> None:
+    root, mallory = await browser.administrator(), browser()
+    await mallory.sign_up("mallory")
+    token = token_of(await mallory.post("/invitations", json={"uses": 10}))
+    assert (await root.put("/bans/Mallory", json={})).status_code == 204
+
+    assert (await browser().sign_up("mallory2", invitation=token)).status_code == 403
+    await root.delete("/bans/mallory")
+    assert (await browser().sign_up("friend", invitation=token)).status_code == 201
+
+
 @pytest.mark.parametrize("change", [{"role": "member"}, {"deactivated": True}])
 async def test_an_invitation_to_administrate_ends_with_its_makers_own_rights(
     browser: Browsers, change: dict[str, Any]

@@ -40,6 +40,9 @@ _VALID = """
     ) AS maker ON maker.folded = lower(made_by)
     WHERE expires > :now AND uses_left > 0 AND maker.deactivated IS NULL
         AND (invitations.role <> 'admin' OR maker.role IS NULL OR maker.role = 'admin')
+        AND NOT EXISTS (
+            SELECT 1 FROM server_bans WHERE folded = lower(invitations.made_by) AND identity = '' AND until > :now
+        )
 """
 _ALL = _Statement(f"{_VALID} ORDER BY invitations.created DESC, id LIMIT 1000", columns=_COLUMNS)
 _OF_MAKER = _Statement(
