@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hubbub import Conflict, NotFound
 from hubbub.accounts.audit import audit_lines
+from hubbub.features.rooms import lists
+from hubbub.features.rooms.access_rows import read_rooms_of
+from hubbub.store.base import Transaction
 from tests.features.members.house import House, code_of, do, house
 
 
@@ -158,6 +162,15 @@ async def test_a_kick_lets_a_guest_come_again_and_a_ban_does_not(place: House) -
     assert (await gus.join("garden"))["type"] == "joined"
 
 
+async def test_an_end_that_no_calendar_has_is_invalid(place: House) -> None:
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    room = await place.private(alice, bob)
+
+    for until in ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "tomorrow", "2026-11-22T12:00:00"):
+        for verb in ("mute", "ban"):
+            assert await code_of(alice, verb, room, user="bob", until=until) == "invalid", until
+
+
 async def test_a_moderator_keeps_no_administrator_out(place: House) -> None:
     alice, boss, bob = await place.enter("alice"), await place.enter("boss"), await place.enter("bob")
     await alice.ask({"type": "create", "kind": "public", "room": "club"})
@@ -226,6 +239,36 @@ async def test_the_list_of_rooms_has_ones_own_private_rooms_and_no_others(place:
     assert await listed("mallory") == [("aaa", "aaa"), ("zzz", "zzz")]
     assert await listed("bob", after="aaa", limit="1") == [(room, "Zebra plans")]
     assert await listed("bob", after=room, limit="1") == [("zzz", "zzz")]
+
+
+async def test_a_page_of_the_list_reads_no_more_of_ones_own_rooms_than_it_shows(
+    place: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    titles = [f"Plans {number}" for number in range(5)]
+    rooms = {await place.private(alice, bob, title=title) for title in titles}
+    for room in ("about", "zoo"):
+        await alice.join(room)
+    read: list[int] = []
+
+    def counting(transaction: Transaction, *arguments: Any, **named: Any) -> list[str]:
+        found = read_rooms_of(transaction, *arguments, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(lists, "read_rooms_of", counting)
+    pages: list[list[str]] = []
+    after = ""
+    while len(pages) < 10:
+        page = (await place.get("/api/v1/rooms", "bob", limit=2, after=after)).json()
+        pages.append([room["room"] for room in page["rooms"]])
+        if (after := page.get("next", "")) == "":
+            break
+    found = [room for page in pages for room in page]
+
+    assert (found, max(read)) == (["about", *sorted(rooms), "zoo"], 3)
+    some = (await place.get("/api/v1/rooms", "bob", limit=2, q="plans 4")).json()["rooms"]
+    assert [room["name"] for room in some] == ["Plans 4"]
 
 
 async def test_requests_do_what_the_commands_do(place: House) -> None:

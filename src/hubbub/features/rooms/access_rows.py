@@ -62,7 +62,8 @@ _ROOMS_OF_USER = _Statement(
     SELECT rooms.folded FROM users JOIN room_people ON room_people.user_id = users.id
     JOIN rooms ON rooms.id = room_people.room_id
     WHERE users.folded = :folded AND users.identity = :identity AND rooms.guarded = 2
-        AND role <> 'nobody' AND banned <= :now
+        AND role <> 'nobody' AND banned <= :now AND rooms.folded {by_bytes} > :after
+    ORDER BY rooms.folded {by_bytes} LIMIT :most
     """,
     columns=("folded",),
 )
@@ -85,6 +86,9 @@ def read_settings(transaction: Transaction, folded: Iterable[str]) -> dict[str, 
     return {folded: SettingsRow(*row) for folded, *row in rows}
 
 
-def read_rooms_of(transaction: Transaction, folded: str, identity: str, now: int) -> list[str]:
-    """The folded keys of the restricted rooms that a user is a member of."""
-    return [room for (room,) in transaction.rows(_ROOMS_OF_USER, folded=folded, identity=identity, now=now)]
+def read_rooms_of(
+    transaction: Transaction, folded: str, identity: str, now: int, *, after: str, most: int
+) -> list[str]:
+    """The folded keys of the restricted rooms that a user is a member of: the next `most` after `after`, in order."""
+    rows = transaction.rows(_ROOMS_OF_USER, folded=folded, identity=identity, now=now, after=after, most=most)
+    return [room for (room,) in rows]

@@ -63,23 +63,22 @@ class Lists:
         Raises `RateLimited`, `Unavailable`.
         """
         found: dict[str, str] = {}
-        part, after = fold(query.q), fold(query.after)
-        own = await self._own(user, part)
-        keys, end = await self._read(after, part, query.limit + 1)
+        part, after, most = fold(query.q), fold(query.after), query.limit + 1
         while True:
-            keys |= {
-                folded: row.key for folded, row in own.items() if after < folded and (end is None or folded <= end)
-            }
-            await self._know(user, [folded for folded in keys if folded not in own and part in folded])
+            own, others = await self._own(user, after, part, most), await self._read(after, part, most)
+            end = min((read.end for read in (own, others) if read.end is not None), default=None)
+            keys = own.keys | others.keys
+            if end is not None:
+                keys = {folded: key for folded, key in keys.items() if folded <= end}
+            await self._know(user, [folded for folded in keys if folded not in own.keys and part in folded])
             for folded in sorted(keys):
                 if len(found) > query.limit:
                     break
-                if folded in own or (part in folded and self._policy(user, Action.JOIN, keys[folded])):
+                if folded in own.keys or (part in folded and self._policy(user, Action.JOIN, keys[folded])):
                     found[folded] = keys[folded]
             if end is None or len(found) > query.limit or not await _may_read_on(charge, found):
                 break
-            after = end
-            keys, end = await self._read(end, part, READ)
+            after, most = end, READ
         shown = list(found)[: query.limit]
         counts = await self._lists.counts([PREFIX + folded for folded in shown])
         settings = await self._settings(shown)
@@ -120,13 +119,22 @@ class Lists:
         if self._rooms.access.application is not None:
             await asyncio.gather(*(self._rooms.access.know(user, room) for room in rooms))
 
-    async def _own(self, user: User, part: str) -> dict[str, SettingsRow]:
+    async def _own(self, user: User, after: str, part: str, most: int) -> _Read:
         """The private and direct rooms of a user that have `part` in their title or key."""
         if self._database is None or (user.guest and not user.identity):
-            return {}
-        read = partial(read_rooms_of, folded=fold(user.key), identity=user.identity, now=time.time_ns() // 1_000_000)
-        rows = await self._settings(await self._database.read(read, never_deferred=True))
-        return {folded: row for folded, row in rows.items() if part in folded or part in (row.title or "").lower()}
+            return _Read({}, None)
+        read = partial(
+            read_rooms_of,
+            folded=fold(user.key),
+            identity=user.identity,
+            now=time.time_ns() // 1_000_000,
+            after=after,
+            most=most,
+        )
+        rooms = await self._database.read(read, never_deferred=True)
+        rows = await self._settings(rooms)
+        keys = {folded: row.key for folded, row in rows.items() if part in folded or part in (row.title or "").lower()}
+        return _Read(keys, rooms[-1] if len(rooms) == most else None)
 
     async def _settings(self, folded: Sequence[str]) -> dict[str, SettingsRow]:
         if self._database is None or not folded:
