@@ -31,6 +31,7 @@ class Hubbub(System):
             "HUBBUB_RATE": "1000000",
             "HUBBUB_BURST": "1000000",
             "HUBBUB_CONNECTIONS_PER_ADDRESS": "100000",
+            "HUBBUB_CONNECTS_PER_ADDRESS": "0",
         }
 
     def arrival(self, room: str, user: str, port: int) -> Sequence[Step]:

@@ -179,13 +179,24 @@ class Settings(BaseSettings):
         200, ge=0, le=10**9, description="Connections of one network address, on all nodes together; 0: no limit."
     )
     connections_per_user: int = Field(
-        0, ge=0, le=10**9, description="Connections of one user, on all nodes together; 0: no limit."
+        100, ge=0, le=10**9, description="Connections of one user, on all nodes together; 0: no limit."
+    )
+    connects_per_address: int = Field(
+        600,
+        ge=0,
+        le=10**9,
+        description="Handshakes of one network address with one node, per minute; no limit if it is 0, or "
+        "`connections_per_address` is.",
     )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         [],
         description="Addresses and networks of proxies whose `X-Forwarded-For` and `-Proto` are believed.",
     )
     rooms_per_connection: int = Field(200, ge=1, description="Rooms that one connection may be in.")
+    rooms_per_user: int = Field(
+        200, ge=1, le=10**9, description="Rooms that one user may own; archived ones do not count."
+    )
+    rooms_made: int = Field(60, ge=1, le=10**9, description="Rooms that one user may make per hour, direct ones too.")
     heartbeat: float = Field(25.0, gt=0, description="Between two pings; a client silent for two is closed (4408).")
     linger: float = Field(10.0, ge=0, description="How long one who vanished is online, and keeps the name.")
     head_timeout: float = Field(10.0, gt=0, description="For a request's head, and for a body that comes too slowly.")
@@ -230,6 +241,9 @@ LIMITS_AT_RUN_TIME = (
     "burst",
     "connections_per_address",
     "connections_per_user",
+    "connects_per_address",
+    "rooms_per_user",
+    "rooms_made",
     "log_in_attempts",
     "sign_ups",
     "reports",

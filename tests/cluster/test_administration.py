@@ -81,3 +81,28 @@ async def test_a_ban_ends_connections_on_the_other_node(
             await bob.expect("pong", id="1")
         refused = await client.get(f"{there.url}/ws", headers=token("alice"))
         assert (refused.status_code, refused.json()["message"]) == (403, "you are banned from this server")
+
+
+async def test_reports_and_the_audit_log_are_those_of_all_nodes(redis: Redis, postgres: str, tmp_path: Path) -> None:
+    async with two_nodes(redis, postgres, tmp_path) as ((here, there), client):
+        said = await client.post(
+            f"{here.url}/api/v1/rooms/lobby/messages", headers=token("mallory"), json={"text": "pills"}
+        )
+        path = f"/api/v1/rooms/lobby/messages/{said.json()['seq']}/reports"
+        twice = [
+            await client.post(f"{node.url}{path}", headers=token("alice"), json={"reason": "spam"})
+            for node in (here, there)
+        ]
+        assert {answer.status_code for answer in twice} == {201}
+        (report,) = (await client.get(f"{there.url}/api/v1/reports", headers=BOSS)).json()["reports"]
+        assert {answer.json()["id"] for answer in twice} == {report["id"]}
+        assert (report["author"], report["text"], report["by"]) == ("mallory", "pills", "alice")
+        closed = await client.patch(f"{here.url}/api/v1/reports/{report['id']}", headers=BOSS, json={"state": "closed"})
+        assert closed.status_code == 200, closed.text
+        assert (await client.get(f"{there.url}/api/v1/reports", headers=BOSS)).json()["reports"] == []
+
+        lines = (await client.get(f"{there.url}/api/v1/audit?action=report.", headers=BOSS)).json()["lines"]
+        assert [(line["actor"], line["action"]) for line in lines] == [
+            ("boss", "report.close"),
+            ("alice", "report.add"),
+        ]

@@ -23,6 +23,7 @@ _ADD = Statement(
 _BEFORE = Statement(
     """
     SELECT id, at, actor, action, target, detail FROM audit WHERE id {by_bytes} < :before
+        AND lower(actor) LIKE :actor ESCAPE '!' AND action LIKE :action ESCAPE '!'
     ORDER BY id {by_bytes} DESC LIMIT :number
     """,
     columns=("id", "at", "actor", "action", "target", "detail"),
@@ -54,9 +55,19 @@ def audit(transaction: Transaction, actor: str, action: str, target: str = "", *
     transaction.run(_ADD, id=id, at=now, actor=actor, action=action, target=target, detail=text)
 
 
-def audit_lines(transaction: Transaction, *, before: str = LATEST, number: int = 100) -> list[AuditLine]:
-    """The lines before one, the latest first."""
+def audit_lines(
+    transaction: Transaction, *, before: str = LATEST, actor: str = "", action: str = "", number: int = 100
+) -> list[AuditLine]:
+    """The lines before one, the latest first: those of all actors, or of one; of all actions, of one, or, if `action`
+    ends with a dot, of all that begin so."""
+    exact = {"before": before, "number": number}
+    like = {"actor": _pattern(actor.lower()), "action": _pattern(action) + ("%" if action.endswith(".") else "")}
     return [
         AuditLine(id=id, at=timestamp(at / 1000), actor=actor, action=action, target=target, detail=json.loads(detail))
-        for id, at, actor, action, target, detail in transaction.rows(_BEFORE, before=before, number=number)
+        for id, at, actor, action, target, detail in transaction.rows(_BEFORE, **exact, **like)
     ]
+
+
+def _pattern(text: str) -> str:
+    """For LIKE: this very text; any text if it is empty."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_") or "%"

@@ -28,7 +28,7 @@ from hubbub.features.openid.feature import CALLBACK
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
-from hubbub.limits import network_of
+from hubbub.limits import Recent, TokenBucket, network_of
 from hubbub.node import Node
 from hubbub.origins import host_name, is_loopback
 from hubbub.wire.identity import SYSTEM, User
@@ -98,6 +98,8 @@ class Admissions:
         self._api_keys = node.feature(ApiKeysFeature).keys
         self._bans = node.feature(BansFeature)
         self._current = node.services.current
+        self._comers = Recent(TokenBucket, seconds=60.0)
+        """How fast handshakes come from each network address."""
         self._among_accounts = among_accounts
         self.origins = Origins(node.settings.allowed_origins)
 
@@ -114,6 +116,8 @@ class Admissions:
         self.origins.check(connection)
         self._check_capacity()
         address = _peer(connection)
+        if connects:
+            self._check_pace(address)
         if account is None:
             self._check_guest(connection)
         counted = await self._count_address(address) if connects else ()
@@ -206,6 +210,17 @@ class Admissions:
         if wait:
             raise RateLimited("too many requests", retry_after=math.ceil(wait * 1000))
         return partial(limits.charge, name)
+
+    def _check_pace(self, address: str) -> None:
+        """Count a handshake. Each node does that for itself, so that nobody waits for another node."""
+        now = self._current.now
+        most = now.connects_per_address if now.connections_per_address else 0
+        if not most:
+            return
+        time_now = time.monotonic()
+        wait = self._comers.of(network_of(address), time_now).take(time_now, rate=most / 60, burst=most)
+        if wait:
+            raise RateLimited("too many handshakes from this address", retry_after=math.ceil(wait * 1000))
 
     async def _count_address(self, address: str) -> tuple[str, ...]:
         most = self._current.now.connections_per_address

@@ -335,3 +335,18 @@ async def test_the_audit_log_says_who_did_what_to_whom_in_public_rooms(place: Ho
         ("boss", "room.ban", "bob", {"until": "for_ever", "room": "lobby"}),
         ("boss", "room.change_room", "lobby", {"slow": 5}),
     ]
+
+
+async def test_a_user_owns_so_many_rooms_and_makes_so_many_an_hour(place: House) -> None:
+    place.hub.node.services.current.change({"rooms_per_user": 2, "rooms_made": 4})
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    rooms = [await place.private(alice) for _ in range(2)]
+    refused = await alice.ask({"type": "create", "kind": "public", "room": "third"})
+    assert (refused["type"], refused["code"]) == ("error", "too_large")
+
+    await do(alice, "change_room", rooms[0], archived=True)
+    assert (await alice.ask({"type": "create", "kind": "public", "room": "third"}))["type"] == "joined"
+    refused = await alice.ask({"type": "direct", "users": ["bob"]})
+    assert (refused["code"], refused["retry_after"] > 0) == ("rate_limited", True)
+    direct = await bob.ask({"type": "direct", "users": ["alice"]})
+    assert (await alice.ask({"type": "direct", "users": ["bob"]}))["room"] == direct["room"]

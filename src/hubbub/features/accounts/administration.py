@@ -7,6 +7,7 @@ same transaction, and told when that is committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from hubbub.accounts.access_changes import AccessChange, AccessChanges, AccessKind, changed
@@ -78,8 +79,10 @@ class Administration:
     async def accounts(self, *, after: str, q: str, number: int) -> list[Account]:
         return await self._read(lambda transaction: accounts_after(transaction, after=after, q=q, number=number))
 
-    async def audit(self, *, before: str, number: int) -> list[AuditLine]:
-        return await self._read(lambda transaction: audit_lines(transaction, before=before, number=number))
+    async def audit(self, *, before: str, actor: str, action: str, number: int) -> list[AuditLine]:
+        """As `audit_lines`."""
+        read = partial(audit_lines, before=before, actor=actor, action=action, number=number)
+        return await self._read(read)
 
     async def invitations(self, *, of: str | None = None) -> list[Invitation]:
         """Those that are still valid: of everybody, or of one maker."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 from collections.abc import Sequence
 from functools import partial
@@ -18,16 +19,28 @@ from hubbub.accounts.roles import DIRECT, PRIVATE, RoomRole, is_restricted
 from hubbub.accounts.users import owners_of_keys
 from hubbub.delivery.connections import Connections
 from hubbub.dispatch.link import run
-from hubbub.errors import Invalid, NotFound, Unavailable
+from hubbub.errors import Invalid, NotFound, RateLimited, TooLarge, Unavailable
 from hubbub.features.feature import Services
 from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomChange
 from hubbub.features.messages.messages import Messages
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.access import Accesses
+from hubbub.limits import Allowance
 from hubbub.store.base import Transaction
+from hubbub.store.statement import Statement
 from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import fold
 from hubbub.wire.members import Create, Invited, RoomFields, RoomMember
+
+_OWNED = Statement(
+    """
+    SELECT count(*) AS number FROM users JOIN room_people ON room_people.user_id = users.id
+    JOIN room_settings ON room_settings.room_id = room_people.room_id
+    WHERE users.folded = :folded AND users.identity = :identity AND role = 'owner' AND archived = 0
+    """,
+    columns=("number",),
+    never_deferred=True,
+)
 
 
 class RoomsOfPeople:
@@ -52,6 +65,7 @@ class RoomsOfPeople:
             room = command.room
             if user is not SYSTEM and self._access.application is not None:
                 await self._access.require(user, Action.JOIN, room)
+        await self._check_limits(user, room, owns=True)
         finds = command.key is not None
         change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims, finds=finds)
         return (await self.change(user, room, change)).room
@@ -68,6 +82,7 @@ class RoomsOfPeople:
         ids = await database.read(partial(_ids_of, keys=[user.key, *others]), never_deferred=True)
         # The same people find the same room, also if two of them make it at once.
         room = DIRECT + _in_a_key(self._digest(",".join(map(str, sorted(ids))))[:20])
+        await self._check_limits(user, room, owns=False)
         change = RoomChange(Action.DIRECT, users=others, fields=RoomFields(kind="direct"))
         return (await self.change(user, room, change)).room
 
@@ -82,6 +97,24 @@ class RoomsOfPeople:
         if cluster is None:
             raise Unavailable("this server stores no rooms")
         return hmac.digest(cluster.encode(), text.encode(), hashlib.sha256)
+
+    async def _check_limits(self, user: User, room: str, *, owns: bool) -> None:
+        """Before a user makes a room. One that is there already is found, or is a conflict.
+
+        Raises `RateLimited`, and `TooLarge` if the user would own too many. Those who make several rooms at the same
+        moment may have some more.
+        """
+        database, now = self._services.database, self._services.current.now
+        if user is SYSTEM or database is None or await self._access.read(room) is not None:
+            return
+        allowance = Allowance(rate=now.rooms_made / 3600, burst=now.rooms_made - 1)
+        # A name has always the same allowance: if an administrator changes it, another count begins.
+        name = f"rooms of {fold(user.key)}, {now.rooms_made} an hour"
+        wait = await self._services.limits.take(name, 1.0, allowance)
+        if wait:
+            raise RateLimited("too many new rooms; try again later", retry_after=math.ceil(wait * 1000))
+        if owns and await database.read(partial(_owned_by, user=user), never_deferred=True) >= now.rooms_per_user:
+            raise TooLarge(f"a user owns at most {now.rooms_per_user} rooms: archive one, or make another its owner")
 
     async def change(self, user: User, room: str, change: RoomChange) -> Changed[Any]:
         """Change a room. Returns when that is durable, and everybody was told.
@@ -129,6 +162,11 @@ def _in_a_key(digest: bytes) -> str:
 
 async def _tell(channels: UserChannels, key: str, event: Invited) -> None:
     await channels.send(key, event)
+
+
+def _owned_by(transaction: Transaction, user: User) -> int:
+    ((number,),) = transaction.rows(_OWNED, folded=fold(user.key), identity=user.identity)
+    return int(number)
 
 
 def _ids_of(transaction: Transaction, keys: Sequence[str]) -> list[int]:

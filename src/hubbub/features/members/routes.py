@@ -15,6 +15,7 @@ from hubbub.errors import (
     Invalid,
     NotFound,
     RateLimited,
+    TooLarge,
     Unauthenticated,
     Unavailable,
 )
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from hubbub.features.members.feature import MembersFeature
 
 _CHANGES: tuple[type[Command], ...] = (ChangeRoom, Invite, Remove, LeaveRoom, SetRole, Kick, Mute, Ban)
-_ERRORS = documented(Invalid, Unauthenticated, Forbidden, NotFound, Conflict, RateLimited, Unavailable)
+_ERRORS = documented(Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
 
 
 class ChangedRoom(BaseModel):

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hubbub.accounts.policies import Action
+from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration
 from hubbub.errors import Forbidden, NotFound, RateLimited
@@ -69,7 +70,9 @@ class ReportsFeature(Feature):
             raise RateLimited("too many reports; try again later", retry_after=math.ceil(wait * 1000), room=room)
         if not self._messages.logs.stores(room):
             raise NotFound(f"room {room!r} stores no messages", room=room)
-        add = partial(add_report, user=user, room=room, seq=seq, reason=reason)
+        decided = access.application is not None and access.application.decides(fold(room))
+        is_public = not decided and not is_restricted(fold(room))
+        add = partial(add_report, user=user, room=room, seq=seq, reason=reason, is_public=is_public)
         return await self._database.transact(add)
 
     async def of_room(self, user: User, room: str, *, state: State, before: str) -> list[StoredReport]:

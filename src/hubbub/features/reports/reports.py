@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hubbub.accounts.audit import LATEST, audit
-from hubbub.accounts.roles import is_restricted
 from hubbub.errors import NotFound
 from hubbub.features.messages.log_pages import read_after
 from hubbub.store.base import Transaction
@@ -91,9 +90,12 @@ class StoredReport:
     closed_at: int | None = None
 
 
-def add_report(transaction: Transaction, user: User, room: str, seq: int, reason: str) -> str:
-    """Returns the report's id: that of the earlier one, if this user has reported the message before. Raises `NotFound`
-    if there is no such message. The caller has asked whether the user may read the room."""
+def add_report(transaction: Transaction, user: User, room: str, seq: int, reason: str, *, is_public: bool) -> str:
+    """Returns the report's id: that of the earlier one, if this user has reported the message before. `is_public` says
+    whether administrators may know of the room.
+
+    Raises `NotFound` if there is no such message. The caller has asked whether the user may read the room.
+    """
     page = read_after(transaction, room, seq - 1, 1)
     if not page.messages or page.messages[0].seq != seq or page.messages[0].deleted is not None:
         raise NotFound(f"there is no message {seq} in room {room!r}", room=room)
@@ -101,7 +103,6 @@ def add_report(transaction: Transaction, user: User, room: str, seq: int, reason
     now, key = time.time_ns() // 1_000_000, fold(room)
     # Ids begin with the time, so their order is that of the reports.
     id = f"{now:013d}-{secrets.token_hex(8)}"
-    is_public = not is_restricted(key)
     transaction.run(
         _ADD,
         id=id,

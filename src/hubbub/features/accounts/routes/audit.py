@@ -33,10 +33,15 @@ def add_audit(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None
         responses=documented(*COMMON),
     )
     async def audit(
-        request: Request, before: Annotated[str, Query(max_length=64)] = LATEST, account: Any = authenticated
+        request: Request,
+        before: Annotated[str, Query(max_length=64)] = LATEST,
+        actor: Annotated[str, Query(max_length=64)] = "",
+        action: Annotated[str, Query(max_length=64)] = "",
+        account: Any = authenticated,
     ) -> AuditPage:
-        """Who did what to whom, the latest first. For the next page give `next` as `before`."""
+        """Who did what to whom, the latest first; with `actor` and `action` only what one did, or only what was done,
+        such as `ban.set`, or `ban.` for all about bans. For the next page give `next` as `before`."""
         await permitted(hub, request, account, Action.READ_AUDIT)
-        found = await feature.administration.audit(before=before, number=PAGE + 1)
+        found = await feature.administration.audit(before=before, actor=actor, action=action, number=PAGE + 1)
         page = found[:PAGE]
         return AuditPage(lines=page, next=next_of(found, [line.id for line in page]))
