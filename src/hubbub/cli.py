@@ -105,6 +105,10 @@ def serve(
         _run(settings, options, fd or [])
     except ConfigurationError as error:
         _fail(error)
+    except Unavailable as error:
+        from hubbub.serving.worker import cannot_start
+
+        _fail(cannot_start(error), EXIT_LATER)
 
 
 def _run(settings: Settings, options: dict[str, Any], fd: list[int]) -> None:
@@ -545,7 +549,7 @@ def show_version() -> None:
     typer.echo(version("hubbub"))
 
 
-def _fail(error: Exception, status: int = EXIT_CONFIGURATION) -> NoReturn:
+def _fail(error: Exception | str, status: int = EXIT_CONFIGURATION) -> NoReturn:
     typer.echo(f"hubbub: {error}", err=True)
     raise typer.Exit(status)
 

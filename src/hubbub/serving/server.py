@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.app.hubbub import Hubbub
 from hubbub.app.settings_sources import load_settings
-from hubbub.errors import ConfigurationError
+from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.serving import systemd
 from hubbub.serving.addresses import addresses_for_others, own_address
 from hubbub.serving.http_protocol import HTTPProtocol
@@ -192,8 +192,9 @@ def run(
     `hubbub.toml` if not given. `on_ready` is called with the address once the server answers, instead of logging it.
     `access_log` says whether each request by HTTP is logged, as `uvicorn.access`. `fd` are the file descriptors of
     listening sockets that another process hands over, instead of an address; systemd's are found without it. Raises
-    `ConfigurationError` if the address can't be had or a hub can't start as configured, `SystemExit` if the application
-    does not start for another reason, or if something had to be left behind when it stopped.
+    `ConfigurationError` if the address can't be had or a hub can't start as configured, `Unavailable` if its database
+    does not answer in time, `SystemExit` if the application does not start for another reason, or if something had to
+    be left behind when it stopped.
     """
     settings = settings or load_settings(None)
     if settings.workers > 1:
@@ -272,12 +273,12 @@ def _announce(others: Sequence[str], address: str) -> None:
 
 
 class _Started:
-    """An application whose start may fail for a reason that a person can mend. The person gets the reason without a
-    traceback."""
+    """An application whose start may fail for a reason that a person can mend, or that may pass. The person gets the
+    reason without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.failure: ConfigurationError | None = None
+        self.failure: ConfigurationError | Unavailable | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -287,7 +288,7 @@ class _Started:
         async def explain(message: Message) -> None:
             if self.failure is None and message["type"] == "lifespan.startup.failed":
                 error = sys.exc_info()[1]
-                if isinstance(error, ConfigurationError):
+                if isinstance(error, (ConfigurationError, Unavailable)):
                     self.failure = error
                     # The caller reports the reason. uvicorn would only add that there was one.
                     logging.getLogger("uvicorn.error").disabled = True
@@ -296,7 +297,7 @@ class _Started:
 
         try:
             await self._app(scope, receive, explain)
-        except ConfigurationError:
+        except (ConfigurationError, Unavailable):
             if self.failure is None:
                 raise
 

@@ -29,7 +29,7 @@ from hubbub.serving.addresses import own_address
 from hubbub.serving.lifeline import HASTEN, READY, STOP
 from hubbub.serving.listening import SharedPort
 from hubbub.serving.server import configure_log
-from hubbub.serving.worker import EXIT_CONFIGURATION, WorkerOrder, check_workers
+from hubbub.serving.worker import HAS_SAID_WHY, WorkerOrder, check_workers
 from hubbub.settings import Settings
 
 log = logging.getLogger("hubbub")
@@ -149,7 +149,7 @@ class Supervisor:
                 status = await first.process.wait()
                 if self._stopping.is_set() and status in TOLD_TO_STOP:
                     return 0
-                if status != EXIT_CONFIGURATION:  # of which it has said the reason
+                if status not in HAS_SAID_WHY:
                     log.error("the first worker did not start: it %s", describe_end(status))
                 return max(1, status)
             self._is_up = True

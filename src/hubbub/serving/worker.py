@@ -12,10 +12,13 @@ from typing import Any
 
 from hubbub.app.settings_sources import load_settings
 from hubbub.app.wiring import choose_engine
-from hubbub.errors import ConfigurationError
+from hubbub.errors import ConfigurationError, Unavailable
 from hubbub.settings import Settings
 
 EXIT_CONFIGURATION = 2
+EXIT_LATER = 3
+"""The same may succeed later."""
+HAS_SAID_WHY = frozenset({EXIT_CONFIGURATION, EXIT_LATER})
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,14 @@ def check_workers(settings: Settings) -> None:
         raise ConfigurationError(f"several workers {'; and they '.join(needs)}")
 
 
+def cannot_start(error: Unavailable) -> str:
+    """What to tell the person who starts the server."""
+    return (
+        f"the server cannot start now: {error}. Try again; if the database is slow rather than away, give it longer "
+        "with HUBBUB_DATABASE_TIMEOUT"
+    )
+
+
 def main() -> None:
     from hubbub.serving.app import create_app
     from hubbub.serving.lifeline import Lifeline
@@ -77,6 +88,9 @@ def main() -> None:
     except ConfigurationError as error:
         sys.stderr.write(f"hubbub: worker {order.slot}: {error}\n")
         raise SystemExit(EXIT_CONFIGURATION) from None
+    except Unavailable as error:
+        sys.stderr.write(f"hubbub: worker {order.slot}: {cannot_start(error)}\n")
+        raise SystemExit(EXIT_LATER) from None
 
 
 if __name__ == "__main__":
