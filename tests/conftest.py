@@ -53,6 +53,8 @@ BROWSER_OPTIONS = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
+    # Two sites: other ports of one name would be the same site.
+    "--host-resolver-rules=MAP chat.test 127.0.0.1, MAP evil.test 127.0.0.1",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
