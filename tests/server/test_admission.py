@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from hubbub.errors import Conflict, RateLimited
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
+from hubbub.features.bans.feature import BansFeature
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.http.admission import Admissions
 from hubbub.settings import Settings
@@ -394,7 +395,7 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
     node = lone_node(
         Settings(connections_per_address=1),
-        features=[PeopleFeature(), ApiKeysFeature(), AccessFeature()],
+        features=[PeopleFeature(), ApiKeysFeature(), AccessFeature(), BansFeature()],
     )
     await node.start()
     admissions = Admissions(node)
