@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.conftest import PageFactory
 from tests.servers import WebServer, hubbub_server, watched
 from tests.web.accessibility import fits, no_violations
-from tests.web.pages import PHONE, act, expect_live, message, say
+from tests.web.pages import PHONE, act, everything_is_sent, expect_live, message, say
 from tests.web.people import PASSWORD, account, choose_of_account, expect_here_as, fill, log_in, submit
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +104,7 @@ async def test_a_session_that_is_ended_elsewhere_leads_to_the_log_in_and_loses_n
             await expect_here_as(page, "mary")
             await expect(page.get_by_label("Message in")).to_have_value("half a sen")
         await expect(message(page, "written without a network.")).to_be_visible()
+        await everything_is_sent(page)
         history = await elsewhere.get("/api/v1/rooms/hall/messages")
         assert "written without a network." in [row["text"] for row in history.json()["messages"]]
 

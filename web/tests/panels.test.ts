@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ACCOUNT_WORDS } from '../src/words/account';
+import { ADMIN_WORDS } from '../src/words/admin';
 import { TAGS } from '../src/words/language.svelte';
 import { deviceOf, meaningOf, SETTINGS_WORDS } from '../src/words/settings';
 import { sentencesIn } from './sentences';
@@ -7,9 +8,17 @@ import { sentencesIn } from './sentences';
 const CATALOGUES: [string, Record<string, object>][] = [
   ['accounts', ACCOUNT_WORDS],
   ['settings', SETTINGS_WORDS],
+  ['administration', ADMIN_WORDS],
 ];
 /** The same word in several languages. */
-const SAME = new Set(['profile.name', 'profile.color', 'profile.colors.orange', 'name']);
+const SAME = new Set([
+  'profile.name',
+  'profile.color',
+  'profile.colors.orange',
+  'name',
+  'people.admin',
+  'audit.templates.other',
+]);
 const SAMPLES: Record<string, unknown[]> = { 'invitations.left': [3], 'devices.on': ['X1', 'X2'] };
 const sampleOf = (path: string) => SAMPLES[path] ?? ['X1', 'X2', 'X3'];
 
@@ -21,7 +30,7 @@ describe.each(CATALOGUES)('the words of %s', (_, catalogue) => {
     expect(sentences.map(([path]) => path)).toEqual(english.map(([path]) => path));
     const same = sentences.filter(([path, sentence], place) => sentence === english[place]?.[1] && !SAME.has(path));
     expect(same).toEqual([]);
-    const named = (sentence = '') => [...new Set(sentence.match(/X\d/g))].sort().join();
+    const named = (sentence = '') => [...new Set(sentence.match(/X\d|\{\w+\}/g))].sort().join();
     expect(sentences.filter(([, sentence], place) => named(sentence) !== named(english[place]?.[1]))).toEqual([]);
   });
 });

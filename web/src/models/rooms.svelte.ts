@@ -3,10 +3,10 @@ import { SvelteMap } from 'svelte/reactivity';
 import { fold, type Client, type ListedRoom, type ListQuery, type RoomsPage } from 'hubbub-client';
 import type { Room } from './room.svelte';
 import type { Route } from './route';
+import { server } from './server.svelte';
 import { ORDERS, sectionsOf, type Order, type Section } from './sections';
 import type { RoomStore } from './storage';
 
-const FIRST_ROOM = 'general';
 /** More than this nobody reads: a few more letters find the others. */
 const FOUND = 20;
 
@@ -100,9 +100,11 @@ export class Rooms {
   /** Opens the rooms of the last time, and shows what the route leads to. */
   open(route: Route): void {
     const known = this.#options.store.rooms();
-    for (const key of known.length > 0 ? known : [FIRST_ROOM]) this.#add(key);
+    const rooms = known.length > 0 ? known : server.firstRooms;
+    for (const key of rooms) this.#add(key);
+    const first = known.length > 0 ? this.list[0]?.key : rooms[0];
     if (route.kind === 'room') this.lookAt(route.room, route.message);
-    else this.lookAt(this.list[0]?.key ?? FIRST_ROOM);
+    else if (first !== undefined) this.lookAt(first);
   }
 
   /** Shows a room, and one of its messages if that is given. Joins the room first if needed. */

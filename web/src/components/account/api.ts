@@ -1,8 +1,9 @@
 /** The server's REST API of accounts, as the page uses it. */
 import type { Account } from '../../models/reception';
+import { server, type ServerNames } from '../../models/server.svelte';
 import { request } from '../../rest';
 
-export interface ServerInfo {
+export interface ServerInfo extends ServerNames {
   accounts: boolean;
   sign_up: 'open' | 'invited' | 'closed';
   guests: boolean;
@@ -25,7 +26,9 @@ export interface NewAccount {
 
 /** Null if the server does not say: then it has no accounts for this page. */
 export async function serverInfo(): Promise<ServerInfo | null> {
-  return request<ServerInfo>('GET', 'server').catch(() => null);
+  const said = await request<ServerInfo>('GET', 'server').catch(() => null);
+  if (said !== null) server.learn(said);
+  return said;
 }
 
 /** `secret` is that of a guest, who keeps key and messages. */
