@@ -162,6 +162,12 @@ class Settings(BaseSettings):
     frame_bytes: int = Field(64 * 1024, ge=1024, description="Largest frame that a client may send.")
     rate: float = Field(20.0, gt=0, le=1e9, description="Commands per second and connection, in the long run.")
     burst: int = Field(60, ge=1, le=10**9, description="Commands at once, per connection.")
+    rate_per_user: float = Field(
+        3.0,
+        ge=1,
+        le=1e6,
+        description="How many times `rate` and `burst` one user has with one node, over all connections.",
+    )
     violations: int = Field(
         50, ge=1, description="Commands that did not wait for `retry_after` before a connection is closed (1008)."
     )
@@ -239,6 +245,7 @@ AT_RUN_TIME = ("name", "sign_up", "guests", "default_rooms")
 LIMITS_AT_RUN_TIME = (
     "rate",
     "burst",
+    "rate_per_user",
     "connections_per_address",
     "connections_per_user",
     "connects_per_address",

@@ -1,4 +1,4 @@
-"""How often one address may connect."""
+"""How often one address may connect, and how fast one user may be."""
 
 from pathlib import Path
 
@@ -32,3 +32,22 @@ async def test_handshakes_are_not_counted_where_an_address_may_have_any_number(t
         for name in ("alice", "bob", "carol"):
             async with server.connect(f"/ws?username={name}") as client:
                 await client.expect("welcome")
+
+
+async def test_a_users_connections_have_one_pace_together_and_others_have_their_own(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", guests="on", rate=0.01, burst=10, rate_per_user=1.5)
+    async with serving(create_app(settings)) as server, server.connect("/ws?username=alice") as phone:
+        secret = (await phone.expect("welcome"))["secret"]
+        async with (
+            server.connect(f"/ws?secret={secret}") as laptop,
+            server.connect("/ws?username=bob") as bob,
+        ):
+            for number in range(10):
+                await phone.send({"type": "ping", "id": str(number)})
+                await phone.expect("pong", id=str(number))
+            for number in range(6):
+                await laptop.send({"type": "ping", "id": str(number)})
+                await laptop.expect("pong" if number < 5 else "error", id=str(number))
+            for number in range(10):
+                await bob.send({"type": "ping", "id": str(number)})
+                await bob.expect("pong", id=str(number))

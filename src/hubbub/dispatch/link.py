@@ -56,6 +56,7 @@ class Link:
         "_room",
         "_unanswered",
         "_violations",
+        "together",
     )
 
     def __init__(
@@ -74,9 +75,10 @@ class Link:
         self._room = room
         self._on_relieved = on_relieved
         self._on_closed = on_closed
-        # Of this connection alone. A user's rate over several connections would take a round trip to Redis for each
-        # message; `connections_per_user` limits it instead.
+        # Both are of this node: to ask all nodes would take a round trip to Redis for each message.
         self._bucket = TokenBucket()
+        self.together: TokenBucket | None = None
+        """That of all connections of this user to this node; None as long as there is one."""
         self._violations: TokenBucket | None = None
         """Made at the first violation: most clients never need it."""
         self._not_before = 0.0
@@ -87,6 +89,9 @@ class Link:
         limits = self._limits
         now = self._connection.fanout.loop.time()
         wait = self._bucket.take(now, rate=limits.rate, burst=limits.burst)
+        if self.together is not None and not wait:
+            times = limits.rate_per_user
+            wait = self.together.take(now, rate=limits.rate * times, burst=int(limits.burst * times))
         if wait:
             wait = self._too_fast(wait, now)
             if not self._connection.is_open:

@@ -23,6 +23,7 @@ from hubbub.http.admission import Admissions, Admitted, hide_credentials
 from hubbub.http.error_responses import error_response
 from hubbub.http.handover import HANDOVER, Handover
 from hubbub.http.refusal_log import where
+from hubbub.limits import TokenBucket
 from hubbub.node import Node
 from hubbub.wire.base import Command, timestamp
 from hubbub.wire.codecs import CODECS_BY_SUBPROTOCOL, JSON_CODEC, Codec
@@ -60,6 +61,8 @@ class WebSocketDoor:
 
         def begin(connection: Connection, receiver: Receiver) -> Coroutine[Any, Any, None] | None:
             assert isinstance(receiver, Link)
+            if self._node.fanout.connections.count_of_user(connection.user.key) > 1:
+                self._share_pace(connection, receiver)
             connection.reply(self._welcome(connection, admitted, room))
             self._node.features.connected(connection)
             return receiver.complete(first) if first is not None else None
@@ -82,6 +85,14 @@ class WebSocketDoor:
             ),
             begin=begin,
         )
+
+    def _share_pace(self, connection: Connection, link: Link) -> None:
+        """Let a user's connections to this node have one pace together, beside that of each."""
+        of_user = self._node.fanout.connections.of_user(connection.user.key)
+        others = [one.receiver for one in of_user if one is not connection and isinstance(one.receiver, Link)]
+        pace = next((other.together for other in others if other.together is not None), None) or TokenBucket()
+        for one in (*others, link):
+            one.together = pace
 
     async def serve_raw(self, websocket: WebSocket, account: Any, on_message: MessageHandler) -> None:
         """Serve an application's own protocol: each message goes to `on_message`."""
