@@ -1,13 +1,16 @@
 """Whoever is revoked on one node is cut off on all three, also while Redis is dead."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hubbub import Authenticated, Role, User
+from hubbub.accounts import tickets
 from hubbub.accounts.access_changes import AccessKind
 from hubbub.errors import Unauthenticated
 from hubbub.features.access.feature import AccessFeature
@@ -104,3 +107,17 @@ async def test_a_ticket_of_one_node_is_good_once_on_any_node(redis: Redis, postg
         await three[0].hub.users("alice").revoke()
         with pytest.raises(Unauthenticated):
             await first.take(ticket)
+
+
+async def test_a_ticket_from_before_a_revocation_is_worth_nothing_also_at_a_node_whose_clock_is_ahead(
+    redis: Redis, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with three_nodes(redis, postgres) as (first, _, third):
+        ticket = await first.hub.node.feature(AccessFeature).tickets.make(Authenticated(User("alice", "Alice")))
+        await first.hub.users("alice").revoke()
+        revocations = third.hub.node.feature(AccessFeature).revocations
+        await eventually(lambda: revocations.is_revoked("alice", 0.0))
+
+        monkeypatch.setattr(tickets, "time", SimpleNamespace(time=lambda: time.time() + 60))
+        with pytest.raises(Unauthenticated):
+            await third.hub.node.feature(AccessFeature).tickets.take(ticket)

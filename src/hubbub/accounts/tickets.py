@@ -32,7 +32,7 @@ _ADD = Statement(
     never_deferred=True,
 )
 _TAKE = Statement(
-    f"DELETE FROM tickets WHERE digest = :digest RETURNING who, {_NOW} - made",  # noqa: S608 - as above
+    f"DELETE FROM tickets WHERE digest = :digest RETURNING who, {_NOW} - made, made",  # noqa: S608 - as above
     never_deferred=True,
 )
 _FORGET = Statement(f"DELETE FROM tickets WHERE made < {_NOW} - :lasts", never_deferred=True)  # noqa: S608 - as above
@@ -67,13 +67,17 @@ class Tickets:
     async def take(self, ticket: str) -> Authenticated:
         """Whose ticket it is. It is worth nothing from now on. Raises `Unauthenticated`, `Unavailable`."""
         digest = _digest(ticket)
-        found = self._in_memory.pop(digest, None) if self._shared is None else None
-        if self._shared is not None:
-            row = await self._shared.write(_take, digest)
-            found = (self._clock() - row[1] / 1000, _read(row[0])) if row is not None else None
-        if found is None or (age := self._clock() - found[0]) > LASTS or self._has_ended(found[1], time.time() - age):
+        found: tuple[Authenticated, float, float] | None = None
+        if self._shared is None:
+            if (kept := self._in_memory.pop(digest, None)) is not None:
+                age = self._clock() - kept[0]
+                found = kept[1], age, time.time() - age
+        elif (row := await self._shared.write(_take, digest)) is not None:
+            # When it was made is asked of the clock that says when somebody was revoked.
+            found = _read(row[0]), row[1] / 1000, row[2] / 1000
+        if found is None or found[1] > LASTS or self._has_ended(found[0], found[2]):
             raise Unauthenticated("this ticket is not good: it was used, or 30 seconds have passed")
-        return found[1]
+        return found[0]
 
     def _forget_old(self) -> None:
         # The oldest comes first.
