@@ -47,8 +47,16 @@ _ADD = Statement(
     f"INSERT INTO access_changes (id, at, kind, subject) VALUES (:id, {_NOW}, :kind, :subject) RETURNING at",  # noqa: S608 - this module's own
     never_deferred=True,
 )
+# A room changes as fast as its members like, and is read whole when it has changed. So its latest change is enough: a
+# room's changes are committed in the order of their times, because each holds the room's lock.
 _SINCE = Statement(
-    f"SELECT id, at, kind, subject FROM access_changes WHERE at > {_NOW} - :window ORDER BY at, id",  # noqa: S608 - as above
+    f"""
+    SELECT id, at, kind, subject FROM (
+        SELECT DISTINCT ON (kind, CASE WHEN kind = 'room' THEN subject ELSE id END) id, at, kind, subject
+        FROM access_changes WHERE at > {_NOW} - :window
+        ORDER BY kind, CASE WHEN kind = 'room' THEN subject ELSE id END, at DESC
+    ) AS changes ORDER BY at, id
+    """,  # noqa: S608 - as above
     columns=("id", "at", "kind", "subject"),
     never_deferred=True,
 )
@@ -70,6 +78,10 @@ class AccessKind(StrEnum):
     """What administrators have set at the server."""
     ROLE = "role"
     """What the application makes of people in this room. If the room is followed by a space and a user: of this one."""
+
+
+_OF_CREDENTIALS = {AccessKind.USER, AccessKind.SESSION}
+"""What is remembered for those who ask what has changed meanwhile. The others come far more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +125,7 @@ class AccessChanges:
         self._patience = BEHIND
         self._follows = False
         self.number = 0
-        """How many changes this node has heard of."""
+        """How many users and log-ins this node has heard of whose credentials ended."""
 
     def listen(self, kind: AccessKind, listener: Listener) -> None:
         """Call `listener` with each change of this kind, once, on every node. It must not wait or raise."""
@@ -130,7 +142,7 @@ class AccessChanges:
         return self._shared is not None and self._clock() - self._read_at > self._patience
 
     def since(self, number: int) -> list[AccessChange] | None:
-        """The changes that this node has heard of since it had heard of so many; None if these are too many."""
+        """Those that this node has heard of since it had heard of so many; None if these are too many."""
         new = self.number - number
         return None if new > len(self._latest) else list(self._latest)[len(self._latest) - new :]
 
@@ -193,8 +205,9 @@ class AccessChanges:
 
     def _take(self, change: AccessChange) -> None:
         if self._note(change):
-            self.number += 1
-            self._latest.append(change)
+            if change.kind in _OF_CREDENTIALS:
+                self.number += 1
+                self._latest.append(change)
             for listener in self._listeners[change.kind]:
                 listener(change)
 
