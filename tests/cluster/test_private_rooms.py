@@ -177,3 +177,21 @@ def messages_in(room: str, somebody: Person) -> list[str]:
         if row["room"] == room
     ]
     return list(dict.fromkeys(row["text"] for row in rows))
+
+
+async def test_a_guest_who_has_said_nothing_is_invited_and_banned_from_another_node(
+    redis: Redis, postgres: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        accounts = await stack.enter_async_context(node(redis.url, database=postgres, accounts=True, broker_timeout=20))
+        guests = await stack.enter_async_context(node(redis.url, database=postgres, broker_timeout=20))
+        alice = await stack.enter_async_context(person(accounts, user="alice"))
+        gus = await stack.enter_async_context(person(guests, "gus"))
+
+        room = (await alice.ask({"type": "create", "kind": "private", "users": [gus.key]}))["room"]
+        assert (await gus.expect("invited"))["room"] == room
+        assert (await gus.join(room))["type"] == "joined"
+        assert (await alice.ask({"type": "ban", "room": room, "user": gus.key}))["type"] == "ack"
+        await gus.expect("removed", room=room)
+        assert (await gus.join(room))["code"] == "forbidden"
+        assert (await alice.ask({"type": "direct", "users": ["nobody"]}))["code"] == "not_found"

@@ -777,11 +777,20 @@ export interface PingEvent {
 export interface ListedRoom {
   room: string;
   name: string;
+  title?: string;
   /**
    * Absent for public rooms.
    */
   kind?: 'private' | 'direct';
   archived?: boolean;
+  /**
+   * What the user is there, in a private or direct room.
+   */
+  role?: 'owner' | 'moderator' | 'member' | 'guest' | 'nobody';
+  /**
+   * Everybody in a direct room, online or not.
+   */
+  users?: OnlineUser[];
   /**
    * Absent while the other nodes cannot be asked.
    */

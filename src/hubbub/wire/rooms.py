@@ -139,8 +139,11 @@ class ListedRoom(BaseModel):
 
     room: str
     name: str
+    title: str | None = None
     kind: Literal["private", "direct"] | None = Field(None, description="Absent for public rooms.")
     archived: bool | None = None
+    role: RoomRole | None = Field(None, description="What the user is there, in a private or direct room.")
+    users: list[OnlineUser] | None = Field(None, description="Everybody in a direct room, online or not.")
     online: int | None = Field(None, description="Absent while the other nodes cannot be asked.")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hubbub import Conflict, NotFound
 from hubbub.accounts.audit import audit_lines
 from hubbub.features.rooms import lists
-from hubbub.features.rooms.access_rows import read_rooms_of
+from hubbub.features.rooms.access_rows import OwnRoom, read_rooms_of
 from hubbub.store.base import Transaction
 from tests.features.members.house import House, code_of, do, house
 
@@ -251,7 +251,7 @@ async def test_a_page_of_the_list_reads_no_more_of_ones_own_rooms_than_it_shows(
         await alice.join(room)
     read: list[int] = []
 
-    def counting(transaction: Transaction, *arguments: Any, **named: Any) -> list[str]:
+    def counting(transaction: Transaction, *arguments: Any, **named: Any) -> dict[str, OwnRoom]:
         found = read_rooms_of(transaction, *arguments, **named)
         read.append(len(found))
         return found
@@ -350,3 +350,38 @@ async def test_a_user_owns_so_many_rooms_and_makes_so_many_an_hour(place: House)
     assert (refused["code"], refused["retry_after"] > 0) == ("rate_limited", True)
     direct = await bob.ask({"type": "direct", "users": ["alice"]})
     assert (await alice.ask({"type": "direct", "users": ["bob"]}))["room"] == direct["room"]
+
+
+async def test_whoever_is_removed_hears_of_it_on_devices_that_have_not_joined(place: House) -> None:
+    alice, bob, phone = await place.enter("alice"), await place.enter("bob"), await place.enter("bob")
+    room = await place.private(alice, bob)
+
+    for _ in range(2):
+        await do(alice, "remove", room, user="bob")
+        for device in (bob, phone):
+            await device.catch_up()
+        await do(alice, "invite", room, user="bob")
+
+    assert [event["reason"] for event in bob.of_type("removed")] == ["removed"] * 2
+    assert [event["reason"] for event in phone.of_type("removed")] == ["removed"] * 2
+    await phone.gather("invited", 3)
+    assert alice.of_type("removed") == []
+
+
+async def test_the_list_says_what_one_is_in_private_rooms_and_who_is_in_direct_ones(place: House) -> None:
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    gus = await place.enter("gus", guest=True)
+    plans = await place.private(alice, bob)
+    direct = (await bob.ask({"type": "direct", "users": [alice.key, gus.key]}))["room"]
+    await do(alice, "message", plans, text="hello")
+
+    listed = {one["room"]: one for one in (await place.get("/api/v1/rooms", "bob")).json()["rooms"]}
+
+    assert set(listed) == {plans, direct}
+    assert (listed[plans]["kind"], listed[plans]["title"], listed[plans]["role"]) == ("private", "Plans", "member")
+    assert (listed[direct]["kind"], listed[direct]["role"]) == ("direct", "member")
+    assert "title" not in listed[direct]
+    assert [one["user"] for one in listed[direct]["users"]] == ["alice", "bob", gus.key]
+    found = (await place.get("/api/v1/rooms", "bob", q="gus")).json()["rooms"]
+    assert [one["room"] for one in found] == [direct]
+    assert (await place.get("/api/v1/rooms", "mallory")).json()["rooms"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hubbub.accounts.access_changes import BEHIND, POLL, AccessChange, AccessKind, record
@@ -16,7 +16,7 @@ from hubbub.features.access.feature import AccessFeature
 from hubbub.features.feature import Feature, Services
 from hubbub.features.jobs import Job
 from hubbub.features.members.commands import MemberCommands
-from hubbub.features.members.rooms_of_people import RoomsOfPeople
+from hubbub.features.members.rooms_of_people import REMOVED, STORE, RoomsOfPeople
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.messages.joining import Joining
 from hubbub.features.people.feature import PeopleFeature
@@ -50,6 +50,9 @@ class MembersFeature(Feature):
         self.joining = self._messages.joining
         self.rooms_of_people = RoomsOfPeople(services, self._messages.messages, self._people.user_channels, self.access)
 
+        self._people.user_channels.add_order(STORE, self.rooms_of_people.store)
+        self._people.user_channels.add_order(REMOVED, self._removed)
+
         # The `room` event of a change may be lost with the broker. The row is not.
         self._changes.changes.listen(AccessKind.ROOM, self._changed_elsewhere)
         self._changes.changes.listen(AccessKind.ROLE, self._application_changed)
@@ -60,6 +63,9 @@ class MembersFeature(Feature):
         room = self._rooms.rooms.at(PREFIX + change.subject)
         if room is not None:
             run(self._read(room.key))
+
+    def _removed(self, key: str, said: Mapping[str, Any]) -> None:
+        self._rooms.rooms.tell_removed(key, said["room"], said["reason"], said["rev"])
 
     def _application_changed(self, change: AccessChange) -> None:
         room, _, user = change.subject.partition(" ")

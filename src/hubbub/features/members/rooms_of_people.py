@@ -5,12 +5,14 @@ The caller has asked the policy. The transaction that writes asks again (`featur
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,18 +21,24 @@ from hubbub.accounts.roles import DIRECT, PRIVATE, RoomRole, is_restricted
 from hubbub.accounts.users import owners_of_keys
 from hubbub.delivery.connections import Connections
 from hubbub.dispatch.link import run
-from hubbub.errors import Invalid, NotFound, RateLimited, TooLarge, Unavailable
+from hubbub.errors import Invalid, NotFound, RateLimited, RequestError, TooLarge, Unavailable
 from hubbub.features.feature import Services
 from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomChange
+from hubbub.features.messages.log_people import claim_keys
 from hubbub.features.messages.messages import Messages
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.access import Accesses
 from hubbub.limits import Allowance
 from hubbub.store.base import Transaction
+from hubbub.store.database import Database
 from hubbub.store.statement import Statement
 from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import fold
-from hubbub.wire.members import Create, Invited, RoomFields, RoomMember
+from hubbub.wire.members import Create, Invited, MemberChange, RoomFields, RoomMember
+
+REMOVED, STORE = "@removed", "@store"
+"""What nodes say to each other in users' channels: a user is no member any more; store the user's row."""
+STORED_WITHIN = 2.0
 
 _OWNED = Statement(
     """
@@ -79,6 +87,8 @@ class RoomsOfPeople:
         database = self._services.database
         if database is None:
             raise Unavailable("this server stores no rooms")
+        for key in others:
+            await self._have_stored(key)
         ids = await database.read(partial(_ids_of, keys=[user.key, *others]), never_deferred=True)
         # The same people find the same room, also if two of them make it at once.
         room = DIRECT + _in_a_key(self._digest(",".join(map(str, sorted(ids))))[:20])
@@ -123,13 +133,21 @@ class RoomsOfPeople:
         room does not allow it now, `Unavailable`.
         """
         if not change.claims:
-            change.users = [self._present(one) for one in change.users]
+            change.users = [await self._present(one) for one in change.users]
             change.given = await self._given(room, change.users)
         changed: Changed[Any] = await self._messages.change(ChangeRequest(user, room, change))  # type: ignore[assignment]
         event = changed.event
         if change.action in {Action.CREATE, Action.DIRECT, Action.INVITE} and event is not None and event.members:
             await self._tell_invited(user, changed.room, event.members)
+        if event is not None and is_restricted(fold(changed.room)):
+            for member in event.members or ():
+                if member.out is not None:
+                    run(self._tell_removed(member, changed.room, changed.rev))
         return changed
+
+    async def _tell_removed(self, member: MemberChange, room: str, rev: int) -> None:
+        """Connections that have not joined the room hear of it too: it is gone from their lists."""
+        await self._channels.order(member.user, REMOVED, room=room, reason=member.out, rev=rev)
 
     async def _given(self, room: str, users: Sequence[User | str]) -> dict[str, RoomRole]:
         """What the application makes of these users, if it says who is in the room. Raises `Unavailable`."""
@@ -139,12 +157,37 @@ class RoomsOfPeople:
         people = [one if isinstance(one, User) else User(one, one) for one in users]
         return {fold(one.key): await application.know(one, folded) for one in people}
 
-    def _present(self, user: User | str) -> User | str:
+    async def _present(self, user: User | str) -> User | str:
         """A user who is connected, who need not have said anything; the key of anybody else."""
         if isinstance(user, User):
             return user
         connections = self._connections.of_user(user)
-        return connections[0].user if connections else user
+        if connections:
+            return connections[0].user
+        if self._services.broker.reaches_others:
+            await self._have_stored(user)
+        return user
+
+    async def _have_stored(self, key: str) -> None:
+        """A guest who has said nothing has no row, and is known only where the guest is connected: have it stored
+        there."""
+        database = self._services.database
+        is_stored = partial(_is_stored, folded=fold(key))
+        if database is None or await database.read(is_stored, never_deferred=True):
+            return
+        if here := self._connections.of_user(key):
+            await database.write(claim_keys, here[0].user)
+        elif self._services.broker.reaches_others and await self._channels.order(key, STORE):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STORED_WITHIN):
+                    while not await database.read(is_stored, never_deferred=True):  # noqa: ASYNC110 - a row raises no event
+                        await asyncio.sleep(0.02)
+
+    def store(self, key: str, _: Mapping[str, Any]) -> None:
+        """Another node asks: store the users who are connected here under this key."""
+        database = self._services.database
+        for user in {one.user for one in self._connections.of_user(key)} if database is not None else ():
+            run(_store(database, user))
 
     async def _tell_invited(self, user: User, room: str, members: Sequence[RoomMember]) -> None:
         access = await self._access.read(room) if is_restricted(fold(room)) else None
@@ -167,6 +210,16 @@ async def _tell(channels: UserChannels, key: str, event: Invited) -> None:
 def _owned_by(transaction: Transaction, user: User) -> int:
     ((number,),) = transaction.rows(_OWNED, folded=fold(user.key), identity=user.identity)
     return int(number)
+
+
+def _is_stored(transaction: Transaction, folded: str) -> bool:
+    return folded in owners_of_keys(transaction, [folded])
+
+
+async def _store(database: Database | None, user: User) -> None:
+    assert database is not None
+    with contextlib.suppress(RequestError):
+        await database.write(claim_keys, user)
 
 
 def _ids_of(transaction: Transaction, keys: Sequence[str]) -> list[int]:

@@ -22,6 +22,8 @@ PREFIX = "user:"
 
 _ORDER = b'{"type":"@'
 """The first bytes of an event for the nodes, not for clients: no type of a client's event begins with @."""
+Order = Callable[[str, Mapping[str, Any]], None]
+"""It gets the user's folded key, and what was said. It must not wait or raise."""
 _CLOSE, _MAKE_WAY = "@close", "@make_way"
 
 
@@ -32,6 +34,11 @@ class UserChannels:
         self._broker = broker
         self._connections = connections
         self._make_way = make_way
+        self._orders: dict[str, Order] = {}
+
+    def add_order(self, name: str, order: Order) -> None:
+        """Let `order` call this on every node that the user is connected to. A name begins with @."""
+        self._orders[name] = order
 
     def connected(self, connection: Connection) -> None:
         """A connection is there."""
@@ -46,6 +53,10 @@ class UserChannels:
     async def send(self, key: str, event: Event | Mapping[str, Any]) -> int:
         """Send an event to all connections of a user. Returns how many these are, on all nodes."""
         return await self._publish(key, event)
+
+    async def order(self, key: str, name: str, **said: Any) -> int:
+        """Have every node that a user is connected to do something. Returns how many connections these are."""
+        return await self._publish(key, {"type": name, **said})
 
     async def close(self, key: str, code: int, reason: str) -> int:
         """Close all connections of a user. Returns how many these were, on all nodes."""
@@ -86,6 +97,8 @@ class UserChannels:
                 connection.close(order["code"], order["reason"])
         elif order["type"] == _MAKE_WAY:
             self._make_way(key)
+        elif order["type"] in self._orders:
+            self._orders[order["type"]](key, order)
 
 
 def _channel_of(key: str) -> str:

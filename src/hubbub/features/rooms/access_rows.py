@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
+from hubbub.accounts.roles import DIRECT
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
+from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
 
 PLAIN, SETTINGS, RESTRICTED = 0, 1, 2
@@ -57,15 +59,25 @@ _PEOPLE = _Statement(
     """,
     columns=PersonRow._fields,
 )
+_PEOPLE_OF = _Statement(
+    """
+    SELECT rooms.folded, users.key, users.identity, users.name
+    FROM {wanted} AS wanted JOIN rooms ON rooms.folded = wanted.folded
+    JOIN room_people ON room_people.room_id = rooms.id JOIN users ON users.id = room_people.user_id
+    WHERE role <> 'nobody' ORDER BY users.folded
+    """,
+    columns=("folded", "key", "identity", "name"),
+    tables={"wanted": {"folded": str}},
+)
 _ROOMS_OF_USER = _Statement(
     """
-    SELECT rooms.folded FROM users JOIN room_people ON room_people.user_id = users.id
+    SELECT rooms.folded, role FROM users JOIN room_people ON room_people.user_id = users.id
     JOIN rooms ON rooms.id = room_people.room_id
     WHERE users.folded = :folded AND users.identity = :identity AND rooms.guarded = 2
         AND role <> 'nobody' AND banned <= :now AND rooms.folded {by_bytes} > :after
     ORDER BY rooms.folded {by_bytes} LIMIT :most
     """,
-    columns=("folded",),
+    columns=("folded", "role"),
 )
 
 Read = tuple[SettingsRow, list[PersonRow]]
@@ -86,9 +98,24 @@ def read_settings(transaction: Transaction, folded: Iterable[str]) -> dict[str, 
     return {folded: SettingsRow(*row) for folded, *row in rows}
 
 
+class OwnRoom(NamedTuple):
+    """A restricted room, for one of its members. `users` is everybody in it, if it is a direct room."""
+
+    settings: SettingsRow
+    role: str
+    users: list[OnlineUser] | None
+
+
 def read_rooms_of(
     transaction: Transaction, folded: str, identity: str, now: int, *, after: str, most: int
-) -> list[str]:
-    """The folded keys of the restricted rooms that a user is a member of: the next `most` after `after`, in order."""
-    rows = transaction.rows(_ROOMS_OF_USER, folded=folded, identity=identity, now=now, after=after, most=most)
-    return [room for (room,) in rows]
+) -> dict[str, OwnRoom]:
+    """The restricted rooms that a user is a member of: the next `most` after `after`, in the order of their folded
+    keys."""
+    found = transaction.rows(_ROOMS_OF_USER, folded=folded, identity=identity, now=now, after=after, most=most)
+    roles: dict[str, str] = {room: role for room, role in found}  # noqa: C416 - rows are no pairs for mypy
+    direct = [(room,) for room in roles if room.startswith(DIRECT)]
+    people: dict[str, list[OnlineUser]] = {}
+    for room, key, by, name in transaction.rows(_PEOPLE_OF, wanted=direct) if direct else ():
+        people.setdefault(room, []).append(OnlineUser(user=key, name=name, guest=True if by else None))
+    settings = read_settings(transaction, roles) if roles else {}
+    return {room: OwnRoom(settings[room], role, people.get(room)) for room, role in roles.items()}

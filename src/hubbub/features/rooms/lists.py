@@ -18,12 +18,13 @@ from hubbub.accounts.policies import Action
 from hubbub.accounts.roles import RESTRICTED
 from hubbub.errors import RateLimited
 from hubbub.features.feature import Services
-from hubbub.features.rooms.access_rows import SettingsRow, read_rooms_of, read_settings
+from hubbub.features.rooms.access_rows import OwnRoom, SettingsRow, read_rooms_of, read_settings
 from hubbub.features.rooms.room_keys import read_keys
 from hubbub.features.rooms.rooms import PREFIX, Rooms, channel_of
 from hubbub.presence.crowd import key_at, name_at
 from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import appearance, fold
+from hubbub.wire.members import RoomRole
 from hubbub.wire.rooms import ListedRoom, ListQuery, OnlinePage, RoomsPage
 
 READ = 1000
@@ -39,6 +40,13 @@ class _Read(NamedTuple):
     """A part of the sorted list of rooms: their keys by folded key, and how far it goes. `end` is None at the end."""
 
     keys: dict[str, str]
+    end: str | None
+
+
+class _Own(NamedTuple):
+    """Rooms of which a user is a member, by folded key, up to `end`; None if there are no more."""
+
+    rooms: dict[str, OwnRoom]
     end: str | None
 
 
@@ -63,28 +71,30 @@ class Lists:
         Raises `RateLimited`, `Unavailable`.
         """
         found: dict[str, str] = {}
+        mine: dict[str, OwnRoom] = {}
         part, after, most = fold(query.q), fold(query.after), query.limit + 1
         while True:
             own, others = await self._own(user, after, part, most), await self._read(after, part, most)
             end = min((read.end for read in (own, others) if read.end is not None), default=None)
-            keys = own.keys | others.keys
+            mine |= own.rooms
+            keys = {folded: one.settings.key for folded, one in own.rooms.items()} | others.keys
             if end is not None:
                 keys = {folded: key for folded, key in keys.items() if folded <= end}
-            await self._know(user, [folded for folded in keys if folded not in own.keys and part in folded])
+            await self._know(user, [folded for folded in keys if folded not in own.rooms and part in folded])
             for folded in sorted(keys):
                 if len(found) > query.limit:
                     break
-                if folded in own.keys or (part in folded and self._policy(user, Action.JOIN, keys[folded])):
+                if folded in own.rooms or (part in folded and self._policy(user, Action.JOIN, keys[folded])):
                     found[folded] = keys[folded]
             if end is None or len(found) > query.limit or not await _may_read_on(charge, found):
                 break
             after, most = end, READ
         shown = list(found)[: query.limit]
         counts = await self._lists.counts([PREFIX + folded for folded in shown])
-        settings = await self._settings(shown)
+        settings = await self._settings([folded for folded in shown if folded not in mine])
         return RoomsPage(
             rooms=[
-                _listed(found[folded], settings.get(folded), online)
+                _listed(found[folded], settings.get(folded), mine.get(folded), online)
                 for folded, online in zip(shown, counts, strict=True)
             ],
             next=None if end is None and len(found) <= query.limit else shown[-1],
@@ -119,10 +129,11 @@ class Lists:
         if self._rooms.access.application is not None:
             await asyncio.gather(*(self._rooms.access.know(user, room) for room in rooms))
 
-    async def _own(self, user: User, after: str, part: str, most: int) -> _Read:
-        """The private and direct rooms of a user that have `part` in their title or key."""
+    async def _own(self, user: User, after: str, part: str, most: int) -> _Own:
+        """The private and direct rooms of a user that have `part` in their key or title, or in a name in a direct
+        one."""
         if self._database is None or (user.guest and not user.identity):
-            return _Read({}, None)
+            return _Own({}, None)
         read = partial(
             read_rooms_of,
             folded=fold(user.key),
@@ -132,9 +143,8 @@ class Lists:
             most=most,
         )
         rooms = await self._database.read(read, never_deferred=True)
-        rows = await self._settings(rooms)
-        keys = {folded: row.key for folded, row in rows.items() if part in folded or part in (row.title or "").lower()}
-        return _Read(keys, rooms[-1] if len(rooms) == most else None)
+        found = {folded: one for folded, one in rooms.items() if _has(part, folded, one)}
+        return _Own(found, list(rooms)[-1] if len(rooms) == most else None)
 
     async def _settings(self, folded: Sequence[str]) -> dict[str, SettingsRow]:
         if self._database is None or not folded:
@@ -188,12 +198,25 @@ def _span(after: str) -> _Span:
     return _Span(after, None, None)
 
 
-def _listed(key: str, settings: SettingsRow | None, online: int | None) -> ListedRoom:
+def _has(part: str, folded: str, room: OwnRoom) -> bool:
+    names = (one.name for one in room.users or ())
+    return any(part in text.lower() for text in (folded, room.settings.title or "", *names))
+
+
+def _listed(key: str, settings: SettingsRow | None, own: OwnRoom | None, online: int | None) -> ListedRoom:
+    settings = own.settings if own is not None else settings
     if settings is None:
         return ListedRoom(room=key, name=key, online=online)
-    kind = None if settings.kind == "public" else cast(Literal["private", "direct"], settings.kind)
-    archived = True if settings.archived else None
-    return ListedRoom(room=key, name=settings.title or key, kind=kind, archived=archived, online=online)
+    return ListedRoom(
+        room=key,
+        name=settings.title or key,
+        title=settings.title or None,
+        kind=cast(Literal["private", "direct"], settings.kind) if own is not None else None,
+        archived=True if settings.archived else None,
+        role=cast(RoomRole, own.role) if own is not None else None,
+        users=own.users if own is not None else None,
+        online=online,
+    )
 
 
 async def _may_read_on(charge: Charge, found: Sized) -> bool:

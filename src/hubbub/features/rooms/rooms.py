@@ -16,6 +16,7 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import lru_cache
 
 from hubbub.accounts.policies import Action, permit
+from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.delivery.hold import Hold
 from hubbub.dispatch.link import run
@@ -141,6 +142,8 @@ class Rooms:
         self._recount: dict[Room, None] = {}
         self._evicted = services.features.left
         self._held_back = ExitStack()
+        self._told: dict[Connection, dict[str, int]] = {}
+        """The private rooms from which connections were taken out, and which change that was."""
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -228,17 +231,27 @@ class Rooms:
         room = self._rooms.get(PREFIX + folded)
         return room is not None and room.is_known
 
-    def evict(self, connection: Connection, room: Room, reason: OutBecause) -> None:
-        """Take a connection out of a room, and tell it. It gets nothing of the room after that."""
+    def evict(self, connection: Connection, room: Room, reason: OutBecause, rev: int = 0) -> None:
+        """Take a connection out of a room, and tell it. It gets nothing of the room after that. `rev` is that of the
+        change."""
         self.leave(connection, room.key)
         connection.reply(Removed(room=room.key, reason=reason))
+        if is_restricted(fold(room.key)):
+            self._told.setdefault(connection, {})[fold(room.key)] = rev
         self._evicted(connection, room.key)
 
-    def evict_user(self, room: Room, key: str, reason: OutBecause) -> None:
+    def evict_user(self, room: Room, key: str, reason: OutBecause, rev: int) -> None:
         """`evict` all connections to this node that a user has in a room."""
         for connection in self._fanout.connections.of_user(key):
             if self.has_joined(connection, room.key):
-                self.evict(connection, room, reason)
+                self.evict(connection, room, reason, rev)
+
+    def tell_removed(self, key: str, room: str, reason: OutBecause, rev: int) -> None:
+        """Tell the connections to this node of a user who is no member of a room since `rev`. Those that have joined it
+        are told by `evict`."""
+        for connection in self._fanout.connections.of_user(key):
+            if not self.has_joined(connection, room) and self._told.get(connection, {}).get(fold(room), -1) < rev:
+                connection.reply(Removed(room=room, reason=reason))
 
     def _evict_who_may_not_stay(self, folded: str) -> None:
         room = self._rooms.get(PREFIX + folded)
@@ -246,7 +259,8 @@ class Rooms:
             return
         for connection in self._fanout.subscribers(room.channel):
             if connection.is_open and not self.access.permits(connection.user, Action.JOIN, room.key):
-                self.evict(connection, room, "removed")
+                access = self.access.at(folded)
+                self.evict(connection, room, "removed", access.changed if access is not None else 0)
 
     def hold_back(self) -> None:
         """This node may have missed that somebody was removed from a room. Until `go_on`, nobody here gets anything of
@@ -325,6 +339,7 @@ class Rooms:
 
         Returns the keys of the rooms that it was in.
         """
+        self._told.pop(connection, None)
         left = []
         for channel in connection.channels:
             room = self._rooms.get(channel)
