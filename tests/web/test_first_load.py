@@ -9,11 +9,12 @@ from fastapi import FastAPI
 from playwright.async_api import expect
 
 from hubbub import Hubbub
+from tests.servers import WebServer
 from tests.web.pages import Enter, message, say
 
 pytestmark = pytest.mark.anyio
 
-BOUND = 61_000
+BOUND = 60_500
 """Bytes, with the headers. What a new part of the page adds belongs into components/later.ts or a file of its own."""
 
 LOADED = re.compile(r'<(?:script|link)[^>]* (?:src|href)="\./(assets/[^"]+)"')
@@ -25,6 +26,7 @@ LOOK = """
   if (document.querySelector('[role=log] article') === null) return requestAnimationFrame(look);
   const links = [...document.querySelectorAll('link[href], script[src]')].map((element) => element.href || element.src);
   const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
+  window.firstDrawn = document.querySelectorAll('[role=log] article').length;
   window.firstLoad = [...new Set([...links, ...loaded])].map((address) => new URL(address).pathname);
 })();
 """
@@ -88,3 +90,22 @@ async def test_nothing_else_is_loaded_before_the_first_message(enter: Enter, cli
     await alice.wait_for_function(
         "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('/assets/later-'))"
     )
+
+
+async def test_the_end_of_a_room_is_drawn_before_the_rest(enter: Enter, server: WebServer, room: str) -> None:
+    alice = await enter("alice")
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False) as poster:
+        for number in range(60):
+            answer = await poster.post(
+                f"/api/v1/rooms/{room}/messages?username=Poster", json={"text": f"line {number}"}
+            )
+            assert answer.status_code == 201
+    await expect(message(alice, "line 59")).to_be_visible()
+
+    await alice.add_init_script(LOOK)
+    await alice.reload()
+    await alice.wait_for_function("() => document.querySelectorAll('[role=log] article').length >= 50")
+
+    # More than a window shows, and less than the 50 that came.
+    assert 20 <= await alice.evaluate("firstDrawn") < 50
+    await expect(message(alice, "line 59")).to_be_in_viewport()

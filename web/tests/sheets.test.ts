@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../src/models/rows';
-import { Sheets, type Sheet } from '../src/models/sheets';
+import { lastOf, Sheets, type Sheet } from '../src/models/sheets';
 
 const made = new Map<number, Row>();
 
@@ -74,5 +74,21 @@ describe('sheets', () => {
     sheets.of(rows(1, 60));
     expect(sizes(sheets.of(rows(200, 249)))).toEqual([25, 25]);
     expect(sheets.of([])).toEqual([]);
+  });
+});
+
+describe('the last sheets', () => {
+  it('hold at least so many rows', () => {
+    const sheets = new Sheets().of(rows(1, 51));
+    expect(sizes(sheets)).toEqual([25, 25, 1]);
+    expect(lastOf(sheets, 1)).toEqual(sheets.slice(2));
+    expect(lastOf(sheets, 20)).toEqual(sheets.slice(1));
+    expect(lastOf(sheets, 27)).toEqual(sheets);
+  });
+
+  it('are all of them if there are fewer rows', () => {
+    const sheets = new Sheets().of(rows(1, 30));
+    expect(lastOf(sheets, Infinity)).toEqual(sheets);
+    expect(lastOf([], 20)).toEqual([]);
   });
 });

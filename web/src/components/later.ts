@@ -4,6 +4,7 @@
  */
 export { default as AccountButton } from './account/AccountButton.svelte';
 export { serverInfo } from './account/api';
+export { default as ComposerContext } from './composer/ComposerContext.svelte';
 export { default as Completions } from './composer/Completions.svelte';
 export { default as MenuList } from './ui/MenuList.svelte';
 export { default as Deletion } from './timeline/Deletion.svelte';
@@ -16,5 +17,6 @@ export { default as PeopleFinder } from './people/PeopleFinder.svelte';
 export { default as PinnedBar } from './timeline/PinnedBar.svelte';
 export { default as RoomBrowser } from './rooms/RoomBrowser.svelte';
 export { default as Switcher } from './rooms/Switcher.svelte';
+export { default as ToEnd } from './timeline/ToEnd.svelte';
 export { sourcesOf } from '../models/choices';
 export { Completing } from '../models/completing.svelte';

@@ -3,6 +3,7 @@
  * says where to look; the component scrolls there.
  */
 import type { HistoryPage, Place } from 'hubbub-client';
+import { Slices } from './slices';
 import type { Timeline } from './timeline.svelte';
 
 /** Where the reader wants to be: at the end, at one message, or where the unread ones begin. */
@@ -15,15 +16,22 @@ export interface Spot {
 }
 
 const PAGE = 50;
-/** Lines that are added before the page draws again: a whole page at once would stop a slow device's scrolling. */
-const SLICE = 10;
+
+/** Makes a change when the page draws next, and resolves with the milliseconds that it took. */
+export type Draw = (change: () => void) => Promise<number>;
+
+const atOnce: Draw = (change) => {
+  change();
+  return Promise.resolve(0);
+};
 
 export class Reading {
   /** The `seq` of the room's latest message. */
   head = 0;
   readonly #timeline: Timeline;
   readonly #history: (place: Place) => Promise<HistoryPage>;
-  readonly #drawn: () => Promise<void>;
+  readonly #draw: Draw;
+  readonly #slices = new Slices();
   /** The line at which the reader left, and where it was in the view; null at the end. */
   place: Spot | null = null;
   #goal = $state.raw<Goal | null>(null);
@@ -35,15 +43,10 @@ export class Reading {
   /** One page at a time. A page that was requested before a jump is too late, and is dropped. */
   #isLoading = false;
 
-  /** `drawn` resolves when the page has drawn the lines that were added. */
-  constructor(
-    timeline: Timeline,
-    history: (place: Place) => Promise<HistoryPage>,
-    drawn: () => Promise<void> = () => Promise.resolve(),
-  ) {
+  constructor(timeline: Timeline, history: (place: Place) => Promise<HistoryPage>, draw: Draw = atOnce) {
     this.#timeline = timeline;
     this.#history = history;
-    this.#drawn = drawn;
+    this.#draw = draw;
   }
 
   /** A page was requested and has not come. */
@@ -104,10 +107,11 @@ export class Reading {
   async older(): Promise<boolean> {
     if (this.#isLoading || !this.#timeline.hasOlder) return false;
     return this.#load({ before: this.#timeline.from, limit: PAGE }, async ({ messages, more }) => {
-      for (let end = messages.length; end > 0; end -= SLICE) {
-        const isFirst = end <= SLICE;
-        this.#timeline.prepend(messages.slice(Math.max(0, end - SLICE), end), more || !isFirst);
-        await this.#drawn();
+      for (let end = messages.length; end > 0;) {
+        const start = Math.max(0, end - this.#slices.size);
+        const slice = messages.slice(start, end);
+        await this.#drawSlice(() => this.#timeline.prepend(slice, more || start > 0));
+        end = start;
       }
       if (messages.length === 0) this.#timeline.prepend(messages, more);
     });
@@ -117,10 +121,11 @@ export class Reading {
   async newer(): Promise<boolean> {
     if (this.#isLoading || !this.#timeline.isBehind) return false;
     return this.#load({ after: this.#timeline.upTo, limit: PAGE }, async ({ messages, more }) => {
-      for (let start = 0; start < messages.length; start += SLICE) {
-        const isLast = start + SLICE >= messages.length;
-        this.#timeline.append(messages.slice(start, start + SLICE), more || !isLast);
-        await this.#drawn();
+      for (let start = 0; start < messages.length;) {
+        const end = start + this.#slices.size;
+        const slice = messages.slice(start, end);
+        await this.#drawSlice(() => this.#timeline.append(slice, more || end < messages.length));
+        start = end;
       }
       if (messages.length === 0) this.#timeline.append(messages, more);
     });
@@ -152,6 +157,10 @@ export class Reading {
     } finally {
       this.#isLoading = false;
     }
+  }
+
+  async #drawSlice(add: () => void): Promise<void> {
+    this.#slices.drawn(await this.#draw(add));
   }
 
   #startOver({ messages }: HistoryPage): void {

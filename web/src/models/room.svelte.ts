@@ -8,7 +8,7 @@ import { Messages, type Logged } from './messages.svelte';
 import { Names, type Person } from './names.svelte';
 import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
-import { Reading } from './reading.svelte';
+import { Reading, type Draw } from './reading.svelte';
 import type { SeenRoom } from './seen';
 import type { DraftStore } from './storage';
 import { mentions } from '../text/tree';
@@ -36,8 +36,8 @@ export interface RoomOptions {
   draft?: DraftStore;
   /** Stores what the user saw last here. */
   seen?: SeenRoom;
-  /** Resolves when the page has drawn what has changed. */
-  drawn?: () => Promise<void>;
+  /** Without it, lines are added at once. */
+  draw?: Draw;
   /** Called when a command could not be done. */
   tell: (error: unknown) => void;
 }
@@ -77,7 +77,7 @@ export class Room {
     this.composing = new Composing(options.draft);
     this.messages = new Messages(me);
     this.timeline = new Timeline(this.messages, me);
-    this.reading = new Reading(this.timeline, (place) => client.history(key, place), options.drawn);
+    this.reading = new Reading(this.timeline, (place) => client.history(key, place), options.draw);
     this.pins = new Pins(this.messages, (place) => client.history(key, place));
     this.typists = new Typists(clock);
     this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));

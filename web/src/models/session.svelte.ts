@@ -119,13 +119,7 @@ export class Session {
       newKey,
       draft: remembered.draftOf(this.#owner, key, () => clock.now()),
       seen: this.#seen?.of(key),
-      drawn: () =>
-        new Promise((resolve) =>
-          drawing.next(
-            () => {},
-            () => resolve(),
-          ),
-        ),
+      draw: (change) => new Promise((resolve) => drawing.next(change, resolve)),
       tell: (error) => this.#tell(error),
     });
   }

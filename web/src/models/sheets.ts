@@ -50,6 +50,13 @@ export class Sheets {
   }
 }
 
+/** The last sheets, as many as hold so many rows. */
+export function lastOf(sheets: readonly Sheet[], rows: number): readonly Sheet[] {
+  let held = 0;
+  const first = sheets.findLastIndex((sheet) => (held += sheet.rows.length) >= rows);
+  return first > 0 ? sheets.slice(first) : sheets;
+}
+
 function areSame(some: readonly Row[], others: readonly Row[]): boolean {
   return some.length === others.length && some.every((row, index) => row === others[index]);
 }
