@@ -20,6 +20,7 @@ from hubbub.accounts.policies import (
     ROUTES,
     Action,
     allow_everybody,
+    may_as,
     may_in_public,
     may_in_room,
 )
@@ -102,6 +103,23 @@ def test_a_room_allows_what_the_table_says_for_the_role(
         and not (archived and action in NOT_IN_ARCHIVED)
     )
     assert allowed is expected
+
+
+@given(users, standings, st.sampled_from(RoomRole), st.sampled_from(sorted(IN_ROOMS)), st.booleans())
+def test_where_the_application_gives_the_role_nothing_else_does(
+    user: User, standing: Standing | None, given_role: RoomRole, action: Action, archived: bool
+) -> None:
+    allowed = may_in_room(RoomKind.PUBLIC, user, standing, action, archived=archived, now=NOW, given=given_role)
+
+    standing = standing or Standing()
+    may = given_role in IN_ROOMS[action][list(RoomKind).index(RoomKind.APPLICATION)]
+    assert may_as(given_role, action) is may
+    assert allowed is (
+        may
+        and standing.banned <= NOW
+        and not (standing.muted > NOW and action in NOT_WHILE_MUTED)
+        and not (archived and action in NOT_IN_ARCHIVED)
+    )
 
 
 @given(users, standings, st.sampled_from(sorted(IN_ROOMS)))

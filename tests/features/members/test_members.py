@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hubbub import Conflict, NotFound
 from hubbub.accounts.audit import audit_lines
@@ -14,9 +15,12 @@ from hubbub.store.base import Transaction
 from tests.features.members.house import House, code_of, do, house
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as built:
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
+    at: dict[str, Any] = {}
+    if request.param == "postgresql":
+        at["database_url"] = SecretStr(request.getfixturevalue("postgres"))
+    async with house(tmp_path, at) as built:
         yield built
 
 
