@@ -116,6 +116,12 @@ class Settings(BaseSettings):
     sign_up: Literal["open", "invited", "closed"] = Field(
         "invited", description="Who may make an account: everybody, who has an invitation, or nobody by themselves."
     )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Sends mails for forgotten passwords: `smtps://user:password@mail.example.com`, or `smtp://…` with "
+        "STARTTLS. Needs `mail_from` and `public_url`.",
+    )
+    mail_from: str | None = Field(None, description="The sender of these mails, such as `chat@example.com`.")
     public_url: Annotated[str, AfterValidator(check_public_url)] | None = Field(
         None,
         description="Where people open the page, such as `https://chat.example.com`; with the prefix under which an "

@@ -14,7 +14,7 @@ interface Entry {
 
 /** A link to one of the forms for accounts. */
 export interface AccountLink {
-  kind: 'setup' | 'invite' | 'reset' | 'logIn';
+  kind: 'setup' | 'invite' | 'reset' | 'confirm' | 'logIn';
   /** For `logIn`, what became of the log-in at a provider. */
   token: string;
 }
@@ -24,7 +24,7 @@ const PLACE = 'hubbub:place';
 
 /** Takes such a link out of the address, so that the browser's history does not keep its token. */
 export function takeLink(): AccountLink | null {
-  const [, kind, token] = /^#\/(setup|invite|reset|log-in)\/(.+)$/.exec(location.hash) ?? [];
+  const [, kind, token] = /^#\/(setup|invite|reset|confirm|log-in)\/(.+)$/.exec(location.hash) ?? [];
   if (kind === undefined || token === undefined) return null;
   const place = kind === 'log-in' ? (sessionStorage.getItem(PLACE) ?? '') : '';
   history.replaceState(null, '', location.pathname + location.search + place);

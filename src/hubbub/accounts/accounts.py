@@ -16,7 +16,7 @@ from hubbub.accounts.audit import CONSOLE, audit
 from hubbub.accounts.guests import MADE_KEYS_BEGIN, RESERVED
 from hubbub.accounts.invitations import use_invitation
 from hubbub.accounts.users import Person, claim, known_guests, made_key, owners_of_keys
-from hubbub.errors import Conflict, Invalid, NotFound
+from hubbub.errors import Conflict, Forbidden, Invalid, NotFound
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
 from hubbub.wire.identity import Role, User
@@ -24,15 +24,20 @@ from hubbub.wire.keys import appearance, clean_name, fold, is_key
 
 # No rows of these tables are ever deferred.
 _Statement = partial(Statement, never_deferred=True)
-_COLUMNS = ("id", "key", "name", "login", "role", "color", "time_zone", "email", "created", "deactivated", "password")
+_COLUMNS = (
+    *("id", "key", "name", "login", "role", "color", "time_zone", "email", "created", "deactivated", "password"),
+    "confirmed_email",
+)
 _SELECT = """
     SELECT users.id, users.key, users.name, accounts.login, accounts.role, accounts.color, accounts.time_zone,
-        accounts.email, accounts.created, accounts.deactivated, accounts.password
+        accounts.email, accounts.created, accounts.deactivated, accounts.password, accounts.confirmed_email
     FROM accounts JOIN users ON users.id = accounts.user_id
 """
 _OF_LOGIN = _Statement(f"{_SELECT} WHERE accounts.login = :login", columns=_COLUMNS)
 _OF_KEY = _Statement(f"{_SELECT} WHERE users.folded = :folded", columns=_COLUMNS)
-_OF_EMAIL = _Statement(f"{_SELECT} WHERE accounts.email = :email ORDER BY users.id", columns=_COLUMNS)
+_OF_EMAIL = _Statement(
+    f"{_SELECT} WHERE lower(accounts.confirmed_email) = :email ORDER BY users.id LIMIT 5", columns=_COLUMNS
+)
 _AFTER = _Statement(
     f"""
     {_SELECT} WHERE users.folded {{by_bytes}} > :after
@@ -55,6 +60,7 @@ _CHANGE = _Statement(
     WHERE user_id = :id
     """
 )
+_CONFIRM = _Statement("UPDATE accounts SET confirmed_email = :email WHERE user_id = :id")
 _END_RESET_LINKS = _Statement("DELETE FROM resets WHERE user_id = :id")
 _RENAME = _Statement("UPDATE users SET name = :name WHERE id = :id")
 _ADMINS = _Statement(
@@ -81,6 +87,12 @@ class Account:
     """When it was, if it is."""
     password: str = field(repr=False)
     """Its hash; empty if it has none, since its owner logs in elsewhere."""
+    confirmed_email: str | None = None
+    """The address that its owner has shown to be theirs. It counts as long as `email` is the same."""
+
+    @property
+    def has_confirmed_email(self) -> bool:
+        return self.email is not None and self.email == self.confirmed_email
 
     @property
     def user(self) -> User:
@@ -164,7 +176,8 @@ def account_of_key(transaction: Transaction, key: str) -> Account:
 
 
 def accounts_of_email(transaction: Transaction, email: str) -> list[Account]:
-    return [_account(row) for row in transaction.rows(_OF_EMAIL, email=email)]
+    """Those whose owner has confirmed the address, five at most."""
+    return [_account(row) for row in transaction.rows(_OF_EMAIL, email=email.lower())]
 
 
 def accounts_after(transaction: Transaction, *, after: str = "", q: str = "", number: int = 100) -> list[Account]:
@@ -274,6 +287,16 @@ def change_account(transaction: Transaction, change: AccountChange) -> Account:
     if change.password is not None:
         audit(transaction, change.by, "account.password", account.key)
     return account_of_key(transaction, account.key)
+
+
+def confirm_email(transaction: Transaction, key: str, email: str) -> None:
+    """The account's owner reads the mail at this address. Raises `Forbidden` if it is not the account's any more."""
+    lock_accounts(transaction)
+    account = account_of_key(transaction, key)
+    if account.email != email:
+        raise Forbidden("this link is not valid any more; ask for a new one")
+    transaction.run(_CONFIRM, id=account.id, email=email)
+    audit(transaction, key, "account.email", key)
 
 
 def _changed(value: str | None, wanted: str | None) -> str | None:

@@ -10,6 +10,7 @@ from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
 from hubbub.features.liveness.feature import LivenessFeature
+from hubbub.features.mail.feature import MailFeature
 from hubbub.features.members.feature import MembersFeature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.openid.feature import OpenIdFeature
@@ -32,5 +33,5 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature()]
     reports = ReportsFeature(rooms, messages)
     rest = [access, members, reports, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
-    of_accounts = [accounts, OpenIdFeature(accounts)] if accounts is not None else []
+    of_accounts = [accounts, OpenIdFeature(accounts), MailFeature(accounts)] if accounts is not None else []
     return [people, rooms, typing, messages, *rest, *of_accounts]

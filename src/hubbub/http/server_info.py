@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from hubbub.errors import Forbidden, Unavailable
+from hubbub.features.mail.feature import MailFeature
 from hubbub.features.openid.feature import OpenIdFeature
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
@@ -32,6 +33,8 @@ class ServerInfo(BaseModel):
     default_rooms: list[str] = []
     """Public rooms that the page opens for somebody who comes for the first time."""
     providers: list[Provider] = []
+    mail: bool = False
+    """Whether who has forgotten the password can have a link sent."""
 
 
 def add_server_info(router: APIRouter, hub: Mounted) -> None:
@@ -50,6 +53,7 @@ def add_server_info(router: APIRouter, hub: Mounted) -> None:
             needs_setup=accounts is not None and await accounts.needs_setup(),
             default_rooms=now.default_rooms,
             providers=_providers(hub),
+            mail=accounts is not None and hub.node.feature(MailFeature).resets is not None,
         )
 
 

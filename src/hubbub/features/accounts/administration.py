@@ -122,6 +122,17 @@ class Administration:
             await self._channels.close(now.key, CloseCode.SERVICE_RESTART, "your name or role has changed")
         return now
 
+    async def prove_password(self, key: str, password: str, *, address: str) -> Account:
+        """The account, if this is its password. A wrong one counts as a failed log-in from this address.
+
+        Raises `Unauthenticated`, `NotFound`, `RateLimited`, `Unavailable`.
+        """
+        account = await self._read(lambda transaction: account_of_key(transaction, key))
+        async with self._attempts.password(account.login, address):
+            if not await self._passwords.verify(password, account.password):
+                raise Unauthenticated("the password is wrong")
+        return account
+
     async def change_password(self, key: str, old: str, new: str, *, kept: str | None, address: str) -> None:
         """Set a new password. All sessions but `kept` end. A wrong `old` counts as a failed log-in from this address.
 

@@ -62,6 +62,7 @@ SCRIPTS = (
         detail TEXT NOT NULL
     )
     """,
+    "ALTER TABLE accounts ADD COLUMN confirmed_email TEXT",
 )
 
 _EXISTS_IN_SQLITE = Statement(

@@ -8,6 +8,8 @@ export interface ServerInfo extends ServerNames {
   sign_up: 'open' | 'invited' | 'closed';
   guests: boolean;
   providers: Provider[];
+  /** A link for a new password can be sent. */
+  mail: boolean;
 }
 
 /** Somebody else's log-in that counts here. */
@@ -46,6 +48,16 @@ export async function beginAtProvider(
   secret: string | null,
 ): Promise<string> {
   return (await request<{ url: string }>('POST', 'oidc', carried, secret)).url;
+}
+
+/** `account` is a username or an e-mail address. The answer is the same whether there is such an account. */
+export function mailReset(account: string): Promise<void> {
+  return request('POST', 'resets/mail', { account });
+}
+
+/** By the token of a link that was sent to the address. */
+export function confirmEmail(token: string): Promise<void> {
+  return request('POST', 'confirmations', { token });
 }
 
 /** Also removes the cookie of a session that has ended. */

@@ -7,6 +7,7 @@ export interface Me {
   color?: string;
   time_zone?: string;
   email?: string;
+  email_confirmed?: boolean;
 }
 
 export interface Session {
@@ -38,6 +39,9 @@ export interface NewInvitation {
 export const profile = () => request<Me>('GET', 'me');
 /** An empty text removes a value. */
 export const changeProfile = (changes: Partial<Omit<Me, 'key'>>) => request<Me>('PATCH', 'me', changes);
+
+/** Sends a link to one's own e-mail address. */
+export const askToConfirm = (password: string) => request<void>('POST', 'me/email/confirmation', { password });
 
 export const sessions = () => request<Session[]>('GET', 'sessions');
 export const endSession = (id: string) => request<void>('DELETE', `sessions/${encodeURIComponent(id)}`);

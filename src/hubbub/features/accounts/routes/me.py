@@ -44,6 +44,8 @@ class Me(BaseModel):
     color: str | None = None
     time_zone: str | None = None
     email: str | None = None
+    email_confirmed: bool | None = None
+    """Whether its owner has shown to read the mail at this address."""
 
 
 def add_me(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
@@ -114,9 +116,9 @@ def _me(user: User, account: Account | None) -> Me:
     shown = Me(key=user.key, name=user.name, role=user.role, guest=False)
     if account is None:
         return shown
-    return shown.model_copy(
-        update={"color": account.color, "time_zone": account.time_zone, "email": account.email, "name": account.name}
-    )
+    more = {"color": account.color, "time_zone": account.time_zone, "email": account.email, "name": account.name}
+    confirmed = account.has_confirmed_email if account.email is not None else None
+    return shown.model_copy(update=more | {"email_confirmed": confirmed})
 
 
 def logged_in(request: Request, account: Account, token: str) -> Response:

@@ -1,0 +1,1 @@
+"""Mail: links for forgotten passwords."""

@@ -1,0 +1,84 @@
+"""Sends mails by SMTP (RFC 5321), one at a time, in a thread, with a deadline. It knows no accounts."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+import threading
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import unquote, urlsplit
+
+from hubbub.accounts.issuer_requests import hang_up
+from hubbub.errors import ConfigurationError
+from hubbub.origins import is_loopback
+
+log = logging.getLogger("hubbub")
+
+DEADLINE = 30.0
+"""Seconds for the mail server to take a mail, in all."""
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mails go. Without TLS on a network, others could read the links; so only this machine needs none."""
+
+    host: str
+    port: int
+    is_tls: bool
+    """From the first byte. Otherwise STARTTLS comes first."""
+    user: str
+    password: str = field(repr=False)
+    sender: str = ""
+
+    def send(self, mail: EmailMessage) -> None:
+        """In a thread. Raises OSError; `smtplib.SMTPException` is one."""
+        tls = ssl.create_default_context()
+        if self.is_tls:
+            link: smtplib.SMTP = smtplib.SMTP_SSL(timeout=DEADLINE, context=tls)
+        else:
+            link = smtplib.SMTP(timeout=DEADLINE)
+        # `timeout` is for each read: a server that sends a byte each second would never end.
+        late = threading.Timer(DEADLINE, lambda: hang_up([link.sock]))
+        late.daemon = True
+        late.start()
+        try:
+            # With a host, the constructor would connect before the timer runs.
+            link._host = self.host  # type: ignore[attr-defined]
+            link.connect(self.host, self.port)
+            if not self.is_tls and not is_loopback(self.host):
+                link.starttls(context=tls)
+            if self.user:
+                link.login(self.user, self.password)
+            link.send_message(mail)
+            link.quit()
+        finally:
+            late.cancel()
+            link.close()
+
+    def mail(self, to: str, subject: str, text: str) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = self.sender, to, subject
+        mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=self.sender.rpartition("@")[2])
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(text)
+        return mail
+
+
+def mail_server(url: str, sender: str) -> MailServer:
+    """Raises `ConfigurationError`, which does not repeat the password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+        host = parts.hostname or ""
+    except (ValueError, KeyError):
+        host, port = "", 0
+    if not host or parts.path.strip("/") or parts.query:
+        raise ConfigurationError("smtp_url: write smtps://user:password@mail.example.com, or smtp://…:587")
+    if sender.count("@") != 1 or not sender.isprintable() or " " in sender:
+        raise ConfigurationError(f"mail_from: {sender!r} is no address; write one such as chat@example.com")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(host, port, parts.scheme == "smtps", user, password, sender)
