@@ -24,7 +24,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-async def browser(settings: Settings, cheap_passwords: None) -> AsyncIterator[Browsers]:
+async def browsers(settings: Settings, cheap_passwords: None) -> AsyncIterator[Browsers]:
     app = create_app(settings)
     async with serving(app) as server:
         browsers = Browsers(app, server)

@@ -21,44 +21,44 @@ def token_of(answer: httpx.Response) -> str:
 # Invitations
 
 
-async def test_who_is_banned_does_not_come_back_by_an_own_invitation(browser: Browsers) -> None:
-    root, mallory = await browser.administrator(), browser()
+async def test_who_is_banned_does_not_come_back_by_an_own_invitation(browsers: Browsers) -> None:
+    root, mallory = await browsers.administrator(), browsers()
     await mallory.sign_up("mallory")
     token = token_of(await mallory.post("/invitations", json={"uses": 10}))
     assert (await root.put("/bans/Mallory", json={})).status_code == 204
 
-    assert (await browser().sign_up("mallory2", invitation=token)).status_code == 403
+    assert (await browsers().sign_up("mallory2", invitation=token)).status_code == 403
     await root.delete("/bans/mallory")
-    assert (await browser().sign_up("friend", invitation=token)).status_code == 201
+    assert (await browsers().sign_up("friend", invitation=token)).status_code == 201
 
 
 @pytest.mark.parametrize("change", [{"role": "member"}, {"deactivated": True}])
 async def test_an_invitation_to_administrate_ends_with_its_makers_own_rights(
-    browser: Browsers, change: dict[str, Any]
+    browsers: Browsers, change: dict[str, Any]
 ) -> None:
-    root, mallory = await browser.administrator(), browser()
+    root, mallory = await browsers.administrator(), browsers()
     await mallory.sign_up("mallory")
     await root.patch("/accounts/mallory", json={"role": "admin"})
     token = token_of(await mallory.post("/invitations", json={"role": "admin", "uses": 10}))
     assert (await root.patch("/accounts/mallory", json=change)).status_code == 200
 
-    assert (await browser().sign_up("mallory2", invitation=token)).status_code == 403
+    assert (await browsers().sign_up("mallory2", invitation=token)).status_code == 403
 
 
-async def test_a_programs_key_makes_no_invitations(browser: Browsers, tmp_path: Path) -> None:
+async def test_a_programs_key_makes_no_invitations(browsers: Browsers, tmp_path: Path) -> None:
     key, secret = make_key("deploy", ["rooms:send"])
     await KeyFiles(tmp_path / "data").add(key)
-    async with httpx.AsyncClient(base_url=str(browser().base_url), trust_env=False, timeout=60) as program:
+    async with httpx.AsyncClient(base_url=str(browsers().base_url), trust_env=False, timeout=60) as program:
         made = await program.post("/invitations", json={"uses": 10}, headers={"Authorization": f"Bearer {secret}"})
 
     assert made.status_code == 403, made.text
 
 
 async def test_somebody_has_so_many_invitations_at_a_time_and_no_more(
-    browser: Browsers, monkeypatch: pytest.MonkeyPatch
+    browsers: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "MOST", 4)
-    mallory = browser()
+    mallory = browsers()
     await mallory.sign_up("mallory")
     made = [await mallory.post("/invitations", json={}) for _ in range(invitations.MOST + 1)]
 
@@ -72,8 +72,8 @@ async def test_somebody_has_so_many_invitations_at_a_time_and_no_more(
 
 
 @pytest.mark.parametrize("how", ["password", "deactivated"])
-async def test_a_reset_link_is_worth_nothing_after(browser: Browsers, how: str) -> None:
-    root, alice = await browser.administrator(), browser()
+async def test_a_reset_link_is_worth_nothing_after(browsers: Browsers, how: str) -> None:
+    root, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     token = token_of(await root.post("/accounts/alice/reset-link"))
     if how == "password":
@@ -81,15 +81,15 @@ async def test_a_reset_link_is_worth_nothing_after(browser: Browsers, how: str) 
     else:
         await root.patch("/accounts/alice", json={"deactivated": True})
 
-    assert (await browser().post("/resets", json={"token": token, "password": "mallorys own"})).status_code == 403
+    assert (await browsers().post("/resets", json={"token": token, "password": "mallorys own"})).status_code == 403
 
 
 # Passwords
 
 
 @pytest.mark.parametrize("settings", [{"log_in_attempts": 3}], indirect=True)
-async def test_who_has_somebodys_session_cannot_try_passwords_without_end(browser: Browsers) -> None:
-    alice = browser()
+async def test_who_has_somebodys_session_cannot_try_passwords_without_end(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice")
     for status in (401, 401, 401, 429):
         tried = await alice.put("/me/password", json={"old": "wrong horse", "new": "battery staple"})
@@ -97,10 +97,10 @@ async def test_who_has_somebodys_session_cannot_try_passwords_without_end(browse
 
 
 @pytest.mark.parametrize("settings", [{"log_in_attempts": 1}], indirect=True)
-async def test_who_floods_log_ins_with_names_that_nobody_has_fills_no_memory(browser: Browsers) -> None:
-    limits = browser.hub.node.limits
+async def test_who_floods_log_ins_with_names_that_nobody_has_fills_no_memory(browsers: Browsers) -> None:
+    limits = browsers.hub.node.limits
     assert isinstance(limits, LocalLimits)
-    flood = browser()
+    flood = browsers()
     for number in range(30):
         await flood.log_in(f"nobody{number}")
 
@@ -109,19 +109,19 @@ async def test_who_floods_log_ins_with_names_that_nobody_has_fills_no_memory(bro
 
 @pytest.mark.parametrize("settings", [{"log_in_attempts": 1}], indirect=True)
 async def test_a_password_that_the_server_was_too_busy_to_check_was_not_wrong(
-    browser: Browsers, monkeypatch: pytest.MonkeyPatch
+    browsers: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await browser().sign_up("alice")
+    await browsers().sign_up("alice")
     with monkeypatch.context() as busy:
-        busy.setattr(browser.hub.accounts.log_ins._passwords, "_most", 0)
-        assert [(await browser().log_in("alice")).json()["message"][:8] for _ in range(20)] == ["too many"] * 20
+        busy.setattr(browsers.hub.accounts.log_ins._passwords, "_most", 0)
+        assert [(await browsers().log_in("alice")).json()["message"][:8] for _ in range(20)] == ["too many"] * 20
 
-    assert (await browser().log_in("alice")).status_code == 201
+    assert (await browsers().log_in("alice")).status_code == 201
 
 
 @pytest.mark.parametrize("settings", [{"log_in_attempts": 1}], indirect=True)
-async def test_nobody_keeps_the_server_busy_with_right_passwords(browser: Browsers) -> None:
-    mallory = browser()
+async def test_nobody_keeps_the_server_busy_with_right_passwords(browsers: Browsers) -> None:
+    mallory = browsers()
     await mallory.sign_up("mallory")
 
     assert [(await mallory.log_in("mallory")).status_code for _ in range(11)] == [201] * 10 + [429]

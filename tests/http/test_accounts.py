@@ -21,8 +21,8 @@ def with_setting(name: str, value: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("settings", [{name: value}], indirect=True)
 
 
-async def test_who_signs_up_is_logged_in_and_may_log_out_and_in_again(browser: Browsers) -> None:
-    alice = browser()
+async def test_who_signs_up_is_logged_in_and_may_log_out_and_in_again(browsers: Browsers) -> None:
+    alice = browsers()
     made = await alice.sign_up("alice", name="Alice Liddell")
     me = {"key": "alice", "name": "Alice Liddell", "role": "member", "guest": False}
     assert (made.status_code, made.json()) == (201, me)
@@ -37,8 +37,8 @@ async def test_who_signs_up_is_logged_in_and_may_log_out_and_in_again(browser: B
     assert (await alice.get("/me")).json() == me
 
 
-async def test_the_cookie_is_for_this_server_alone(browser: Browsers) -> None:
-    (cookie,) = (await browser().sign_up("alice")).headers.get_list("set-cookie")
+async def test_the_cookie_is_for_this_server_alone(browsers: Browsers) -> None:
+    (cookie,) = (await browsers().sign_up("alice")).headers.get_list("set-cookie")
 
     name, *attributes = cookie.split("; ")
     assert name.startswith("hubbub_session=")
@@ -47,8 +47,8 @@ async def test_the_cookie_is_for_this_server_alone(browser: Browsers) -> None:
     assert "Secure" not in attributes
 
 
-async def test_a_sign_up_that_cannot_be_says_why(browser: Browsers) -> None:
-    await browser().sign_up("alice")
+async def test_a_sign_up_that_cannot_be_says_why(browsers: Browsers) -> None:
+    await browsers().sign_up("alice")
     refusals: list[tuple[dict[str, Any], int, str]] = [
         ({"username": "Alice"}, 409, "is taken"),
         ({"username": "system"}, 400, "reserved"),
@@ -64,7 +64,7 @@ async def test_a_sign_up_that_cannot_be_says_why(browser: Browsers) -> None:
         ({"username": "bob", "setup": "x" * 24}, 403, "not valid any more"),
     ]
     for fields, status, words in refusals:
-        refused = await browser().post("/accounts", json={"password": PASSWORD} | fields)
+        refused = await browsers().post("/accounts", json={"password": PASSWORD} | fields)
 
         assert (refused.status_code, words in refused.json()["message"]) == (status, True), (fields, refused.text)
         assert "hubbub_session" not in refused.cookies
@@ -72,14 +72,14 @@ async def test_a_sign_up_that_cannot_be_says_why(browser: Browsers) -> None:
             assert password not in refused.text
 
 
-async def test_who_cannot_log_in_is_told_the_same_whatever_the_reason(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    await browser().sign_up("mallory")
-    await browser().sign_up("bob")
+async def test_who_cannot_log_in_is_told_the_same_whatever_the_reason(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    await browsers().sign_up("mallory")
+    await browsers().sign_up("bob")
     assert (await admin.patch("/accounts/mallory", json={"deactivated": True})).status_code == 200
 
     answers = [
-        await browser().log_in(username, password)
+        await browsers().log_in(username, password)
         for username, password in [
             ("nobody", PASSWORD),
             ("no key", PASSWORD),
@@ -98,16 +98,16 @@ async def test_who_cannot_log_in_is_told_the_same_whatever_the_reason(browser: B
 
 
 @with_setting("sign_up", "invited")
-async def test_where_one_needs_an_invitation_a_link_works_as_often_as_it_says(browser: Browsers) -> None:
-    admin, alone = await browser.administrator(), browser()
+async def test_where_one_needs_an_invitation_a_link_works_as_often_as_it_says(browsers: Browsers) -> None:
+    admin, alone = await browsers.administrator(), browsers()
     assert (await alone.sign_up("alice")).status_code == 403
     made = await admin.post("/invitations", json={"uses": 2})
     assert made.status_code == 201
     address, _, token = made.json()["url"].rpartition("/")
     assert address == f"{admin.server.url}/#/invite"
 
-    alice = browser()
-    answers = [(await one.sign_up(name, invitation=token)) for one, name in [(alice, "alice"), (browser(), "bob")]]
+    alice = browsers()
+    answers = [(await one.sign_up(name, invitation=token)) for one, name in [(alice, "alice"), (browsers(), "bob")]]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert (await alone.sign_up("carol", invitation=token)).status_code == 403
     assert (await admin.get("/invitations")).json() == []
@@ -121,8 +121,8 @@ async def test_where_one_needs_an_invitation_a_link_works_as_often_as_it_says(br
 
 
 @with_setting("sign_up", "closed")
-async def test_where_sign_up_is_closed_only_the_setup_link_makes_an_account(browser: Browsers) -> None:
-    assert (await browser().get("/server")).json() == {
+async def test_where_sign_up_is_closed_only_the_setup_link_makes_an_account(browsers: Browsers) -> None:
+    assert (await browsers().get("/server")).json() == {
         "name": "Hubbub",
         "accounts": True,
         "sign_up": "closed",
@@ -131,20 +131,20 @@ async def test_where_sign_up_is_closed_only_the_setup_link_makes_an_account(brow
         "default_rooms": [],
         "providers": [],
     }
-    token = browser.setup_token
-    admin = await browser.administrator()
+    token = browsers.setup_token
+    admin = await browsers.administrator()
 
-    assert (await browser().get("/server")).json()["needs_setup"] is False
+    assert (await browsers().get("/server")).json()["needs_setup"] is False
     assert (await admin.post("/invitations", json={})).status_code == 403
-    assert (await browser().sign_up("alice")).status_code == 403
+    assert (await browsers().sign_up("alice")).status_code == 403
     # Once there is an administrator, the link is worth nothing.
-    assert (await browser().sign_up("mallory", setup=token)).status_code == 403
+    assert (await browsers().sign_up("mallory", setup=token)).status_code == 403
 
 
-async def test_of_many_who_use_the_setup_link_at_once_one_becomes_the_administrator(browser: Browsers) -> None:
-    token = browser.setup_token
+async def test_of_many_who_use_the_setup_link_at_once_one_becomes_the_administrator(browsers: Browsers) -> None:
+    token = browsers.setup_token
 
-    answers = await asyncio.gather(*(browser().sign_up(f"user{number}", setup=token) for number in range(4)))
+    answers = await asyncio.gather(*(browsers().sign_up(f"user{number}", setup=token) for number in range(4)))
 
     assert min(answer.status_code for answer in answers) == 201
     assert [answer.json().get("role") for answer in answers].count("admin") == 1
@@ -152,32 +152,32 @@ async def test_of_many_who_use_the_setup_link_at_once_one_becomes_the_administra
 
 
 @with_setting("sign_ups", 2)
-async def test_too_many_sign_ups_from_one_address_must_wait(browser: Browsers) -> None:
-    answers = [await browser().sign_up(f"user{number}") for number in range(3)]
+async def test_too_many_sign_ups_from_one_address_must_wait(browsers: Browsers) -> None:
+    answers = [await browsers().sign_up(f"user{number}") for number in range(3)]
 
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert int(answers[2].headers["retry-after"]) > 60
 
 
 @with_setting("log_in_attempts", 3)
-async def test_too_many_wrong_passwords_must_wait_and_right_ones_do_not_count(browser: Browsers) -> None:
-    await browser().sign_up("alice")
-    alice = [await browser().log_in("alice") for _ in range(5)]
+async def test_too_many_wrong_passwords_must_wait_and_right_ones_do_not_count(browsers: Browsers) -> None:
+    await browsers().sign_up("alice")
+    alice = [await browsers().log_in("alice") for _ in range(5)]
     assert [answer.status_code for answer in alice] == [201] * 5
 
     for username in ("alice", "nobody"):
-        guesses = [await browser().log_in(username, f"guess {number}") for number in range(4)]
+        guesses = [await browsers().log_in(username, f"guess {number}") for number in range(4)]
         assert [answer.status_code for answer in guesses] == [401, 401, 401, 429]
         assert int(guesses[3].headers["retry-after"]) > 60
         # Not even the right one tells now.
-        assert (await browser().log_in(username)).status_code == 429
+        assert (await browsers().log_in(username)).status_code == 429
 
 
 # By cookie, a page of this server and no other.
 
 
-async def test_a_page_connects_as_the_account(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_page_connects_as_the_account(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice", name="Alice")
 
     async with alice.server.connect("/ws", headers=alice.handshake) as socket:
@@ -188,8 +188,8 @@ async def test_a_page_connects_as_the_account(browser: Browsers) -> None:
     assert "secret" not in welcome
 
 
-async def test_another_sites_page_cannot_use_the_cookie(browser: Browsers) -> None:
-    alice = browser()
+async def test_another_sites_page_cannot_use_the_cookie(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice")
 
     for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example", None):
@@ -204,8 +204,8 @@ async def test_another_sites_page_cannot_use_the_cookie(browser: Browsers) -> No
     assert (await alice.get("/me")).json()["name"] == "alice"
 
 
-async def test_a_change_by_cookie_needs_the_header_that_no_form_sends(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_change_by_cookie_needs_the_header_that_no_form_sends(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice")
     del alice.headers["Hubbub-CSRF"]
 
@@ -217,8 +217,8 @@ async def test_a_change_by_cookie_needs_the_header_that_no_form_sends(browser: B
     assert posted.status_code == 403
 
 
-async def test_an_ended_session_is_refused_and_not_taken_for_a_guest(browser: Browsers) -> None:
-    alice = browser()
+async def test_an_ended_session_is_refused_and_not_taken_for_a_guest(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice")
     kept = alice.handshake
     await alice.delete("/sessions/current")
@@ -237,8 +237,8 @@ async def test_an_ended_session_is_refused_and_not_taken_for_a_guest(browser: Br
 # What ends a log-in ends its connections.
 
 
-async def test_logging_out_cuts_off_this_browser_and_no_other(browser: Browsers) -> None:
-    laptop, phone = browser(), browser()
+async def test_logging_out_cuts_off_this_browser_and_no_other(browsers: Browsers) -> None:
+    laptop, phone = browsers(), browsers()
     await laptop.sign_up("alice")
     await phone.log_in("alice")
     async with AsyncExitStack() as stack:
@@ -253,8 +253,8 @@ async def test_logging_out_cuts_off_this_browser_and_no_other(browser: Browsers)
         await sockets[1].expect("message", text="still here")
 
 
-async def test_a_new_password_ends_all_other_sessions(browser: Browsers) -> None:
-    laptop, phone = browser(), browser()
+async def test_a_new_password_ends_all_other_sessions(browsers: Browsers) -> None:
+    laptop, phone = browsers(), browsers()
     await laptop.sign_up("alice")
     await phone.log_in("alice")
     async with phone.server.connect("/ws", headers=phone.handshake) as socket:
@@ -266,12 +266,12 @@ async def test_a_new_password_ends_all_other_sessions(browser: Browsers) -> None
         assert (await socket.closed())[0] == 4401
     assert (await laptop.get("/me")).status_code == 200
     assert (await phone.get("/me")).status_code == 401
-    assert (await browser().log_in("alice")).status_code == 401
-    assert (await browser().log_in("alice", "battery staple")).status_code == 201
+    assert (await browsers().log_in("alice")).status_code == 401
+    assert (await browsers().log_in("alice", "battery staple")).status_code == 201
 
 
-async def test_one_sees_where_one_is_logged_in_and_ends_a_session_from_afar(browser: Browsers) -> None:
-    laptop, phone, bob = browser(), browser(), browser()
+async def test_one_sees_where_one_is_logged_in_and_ends_a_session_from_afar(browsers: Browsers) -> None:
+    laptop, phone, bob = browsers(), browsers(), browsers()
     phone.headers["User-Agent"] = "Phone"
     await laptop.sign_up("alice")
     await phone.log_in("alice")
@@ -285,8 +285,8 @@ async def test_one_sees_where_one_is_logged_in_and_ends_a_session_from_afar(brow
     assert (await phone.get("/me")).status_code == 401
 
 
-async def test_who_is_deactivated_is_cut_off_and_comes_back_when_activated(browser: Browsers) -> None:
-    admin, alice = await browser.administrator(), browser()
+async def test_who_is_deactivated_is_cut_off_and_comes_back_when_activated(browsers: Browsers) -> None:
+    admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     await alice.post("/rooms/general/messages", json={"text": "hello"})
     async with alice.server.connect("/ws", headers=alice.handshake) as socket:
@@ -297,14 +297,14 @@ async def test_who_is_deactivated_is_cut_off_and_comes_back_when_activated(brows
     # The messages stay, and nobody else gets the key.
     page = (await admin.get("/rooms/general/messages")).json()
     assert [message["user"] for message in page["messages"]] == ["alice"]
-    assert (await browser().sign_up("alice")).status_code == 409
+    assert (await browsers().sign_up("alice")).status_code == 409
     await admin.patch("/accounts/alice", json={"deactivated": False})
-    assert (await browser().log_in("alice")).status_code == 201
+    assert (await browsers().log_in("alice")).status_code == 201
 
 
-async def test_the_last_administrator_stays_one(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    await browser().sign_up("alice")
+async def test_the_last_administrator_stays_one(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    await browsers().sign_up("alice")
 
     for change in ({"role": "member"}, {"deactivated": True}):
         assert (await admin.patch("/accounts/root", json=change)).status_code == 409
@@ -312,8 +312,8 @@ async def test_the_last_administrator_stays_one(browser: Browsers) -> None:
     assert (await admin.patch("/accounts/root", json={"role": "member"})).status_code == 200
 
 
-async def test_only_administrators_administer(browser: Browsers) -> None:
-    admin, alice, nobody = await browser.administrator(), browser(), browser()
+async def test_only_administrators_administer(browsers: Browsers) -> None:
+    admin, alice, nobody = await browsers.administrator(), browsers(), browsers()
     await alice.sign_up("alice")
 
     for method, path in [
@@ -329,18 +329,18 @@ async def test_only_administrators_administer(browser: Browsers) -> None:
     assert {line["action"] for line in (await admin.get("/audit")).json()["lines"]} == {"account.add"}
 
 
-async def test_a_forgotten_password_is_set_by_a_link_once(browser: Browsers) -> None:
-    admin, alice = await browser.administrator(), browser()
+async def test_a_forgotten_password_is_set_by_a_link_once(browsers: Browsers) -> None:
+    admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     made = (await admin.post("/accounts/alice/reset-link")).json()
     address, _, token = made["url"].rpartition("/")
     assert address == f"{admin.server.url}/#/reset"
 
     reset = {"token": token, "password": "battery staple"}
-    assert (await browser().post("/resets", json=reset)).status_code == 204
-    assert (await browser().post("/resets", json=reset)).status_code == 403
+    assert (await browsers().post("/resets", json=reset)).status_code == 204
+    assert (await browsers().post("/resets", json=reset)).status_code == 403
     assert (await alice.get("/me")).status_code == 401
-    assert (await browser().log_in("alice", "battery staple")).status_code == 201
+    assert (await browsers().log_in("alice", "battery staple")).status_code == 201
     actions = [line["action"] for line in (await admin.get("/audit")).json()["lines"]]
     assert actions[:2] == ["account.password", "account.reset_link"]
 
@@ -348,8 +348,8 @@ async def test_a_forgotten_password_is_set_by_a_link_once(browser: Browsers) -> 
 # Guests and accounts.
 
 
-async def test_a_guest_who_signs_up_keeps_key_and_messages(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_guest_who_signs_up_keeps_key_and_messages(browsers: Browsers) -> None:
+    alice = browsers()
     async with alice.server.connect("/ws/chat/general?username=alice") as guest:
         secret = (await guest.expect("welcome"))["secret"]
         await guest.send("hello from a guest")
@@ -369,11 +369,11 @@ async def test_a_guest_who_signs_up_keeps_key_and_messages(browser: Browsers) ->
     # The secret proves no account.
     async with alice.server.connect(f"/ws?secret={secret}") as other:
         assert (await other.expect("welcome"))["user"].startswith("alice-")
-    assert (await browser().log_in("liddell")).status_code == 201
+    assert (await browsers().log_in("liddell")).status_code == 201
 
 
-async def test_a_guest_with_the_name_of_an_account_has_another_key(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_guest_with_the_name_of_an_account_has_another_key(browsers: Browsers) -> None:
+    alice = browsers()
     async with alice.server.connect("/ws?username=alice") as guest:
         assert (await guest.expect("welcome"))["user"] == "alice"
         await alice.sign_up("alice")
@@ -386,8 +386,8 @@ async def test_a_guest_with_the_name_of_an_account_has_another_key(browser: Brow
     assert welcome["guest"] is True
 
 
-async def test_a_username_whose_key_is_a_guests_gets_another_key(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_username_whose_key_is_a_guests_gets_another_key(browsers: Browsers) -> None:
+    alice = browsers()
     async with alice.server.connect("/ws/chat/general?username=alice") as guest:
         await guest.send("mine")
         await guest.expect("message", text="mine")
@@ -395,11 +395,11 @@ async def test_a_username_whose_key_is_a_guests_gets_another_key(browser: Browse
     made = (await alice.sign_up("alice")).json()
 
     assert made["key"].startswith("alice-")
-    assert (await browser().log_in("alice")).json() == made
+    assert (await browsers().log_in("alice")).json() == made
 
 
-async def test_a_profile_may_change_and_connections_come_again_with_the_new_name(browser: Browsers) -> None:
-    alice = browser()
+async def test_a_profile_may_change_and_connections_come_again_with_the_new_name(browsers: Browsers) -> None:
+    alice = browsers()
     await alice.sign_up("alice")
     async with alice.server.connect("/ws", headers=alice.handshake) as socket:
         changed = await alice.patch("/me", json={"name": " Alice L. ", "color": "#336699", "time_zone": "Europe/Paris"})

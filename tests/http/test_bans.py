@@ -43,11 +43,11 @@ async def refusal(server: TestServer, path: str, **options: Any) -> tuple[int, s
     return refused.value.response.status_code, (refused.value.response.body or b"").decode()
 
 
-async def test_a_banned_account_is_out_and_gets_in_nowhere_until_the_ban_is_lifted(browser: Browsers) -> None:
-    admin, alice, elsewhere = await browser.administrator(), browser(), browser()
+async def test_a_banned_account_is_out_and_gets_in_nowhere_until_the_ban_is_lifted(browsers: Browsers) -> None:
+    admin, alice, elsewhere = await browsers.administrator(), browsers(), browsers()
     assert (await alice.sign_up("alice", name="Alice Liddell")).status_code == 201
     ticket = (await alice.post("/tickets")).json()["ticket"]
-    async with browser.server.connect("/ws", headers=alice.handshake) as socket:
+    async with browsers.server.connect("/ws", headers=alice.handshake) as socket:
         await socket.expect("welcome", user="alice")
         await ban(admin, "ALICE", until=END, reason="spam")
         assert await socket.closed() == (4403, BANNED)
@@ -56,9 +56,9 @@ async def test_a_banned_account_is_out_and_gets_in_nowhere_until_the_ban_is_lift
     assert [one.pop("at")[:2] for one in shown] == ["20"]
     assert shown == [{"user": "alice", "name": "Alice Liddell", "until": END, "by": "root", "reason": "spam"}]
     for status, told in (
-        await refusal(browser.server, "/ws", headers=alice.handshake),
-        await refusal(browser.server, f"/ws?ticket={ticket}"),
-        await refusal(browser.server, "/ws", headers=token("alice")),
+        await refusal(browsers.server, "/ws", headers=alice.handshake),
+        await refusal(browsers.server, f"/ws?ticket={ticket}"),
+        await refusal(browsers.server, "/ws", headers=token("alice")),
     ):
         assert status == 403
         assert BANNED in told
@@ -79,45 +79,45 @@ async def test_a_banned_account_is_out_and_gets_in_nowhere_until_the_ban_is_lift
     assert (await elsewhere.log_in("alice")).status_code == 201
 
 
-async def test_a_banned_guest_stays_out_with_the_secret_and_cannot_sign_up_with_it(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    async with browser.server.connect("/ws?username=bob") as guest:
+async def test_a_banned_guest_stays_out_with_the_secret_and_cannot_sign_up_with_it(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    async with browsers.server.connect("/ws?username=bob") as guest:
         welcome = await guest.expect("welcome", guest=True)
         await ban(admin, welcome["user"])
         assert await guest.closed() == (4403, "you are banned from this server")
 
     assert [one["guest"] for one in (await admin.get("/bans")).json()["bans"]] == [True]
-    status, told = await refusal(browser.server, f"/ws?secret={welcome['secret']}")
+    status, told = await refusal(browsers.server, f"/ws?secret={welcome['secret']}")
     assert (status, "you are banned" in told) == (403, True)
     secret = {"Hubbub-Secret": welcome["secret"]}
-    said = await browser().post("/rooms/general/messages", json={"text": "hi"}, headers=secret)
-    kept = await browser().post("/accounts", json={"username": "bob", "password": "correct horse"}, headers=secret)
+    said = await browsers().post("/rooms/general/messages", json={"text": "hi"}, headers=secret)
+    kept = await browsers().post("/accounts", json={"username": "bob", "password": "correct horse"}, headers=secret)
     assert (said.status_code, kept.status_code) == (403, 403)
 
 
-async def test_a_subject_of_a_token_is_banned_by_key(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    async with browser.server.connect("/ws", headers=token("carol")) as carol:
+async def test_a_subject_of_a_token_is_banned_by_key(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    async with browsers.server.connect("/ws", headers=token("carol")) as carol:
         await carol.expect("welcome", user="carol")
         await ban(admin, "carol")
         assert (await carol.closed())[0] == 4403
-    assert (await refusal(browser.server, "/ws", headers=token("carol")))[0] == 403
-    async with browser.server.connect("/ws", headers=token("dave")) as dave:
+    assert (await refusal(browsers.server, "/ws", headers=token("carol")))[0] == 403
+    async with browsers.server.connect("/ws", headers=token("dave")) as dave:
         await dave.expect("welcome", user="dave")
 
 
-async def test_a_ban_ends_by_itself(browser: Browsers, monkeypatch: pytest.MonkeyPatch) -> None:
-    admin, alice = await browser.administrator(), browser()
+async def test_a_ban_ends_by_itself(browsers: Browsers, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     await ban(admin, "alice", until=timestamp(time.time() + 3600))
     assert (await alice.get("/me")).status_code == 403
 
-    monkeypatch.setattr(browser.hub.admissions._bans.bans, "_clock", lambda: time.time() + 3601)
+    monkeypatch.setattr(browsers.hub.admissions._bans.bans, "_clock", lambda: time.time() + 3601)
     assert (await alice.get("/me")).status_code == 200
 
 
-async def test_nobody_bans_oneself_or_an_administrator_and_no_banned_person_becomes_one(browser: Browsers) -> None:
-    admin, alice = await browser.administrator(), browser()
+async def test_nobody_bans_oneself_or_an_administrator_and_no_banned_person_becomes_one(browsers: Browsers) -> None:
+    admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     await alice.patch("/me", json={"name": "Alice"})
     assert (await admin.put("/bans/Root", json={})).status_code == 409
@@ -131,8 +131,8 @@ async def test_nobody_bans_oneself_or_an_administrator_and_no_banned_person_beco
     assert (refused.status_code, "lift the ban" in refused.json()["message"]) == (409, True)
 
 
-async def test_wrong_bans_are_refused_and_right_ones_are_in_the_audit_log(browser: Browsers) -> None:
-    admin, alice = await browser.administrator(), browser()
+async def test_wrong_bans_are_refused_and_right_ones_are_in_the_audit_log(browsers: Browsers) -> None:
+    admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")
     assert (await admin.put("/bans/nobody", json={})).status_code == 404
     assert (await admin.put("/bans/alice", json={"until": "2020-01-01T00:00:00Z"})).status_code == 400

@@ -11,9 +11,9 @@ FOR_ADMINISTRATORS = [
 ]
 
 
-async def test_the_routes_of_administrators_refuse_members_and_guests(browser: Browsers) -> None:
+async def test_the_routes_of_administrators_refuse_members_and_guests(browsers: Browsers) -> None:
     assert "GET /api/v1/audit" in FOR_ADMINISTRATORS
-    member, guest = browser(), browser()
+    member, guest = browsers(), browsers()
     assert (await member.sign_up("alice")).status_code == 201
 
     for line in FOR_ADMINISTRATORS:

@@ -26,8 +26,8 @@ async def change(admin: Browser, **values: Any) -> dict[str, Any]:
     return body
 
 
-async def test_each_setting_says_who_has_set_it(browser: Browsers) -> None:
-    admin = await browser.administrator()
+async def test_each_setting_says_who_has_set_it(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
     shown = (await admin.get("/settings")).json()
 
     assert (shown["name"], shown["sign_up"], shown["guests"], shown["default_rooms"]) == (
@@ -43,7 +43,7 @@ async def test_each_setting_says_who_has_set_it(browser: Browsers) -> None:
     shown = await change(admin, name="Wonderland", default_rooms=["tea", "croquet"], limits={"burst": 7})
     assert (shown["name"], shown["default_rooms"], shown["limits"]["burst"]) == ("Wonderland", ["tea", "croquet"], 7)
     assert [shown["set_by"][name] for name in ("name", "default_rooms", "burst")] == ["here"] * 3
-    seen = (await browser().get("/server")).json()
+    seen = (await browsers().get("/server")).json()
     assert (seen["name"], seen["default_rooms"]) == ("Wonderland", ["tea", "croquet"])
 
     shown = await change(admin, name=None, limits={"burst": None})
@@ -62,8 +62,8 @@ async def test_what_is_set_outlives_a_restart(settings: Settings, cheap_password
         assert (await client.get(f"{again.url}/api/v1/server")).json()["name"] == "Wonderland"
 
 
-async def test_what_the_operator_has_given_is_fixed(browser: Browsers) -> None:
-    admin = await browser.administrator()
+async def test_what_the_operator_has_given_is_fixed(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
     refused = await admin.patch("/settings", json={"name": "Wonderland", "limits": {"rate": 1000}})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
@@ -85,8 +85,8 @@ async def test_what_the_operator_has_given_is_fixed(browser: Browsers) -> None:
         {"secret": "a secret of at least 32 characters"},
     ],
 )
-async def test_wrong_values_change_nothing(browser: Browsers, wrong: dict[str, Any]) -> None:
-    admin = await browser.administrator()
+async def test_wrong_values_change_nothing(browsers: Browsers, wrong: dict[str, Any]) -> None:
+    admin = await browsers.administrator()
     before = (await admin.get("/settings")).json()
     refused = await admin.patch("/settings", json={"sign_up": "open"} | wrong)
 
@@ -94,18 +94,18 @@ async def test_wrong_values_change_nothing(browser: Browsers, wrong: dict[str, A
     assert (await admin.get("/settings")).json() == before
 
 
-async def test_sign_up_and_its_limit_hold_at_once(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    assert (await browser().sign_up("alice")).status_code == 403
+async def test_sign_up_and_its_limit_hold_at_once(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    assert (await browsers().sign_up("alice")).status_code == 403
     await change(admin, sign_up="open", limits={"sign_ups": 2})
-    assert (await browser().sign_up("alice")).status_code == 201
-    assert (await browser().sign_up("bob")).status_code == 201
-    assert (await browser().sign_up("carol")).status_code == 429
+    assert (await browsers().sign_up("alice")).status_code == 201
+    assert (await browsers().sign_up("bob")).status_code == 201
+    assert (await browsers().sign_up("carol")).status_code == 429
 
 
-async def test_without_guests_those_who_are_here_are_sent_away_and_nobody_else(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    server = browser.server
+async def test_without_guests_those_who_are_here_are_sent_away_and_nobody_else(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    server = browsers.server
     async with (
         server.connect("/ws?username=alice") as guest,
         server.connect("/ws", headers=admin.handshake) as root,
@@ -117,24 +117,24 @@ async def test_without_guests_those_who_are_here_are_sent_away_and_nobody_else(b
         assert await guest.closed() == (4401, "log in first; guests are not admitted any more")
         await root.send({"type": "ping", "id": "1"})
         await root.expect("pong", id="1")
-    assert (await browser().get("/server")).json()["guests"] is False
-    assert (await browser().get("/rooms")).status_code == 401
+    assert (await browsers().get("/server")).json()["guests"] is False
+    assert (await browsers().get("/rooms")).status_code == 401
 
     await change(admin, guests=None)
     async with server.connect("/ws?username=bob") as guest:
         await guest.expect("welcome", guest=True)
 
 
-async def test_a_connection_keeps_the_limits_that_its_welcome_said(browser: Browsers) -> None:
-    admin = await browser.administrator()
-    async with browser.server.connect("/ws?username=alice") as before:
+async def test_a_connection_keeps_the_limits_that_its_welcome_said(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    async with browsers.server.connect("/ws?username=alice") as before:
         assert (await before.expect("welcome"))["limits"]["burst"] == 60
         await change(admin, limits={"burst": 1})
         for number in range(5):
             await before.send({"type": "ping", "id": str(number)})
         for number in range(5):
             await before.expect("pong", id=str(number))
-        async with browser.server.connect("/ws?username=bob") as after:
+        async with browsers.server.connect("/ws?username=bob") as after:
             assert (await after.expect("welcome"))["limits"]["burst"] == 1
             await after.send({"type": "ping", "id": "1"})
             await after.send({"type": "ping", "id": "2"})
@@ -142,8 +142,8 @@ async def test_a_connection_keeps_the_limits_that_its_welcome_said(browser: Brow
             await after.expect("error", id="2", code="rate_limited")
 
 
-async def test_the_audit_log_has_a_line_for_each_change(browser: Browsers) -> None:
-    admin = await browser.administrator()
+async def test_the_audit_log_has_a_line_for_each_change(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
     await change(admin, name="Wonderland", limits={"burst": 7})
     await change(admin, name="Wonderland")
     await change(admin, name=None)
