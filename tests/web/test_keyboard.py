@@ -165,13 +165,14 @@ async def look_around(page: Page) -> None:
           - region "Who is here":
             - heading "1 online" [level=2]
             - list:
-              - listitem: /you/
+              - listitem:
+                - button /you/
     """)
 
 
 async def browse(page: Page, room: str) -> None:
     button = page.get_by_role("button", name="Browse all rooms")
-    await tab_to(button, within=6, key="Shift+Tab")
+    await tab_to(button, within=7, key="Shift+Tab")
     for key in ("Enter", "Escape", "Enter"):
         await press(page, key)
         await expect(button if key == "Escape" else page.get_by_role("combobox", name="Search rooms")).to_be_focused()

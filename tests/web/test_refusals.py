@@ -50,7 +50,7 @@ async def test_a_read_only_room_says_so_once_beside_the_composer(
     await expect(alice.get_by_role("button", name="Dismiss")).to_have_count(0)
     assert len([frame for frame in told if '"typing"' in frame]) == 1
     await alice.keyboard.press("Enter") if not device else await alice.get_by_role("button", name="Send").tap()
-    await expect(alice.get_by_role("alert")).to_contain_text("Not sent. You may not send in room 'library'.")
+    await expect(alice.get_by_role("alert")).to_contain_text("Not sent. You may not do that here.")
 
 
 @on_each_device

@@ -1,10 +1,13 @@
 /** What any component may need, without passing it through those above it. */
 import { createContext } from 'svelte';
+import type { Client } from 'hubbub-client';
+import type { Blocked } from './models/blocked.svelte';
 import type { Chosen } from './models/chosen.svelte';
 import type { Identity } from './models/identity.svelte';
 import type { Link } from './models/link.svelte';
 import type { Notices } from './models/notices.svelte';
 import type { Account } from './models/reception';
+import type { Opened } from './models/opened.svelte';
 import type { Room } from './models/room.svelte';
 import type { Rooms } from './models/rooms.svelte';
 import type { Session } from './models/session.svelte';
@@ -22,14 +25,20 @@ export const [useLink, provideLink] = createContext<Link>();
 export const [useRooms, provideRooms] = createContext<Rooms>();
 export const [useMe, provideMe] = createContext<Identity>();
 export const [useNotices, provideNotices] = createContext<Notices>();
+export const [useClient, provideClient] = createContext<Client>();
+export const [useBlocked, provideBlocked] = createContext<Blocked>();
+export const [useOpened, provideOpened] = createContext<Opened>();
 
 /** The room of a conversation, and the message in it at which the user points. */
 export const [useRoom, provideRoom] = createContext<Room>();
 export const [useChosen, provideChosen] = createContext<Chosen>();
 
-export function provideSession({ link, rooms, me, notices }: Session): void {
+export function provideSession({ link, rooms, me, notices, client, blocked, opened }: Session): void {
   provideLink(link);
   provideRooms(rooms);
   provideMe(me);
   provideNotices(notices);
+  provideClient(client);
+  provideBlocked(blocked);
+  provideOpened(opened);
 }

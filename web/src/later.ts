@@ -20,11 +20,26 @@ export function later(): Promise<Parts> {
   return parts;
 }
 
+let begin = () => {};
+const begun = new Promise<void>((resolve) => (begin = resolve));
+
+/** The first messages are here, or do not come now: the other parts may be loaded. */
+export function mayLoad(): void {
+  begin();
+}
+
 /** When the browser has drawn what is due, and has nothing better to do. */
 export function laterWhenIdle(): Promise<Parts> {
-  partsWhenIdle ??= new Promise<void>((resolve) => {
-    if ('requestIdleCallback' in globalThis) requestIdleCallback(() => resolve(), { timeout: PATIENCE });
-    else setTimeout(resolve, SOON);
-  }).then(later);
+  partsWhenIdle ??= begun.then(whenIdle).then(later);
   return partsWhenIdle;
 }
+
+function whenIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    if ('requestIdleCallback' in globalThis) requestIdleCallback(() => resolve(), { timeout: PATIENCE });
+    else setTimeout(resolve, SOON);
+  });
+}
+
+/** The parts to make rooms and to care for them, which only some people need. */
+export const managing = async () => (await later()).managing();

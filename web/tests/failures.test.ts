@@ -16,6 +16,10 @@ it('says that a temporary failure is temporary', () => {
   expect(words('unavailable', 'nothing can be stored now: disk full')).toContain('Try again');
 });
 
+it('has a sentence of its own for what a role does not allow', () => {
+  expect(words('forbidden', "you may not send in room 'library'")).toBe('You may not do that here.');
+});
+
 it("makes sentences of an application's own words", () => {
   expect(words('forbidden', 'no shouting here')).toBe('No shouting here.');
   expect(words('invalid', 'Say please!')).toBe('Say please!');

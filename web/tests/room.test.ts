@@ -358,3 +358,52 @@ describe('pins', () => {
     expect(ofType('history')).toMatchObject([{ pinned: true }]);
   });
 });
+
+describe('what may not be written', () => {
+  const slow = { type: 'room', room: 'general', rev: 1, slow: 30 } as const;
+
+  beforeEach(() => room.apply({ ...joined, kind: 'public', role: 'member' }));
+
+  it('is nothing in an archived room', () => {
+    room.apply({ type: 'room', room: 'general', rev: 1, archived: true });
+    expect(room.isClosed).toBe(true);
+    room.apply({ type: 'room', room: 'general', rev: 2, archived: false });
+    expect(room.isClosed).toBe(false);
+  });
+
+  it('is nothing until a mute ends', () => {
+    const muted = new Date(clock.now() + 60_000).toISOString();
+    room.apply({
+      type: 'room',
+      room: 'general',
+      rev: 1,
+      members: [{ user: 'alice', name: 'Alice', role: 'nobody', muted }],
+    });
+    expect(room.mutedUntil).toBe(muted);
+    expect(room.about.role).toBe('member');
+    clock.pass(60_000);
+    room.timePassed();
+    expect(room.isClosed).toBe(false);
+  });
+
+  it('waits in slow mode after a message, but not for moderators', () => {
+    room.apply(slow);
+    room.sent({ room: 'general', key: 'k', text: 'hi', at: clock.now() }, { type: 'ack', seq: 1, rev: 2 });
+    expect(room.silentUntil).toBe(clock.now() + 30_000);
+    room.apply({
+      type: 'room',
+      room: 'general',
+      rev: 3,
+      members: [{ user: 'alice', name: 'Alice', role: 'moderator' }],
+    });
+    expect(room.isSlow).toBe(false);
+  });
+
+  it('makes the page ask why', async () => {
+    const page = { room: 'general', kind: 'public', members: [{ user: 'alice', name: 'Alice', muted: 'for_ever' }] };
+    wires.probed = () => Promise.resolve({ status: 200, failure: null, retryAfter: null, body: page });
+    room.failed({ room: 'general', key: 'k', text: 'hi', at: 1, failure: { code: 'forbidden', message: 'no' } });
+    await settled();
+    expect(room.mutedUntil).toBe('for_ever');
+  });
+});

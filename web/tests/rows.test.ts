@@ -63,4 +63,22 @@ describe('an arrangement', () => {
     const ids = (...lines: Said[]) => new Arrangement().rowsOf(lines).map(({ id }) => id);
     expect(ids(first, second)).toEqual(expect.arrayContaining(ids(second).slice(1)));
   });
+
+  it('folds what blocked people say into one line, until somebody else speaks', () => {
+    const lines = [said('a', NOON), said('b', NOON), said('c', NOON, 'alice'), said('d', NOON)];
+    const rows = new Arrangement().rowsOf(lines, null, ({ user, text }) => user === 'bob' && text !== 'd');
+    expect(rows.map(({ kind }) => kind)).toEqual(['day', 'folded', 'message', 'message']);
+    expect(rows[1]).toMatchObject({ messages: [{ text: 'a' }, { text: 'b' }] });
+    expect(rows[2]).toMatchObject({ opens: true, closes: true });
+  });
+
+  it('begins another folded line at the first new message, and keeps one that has not changed', () => {
+    const arrangement = new Arrangement();
+    const lines = [said('a', NOON), said('b', NOON)];
+    const unread = arrangement.rowsOf(lines, 'bob b', () => true);
+    expect(unread.map(({ kind }) => kind)).toEqual(['day', 'folded', 'unread', 'folded']);
+    const [, before] = arrangement.rowsOf(lines, null, () => true);
+    const [, after] = arrangement.rowsOf([...lines, said('c', NOON, 'alice')], null, ({ user }) => user === 'bob');
+    expect(after).toBe(before);
+  });
 });

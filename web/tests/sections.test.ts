@@ -19,6 +19,12 @@ describe('the list of rooms', () => {
     expect(names(rooms, 'activity', () => false)).toEqual([['rooms', 'room 9', 'room 10', 'Kitchen', 'attic']]);
   });
 
+  it('has direct rooms in a section of their own, below', () => {
+    const people = [{ name: 'Bob', activeAt: 9, isDirect: true }, ...rooms];
+    expect(names(people, 'activity', () => false)[1]).toEqual(['direct', 'Bob']);
+    expect(names(people, 'activity', ({ name }) => name === 'Bob')[0]).toEqual(['favourites', 'Bob']);
+  });
+
   it('has the favourites above the others, and no empty section', () => {
     const isFavourite = ({ name }: { name: string }) => name.startsWith('room');
     expect(names(rooms, 'name', isFavourite)).toEqual([

@@ -1,3 +1,4 @@
+import type { Joined } from 'hubbub-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HandClock, welcome, Wires } from '../../clients/typescript/tests/world';
 import { Session } from '../src/models/session.svelte';
@@ -170,4 +171,96 @@ it('forgets a room that it can never join, but not one that it cannot join at th
   clock.pass(2_000);
   network.last.arrives({ ...refusal, id: String(network.last.sent.at(-1)?.['id']), code: 'too_large' });
   expect(session.rooms.list).toEqual([]);
+});
+
+describe('rooms of which one is a member', () => {
+  const of = { online: 1, users: [], epoch: 'e', recovered: false };
+  const direct: Joined = {
+    type: 'joined',
+    room: 'dm:xyz',
+    name: 'dm:xyz',
+    kind: 'direct',
+    members: [
+      { user: 'alice', name: 'Alice', role: 'member' },
+      { user: 'bob', name: 'Bob', role: 'member' },
+    ],
+    ...of,
+  };
+
+  beforeEach(() => {
+    network.last.arrives({ ...welcome, user: 'alice', guest: undefined, role: 'member' });
+    network.last.arrives({ type: 'joined', room: 'general', name: 'general', ...of });
+  });
+
+  it('come into the list with the invitation, and are named after the people', () => {
+    network.last.arrives({ type: 'invited', room: 'dm:xyz', kind: 'direct', by: 'bob' });
+    expect(session.rooms.get('dm:xyz')?.name).toBe('Direct messages');
+    network.last.arrives(direct);
+    expect(session.rooms.get('dm:xyz')?.name).toBe('Bob');
+    expect(session.rooms.sections.at(-1)?.kind).toBe('direct');
+  });
+
+  it('are named by their titles, also by a new one', () => {
+    network.last.arrives({ type: 'invited', room: 'private:abc', kind: 'private', by: 'bob' });
+    const room = session.rooms.get('private:abc');
+    expect(room?.name).toBe('Private room');
+    const about = { room: 'private:abc', kind: 'private', title: 'Design' } as const;
+    network.last.arrives({ type: 'joined', name: 'Design', rev: 3, role: 'member', ...about, ...of });
+    expect([room?.name, room?.label]).toEqual(['Design', 'Design']);
+    network.last.arrives({ type: 'room', room: 'private:abc', rev: 4, title: 'Pictures' });
+    expect(room?.name).toBe('Pictures');
+  });
+
+  it('leave the list when one is removed, and what was not sent is shown once more', () => {
+    network.last.arrives({ type: 'invited', room: 'dm:xyz', kind: 'direct', by: 'bob' });
+    network.last.arrives(direct);
+    session.rooms.lookAt('dm:xyz');
+    if (session.rooms.current !== null) session.rooms.current.composing.draft = 'unfinished';
+    network.last.arrives({ type: 'removed', room: 'dm:xyz', reason: 'banned' });
+    expect(session.rooms.get('dm:xyz')).toBeUndefined();
+    expect(session.rooms.current?.key).toBe('general');
+    expect(session.opened.dialog).toMatchObject({ name: 'Bob', reason: 'banned', unsent: ['unfinished'] });
+  });
+
+  it('leave the list with a sentence if the user looks at another one', () => {
+    network.last.arrives({ type: 'invited', room: 'dm:xyz', kind: 'direct', by: 'bob' });
+    network.last.arrives(direct);
+    network.last.arrives({ type: 'removed', room: 'dm:xyz', reason: 'removed' });
+    expect(session.opened.dialog).toBeNull();
+    expect(session.notices.shown.map(({ message }) => message)).toEqual(['You are no longer in Bob.']);
+  });
+
+  it('are asked for once, because others may have invited the user on another device', async () => {
+    network.probed = () =>
+      Promise.resolve({
+        status: 200,
+        failure: null,
+        retryAfter: null,
+        body: { rooms: [{ room: 'private:abc', name: 'Design', kind: 'private' }] },
+      });
+    clock.pass(1_000);
+    await settled();
+    expect(session.rooms.get('private:abc')).toBeDefined();
+    expect(network.probes.map(({ address }) => new URL(address).searchParams.get('q'))).toEqual(['private:', 'dm:']);
+  });
+});
+
+it('hears nothing of a blocked person', () => {
+  const of = { room: 'general', user: 'bob', name: 'Bob' };
+  network.last.arrives(welcome);
+  network.last.arrives({
+    type: 'joined',
+    room: 'general',
+    name: 'general',
+    online: 1,
+    users: [],
+    epoch: 'e',
+    recovered: false,
+  });
+  session.blocked.block({ user: 'bob', name: 'Bob' });
+  session.rooms.current?.lookAway();
+  network.last.arrives({ type: 'message', text: 'hello @alice', ts: welcome.ts, seq: 1, rev: 1, ...of });
+  network.last.arrives({ type: 'typing', active: true, ...of });
+  expect(session.rooms.unseen).toBe(0);
+  expect(session.rooms.current?.typists.people).toEqual([]);
 });

@@ -24,6 +24,11 @@ export class Composing {
     if (this.#editing === null) this.#kept?.keep(text);
   }
 
+  /** The new message, also while an older one is edited. */
+  get written(): string {
+    return this.#editing === null ? this.#draft : this.#setAside;
+  }
+
   get editing(): Stored | null {
     return this.#editing;
   }

@@ -1,5 +1,7 @@
 /** Short messages about something that went wrong; they disappear by themselves. */
-import type { Clock } from 'hubbub-client';
+import { CommandRefused, ConnectionLost, type Clock } from 'hubbub-client';
+import { sentenceOf } from '../words/failures';
+import { words } from '../words/language.svelte';
 
 export interface Notice {
   id: number;
@@ -29,6 +31,13 @@ export class Notices {
     this.#shown = [...others, { id, message }].slice(-SHOWN_AT_ONCE);
     this.#clock.after(SHOWN_FOR, () => this.dismiss(id));
   }
+
+  /** Something that the user wanted could not be done. */
+  readonly failed = (error: unknown): void => {
+    if (error instanceof CommandRefused) this.tell(sentenceOf(error.failure));
+    else if (error instanceof ConnectionLost) this.tell(words().failures.connectionLost);
+    else if (error instanceof Error) this.tell(error.message);
+  };
 
   dismiss(id: number): void {
     this.#shown = this.#shown.filter((notice) => notice.id !== id);

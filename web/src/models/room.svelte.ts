@@ -1,7 +1,7 @@
 /** One room in this tab: applies its events, and sends what the user does there. */
-import type { Ack, Client, Clock, ErrorEvent, Event, Joined, ListQuery, MessageEvent } from 'hubbub-client';
-import type { OnlinePage, Unsent } from 'hubbub-client';
-import { words } from '../words/language.svelte';
+import { fold, RoomMembers, type Ack, type Client, type Clock, type ErrorEvent, type Event } from 'hubbub-client';
+import type { Joined, ListQuery, MessageEvent, OnlinePage, Unsent } from 'hubbub-client';
+import { formats, words } from '../words/language.svelte';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
 import { Messages, type Logged } from './messages.svelte';
@@ -11,6 +11,7 @@ import { Pins } from './pins.svelte';
 import { Reading, type Draw } from './reading.svelte';
 import type { SeenRoom } from './seen';
 import type { DraftStore } from './storage';
+import { kindOf } from './route';
 import { mentions } from '../text/tree';
 import type { Me } from './text';
 import { Timeline } from './timeline.svelte';
@@ -29,7 +30,7 @@ const FOUND = 20;
 
 export interface RoomOptions {
   clock: Clock;
-  client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing' | 'online'>;
+  client: Pick<Client, 'outbox' | 'history' | 'edit' | 'delete' | 'react' | 'pin' | 'typing' | 'online' | 'members'>;
   me: () => Me;
   newKey: () => string;
   /** Stores drafts when the page closes; without it they are lost. */
@@ -40,7 +41,12 @@ export interface RoomOptions {
   draw?: Draw;
   /** Called when a command could not be done. */
   tell: (error: unknown) => void;
+  /** The user does not want to hear of this person. */
+  isBlocked?: (user: string) => boolean;
 }
+
+/** What is said about a room, and who is what in it, as far as the server has told. */
+export type About = Pick<RoomMembers, 'kind' | 'title' | 'description' | 'archived' | 'slow' | 'role' | 'list' | 'of'>;
 
 export class Room {
   readonly key: string;
@@ -53,17 +59,32 @@ export class Room {
   readonly pins: Pins;
   readonly typists: Typists;
   readonly sign: TypingSign;
-  name = $state('');
+  /** What is said about the room, and who is what in it. */
+  readonly #about: RoomMembers;
+  /** Counts what the server has told about the room. */
+  #told = $state(0);
+  /** Another object after each change, so that what shows it follows. */
+  readonly about: About = $derived.by(() => {
+    void this.#told;
+    const { kind, title, description, archived, slow, role, list } = this.#about;
+    return { kind, title, description, archived, slow, role, list, of: (user) => this.#about.of(user) };
+  });
+  /** The room's key, as the server writes it. */
+  #spelled = $state('');
   /** Messages that came while the user was not looking at this room. */
   unseen = $state(0);
   mentioned = $state(false);
   /** When something was last said here; 0 if that is not known. */
   activeAt = $state(0);
   isJoined = $state(false);
+  /** Somebody made the room, or changed what is said about it. Other rooms have no roles. */
+  hasSettings = $state(false);
   /** The room stores its messages, so they can be answered, changed and found again. */
   keepsMessages = $state(false);
   /** The user may not send `typing` here. This is so in a read-only room, but possible elsewhere too. */
   isReadOnly = $state(false);
+  /** When the user may say something again in slow mode. */
+  silentUntil = $state(0);
   isLookedAt = false;
   /** The message to which an address leads, until the room is joined. */
   #sought: number | null = null;
@@ -72,8 +93,13 @@ export class Room {
   constructor(key: string, options: RoomOptions) {
     const { client, clock, me } = options;
     this.key = key;
-    this.name = key;
+    this.#spelled = key;
     this.#options = options;
+    this.#about = new RoomMembers(() => {
+      const { user, isAdmin, isGuest } = me();
+      return { user, role: isAdmin ? 'admin' : 'member', guest: isGuest };
+    });
+    this.#about.kind = kindOf(key);
     this.composing = new Composing(options.draft);
     this.messages = new Messages(me);
     this.timeline = new Timeline(this.messages, me);
@@ -83,6 +109,60 @@ export class Room {
     this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
     void this.#restore();
+  }
+
+  /** What people see. Nobody reads the keys of private rooms. */
+  get name(): string {
+    const { kind, title } = this.about;
+    if (title !== undefined) return title;
+    if (kind === 'public') return this.#spelled;
+    const others = this.others.map(({ name }) => name);
+    return others.length > 0 ? formats().list(others) : words().rooms.kinds[kind];
+  }
+
+  /** The name, with the sign of a public room. */
+  get label(): string {
+    return this.about.kind === 'public' ? `#${this.name}` : this.name;
+  }
+
+  get isDirect(): boolean {
+    return this.about.kind === 'direct';
+  }
+
+  /** Those with whom the user talks in a direct room. */
+  get others(): readonly Person[] {
+    const { kind, list = [] } = this.about;
+    return kind === 'direct' ? list.filter(({ user }) => fold(user) !== fold(this.#options.me().user)) : [];
+  }
+
+  /** Until when the user may only read, in the words of the protocol; undefined if that is not known. */
+  get mutedUntil(): string | undefined {
+    const muted = this.about.of(this.#options.me().user)?.muted;
+    const isOver = muted !== undefined && Date.parse(muted) <= this.#options.clock.now();
+    return isOver ? undefined : muted;
+  }
+
+  /** The user may only read here. */
+  get isClosed(): boolean {
+    return this.about.archived || this.mutedUntil !== undefined;
+  }
+
+  /** What is so until some time may be so no more. */
+  timePassed(): void {
+    this.#told += 1;
+  }
+
+  /** Slow mode is for the user, too. */
+  get isSlow(): boolean {
+    const { slow, role } = this.about;
+    return slow > 0 && role !== 'owner' && role !== 'moderator';
+  }
+
+  /** What the user has written here and the server does not have. */
+  get unsent(): readonly string[] {
+    const waiting = this.timeline.lines.filter((line) => line.kind === 'said' && line.state !== 'sent');
+    const texts = waiting.map((line) => (line.kind === 'said' ? line.text : ''));
+    return [...texts, this.composing.written].filter((text) => text.trim() !== '');
   }
 
   /** What is shown here is of an earlier visit. */
@@ -152,7 +232,7 @@ export class Room {
     if (mine !== undefined && isStored(mine)) this.composing.edit(mine);
   }
 
-  async delete({ seq }: Stored): Promise<void> {
+  async delete({ seq }: Pick<Stored, 'seq'>): Promise<void> {
     await this.#ask(this.#options.client.delete(this.key, seq));
   }
 
@@ -181,6 +261,12 @@ export class Room {
     await this.#ask(this.reading.toEnd());
   }
 
+  /** Asks who has a role here. Rejects with CommandRefused or ConnectionLost. */
+  async readMembers(): Promise<void> {
+    const page = await this.#options.client.members(this.key);
+    this.#tell(() => this.#about.learn(page));
+  }
+
   /** A page of those who are online. Rejects with CommandRefused or ConnectionLost. */
   online(query: ListQuery): Promise<OnlinePage> {
     return this.#options.client.online(this.key, query);
@@ -190,16 +276,20 @@ export class Room {
 
   sent(message: Unsent, ack: Ack): void {
     this.isReadOnly = false;
+    this.silentUntil = this.isSlow ? this.#options.clock.now() + this.about.slow * 1000 : 0;
     this.timeline.confirm(message, ack);
   }
 
   failed(message: Unsent): void {
+    if (message.failure?.code === 'forbidden') this.#askWhy();
     this.timeline.send(message);
   }
 
   /** The user did not ask to send `typing`, so an error is shown only if it is about the room, and only once. */
   typingRefused(code: ErrorEvent['code']): void {
-    this.isReadOnly ||= code === 'forbidden';
+    if (code !== 'forbidden' || this.isReadOnly) return;
+    this.isReadOnly = true;
+    this.#askWhy();
   }
 
   apply(event: RoomEvent): void {
@@ -214,6 +304,7 @@ export class Room {
         this.typists.stopped(event.user);
         break;
       case 'sync':
+        if (event.kind !== undefined) this.#tell(() => this.#about.caughtUp(event));
         this.#trim(event.floor);
         for (const message of event.messages) this.#said(message);
         break;
@@ -222,6 +313,9 @@ export class Room {
         this.pins.follow(event);
         break;
       case 'room':
+        this.hasSettings = true;
+        this.#tell(() => this.#about.changed(event));
+        this.isReadOnly = false;
         this.#trim(event.floor);
         break;
       case 'join': {
@@ -237,7 +331,7 @@ export class Room {
         this.people.counted(event.online);
         break;
       case 'typing':
-        if (event.active && !isMe) this.typists.started(event.user, event.name);
+        if (event.active && !isMe && !this.#isBlocked(event.user)) this.typists.started(event.user, event.name);
         else this.typists.stopped(event.user);
         break;
     }
@@ -258,7 +352,9 @@ export class Room {
   }
 
   #joined(event: Joined): void {
-    this.name = event.name;
+    if (event.title === undefined) this.#spelled = event.name;
+    this.hasSettings = event.kind !== undefined;
+    this.#tell(() => this.#about.joined(event));
     this.isReadOnly = false;
     this.people.startOver(event.users, event.online);
     this.typists.startOver();
@@ -303,6 +399,7 @@ export class Room {
     if (event.seq !== undefined && event.seq <= this.reading.head) return;
     this.reading.head = event.seq ?? 0;
     if (event.user === this.#options.me().user || event.deleted !== undefined) return;
+    if (this.#isBlocked(event.user)) return;
     this.reading.came(event.seq, this.isLookedAt);
     if (this.isLookedAt) return;
     this.unseen += 1;
@@ -319,6 +416,20 @@ export class Room {
     yield this.#options.me();
     yield* this.people.list;
     for (const line of this.timeline.lines) if (line.kind === 'said') yield line;
+  }
+
+  #tell(apply: () => void): void {
+    apply();
+    this.#told += 1;
+  }
+
+  /** The user may not write here: perhaps somebody has muted them, which the server tells nobody by itself. */
+  #askWhy(): void {
+    this.readMembers().catch(() => {});
+  }
+
+  #isBlocked(user: string): boolean {
+    return this.#options.isBlocked?.(user) === true;
   }
 
   /** Only for the shown room: a user who returns to thirty rooms would send too many requests. */

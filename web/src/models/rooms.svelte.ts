@@ -7,6 +7,10 @@ import { server } from './server.svelte';
 import { ORDERS, sectionsOf, type Order, type Section } from './sections';
 import type { RoomStore } from './storage';
 
+/** How the keys of the rooms begin that only their members know. */
+const OWN = ['private:', 'dm:'];
+/** The most that the server lists at once, and the most rooms that it lets one connection join. */
+const LISTED = 200;
 /** More than this nobody reads: a few more letters find the others. */
 const FOUND = 20;
 
@@ -126,6 +130,22 @@ export class Rooms {
   /** Another tab has stored something there. */
   storedElsewhere(entry: string | null): void {
     for (const room of this.list) room.composing.storedElsewhere(entry);
+  }
+
+  /** Rooms that others have made the user a member of, also on another device. None, if the server cannot say now. */
+  async openOwn(): Promise<void> {
+    for (const q of OWN) {
+      const { rooms } = await this.#options.client.rooms({ q, limit: LISTED });
+      for (const { room, kind } of rooms) if (kind !== undefined) this.invited(room);
+    }
+  }
+
+  /** The user is a member from now on. */
+  invited(key: string): void {
+    if (this.get(key) !== undefined) return;
+    this.#add(key);
+    this.#keep();
+    if (this.#current === null) this.lookAt(key);
   }
 
   leave(room: Room): void {

@@ -13,6 +13,12 @@ export type Route =
   /** An address that cannot be that of a room or a message. */
   | { kind: 'wrong'; text: string };
 
+/** The server makes the keys of these rooms. */
+export function kindOf(room: string): 'public' | 'private' | 'direct' {
+  if (/^private:/i.test(room)) return 'private';
+  return /^dm:/i.test(room) ? 'direct' : 'public';
+}
+
 /** The part of a wrong address that the page shows. */
 const SHOWN = 64;
 /** No key of a room begins with a slash. */

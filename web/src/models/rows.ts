@@ -23,7 +23,14 @@ export interface Unread {
   id: 'unread';
 }
 
-export type Row = Day | Message | Announced | Moved | Missed | Unread;
+/** Messages of people whom the reader does not want to hear, one after another. */
+export interface Folded {
+  kind: 'folded';
+  id: string;
+  messages: readonly Said[];
+}
+
+export type Row = Day | Message | Folded | Announced | Moved | Missed | Unread;
 
 const UNREAD: Unread = { kind: 'unread', id: 'unread' };
 
@@ -38,17 +45,50 @@ export class Arrangement {
   readonly #dates = new WeakMap<Line, string>();
   readonly #messages = new WeakMap<Said, Message>();
   readonly #days = new WeakMap<Line, Day>();
+  /** By the first message of each. */
+  readonly #folded = new WeakMap<Said, Folded>();
 
-  /** `unread` is the id of the first line that is new to the reader, if there is one. */
-  rowsOf(lines: readonly Line[], unread: string | null = null): Row[] {
+  /**
+   * `unread` is the id of the first line that is new to the reader, if there is one. `isFolded` says which messages are
+   * not shown.
+   */
+  rowsOf(lines: readonly Line[], unread: string | null = null, isFolded: (message: Said) => boolean = none): Row[] {
+    const hides = (line: Line | undefined) => line?.kind === 'said' && isFolded(line);
     return lines.flatMap((line, index) => {
       // The divider stands between two groups.
       const before = line.id === unread ? undefined : lines[index - 1];
       const after = lines[index + 1]?.id === unread ? undefined : lines[index + 1];
-      const row = line.kind === 'said' ? this.#messageRow(line, before, after) : line;
       const above = this.#above(line, lines[index - 1]);
+      const isHidden = hides(line);
+      if (isHidden && above.length === 0 && hides(before)) return [];
+      const row = isHidden
+        ? this.#foldedRow(lines, index, unread, hides)
+        : line.kind === 'said'
+          ? this.#messageRow(line, hides(before) ? undefined : before, hides(after) ? undefined : after)
+          : line;
       return line.id === unread ? [...above, UNREAD, row] : above.length > 0 ? [...above, row] : row;
     });
+  }
+
+  /** From the line at `start` to the last one that stands in the same group. */
+  #foldedRow(
+    lines: readonly Line[],
+    start: number,
+    unread: string | null,
+    hides: (line: Line | undefined) => boolean,
+  ): Folded {
+    const messages = [lines[start] as Said];
+    for (const line of lines.slice(start + 1)) {
+      const last = messages.at(-1) as Said;
+      if (!hides(line) || line.id === unread || !this.#areOfOneDay(last, line)) break;
+      messages.push(line as Said);
+    }
+    const first = messages[0] as Said;
+    const known = this.#folded.get(first);
+    if (known?.messages.length === messages.length && known.messages.at(-1) === messages.at(-1)) return known;
+    const row: Folded = { kind: 'folded', id: `folded ${first.id}`, messages };
+    this.#folded.set(first, row);
+    return row;
   }
 
   #above(line: Line, before: Line | undefined): Row[] {
@@ -90,4 +130,8 @@ export class Arrangement {
     this.#dates.set(line, date);
     return date;
   }
+}
+
+function none(): boolean {
+  return false;
 }

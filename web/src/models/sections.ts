@@ -1,4 +1,7 @@
-/** The order in which rooms are listed: favourites above the others, each section by name or by activity. */
+/**
+ * The order in which rooms are listed: favourites above the others, direct ones below, each section by name or by
+ * activity.
+ */
 
 export const ORDERS = ['name', 'activity'] as const;
 
@@ -8,10 +11,11 @@ export interface Entry {
   readonly name: string;
   /** When something was last said there; 0 if that is not known. */
   readonly activeAt: number;
+  readonly isDirect?: boolean;
 }
 
 export interface Section<Room> {
-  kind: 'favourites' | 'rooms';
+  kind: 'favourites' | 'rooms' | 'direct';
   rooms: readonly Room[];
 }
 
@@ -29,7 +33,8 @@ export function sectionsOf<Room extends Entry>(
   const sorted = order === 'name' ? byName : byName.sort((a, b) => activeAt(b) - activeAt(a));
   const sections: Section<Room>[] = [
     { kind: 'favourites', rooms: sorted.filter(isFavourite) },
-    { kind: 'rooms', rooms: sorted.filter((room) => !isFavourite(room)) },
+    { kind: 'rooms', rooms: sorted.filter((room) => !isFavourite(room) && room.isDirect !== true) },
+    { kind: 'direct', rooms: sorted.filter((room) => !isFavourite(room) && room.isDirect === true) },
   ];
   return sections.filter((section) => section.rooms.length > 0);
 }

@@ -1,21 +1,14 @@
 /** What one tab does as one person: puts the connection, the rooms, the identity and the notices together. */
-import {
-  Client,
-  CommandRefused,
-  ConnectionLost,
-  failureOf,
-  type Clock,
-  type ErrorEvent,
-  type Event,
-  type Network,
-} from 'hubbub-client';
-import type { State, Welcome } from 'hubbub-client';
+import { Client, failureOf, type Clock, type ErrorEvent, type Event, type Network } from 'hubbub-client';
+import type { Removed, State, Welcome } from 'hubbub-client';
 import { sentenceOf } from '../words/failures';
 import { words } from '../words/language.svelte';
 import { Arrivals, type Drawing } from './arrivals';
+import { Blocked } from './blocked.svelte';
 import { Identity } from './identity.svelte';
 import { Link } from './link.svelte';
 import { Notices } from './notices.svelte';
+import { Opened } from './opened.svelte';
 import { Room, type RoomEvent } from './room.svelte';
 import { Rooms } from './rooms.svelte';
 import type { Route } from './route';
@@ -37,17 +30,23 @@ export interface SessionOptions {
   newKey: () => string;
 }
 
+/** Milliseconds after the first room was joined. */
+const OWN_AFTER = 300;
+
 export class Session {
   readonly link: Link;
   readonly rooms: Rooms;
   readonly me: Identity;
   readonly notices: Notices;
+  readonly blocked: Blocked;
+  readonly opened = new Opened();
   readonly #options: SessionOptions;
-  readonly #client: Client;
+  readonly client: Client;
   readonly #arrivals: Arrivals<RoomEvent>;
   readonly #seen: Seen | undefined;
   /** Whose drafts, unsent messages and rooms this device stores. */
   readonly #owner: string;
+  #hasOpenedOwn = false;
 
   constructor(options: SessionOptions) {
     const { address, name, network, clock, drawing, account, remembered, archive } = options;
@@ -59,9 +58,10 @@ export class Session {
     this.me = new Identity(name, hasAccount, remembered);
     // The page does not learn when a user logs out of the host app, so it stores nothing of those who log in.
     if (archive !== undefined && !hasAccount) this.#seen = new Seen(archive, clock, name);
-    this.link = new Link(hasAccount, () => this.#client.connection);
+    this.blocked = new Blocked(remembered.blockedBy(this.#owner));
+    this.link = new Link(hasAccount, () => this.client.connection);
     this.#arrivals = new Arrivals(clock, drawing, (event) => this.rooms.get(event.room)?.apply(event));
-    this.#client = new Client({
+    this.client = new Client({
       address: () => (hasAccount ? address.href : asGuest(address, name)),
       secret: () => this.me.proof(),
       network,
@@ -73,7 +73,7 @@ export class Session {
       onFailed: (message) => this.#settled(message.room)?.failed(message),
     });
     this.rooms = new Rooms({
-      client: this.#client,
+      client: this.client,
       make: (key) => this.#newRoom(key),
       store: remembered.roomsOf(this.#owner),
     });
@@ -100,27 +100,22 @@ export class Session {
   #becomeAnother(): void {
     if (!this.me.forgetSecret()) return;
     // A code of this page's own.
-    this.#client.outbox.changeSender({ code: 'forgotten', message: 'the server does not know the sender any more' });
+    this.client.outbox.changeSender({ code: 'forgotten', message: 'the server does not know the sender any more' });
     this.link.open();
-  }
-
-  #tell(error: unknown): void {
-    if (error instanceof CommandRefused) this.notices.tell(sentenceOf(error.failure));
-    else if (error instanceof ConnectionLost) this.notices.tell(words().failures.connectionLost);
-    else if (error instanceof Error) this.notices.tell(error.message);
   }
 
   #newRoom(key: string): Room {
     const { clock, drawing, newKey, remembered } = this.#options;
     return new Room(key, {
       clock,
-      client: this.#client,
+      client: this.client,
       me: () => this.me,
       newKey,
       draft: remembered.draftOf(this.#owner, key, () => clock.now()),
       seen: this.#seen?.of(key),
       draw: (change) => new Promise((resolve) => drawing.next(change, resolve)),
-      tell: (error) => this.#tell(error),
+      isBlocked: (user) => this.blocked.has(user),
+      tell: this.notices.failed,
     });
   }
 
@@ -140,7 +135,19 @@ export class Session {
         this.#arrivals.flush();
         this.#refused(event);
         break;
+      case 'removed':
+        this.#arrivals.flush();
+        this.#removed(event.room, event.reason);
+        break;
+      case 'invited':
+        this.rooms.invited(event.room);
+        break;
       case 'joined':
+        // Also a room that this page has just made.
+        this.rooms.invited(event.room);
+        this.#openOwn();
+        this.#arrivals.add(event);
+        break;
       case 'sync':
       case 'message':
       case 'changed':
@@ -166,9 +173,30 @@ export class Session {
       room?.typingRefused(event.code);
       return;
     }
-    this.notices.tell(sentenceOf(failureOf(event)));
-    const isHopeless = room !== undefined && !this.#client.follows(room.key);
-    if (event.command === 'join' && isHopeless && !room.isJoined) this.rooms.forget(room);
+    const isHopeless = event.command === 'join' && room !== undefined && !this.client.follows(room.key);
+    // Somebody was removed from a room, or banned, while there was no connection.
+    if (isHopeless && room.isJoined && event.code === 'forbidden') this.#removed(room.key, 'removed');
+    else this.notices.tell(sentenceOf(failureOf(event)));
+    if (isHopeless && !room.isJoined) this.rooms.forget(room);
+  }
+
+  /** What was written there and is not sent is shown once more: otherwise it would be lost with the room. */
+  #removed(key: string, reason: Removed['reason']): void {
+    const room = this.rooms.get(key);
+    if (room === undefined) return;
+    const { name, unsent } = room;
+    const hasFocus = room === this.rooms.current;
+    this.rooms.forget(room);
+    if (reason === 'left') return;
+    if (hasFocus || unsent.length > 0) this.opened.open({ kind: 'removed', name, reason, unsent });
+    else this.notices.tell(words().rooms.removed(name));
+  }
+
+  /** Later than the first messages, and once: events tell of the rooms that come. */
+  #openOwn(): void {
+    if (this.#hasOpenedOwn) return;
+    this.#hasOpenedOwn = true;
+    this.#options.clock.after(OWN_AFTER, () => this.rooms.openOwn().catch(() => (this.#hasOpenedOwn = false)));
   }
 }
 

@@ -3,6 +3,7 @@
  * people. All tabs share the secrets with which a user comes back.
  */
 import { fold, type OutboxStore, type Unsent } from 'hubbub-client';
+import type { Person } from './names.svelte';
 
 export type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
@@ -20,6 +21,14 @@ export interface RoomStore {
   keepFavourites(keys: readonly string[]): void;
   order(): string | null;
   keepOrder(order: string): void;
+}
+
+/** People whom one person does not want to hear of. */
+export interface BlockedStore {
+  /** Where they are stored on the device. */
+  readonly entry: string;
+  load(): Person[];
+  keep(people: readonly Person[]): void;
 }
 
 /** An unsent draft in one room. */
@@ -77,6 +86,16 @@ export class Remembered {
       keepFavourites: (keys) => keep(favourites, keys),
       order: () => this.#read(device, 'room-order'),
       keepOrder: (order) => this.#write(device, 'room-order', order),
+    };
+  }
+
+  blockedBy(name: string): BlockedStore {
+    const { device } = this.#stores;
+    const entry = `blocked:${fold(name)}`;
+    return {
+      entry: this.#entry(entry),
+      load: () => peopleIn(this.#read(device, entry)),
+      keep: (people) => this.#write(device, entry, people.length === 0 ? null : JSON.stringify(people)),
     };
   }
 
@@ -161,13 +180,24 @@ export class Remembered {
 }
 
 /** None if another version of the page wrote it, or somebody by hand. */
-function stringsIn(value: string | null): string[] {
+function listIn(value: string | null): unknown[] {
   try {
     const list: unknown = JSON.parse(value ?? '[]');
-    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+    return Array.isArray(list) ? list : [];
   } catch {
     return [];
   }
+}
+
+function stringsIn(value: string | null): string[] {
+  return listIn(value).filter((item) => typeof item === 'string');
+}
+
+function peopleIn(value: string | null): Person[] {
+  return listIn(value).flatMap((item): Person[] => {
+    const { user, name } = (item ?? {}) as Partial<Person>;
+    return typeof user === 'string' && typeof name === 'string' ? [{ user, name }] : [];
+  });
 }
 
 interface Draft {

@@ -3,6 +3,9 @@
 export interface Me {
   user: string;
   name: string;
+  isGuest?: boolean;
+  /** Of this server. */
+  isAdmin?: boolean;
 }
 
 /** Unicode's own list of characters that show nothing, and Braille's pattern without dots. */

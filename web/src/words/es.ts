@@ -60,7 +60,11 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       favourite: 'Añadir a favoritas',
       notFavourite: 'Quitar de favoritas',
       leave: 'Salir de la sala',
-      sections: { favourites: 'Favoritas', rooms: 'Otras salas' },
+      sections: { favourites: 'Favoritas', rooms: 'Otras salas', direct: 'Mensajes directos' },
+      kinds: { private: 'Sala privada', direct: 'Mensajes directos' },
+      make: 'Sala nueva',
+      about: 'Sobre esta sala',
+      removed: (room) => `Ya no estás en ${room}.`,
       sort: 'Ordenar las salas',
       order: { name: 'Por nombre', activity: 'Por último mensaje' },
       browse: 'Ver todas las salas',
@@ -72,6 +76,14 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       wrong: 'Esa sala no existe',
       noneNamed: (room) => `No hay ninguna sala «${room}». Elige una de la lista.`,
       ruleForNames: `El nombre de una sala: ${roomRule}`,
+    },
+    dialogs: {
+      invite: 'Invitar a gente',
+      leave: '¿Salir de esta sala?',
+      reports: 'Denuncias',
+      report: 'Denunciar este mensaje',
+      blocked: 'Gente bloqueada',
+      removed: 'Ya no estás en esta sala',
     },
     browser: {
       title: 'Todas las salas',
@@ -89,6 +101,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       title: 'Ir a',
       nothing: 'Nada se llama así.',
       mention: 'mencionar',
+      message: 'mensaje',
       join: 'entrar o crear',
       unseen: (unseen) => `${number(unseen)} ${fresh(unseen)}`,
     },
@@ -102,6 +115,9 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       online: (online) => `${number(online)} en línea`,
       you: 'tú',
       guest: 'invitado',
+      roles: { owner: 'dueño', moderator: 'modera' },
+      muted: 'en silencio',
+      blocked: 'bloqueado',
     },
     timeline: {
       label: (room) => `Mensajes en ${room}`,
@@ -138,6 +154,9 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       quotedEarlier: 'Un mensaje anterior',
       more: 'Mostrar más',
       less: 'Mostrar menos',
+      folded: (count) =>
+        `${number(count)} ${plural(count, { one: 'mensaje bloqueado', other: 'mensajes bloqueados' })}`,
+      show: 'Mostrar',
       copy: 'Copiar',
       copied: 'Copiado',
       spoken: ({ who, text, time, marks, answers }) =>
@@ -153,6 +172,9 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       linkCopied: 'Enlace copiado',
       edit: 'Editar',
       delete: 'Borrar',
+      more: 'Más acciones',
+      person: (name) => `Sobre ${name}`,
+      report: 'Denunciar…',
     },
     deletion: {
       title: '¿Borrar este mensaje?',
@@ -196,7 +218,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
     },
     composer: {
       label: (room) => `Mensaje en ${room}`,
-      placeholder: (room) => `Mensaje en #${room}`,
+      placeholder: (room) => `Mensaje en ${room}`,
       readOnly: 'Aquí puedes leer. Parece que no se permite escribir.',
       send: 'Enviar',
       save: 'Guardar',
@@ -237,6 +259,7 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
         text: 'Este texto es demasiado largo o contiene caracteres que no se pueden enviar.',
       },
       otherField: 'El servidor no lo ha entendido.',
+      notAllowed: 'Aquí no puedes hacer eso.',
       codes: {
         internal: 'Algo ha fallado en el servidor. Inténtalo de nuevo en un momento.',
         not_found: 'Eso ya no existe.',

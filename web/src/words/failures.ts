@@ -2,10 +2,14 @@
 import type { Failure } from 'hubbub-client';
 import { words } from './language.svelte';
 
+/** How the server's own refusals begin. */
+const OWN = /^(you may not|join room|only who wrote) /;
+
 /** For an application's own rule, show the application's message. */
 export function sentenceOf({ code, message, field }: Failure): string {
-  const { fields, otherField, codes, refused } = words().failures;
+  const { fields, otherField, codes, notAllowed, refused } = words().failures;
   if (code === 'invalid' && field !== undefined) return entryOf(fields, field) ?? otherField;
+  if (code === 'forbidden' && OWN.test(message)) return notAllowed;
   return entryOf(codes, code) ?? refused(code, asSentence(message));
 }
 

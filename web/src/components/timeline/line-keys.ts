@@ -28,7 +28,7 @@ export function arrived({ currentTarget: log, target, relatedTarget }: FocusEven
 
 /** From the conversation itself, up leads to the latest line. */
 function neighbour(log: HTMLElement, line: HTMLElement | null, step: 1 | -1): HTMLElement | undefined {
-  const lines = [...log.querySelectorAll<HTMLElement>('.message[data-line]')];
+  const lines = [...log.querySelectorAll<HTMLElement>('[data-line][tabindex]')];
   return line === null ? lines.at(-1) : lines[lines.indexOf(line) + step];
 }
 
