@@ -11,14 +11,7 @@ const CATALOGUES: [string, Record<string, object>][] = [
   ['administration', ADMIN_WORDS],
 ];
 /** The same word in several languages. */
-const SAME = new Set([
-  'profile.name',
-  'profile.color',
-  'profile.colors.orange',
-  'name',
-  'people.admin',
-  'audit.templates.other',
-]);
+const SAME = new Set(['profile.name', 'name', 'people.admin', 'tabs.server', 'audit.templates.other']);
 const SAMPLES: Record<string, unknown[]> = { 'invitations.left': [3], 'devices.on': ['X1', 'X2'] };
 const sampleOf = (path: string) => SAMPLES[path] ?? ['X1', 'X2', 'X3'];
 

@@ -4,7 +4,6 @@ import { request } from '../../rest';
 export interface Me {
   key: string;
   name: string;
-  color?: string;
   time_zone?: string;
   email?: string;
   email_confirmed?: boolean;
