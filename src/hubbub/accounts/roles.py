@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hubbub.wire.identity import Role, User
+from hubbub.wire.keys import fold, is_key
 
 PRIVATE, DIRECT = "private:", "dm:"
 RESTRICTED = (PRIVATE, DIRECT)
@@ -39,6 +40,11 @@ class RoomRole(StrEnum):
 def is_restricted(folded: str) -> bool:
     """Whether only its members may know anything of the room with this folded key."""
     return folded.startswith(RESTRICTED)
+
+
+def may_be_public(key: str) -> bool:
+    """Whether a public room can have this key."""
+    return is_key(key) and not is_restricted(fold(key))
 
 
 def role_in_public(user: User, given: RoomRole = RoomRole.NOBODY) -> RoomRole:

@@ -6,21 +6,63 @@ import re
 from collections.abc import Callable, Iterator
 from inspect import iscoroutine, iscoroutinefunction, signature
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends
 
-from hubbub.accounts.roles import is_restricted
+from hubbub.accounts.roles import may_be_public
 from hubbub.app.settings_sources import variables_of
 from hubbub.errors import ConfigurationError
 from hubbub.features.feature import Feature
 from hubbub.settings import NO_DIRECTORY, Settings
-from hubbub.wire.keys import clean_title, fold, is_key
+from hubbub.wire.keys import clean_title, is_key
+
+GuestsAllowed = Literal["auto", "on", "off"]
 
 
-def check_login(login: Any) -> None:
+def check_arguments(
+    *,
+    authenticate: Any,
+    accounts: Any,
+    guests: Any,
+    policy: Any,
+    membership: Any,
+    settings: Any,
+    data_dir: Any,
+    page: Any,
+    features: Any,
+) -> None:
+    """Raises `ConfigurationError` for what is said of these arguments in `Hubbub`."""
+    if authenticate is not None:
+        _check_login(authenticate)
+    if guests is not None:
+        _check_choice("guests", guests, GuestsAllowed)
+    if policy is not None:
+        _check_policy(policy)
+    if membership is not None:
+        _check_membership(membership)
+    if settings is not None:
+        _check_settings(settings)
+    _check_flag("page", page)
+    _check_flag("accounts", accounts)
+    check_features(features)
+    if data_dir is not None:
+        _check_directory("data_dir", data_dir)
+    if authenticate is not None and accounts:
+        raise ConfigurationError(
+            "authenticate and accounts exclude each other: either your app's own login says who people are, or the "
+            "accounts here do"
+        )
+    if authenticate is None and not accounts and guests is None:
+        raise ConfigurationError(
+            "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, "
+            "accounts=True, or guests='on'; guests='off' says that tokens and API keys are enough"
+        )
+
+
+def _check_login(login: Any) -> None:
     """Raises `ConfigurationError` if `authenticate` cannot be a dependency of WebSockets and requests."""
     if iscoroutine(login):
         login.close()
@@ -66,7 +108,7 @@ def _all_below(dependant: Dependant) -> Iterator[Dependant]:
         yield from _all_below(below)
 
 
-def check_policy(policy: Any) -> None:
+def _check_policy(policy: Any) -> None:
     """Raises `ConfigurationError` if `policy` cannot be called, or would allow everything."""
     if not callable(policy):
         raise ConfigurationError(
@@ -86,7 +128,7 @@ def check_policy(policy: Any) -> None:
         return
 
 
-def check_membership(membership: Any) -> None:
+def _check_membership(membership: Any) -> None:
     """Raises `ConfigurationError` if `membership` is no async function of a user and a room."""
     if not callable(membership):
         raise ConfigurationError(
@@ -104,7 +146,7 @@ def check_membership(membership: Any) -> None:
         raise ConfigurationError(f"membership is called as membership(user, room), and {taken} takes others") from None
 
 
-def check_choice(name: str, value: Any, choices: Any) -> None:
+def _check_choice(name: str, value: Any, choices: Any) -> None:
     """Raises `ConfigurationError` if an argument is not one of a Literal's words."""
     words = get_args(choices)
     if not isinstance(value, str) or value not in words:
@@ -112,7 +154,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
         raise ConfigurationError(f"{name} must be one of {listed}, not {value!r}")
 
 
-def check_settings(settings: Any) -> None:
+def _check_settings(settings: Any) -> None:
     """Raises `ConfigurationError` if this is not a `Settings` object."""
     if isinstance(settings, dict):
         raise ConfigurationError("settings must be a hubbub.Settings object, not a dict: Settings(**settings)")
@@ -122,14 +164,14 @@ def check_settings(settings: Any) -> None:
         )
 
 
-def check_rooms(settings: Settings) -> None:
-    """Raises `ConfigurationError` if a setting names a room that cannot exist, or a name that cannot be shown."""
+def check_names(settings: Settings) -> None:
+    """Raises `ConfigurationError` if a room in the settings cannot exist, or the server's name cannot be shown."""
     try:
         clean_title(settings.name)
     except ValueError as error:
         raise ConfigurationError(f"name: {error}") from None
     for room in settings.default_rooms:
-        if not is_key(room) or is_restricted(fold(room)):
+        if not may_be_public(room):
             raise ConfigurationError(f"default_rooms: {room!r} can never be a public room's key")
     if not is_key(settings.room_default):
         raise ConfigurationError(f"room_default: {settings.room_default!r} can never be a room's key")
@@ -176,13 +218,13 @@ def _check_settings_of(feature: Feature) -> None:
             raise ConfigurationError(f"features: the setting {name!r} of {feature.name!r} needs a default")
 
 
-def check_flag(name: str, value: Any) -> None:
+def _check_flag(name: str, value: Any) -> None:
     """Raises `ConfigurationError` if this is neither True nor False."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {value!r}")
 
 
-def check_directory(name: str, value: Any) -> None:
+def _check_directory(name: str, value: Any) -> None:
     """Raises `ConfigurationError` if this is not a path, or an empty one, which would be the current directory."""
     if not isinstance(value, str | Path):
         raise ConfigurationError(f"{name} must be a path, not {_described(value)}")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from fastapi import APIRouter
 from pydantic import ValidationError
@@ -15,17 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from hubbub.accounts.policies import Membership, Policy, allow_everybody
-from hubbub.app.arguments import (
-    check_choice,
-    check_directory,
-    check_features,
-    check_flag,
-    check_login,
-    check_membership,
-    check_policy,
-    check_rooms,
-    check_settings,
-)
+from hubbub.app.arguments import GuestsAllowed, check_arguments, check_names
 from hubbub.app.handles import Connections, RoomHandles, TopicHandle, UserHandle
 from hubbub.app.settings_sources import load_settings, load_settings_of
 from hubbub.app.sibling_processes import warn_of_siblings
@@ -62,7 +52,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hubbub")
 
-GuestsAllowed = Literal["auto", "on", "off"]
 # A hook is checked against its own kind and handed back as it came.
 ConnectionHookT = TypeVar("ConnectionHookT", bound=ConnectionHook)
 DisconnectHookT = TypeVar("DisconnectHookT", bound=DisconnectHook)
@@ -113,31 +102,17 @@ class Hubbub:
         page: bool = True,
         features: Sequence[Feature] = (),
     ) -> None:
-        if authenticate is not None:
-            check_login(authenticate)
-        if guests is not None:
-            check_choice("guests", guests, GuestsAllowed)
-        if policy is not None:
-            check_policy(policy)
-        if membership is not None:
-            check_membership(membership)
-        if settings is not None:
-            check_settings(settings)
-        check_flag("page", page)
-        check_flag("accounts", accounts)
-        check_features(features)
-        if data_dir is not None:
-            check_directory("data_dir", data_dir)
-        if authenticate is not None and accounts:
-            raise ConfigurationError(
-                "authenticate and accounts exclude each other: either your app's own login says who people are, or the "
-                "accounts here do"
-            )
-        if authenticate is None and not accounts and guests is None:
-            raise ConfigurationError(
-                "nobody could connect: give Hubbub(authenticate=...) your app's own login dependency, "
-                "accounts=True, or guests='on'; guests='off' says that tokens and API keys are enough"
-            )
+        check_arguments(
+            authenticate=authenticate,
+            accounts=accounts,
+            guests=guests,
+            policy=policy,
+            membership=membership,
+            settings=settings,
+            data_dir=data_dir,
+            page=page,
+            features=features,
+        )
         self.accounts = AccountsFeature() if accounts else None
         self.session_cookie = (
             SessionCookie(self.accounts, lambda: self.admissions.origins) if self.accounts is not None else None
@@ -369,7 +344,7 @@ class Hubbub:
             load_settings_of(feature)
         if settings.data_dir is None:
             settings = settings.model_copy(update={"data_dir": self._data_dir})
-        check_rooms(settings)
+        check_names(settings)
         self._hooks.timeout = settings.hook_timeout
         engine, shared = choose_engine(settings), choose_shared(settings)
         node = Node(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from hubbub.accounts.access_changes import AccessKind
-from hubbub.accounts.roles import is_restricted
+from hubbub.accounts.roles import may_be_public
 from hubbub.errors import Conflict, Invalid, NotFound
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.access.rereading import Rereading
@@ -23,7 +23,7 @@ from hubbub.features.server_settings.table import TABLES, store_settings, stored
 from hubbub.limits import WORK_PER_COMMAND, Allowance
 from hubbub.settings import AT_RUN_TIME, LIMITS_AT_RUN_TIME, Settings
 from hubbub.wire.codes import CloseCode
-from hubbub.wire.keys import clean_title, fold, is_key
+from hubbub.wire.keys import clean_title
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -102,7 +102,7 @@ def _check(name: str, value: Any) -> None:
     """Raises `Invalid` for what the type of the setting does not say: keys and names."""
     if name == "default_rooms":
         for room in value or ():
-            if not is_key(room) or is_restricted(fold(room)):
+            if not may_be_public(room):
                 raise Invalid(f"default_rooms: {room[:64]!r} can never be a public room's key")
     if name == "name" and value is not None:
         try:
