@@ -4,12 +4,12 @@ one without the other."""
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from typing import Any
 
 from pydantic import BaseModel
 
+from hubbub.accounts.timed_ids import LATEST, timed_id
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
 from hubbub.wire.base import timestamp
@@ -31,8 +31,6 @@ _BEFORE = Statement(
 )
 CONSOLE = "console"
 """Who acts, if it is the command line."""
-LATEST = "~"
-"""Comes after the id of every line."""
 
 
 class AuditLine(BaseModel):
@@ -49,10 +47,8 @@ class AuditLine(BaseModel):
 def audit(transaction: Transaction, actor: str, action: str, target: str = "", **detail: Any) -> None:
     """Write a line. It must hold no secret."""
     now = time.time_ns() // 1_000_000
-    # Ids begin with the time, so their order is that of the lines.
-    id = f"{now:013d}-{secrets.token_hex(6)}"
     text = json.dumps(detail, ensure_ascii=False)
-    transaction.run(_ADD, id=id, at=now, actor=actor, action=action, target=target, detail=text)
+    transaction.run(_ADD, id=timed_id(), at=now, actor=actor, action=action, target=target, detail=text)
 
 
 def audit_lines(

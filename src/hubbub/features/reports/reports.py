@@ -3,12 +3,12 @@ whoever is reported could take the reason away."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass
 from typing import Literal
 
-from hubbub.accounts.audit import LATEST, audit
+from hubbub.accounts.audit import audit
+from hubbub.accounts.timed_ids import LATEST, timed_id
 from hubbub.errors import NotFound
 from hubbub.features.messages.log_pages import read_after
 from hubbub.store.base import Transaction
@@ -100,9 +100,7 @@ def add_report(transaction: Transaction, user: User, room: str, seq: int, reason
     if not page.messages or page.messages[0].seq != seq or page.messages[0].deleted is not None:
         raise NotFound(f"there is no message {seq} in room {room!r}", room=room)
     (message,) = page.messages
-    now, key = time.time_ns() // 1_000_000, fold(room)
-    # Ids begin with the time, so their order is that of the reports.
-    id = f"{now:013d}-{secrets.token_hex(8)}"
+    id, now, key = timed_id(), time.time_ns() // 1_000_000, fold(room)
     transaction.run(
         _ADD,
         id=id,

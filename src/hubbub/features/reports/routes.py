@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from hubbub.accounts.audit import LATEST
 from hubbub.accounts.policies import Action
+from hubbub.accounts.timed_ids import LATEST
 from hubbub.errors import NotFound, TooLarge
 from hubbub.features.reports.feature import PAGE
 from hubbub.features.reports.reports import StoredReport

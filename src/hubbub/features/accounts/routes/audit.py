@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from hubbub.accounts.audit import LATEST, AuditLine
+from hubbub.accounts.audit import AuditLine
 from hubbub.accounts.policies import Action
+from hubbub.accounts.timed_ids import LATEST
 from hubbub.http.asking import COMMON, PAGE, next_of, permitted
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
