@@ -130,6 +130,7 @@ async def test_where_sign_up_is_closed_only_the_setup_link_makes_an_account(brow
         "needs_setup": True,
         "default_rooms": [],
         "providers": [],
+        "mail": False,
     }
     token = browsers.setup_token
     admin = await browsers.administrator()
