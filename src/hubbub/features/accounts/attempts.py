@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from hubbub.errors import Forbidden, RateLimited, Unauthenticated
-from hubbub.limits import Allowance, network_of
+from hubbub.errors import Forbidden, Unauthenticated
+from hubbub.limits import network_of
 from hubbub.settings import CurrentSettings
 from hubbub.shared_limits.base import SharedLimits
+from hubbub.shared_limits.hourly import Hourly
 
 TOGETHER = 10
 """How many times as many attempts may come from one address, or for one account from all addresses."""
-
-
-def per_hour(number: int) -> Allowance:
-    """So many at once, and so many an hour in the long run."""
-    return Allowance(rate=number / 3600, burst=number - 1)
+TOO_MANY = "too many attempts; try again later"
 
 
 class Attempts:
@@ -27,7 +23,8 @@ class Attempts:
 
     async def sign_up(self, address: str) -> None:
         """Count an attempt to sign up. Raises `RateLimited` after too many."""
-        await self._take(f"sign-ups from {network_of(address)}", per_hour(self._current.now.sign_ups))
+        limit = Hourly(f"sign-ups from {network_of(address)}", self._current.now.sign_ups)
+        await limit.take(self._limits, TOO_MANY)
 
     @asynccontextmanager
     async def password(self, login: str, address: str) -> AsyncIterator[None]:
@@ -37,54 +34,43 @@ class Attempts:
         that nobody can keep the server busy with them. Nothing counts if the server could not say.
         """
         network, tries = network_of(address), f"log-ins to {login}"
+        number = self._current.now.log_in_attempts
+        of_account = Hourly(f"{tries} from all", number * TOGETHER)
         # The one of the network comes first: who has used that up makes the server remember no more usernames.
-        attempts = self._current.now.log_in_attempts
-        single, together = per_hour(attempts), per_hour(attempts * TOGETHER)
-        limits = {
-            f"log-ins from {network}": together,
-            f"{tries} from {network}": single,
-            (of_account := f"{tries} from all"): together,
-        }
-        counted: list[str] = []
+        limits = (self._from(address), Hourly(f"{tries} from {network}", number), of_account)
+        counted: list[Hourly] = []
         try:
-            for name, allowance in limits.items():
-                await self._take(name, allowance)
-                counted.append(name)
+            for limit in limits:
+                await limit.take(self._limits, TOO_MANY)
+                counted.append(limit)
             yield
         except Unauthenticated:
             raise
         except BaseException:
-            self._give_back(counted, limits)
+            self._give_back(counted)
             raise
         else:
-            self._give_back([name for name in counted if name != of_account], limits)
+            self._give_back(limit for limit in counted if limit != of_account)
 
     @asynccontextmanager
     async def at_provider(self, address: str) -> AsyncIterator[None]:
         """Log somebody in by the answer of a log-in provider, in this block. Raises `RateLimited` after too many
         answers for which the block has raised `Forbidden`."""
-        name, together = f"log-ins from {network_of(address)}", per_hour(self._current.now.log_in_attempts * TOGETHER)
-        await self._take(name, together)
+        limit = self._from(address)
+        await limit.take(self._limits, TOO_MANY)
         try:
             yield
         except Forbidden:
             raise
         except BaseException:
-            self._give_back([name], {name: together})
+            limit.give_back(self._limits)
             raise
         else:
-            self._give_back([name], {name: together})
+            limit.give_back(self._limits)
 
-    def _give_back(self, names: list[str], limits: dict[str, Allowance]) -> None:
-        for name in names:
-            self._limits.charge(_named(name, limits[name]), -1.0, limits[name])
+    def _from(self, address: str) -> Hourly:
+        return Hourly(f"log-ins from {network_of(address)}", self._current.now.log_in_attempts * TOGETHER)
 
-    async def _take(self, name: str, allowance: Allowance) -> None:
-        wait = await self._limits.take(_named(name, allowance), 1.0, allowance)
-        if wait:
-            raise RateLimited("too many attempts; try again later", retry_after=math.ceil(wait * 1000))
-
-
-def _named(name: str, allowance: Allowance) -> str:
-    """A name has always the same allowance: if an administrator changes it, another count begins."""
-    return f"{name}, {allowance.burst + 1:g} an hour"
+    def _give_back(self, limits: Iterable[Hourly]) -> None:
+        for limit in limits:
+            limit.give_back(self._limits)

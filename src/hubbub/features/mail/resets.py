@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hubbub.accounts.accounts import Account, account_of_login, accounts_of_email, confirm_email
 from hubbub.accounts.seals import seal, unseal
 from hubbub.errors import Conflict, Forbidden, HubbubError, RateLimited
-from hubbub.features.accounts.attempts import per_hour
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.mail.smtp import MailServer
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.limits import network_of
 from hubbub.shared_limits.base import SharedLimits
+from hubbub.shared_limits.hourly import Hourly
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.threads import call_in_thread
@@ -31,8 +30,8 @@ log = logging.getLogger("hubbub")
 
 MOST_WAITING = 100
 """Mails that wait for their turn."""
-OF_ADDRESS, OF_ACCOUNT = per_hour(20), per_hour(5)
-"""How often one network may ask for a mail, and how often anybody may for one account."""
+OF_NETWORK, OF_ACCOUNT = 20, 5
+"""How often one network may ask for a mail in an hour, and how often anybody may for one account."""
 CONFIRMED_WITHIN = 24 * 3600
 PURPOSE = "email"
 
@@ -89,7 +88,7 @@ class Resets:
     async def ask(self, account: str, *, address: str) -> None:
         """Send a link for a new password to the account with this username or e-mail address, if there is one that has
         confirmed its address. Raises `RateLimited`."""
-        await self._take(f"mails from {network_of(address)}", f"mails to {fold(account)}")
+        await self._take(address, fold(account))
         self._put(partial(self._send_resets, account))
 
     async def ask_to_confirm(self, account: Account, *, address: str) -> None:
@@ -97,7 +96,7 @@ class Resets:
         to confirm, `RateLimited`."""
         if account.email is None or account.has_confirmed_email:
             raise Conflict("there is no e-mail address to confirm")
-        await self._take(f"mails from {network_of(address)}", f"mails to {account.email.lower()}")
+        await self._take(address, account.email.lower())
         token = seal(
             self._people.signing, PURPOSE, {"key": account.key, "email": account.email}, lifetime=CONFIRMED_WITHIN
         )
@@ -142,7 +141,6 @@ class Resets:
         except asyncio.QueueFull:
             raise RateLimited("too many mails wait; try again later", retry_after=60_000) from None
 
-    async def _take(self, of_address: str, of_account: str) -> None:
-        for name, allowance in ((of_address, OF_ADDRESS), (of_account, OF_ACCOUNT)):
-            if wait := await self._limits.take(name, 1.0, allowance):
-                raise RateLimited("too many mails; try again later", retry_after=math.ceil(wait * 1000))
+    async def _take(self, address: str, account: str) -> None:
+        for name, number in ((f"mails from {network_of(address)}", OF_NETWORK), (f"mails to {account}", OF_ACCOUNT)):
+            await Hourly(name, number).take(self._limits, "too many mails; try again later")

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import math
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,14 +20,14 @@ from hubbub.accounts.roles import DIRECT, PRIVATE, RoomRole, is_restricted
 from hubbub.accounts.users import owners_of_keys
 from hubbub.delivery.connections import Connections
 from hubbub.dispatch.link import run
-from hubbub.errors import Invalid, NotFound, RateLimited, RequestError, TooLarge, Unavailable
+from hubbub.errors import Invalid, NotFound, RequestError, TooLarge, Unavailable
 from hubbub.features.feature import Services
 from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomChange
 from hubbub.features.messages.log_people import claim_keys
 from hubbub.features.messages.messages import Messages
 from hubbub.features.people.user_channels import UserChannels
 from hubbub.features.rooms.access import Accesses
-from hubbub.limits import Allowance
+from hubbub.shared_limits.hourly import Hourly
 from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.statement import Statement
@@ -117,12 +116,8 @@ class RoomsOfPeople:
         database, now = self._services.database, self._services.current.now
         if user is SYSTEM or database is None or await self._access.read(room) is not None:
             return
-        allowance = Allowance(rate=now.rooms_made / 3600, burst=now.rooms_made - 1)
-        # A name has always the same allowance: if an administrator changes it, another count begins.
-        name = f"rooms of {fold(user.key)}, {now.rooms_made} an hour"
-        wait = await self._services.limits.take(name, 1.0, allowance)
-        if wait:
-            raise RateLimited("too many new rooms; try again later", retry_after=math.ceil(wait * 1000))
+        limit = Hourly(f"rooms of {fold(user.key)}", now.rooms_made)
+        await limit.take(self._services.limits, "too many new rooms; try again later")
         if owns and await database.read(partial(_owned_by, user=user), never_deferred=True) >= now.rooms_per_user:
             raise TooLarge(f"a user owns at most {now.rooms_per_user} rooms: archive one, or make another its owner")
 

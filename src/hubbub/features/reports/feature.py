@@ -5,7 +5,6 @@ Nobody is told live: a page that shows the queue asks for it again and again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,13 @@ from hubbub.accounts.policies import Action
 from hubbub.accounts.roles import is_restricted
 from hubbub.delivery.connection import Connection
 from hubbub.dispatch.registry import Registration
-from hubbub.errors import Forbidden, NotFound, RateLimited
+from hubbub.errors import Forbidden, NotFound
 from hubbub.features.feature import Feature
 from hubbub.features.messages.feature import MessagesFeature
 from hubbub.features.reports.reports import TABLES, State, StoredReport, add_report, report_of_id, reports_of, set_state
 from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room
-from hubbub.limits import Allowance
+from hubbub.shared_limits.hourly import Hourly
 from hubbub.store.database import Database
 from hubbub.wire.answers import Ack
 from hubbub.wire.identity import User
@@ -62,12 +61,8 @@ class ReportsFeature(Feature):
         """
         access = self._rooms.rooms.access
         await access.require(user, Action.REPORT, room)
-        number = self.services.current.now.reports
-        allowance = Allowance(rate=number / 3600, burst=number - 1)
-        # A name has always the same allowance: if an administrator changes it, another count begins.
-        wait = await self.services.limits.take(f"reports of {fold(user.key)}, {number} an hour", 1.0, allowance)
-        if wait:
-            raise RateLimited("too many reports; try again later", retry_after=math.ceil(wait * 1000), room=room)
+        limit = Hourly(f"reports of {fold(user.key)}", self.services.current.now.reports)
+        await limit.take(self.services.limits, "too many reports; try again later", room=room)
         if not self._messages.logs.stores(room):
             raise NotFound(f"room {room!r} stores no messages", room=room)
         decided = access.application is not None and access.application.decides(fold(room))
