@@ -9,9 +9,11 @@ from pydantic import SecretStr
 
 from hubbub import Conflict, NotFound
 from hubbub.accounts.audit import audit_lines
+from hubbub.features.messages.catching_up import FRAME_BYTES
 from hubbub.features.rooms import lists
 from hubbub.features.rooms.access_rows import OwnRoom, read_rooms_of
 from hubbub.store.base import Transaction
+from hubbub.wire.keys import TEXT_LENGTH
 from tests.features.members.house import House, code_of, do, house
 
 
@@ -389,3 +391,21 @@ async def test_the_list_says_what_one_is_in_private_rooms_and_who_is_in_direct_o
     found = (await place.get("/api/v1/rooms", "bob", q="gus")).json()["rooms"]
     assert [one["room"] for one in found] == [direct]
     assert (await place.get("/api/v1/rooms", "mallory")).json()["rooms"] == []
+
+
+async def test_each_part_of_a_long_recovery_says_what_the_room_is(place: House) -> None:
+    alice, bob = await place.enter("alice"), await place.enter("bob")
+    room = await place.private(alice, bob)
+    before = await bob.ask({"type": "join", "room": room})
+    await bob.send({"type": "leave", "room": room})
+    await bob.catch_up()
+    number = FRAME_BYTES // (3 * TEXT_LENGTH) + 1
+    for _ in range(number):
+        await do(alice, "message", room, text="x" * TEXT_LENGTH)
+
+    joined = await bob.ask({"type": "join", "room": room, "rev": before["rev"], "epoch": before["epoch"]})
+    sync = await bob.expect("sync")
+
+    assert joined["recovered"]
+    assert len(joined["messages"]) + len(sync["messages"]) == number
+    assert [(event["kind"], event["title"]) for event in (joined, sync)] == [("private", "Plans")] * 2

@@ -170,7 +170,7 @@ class CatchingUp:
         joined.since = recovery.since
         joined.rev = head.rev if not rest else first[-1].rev
         joined.messages = first
-        return [joined, *_syncs(recovery, joined.rev or 0, rest, {})]
+        return [joined, *_syncs(recovery, joined.rev or 0, rest, self._settings(room))]
 
     def _settings(self, room: Room) -> dict[str, Any]:
         access = self._access.at(room.key)
@@ -199,7 +199,7 @@ def _syncs(
     recovery: Recovery, since: int, frames: Sequence[list[MessageEvent]], settings: dict[str, Any]
 ) -> Iterator[Sync]:
     """The rows of a recovery, by rev. Each event continues where the one before it ends. `settings` are what is said
-    about the room: they may have changed too."""
+    about the room: without them an event would say that it is public and has none."""
     head = recovery.head
     for index, messages in enumerate(frames):
         rev = head.rev if index == len(frames) - 1 else messages[-1].rev or head.rev
