@@ -5,7 +5,7 @@ room and with one that does not exist: the answers must be the same, and so must
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,15 +98,23 @@ def assert_nothing_leaks(text: str, room: str) -> None:
 
 
 def reads_of(house: House) -> list[None]:
-    """Grows with each read of the database."""
+    """Grows with each statement that reads the database."""
     reads: list[None] = []
     database = house.hub.node.database
     assert database is not None
     read = database.read
 
-    async def counting(*arguments: Any, **named: Any) -> Any:
-        reads.append(None)
-        return await read(*arguments, **named)
+    async def counting(work: Callable[[Any], Any], **named: Any) -> Any:
+        return await read(lambda transaction: work(Counting(transaction)), **named)
+
+    class Counting:
+        def __init__(self, transaction: Any) -> None:
+            self._transaction = transaction
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "rows":
+                reads.append(None)
+            return getattr(self._transaction, name)
 
     setattr(database, Database.read.__name__, counting)
     return reads

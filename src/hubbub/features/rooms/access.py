@@ -30,7 +30,7 @@ from hubbub.accounts.policies import (
 )
 from hubbub.accounts.roles import RESTRICTED, RoomKind, RoomRole, Standing, is_restricted, role_in_public
 from hubbub.errors import Unavailable
-from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, read_access
+from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, is_member, read_access
 from hubbub.features.rooms.application_roles import ApplicationRoles
 from hubbub.store.database import Database
 from hubbub.wire.base import timestamp
@@ -229,18 +229,25 @@ class Accesses:
             await self.application.know(user, folded)
 
     async def require(self, user: User, action: Action, room: str) -> Access | None:
-        """Ask about a room that this node may not know, for a request or a join. The work is the same whether the room
-        exists or not.
+        """Ask about a room that this node may not know, for a request or a join. For somebody who is no member, the
+        work is the same whether the room exists or not, and how many people are in it.
 
         Raises `Forbidden` and `Unavailable`.
         """
         folded = fold(room)
         await self.know(user, room)
         if folded in self._heard or not self._is_here(folded) or not self.permits(user, action, room):
+            if is_restricted(folded) and not await self._is_member(user, folded):
+                raise refusal(action, room)
             await self.read(room)
         if not self.permits(user, action, room):
             raise refusal(action, room)
         return self._known.get(folded)
+
+    async def _is_member(self, user: User, folded: str) -> bool:
+        if self._database is None:
+            return False
+        return await self._database.read(partial(is_member, room=folded, user=user), never_deferred=True)
 
     async def confirm(self, user: User, room: str) -> None:
         """Ask again after rows of the room were read: they may be newer than what this node has heard of. Raises

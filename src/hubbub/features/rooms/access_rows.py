@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hubbub.accounts.roles import DIRECT
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
-from hubbub.wire.identity import OnlineUser
+from hubbub.wire.identity import OnlineUser, User
 from hubbub.wire.keys import fold
 
 PLAIN, SETTINGS, RESTRICTED = 0, 1, 2
@@ -69,6 +69,14 @@ _PEOPLE_OF = _Statement(
     columns=("folded", "key", "identity", "name"),
     tables={"wanted": {"folded": str}},
 )
+_ROLE = _Statement(
+    """
+    SELECT role FROM users JOIN room_people ON room_people.user_id = users.id
+    JOIN rooms ON rooms.id = room_people.room_id
+    WHERE users.folded = :folded AND users.identity = :identity AND rooms.folded = :room AND role <> 'nobody'
+    """,
+    columns=("role",),
+)
 _ROOMS_OF_USER = _Statement(
     """
     SELECT rooms.folded, role FROM users JOIN room_people ON room_people.user_id = users.id
@@ -90,6 +98,11 @@ def read_access(transaction: Transaction, room: str) -> Read | None:
         return None
     ((_, found),) = settings.items()
     return found, [PersonRow(*row) for row in transaction.rows(_PEOPLE, room_id=found.room_id)]
+
+
+def is_member(transaction: Transaction, room: str, user: User) -> bool:
+    """Whether a user has a role in a room. It takes as long whether the room exists or not."""
+    return bool(transaction.rows(_ROLE, folded=fold(user.key), identity=user.identity, room=fold(room)))
 
 
 def read_settings(transaction: Transaction, folded: Iterable[str]) -> dict[str, SettingsRow]:
