@@ -125,6 +125,20 @@ async def test_without_guests_those_who_are_here_are_sent_away_and_nobody_else(b
         await guest.expect("welcome", guest=True)
 
 
+async def test_a_guest_who_is_let_in_while_guests_are_turned_off_does_not_stay(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+    guests = browsers.hub.admissions._people.guests
+    admit = guests.admit
+
+    async def admit_late(*arguments: Any, **named: Any) -> Any:
+        await change(admin, guests="off")
+        return await admit(*arguments, **named)
+
+    guests.admit = admit_late
+    async with browsers.server.connect("/ws/chat/general?username=alice") as alice:
+        assert await alice.closed() == (4401, "log in first; guests are not admitted any more")
+
+
 async def test_a_connection_keeps_the_limits_that_its_welcome_said(browsers: Browsers) -> None:
     admin = await browsers.administrator()
     async with browsers.server.connect("/ws?username=alice") as before:

@@ -26,6 +26,7 @@ from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.bans.feature import BansFeature
 from hubbub.features.openid.feature import CALLBACK
 from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.server_settings.feature import ServerSettingsFeature
 from hubbub.http.bearer import bearer_token, guest_secret
 from hubbub.http.origins import Origins
 from hubbub.limits import Recent, TokenBucket, network_of
@@ -97,6 +98,7 @@ class Admissions:
         self._access = node.feature(AccessFeature)
         self._api_keys = node.feature(ApiKeysFeature).keys
         self._bans = node.feature(BansFeature)
+        self._settings = node.feature(ServerSettingsFeature)
         self._current = node.services.current
         self._comers = Recent(TokenBucket, seconds=60.0)
         """How fast handshakes come from each network address."""
@@ -146,9 +148,12 @@ class Admissions:
         return Admitted(who, secret, address, counted, heard)
 
     def check_again(self, connection: Connection, admitted: Admitted) -> None:
-        """Close a connection that has just come to be, if its identity was revoked or banned meanwhile."""
+        """Close a connection that has just come to be, if its identity was revoked or banned meanwhile, or if
+        guests are not admitted any more."""
         self._bans.end_if_banned(connection)
         if connection.user.guest:
+            if admitted.secret is not None:
+                self._settings.end_if_not_admitted(connection)
             return
         self._access.check_again(connection, admitted.heard)
 

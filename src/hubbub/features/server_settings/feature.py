@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hubbub.accounts.access_changes import AccessKind
 from hubbub.accounts.roles import may_be_public
+from hubbub.delivery.connection import Connection
 from hubbub.errors import Conflict, Invalid, NotFound
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.access.rereading import Rereading
@@ -90,12 +91,13 @@ class ServerSettingsFeature(Feature):
         now = current.now
         self.services.fanout.work = Allowance(now.rate * WORK_PER_COMMAND, now.burst * WORK_PER_COMMAND)
         if now.guests == "off" and before.guests != "off":
-            self._send_guests_away()
+            for connection in list(self.services.fanout.connections.values()):
+                self.end_if_not_admitted(connection)
 
-    def _send_guests_away(self) -> None:
-        for connection in list(self.services.fanout.connections.values()):
-            if connection.user.guest:
-                connection.close(CloseCode.UNAUTHENTICATED, "log in first; guests are not admitted any more")
+    def end_if_not_admitted(self, connection: Connection) -> None:
+        """Close the connection of a guest if there are no guests now. That may be so since it was let in."""
+        if connection.user.guest and self.services.current.now.guests == "off":
+            connection.close(CloseCode.UNAUTHENTICATED, "log in first; guests are not admitted any more")
 
 
 def _check(name: str, value: Any) -> None:
