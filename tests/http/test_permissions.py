@@ -1,5 +1,7 @@
 """Each route for administrators asks the table of roles, so it refuses everybody else."""
 
+import pytest
+
 from hubbub.accounts.policies import ON_SERVER, ROUTES, Action
 from hubbub.wire.identity import Role
 from tests.http.browsers import Browsers
@@ -23,3 +25,17 @@ async def test_the_routes_of_administrators_refuse_members_and_guests(browsers: 
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), (line, refused.text)
         unknown = await guest.request(method, address, json={})
         assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthenticated"), (line, unknown.text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/accounts?q=", "/accounts?after=", "/audit?before=", "/audit?actor=", "/reports?room=", "/reports?state="],
+)
+async def test_wrong_parameters_are_refused_as_everything_else_is(browser: Browsers, address: str) -> None:
+    admin = await browser.administrator()
+    refused = await admin.get(address + 65 * "x")
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid"), refused.text
+    name = address.partition("?")[2].removesuffix("=")
+    assert refused.json()["message"].startswith(f"{name}: ")
+    assert "xxx" not in refused.text

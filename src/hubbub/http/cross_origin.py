@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hubbub.errors import Forbidden, RequestError
+from hubbub.errors import Forbidden, Invalid, RequestError
 from hubbub.http.admission import hide_credentials
 from hubbub.http.error_responses import error_response
 from hubbub.http.mounted import Mounted
@@ -26,17 +27,24 @@ PREFLIGHT_SECONDS = 600
 
 def route_for_pages(hub: Mounted) -> type[APIRoute]:
     """The class of the routes that pages of other origins use. They check the origin before they ask who the user is.
-    If they raise a `RequestError`, the answer has its status."""
+    If they raise a `RequestError`, the answer has its status; so it is if a parameter of theirs is wrong."""
 
     class PagesRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
+            # An application's own login may have parameters too. What is wrong with those is its own affair.
+            ours = {field.alias for field in (*self.dependant.query_params, *self.dependant.path_params)}
 
             async def handle_or_refuse(request: Request) -> Response:
                 try:
                     return await handle(request)
                 except RequestError as error:
                     return error_response(error)
+                except RequestValidationError as error:
+                    found = error.errors()
+                    if not all(entry["loc"][0] in {"query", "path"} and entry["loc"][-1] in ours for entry in found):
+                        raise
+                    return error_response(Invalid(f"{found[0]['loc'][-1]}: {found[0]['msg'].lower()}"))
 
             return handle_or_refuse
 
