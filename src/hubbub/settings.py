@@ -152,6 +152,7 @@ class Settings(BaseSettings):
         "to one account in all, and from one address in all.",
     )
     reports: int = Field(30, ge=1, le=10**9, description="Messages that one user may report, per hour.")
+    audit_days: int = Field(365, ge=1, le=36_500, description="Days for which the lines of the audit log are kept.")
     allowed_origins: list[Annotated[str, AfterValidator(check_allowed_origin)]] = Field(
         [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."
     )

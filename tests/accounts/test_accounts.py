@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hubbub.accounts import passwords, sessions
+from hubbub.accounts import bans, passwords, sessions
 from hubbub.accounts.accounts import AccountChange, NewAccount, account_of_login, add_account, change_account
 from hubbub.accounts.api_keys import digest_of
-from hubbub.accounts.audit import audit_lines
+from hubbub.accounts.audit import audit_lines, forget_old_lines
 from hubbub.accounts.invitations import NewInvitation, add_invitation, invitations, remove_old_invitations
 from hubbub.accounts.passwords import NOBODYS, Passwords
 from hubbub.accounts.resets import NewReset, add_reset, reset_password
 from hubbub.accounts.sessions import NewSession, begin_session, find_sessions, remove_old_sessions, sessions_of
 from hubbub.errors import Conflict, Forbidden, RateLimited
 from hubbub.features.accounts.tables import NAME, SCRIPTS, faults
+from hubbub.features.bans.feature import BansFeature
 from hubbub.store.base import Engine, Transaction
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
@@ -37,7 +38,7 @@ async def database(empty_engine: Engine, open_database: Opener) -> Database:
     """A database of its own: the tables would stay in the template that other tests share."""
     upgrade(empty_engine)
     database = await open_database(empty_engine)
-    await bring_up_to_date(database, [Tables(NAME, SCRIPTS)])
+    await bring_up_to_date(database, [Tables(NAME, SCRIPTS), Tables(BansFeature.name, bans.TABLES)])
     return database
 
 
@@ -114,6 +115,18 @@ async def test_sessions_end_by_time_and_when_there_are_too_many(
     assert await database.read(lambda transaction: find_sessions(transaction, [digest])) == {}
     await database.transact(remove_old_sessions)
     assert await database.read(lambda transaction: sessions_of(transaction, "alice")) == []
+
+
+async def test_lines_of_the_audit_log_are_deleted_when_they_are_too_old(database: Database) -> None:
+    for name in ("alice", "bob"):
+        await database.transact(partial(add_account, new=new(name)))
+    a_year_ago = int((time.time() - 366 * 86_400) * 1000)
+    await database.write(run_sql, f"UPDATE audit SET at = {a_year_ago} WHERE actor = 'alice'")
+
+    await database.transact(partial(forget_old_lines, days=367))
+    assert [line.actor for line in await database.read(audit_lines)] == ["bob", "alice"]
+    await database.transact(partial(forget_old_lines, days=365))
+    assert [line.actor for line in await database.read(audit_lines)] == ["bob"]
 
 
 async def test_a_check_of_the_database_finds_what_is_wrong(database: Database) -> None:

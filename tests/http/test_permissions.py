@@ -31,8 +31,8 @@ async def test_the_routes_of_administrators_refuse_members_and_guests(browsers: 
     "address",
     ["/accounts?q=", "/accounts?after=", "/audit?before=", "/audit?actor=", "/reports?room=", "/reports?state="],
 )
-async def test_wrong_parameters_are_refused_as_everything_else_is(browser: Browsers, address: str) -> None:
-    admin = await browser.administrator()
+async def test_wrong_parameters_are_refused_as_everything_else_is(browsers: Browsers, address: str) -> None:
+    admin = await browsers.administrator()
     refused = await admin.get(address + 65 * "x")
 
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid"), refused.text

@@ -29,6 +29,7 @@ _BEFORE = Statement(
     columns=("id", "at", "actor", "action", "target", "detail"),
     never_deferred=True,
 )
+_FORGET = Statement("DELETE FROM audit WHERE at < :before", never_deferred=True)
 CONSOLE = "console"
 """Who acts, if it is the command line."""
 
@@ -62,6 +63,11 @@ def audit_lines(
         AuditLine(id=id, at=timestamp(at / 1000), actor=actor, action=action, target=target, detail=json.loads(detail))
         for id, at, actor, action, target, detail in transaction.rows(_BEFORE, **exact, **like)
     ]
+
+
+def forget_old_lines(transaction: Transaction, *, days: int) -> None:
+    """Delete the lines that are older. Whoever can make lines could fill the disk otherwise."""
+    transaction.run(_FORGET, before=int((time.time() - days * 86_400) * 1000))
 
 
 def _pattern(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts import access_changes, revocations, tickets
+from hubbub.accounts import access_changes, audit, revocations, tickets
 from hubbub.accounts.access_changes import CHANNEL, POLL, AccessChange, AccessChanges, AccessKind
 from hubbub.accounts.expiries import Expiries
 from hubbub.accounts.identity import Authenticated
@@ -132,7 +132,12 @@ class AccessFeature(Feature):
 
     async def _forget_old(self, lease: Lease) -> None:
         assert self.services.database is not None
-        forget = partial(_forget, is_shared=self.services.is_shared, revocations=self.revocations)
+        forget = partial(
+            _forget,
+            is_shared=self.services.is_shared,
+            revocations=self.revocations,
+            audit_days=self.services.settings.audit_days,
+        )
         await self.services.database.write(lease.guard(forget), None)
 
     def _has_ended(self, who: Authenticated, made: float) -> bool:
@@ -192,10 +197,11 @@ def _end(connection: Connection) -> None:
 
 
 def _forget(
-    transaction: Transaction, requests: Sequence[None], *, is_shared: bool, revocations: Revocations
+    transaction: Transaction, requests: Sequence[None], *, is_shared: bool, revocations: Revocations, audit_days: int
 ) -> list[None]:
     if is_shared:
         access_changes.forget_old(transaction)
         tickets.forget_old(transaction)
     revocations.forget_old(transaction)
+    audit.forget_old_lines(transaction, days=audit_days)
     return [None] * len(requests)
