@@ -258,19 +258,19 @@ export class Client {
   }
 
   edit(room: string, seq: number, text: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'edit', room, seq, text: text.toWellFormed() }, 'ack'));
+    return this.#perform({ type: 'edit', room, seq, text: text.toWellFormed() });
   }
 
   delete(room: string, seq: number): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'delete', room, seq }, 'ack'));
+    return this.#perform({ type: 'delete', room, seq });
   }
 
   react(room: string, seq: number, emoji: string, on = true): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'react', room, seq, emoji, on }, 'ack'));
+    return this.#perform({ type: 'react', room, seq, emoji, on });
   }
 
   pin(room: string, seq: number, on = true): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'pin', room, seq, on }, 'ack'));
+    return this.#perform({ type: 'pin', room, seq, on });
   }
 
   // Rooms and roles. Who is refused gets `forbidden`, whether the room exists or not.
@@ -286,45 +286,45 @@ export class Client {
   }
 
   changeRoom(room: string, change: RoomChange): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'change_room', room, ...change }, 'ack'));
+    return this.#perform({ type: 'change_room', room, ...change });
   }
 
   invite(room: string, user: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'invite', room, user }, 'ack'));
+    return this.#perform({ type: 'invite', room, user });
   }
 
   remove(room: string, user: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'remove', room, user }, 'ack'));
+    return this.#perform({ type: 'remove', room, user });
   }
 
   /** Gives up one's membership; `leave` only stops following. */
   leaveRoom(room: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'leave_room', room }, 'ack'));
+    return this.#perform({ type: 'leave_room', room });
   }
 
-  /** Who makes somebody else the owner is a moderator afterwards. */
+  /** An owner who makes somebody else the owner becomes a moderator. */
   setRole(room: string, user: string, role: SetRole['role']): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'set_role', room, user, role }, 'ack'));
+    return this.#perform({ type: 'set_role', room, user, role });
   }
 
   /** Takes somebody's connections out of a room; they may join again. */
   kick(room: string, user: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'kick', room, user }, 'ack'));
+    return this.#perform({ type: 'kick', room, user });
   }
 
   /** Lets somebody only read. */
   mute(room: string, user: string, until: Until = {}): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'mute', room, user, ...timeOf(until) }, 'ack'));
-  }
-
-  /** Tells those who moderate the room of a message. */
-  report(room: string, seq: number, reason: string): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'report', room, seq, reason }, 'ack'));
+    return this.#perform({ type: 'mute', room, user, ...timeOf(until) });
   }
 
   /** Keeps somebody out of a room. */
   ban(room: string, user: string, until: Until = {}): Promise<Ack> {
-    return this.#insist(() => this.#requests.ask({ type: 'ban', room, user, ...timeOf(until) }, 'ack'));
+    return this.#perform({ type: 'ban', room, user, ...timeOf(until) });
+  }
+
+  /** Tells those who moderate the room of a message. */
+  report(room: string, seq: number, reason: string): Promise<Ack> {
+    return this.#perform({ type: 'report', room, seq, reason });
   }
 
   // These are plain requests, which need no connection. They reject with CommandRefused, also for "too fast", or with
@@ -350,6 +350,10 @@ export class Client {
     return this.#sender.sendNow({ type: 'typing', room, active });
   }
 
+  #perform(command: Command): Promise<Ack> {
+    return this.#insist(() => this.#requests.ask(command, 'ack'));
+  }
+
   /** The command names the wanted state, so a repeat changes nothing. */
   async #insist<Kind>(ask: () => Promise<Kind>): Promise<Kind> {
     const clock = this.#clock;
@@ -367,7 +371,7 @@ export class Client {
   }
 
   async #showToken(token: string): Promise<Ack> {
-    const ack = await this.#insist(() => this.#requests.ask({ type: 'auth', token }, 'ack'));
+    const ack = await this.#perform({ type: 'auth', token });
     this.connection.renewed(token);
     return ack;
   }

@@ -136,7 +136,7 @@ class Room:
         return await self._client.ask(made(Remove, room=self.key, user=user), Ack)
 
     async def set_role(self, user: str, role: Literal["owner", "moderator", "member"]) -> Ack:
-        """Give a user another role. Who makes somebody else the owner is a moderator afterwards."""
+        """Give a user another role. An owner who makes somebody else the owner becomes a moderator."""
         return await self._client.ask(made(SetRole, room=self.key, user=user, role=role), Ack)
 
     async def report(self, seq: int, reason: str) -> Ack:
