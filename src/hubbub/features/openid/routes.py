@@ -39,7 +39,11 @@ class Begun(BaseModel):
 
 def add_routes(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
     """Add the routes under `/api/v1/oidc`."""
+    _add_way_there(router, hub, feature)
+    _add_way_back(router, hub, feature)
 
+
+def _add_way_there(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
     @router.post(
         "/api/v1/oidc",
         tags=["accounts"],
@@ -68,13 +72,15 @@ def add_routes(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
             COOKIE,
             kept,
             max_age=LASTS,
-            path=f"{hub_path(request).rstrip('/')}/api/v1/oidc",
+            path=_cookie_path(request),
             secure=feature.page.startswith("https://"),
             httponly=True,
             samesite="lax",
         )
         return response
 
+
+def _add_way_back(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
     @router.get(CALLBACK, tags=["accounts"], status_code=303, responses=documented(NotFound))
     async def come_back(request: Request) -> Response:
         """Where the provider sends the browser. It leads to the page, logged in (`#/log-in/done`) or with the reason
@@ -98,10 +104,14 @@ def add_routes(router: APIRouter, hub: Mounted, feature: OpenIdFeature) -> None:
         response = RedirectResponse(f"{feature.page}/#/log-in/{outcome}", 303, headers=_NOT_STORED)
         if outcome != "expired":
             # Otherwise somebody else's answer would end the log-in that this browser has begun.
-            response.delete_cookie(COOKIE, path=f"{hub_path(request).rstrip('/')}/api/v1/oidc")
+            response.delete_cookie(COOKIE, path=_cookie_path(request))
         if token is not None:
             set_cookie(response, request, token)
         return response
+
+
+def _cookie_path(request: Request) -> str:
+    return f"{hub_path(request).rstrip('/')}/api/v1/oidc"
 
 
 def _log_ins(feature: OpenIdFeature) -> OpenIdLogIns:

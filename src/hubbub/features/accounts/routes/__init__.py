@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from hubbub.features.accounts.routes.accounts import add_administration, add_entering
 from hubbub.features.accounts.routes.audit import add_audit
 from hubbub.features.accounts.routes.invitations import add_invitations
-from hubbub.features.accounts.routes.me import add_me
+from hubbub.features.accounts.routes.me import add_me, add_password
 from hubbub.features.accounts.routes.resets import add_resets
 from hubbub.features.accounts.routes.sessions import add_sessions
 from hubbub.http.mounted import Mounted
@@ -23,6 +23,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> Non
     add_entering(router, hub, feature)
     add_sessions(router, hub, feature)
     add_me(router, hub, feature)
+    add_password(router, hub, feature)
     add_invitations(router, hub, feature)
     add_resets(router, hub, feature)
     add_administration(router, hub, feature)

@@ -91,6 +91,10 @@ def add_me(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
         )
         return _me(changed.user, changed)
 
+
+def add_password(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
+    authenticated = Depends(hub.authenticate)
+
     @router.put(
         "/api/v1/me/password",
         tags=["accounts"],
