@@ -200,3 +200,33 @@ async def test_settings_that_are_missing_stop_the_start(tmp_path: Path, caplog: 
         async with served(tmp_path, 1, mail_from=None):
             pass
     assert "HUBBUB_MAIL_FROM" in f"{caught.value} {caplog.text}"
+
+
+@pytest.mark.parametrize("address", ["a:=b@];", "a,b@example.com", "a@b.com,c", '"a"@b.com', "(a)@b.com", "a@[b]"])
+async def test_what_is_more_than_an_address_is_refused(
+    postman: tuple[Postman, int], tmp_path: Path, address: str
+) -> None:
+    async with served(tmp_path, postman[1]) as browser:
+        mallory = browser()
+        await mallory.sign_up("mallory")
+        assert (await mallory.patch("/me", json={"email": address})).status_code == 400
+
+
+async def test_a_mail_that_cannot_be_made_keeps_no_other_back(
+    postman: tuple[Postman, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = MailServer.mail
+
+    def make_or_fail(server: MailServer, to: str, subject: str, text: str) -> EmailMessage:
+        # So does Python's parser with some addresses, such as "a:=b@];".
+        if to == "mallory@example.com":
+            raise IndexError
+        return make(server, to, subject, text)
+
+    monkeypatch.setattr(MailServer, "mail", make_or_fail)
+    async with served(tmp_path, postman[1]) as browser:
+        for name in ("mallory", "alice"):
+            one = browser()
+            await one.sign_up(name, f"{name}@example.com")
+            assert (await one.post("/me/email/confirmation", json={"password": PASSWORD})).status_code == 204
+        assert await postman[0].link()

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from hubbub.features.accounts.feature import AccountsFeature
 
 
+_OF_EMAIL = r"""[^@\s<>()\[\]\\",;:\x00-\x1f]"""
+"""Not what gives an address another meaning in the head of a mail: lists, groups, comments, quotes."""
+
+
 class Profile(BaseModel):
     """What is left out stays; an empty text removes a value."""
 
     name: str | None = Field(None, max_length=200)
     color: str | None = Field(None, pattern=r"^(#[0-9a-fA-F]{6})?$")
     time_zone: str | None = Field(None, pattern=r"^([A-Za-z][A-Za-z0-9_+/-]{0,63})?$")
-    email: str | None = Field(None, pattern=r"^([^@\s<>\x00-\x1f]{1,64}@[^@\s<>\x00-\x1f]{1,190})?$")
+    email: str | None = Field(None, pattern=f"^({_OF_EMAIL}{{1,64}}@{_OF_EMAIL}{{1,190}})?$")
 
 
 class NewPassword(BaseModel):
