@@ -45,7 +45,7 @@ class SettingsInfo(BaseModel):
     default_rooms: list[str]
     limits: dict[str, int | float]
     set_by: dict[str, SetBy]
-    """Whence each of these has its value. `here`: an administrator has set it. `operator`: it was given when the server
+    """Where the value of each comes from. `here`: an administrator has set it. `operator`: it was given when the server
     was started, and cannot be changed here."""
 
 

@@ -76,7 +76,7 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
         "/api/v1/invitations/{id}", tags=["accounts"], status_code=204, responses=documented(*COMMON, NotFound)
     )
     async def revoke_invitation(request: Request, id: str, account: Any = authenticated) -> Response:
-        """Make an invitation worthless."""
+        """Revoke an invitation: nobody can sign up with it any more."""
         who = await permitted(hub, request, account, Action.INVITE_PEOPLE)
         await feature.administration.revoke_invitation(
             id, by=who.user.key, of_anybody=may(hub, who.user, Action.MANAGE_INVITATIONS)
