@@ -5,7 +5,7 @@ import { highlighted } from '../src/text/highlight';
 import { inline, type Inline } from '../src/text/inline';
 import { mentions, textOf } from '../src/text/tree';
 
-const TAGS = { bold: 'b', italic: 'i', struck: 's', link: 'a', code: 'c', mention: '@' } as const;
+const TAGS = { bold: 'b', italic: 'i', struck: 's', link: 'a', code: 'c', mention: '@', room: '#' } as const;
 
 /** As tags: `**a**` is `<b>a</b>`. */
 function shown(parts: readonly Inline[]): string {
@@ -51,7 +51,7 @@ describe('within a line', () => {
     '~a~ ~~~b~~~',
     '`not closed',
     '[a] (b) [c]( d )',
-    '#general',
+    '# a#b &#39; ##c #',
     '<b>no</b> &amp; <script>alert(1)</script>',
   ])('keeps %s as it is', (text) => {
     expect(shown(inline(text)).replace(/<\/?b>(?=init)|(?<=init)<\/?b>/g, '__')).toBe(text);
@@ -117,6 +117,14 @@ describe('mentions', () => {
   it('are none in code and quotes', () => {
     expect(mentions('`@bob`', bob)).toBe(false);
     expect(mentions('> hi @bob', bob)).toBe(false);
+  });
+});
+
+describe('rooms', () => {
+  it('are found, but not in addresses and links', () => {
+    expect(shown(inline('see #general, or #private:ab1.'))).toBe('see <#>#general</#>, or <#>#private:ab1</#>.');
+    expect(shown(inline('https://a.example/#general'))).toBe('<a>https://a.example/#general</a>');
+    expect(shown(inline('[#general](https://a.example)'))).toBe('<a>#general</a>');
   });
 });
 

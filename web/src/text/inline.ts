@@ -4,6 +4,8 @@ export type Inline =
   | { kind: 'text'; text: string }
   | { kind: 'code'; text: string }
   | { kind: 'mention'; text: string }
+  /** `#` and what may be the key of a room. This module knows no rooms. */
+  | { kind: 'room'; text: string }
   | { kind: 'bold'; parts: Inline[] }
   | { kind: 'italic'; parts: Inline[] }
   | { kind: 'struck'; parts: Inline[] }
@@ -19,6 +21,7 @@ const TOKEN = new RegExp(
     String.raw`(?<ticks>\x60+)`,
     String.raw`(?<address>https?:\/\/[^\s<>"'\x60[\]]+)`,
     String.raw`(?<mention>(?<![\p{L}\p{N}_@])@[\p{L}\p{N}_.:@|-]+)`,
+    String.raw`(?<room>(?<![\p{L}\p{N}_#&/])#[\p{L}\p{N}_.:@|-]+)`,
     String.raw`(?<marks>\*+|_+|~+)`,
     String.raw`(?<opens>\[)`,
     String.raw`\]\((?<target>[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)\)`,
@@ -86,12 +89,13 @@ class Line {
 
   /** Returns the place after the token. */
   #take(token: RegExpExecArray): number {
-    const { escaped, ticks, address, mention, marks, opens, target } = token.groups ?? {};
+    const { escaped, ticks, address, mention, room, marks, opens, target } = token.groups ?? {};
     const after = token.index + token[0].length;
     if (escaped !== undefined) this.#say(escaped.slice(1));
     else if (ticks !== undefined) return this.#code(token.index, ticks);
     else if (address !== undefined) return token.index + this.#address(address);
-    else if (mention !== undefined) return token.index + this.#mention(mention);
+    else if (mention !== undefined) return token.index + this.#named('mention', mention);
+    else if (room !== undefined) return token.index + this.#named('room', room);
     else if (marks !== undefined) this.#mark(marks, token.index);
     else if (opens !== undefined) this.#bracket();
     else this.#link(token[0], target ?? '');
@@ -124,11 +128,11 @@ class Line {
     return address.length;
   }
 
-  #mention(found: string): number {
-    const mention = found.replace(/[.:|-]{1,8}$/, '');
-    if (mention.length < 2) this.#say(mention);
-    else this.#parts.push({ kind: 'mention', text: mention });
-    return mention.length;
+  #named(kind: 'mention' | 'room', found: string): number {
+    const text = found.replace(/[.:|-]{1,8}$/, '');
+    if (text.length < 2) this.#say(text);
+    else this.#parts.push({ kind, text });
+    return text.length;
   }
 
   #mark(marks: string, at: number): void {
@@ -193,8 +197,9 @@ class Line {
   }
 }
 
-/** An address within the words of a link is no link of its own. */
+/** An address or a room within the words of a link is no link of its own. */
 function withoutLinks(part: Inline): Inline[] {
+  if (part.kind === 'room') return [{ kind: 'text', text: part.text }];
   if (part.kind === 'link') return part.parts;
   return 'parts' in part ? [{ ...part, parts: part.parts.flatMap(withoutLinks) }] : [part];
 }
