@@ -53,6 +53,14 @@ async def test_an_administrator_cares_for_a_new_server(server: WebServer, new_pa
     await expect(page.get_by_text("Set at the start of the server")).not_to_have_count(0)
     await page.get_by_role("button", name="Save").click()
     await expect(page).to_have_title("general · Analytical Engines")
+    # Then its people: the step does not vanish with the one before.
+    await page.get_by_role("button", name="Invite your team").click()
+    await expect(page.get_by_role("button", name="Make a link")).to_be_visible()
+    # An address may lead from one dialog to the other.
+    await page.evaluate("location.hash = '#/settings/profile'")
+    await expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    await page.evaluate("location.hash = '#/admin/server'")
+    await expect(page.get_by_role("textbox", name="Name of the server")).to_have_value("Analytical Engines")
     await expect(page.get_by_role("heading", name="What next?")).to_have_count(0)
 
     async with account(server, "grace", name="Grace Hopper"), account(server, "mehmet") as mehmet:
