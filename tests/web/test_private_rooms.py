@@ -162,6 +162,14 @@ async def test_two_people_talk_alone_and_one_of_them_on_a_phone(server: WebServe
     await expect(message(carol, "Only you read this.")).to_have_count(0)
     await carol.get_by_text("1 blocked message").get_by_role("button", name="Show").click()
     await expect(message(carol, "Only you read this.")).to_be_visible()
+    await carol.reload()
+    await carol.get_by_role("button", name="Blocked people").click()
+    await no_violations(carol, "dialog[open]")
+    await carol.get_by_role("button", name="Unblock").click()
+    await expect(carol.get_by_role("dialog")).to_contain_text("You have blocked nobody.")
+    await carol.keyboard.press("Escape")
+    await expect(message(carol, "Only you read this.")).to_be_visible()
+    await expect(carol.get_by_role("button", name="Blocked people")).to_have_count(0)
 
 
 @pytest.mark.slow(6)
@@ -209,3 +217,58 @@ async def test_a_room_is_described_slowed_down_and_archived(server: WebServer, n
     await expect(frank.get_by_label("Message in")).to_have_count(0)
     await erin.get_by_role("button", name="Open the room again").click()
     await expect(frank.get_by_label("Message in")).to_have_value("Or black.")
+
+
+@pytest.mark.slow(8)
+async def test_a_moderator_handles_what_a_member_of_a_private_room_reports(
+    server: WebServer, new_page: PageFactory
+) -> None:
+    gina = await come_in(server, new_page, "gina")
+    hugo = await come_in(server, new_page, "hugo")
+    await gina.get_by_role("button", name="New room").click()
+    await expect(gina.get_by_role("button", name="Create the room")).to_be_visible()
+    await no_violations(gina, "dialog[open]")
+    await gina.keyboard.press("Escape")
+    await make_private(gina, "Garden", "hugo")
+    await in_list(hugo, "Garden").click()
+    await expect_room(hugo, "Garden")
+    key = hugo.url.partition("#")[2]
+
+    # Nobody reads the key of a private room, also in a text. A room that one does not know is no link.
+    await say(gina, f"Rude words, also in #{key} and #general, not in #nowhere")
+    rude = message(hugo, "Rude words")
+    await expect(rude).to_contain_text("also in Garden and #general, not in #nowhere")
+    await expect(rude.get_by_role("link")).to_have_text(["Garden", "#general"])
+    await rude.hover()
+    await hugo.get_by_role("button", name="More actions").click()
+    await hugo.get_by_role("menuitem", name="Report…").click()
+    form = hugo.get_by_role("dialog", name="Report this message")
+    await form.get_by_role("textbox").fill("Nobody wants to read this.")
+    await no_violations(hugo, "dialog[open]")
+    await form.get_by_role("button", name="Report", exact=True).click()
+    await expect(form).to_contain_text("The moderators have your report.")
+    await form.get_by_role("button", name="Close").click()
+
+    await gina.get_by_role("button", name="About this room").click()
+    await expect(gina.get_by_role("button", name="Reports from the room")).to_be_visible()
+    await no_violations(gina, "dialog[open]")
+    await gina.get_by_role("button", name="Reports from the room").click()
+    reports = gina.get_by_role("dialog", name="Reports")
+    await expect(reports.get_by_role("listitem")).to_contain_text(["Nobody wants to read this."])
+    await no_violations(gina, "dialog[open]")
+    await reports.get_by_role("button", name="Delete the message").click()
+    await expect(reports).to_contain_text("Nothing has been reported.")
+    await expect(message(hugo, "This message was deleted.")).to_be_visible()
+    await reports.get_by_role("button", name="Closed").click()
+    await expect(reports.get_by_role("listitem")).to_contain_text(["Rude words"])
+    await gina.keyboard.press("Escape")
+
+    await gina.get_by_role("button", name="Invite people").click()
+    await expect(gina.get_by_role("combobox", name="People")).to_be_visible()
+    await no_violations(gina, "dialog[open]")
+
+    # The link in a text opens the room.
+    await gina.keyboard.press("Escape")
+    await say(gina, "Come to #general")
+    await message(hugo, "Come to").get_by_role("link", name="#general").click()
+    await expect_room(hugo, "general")

@@ -121,7 +121,13 @@ async def test_each_tab_of_the_settings_can_be_read_by_everybody(
     async with account(server, username):
         page = await new_page(reduced_motion="reduce", **device)
         await come_in(page, server, username, fragment="#/settings/profile")
-        tabs = {"Profile": "Profile", "Password": "Change password", "Devices": "Where", "Invitations": "Invite"}
+        tabs = {
+            "Profile": "Profile",
+            "Password": "Change password",
+            "Devices": "Where",
+            "Invitations": "Invite",
+            "Blocked": "Blocked people",
+        }
         for tab, heading in tabs.items():
             await page.get_by_role("tab", name=tab).click()
             await expect_heading(page, heading)

@@ -5,7 +5,13 @@ import { formats, words, type Tag } from './language.svelte';
 
 const en = {
   title: 'Settings',
-  tabs: { profile: 'Profile', password: 'Password', devices: 'Devices', invitations: 'Invitations' },
+  tabs: {
+    profile: 'Profile',
+    password: 'Password',
+    devices: 'Devices',
+    invitations: 'Invitations',
+    blocked: 'Blocked',
+  },
   save: 'Save',
   saved: 'Saved.',
   cancel: 'Cancel',
@@ -67,7 +73,13 @@ export type SettingsWords = typeof en;
 
 const de: SettingsWords = {
   title: 'Einstellungen',
-  tabs: { profile: 'Profil', password: 'Passwort', devices: 'Geräte', invitations: 'Einladungen' },
+  tabs: {
+    profile: 'Profil',
+    password: 'Passwort',
+    devices: 'Geräte',
+    invitations: 'Einladungen',
+    blocked: 'Blockiert',
+  },
   save: 'Speichern',
   saved: 'Gespeichert.',
   cancel: 'Abbrechen',
@@ -127,7 +139,13 @@ const de: SettingsWords = {
 
 const es: SettingsWords = {
   title: 'Ajustes',
-  tabs: { profile: 'Perfil', password: 'Contraseña', devices: 'Dispositivos', invitations: 'Invitaciones' },
+  tabs: {
+    profile: 'Perfil',
+    password: 'Contraseña',
+    devices: 'Dispositivos',
+    invitations: 'Invitaciones',
+    blocked: 'Bloqueados',
+  },
   save: 'Guardar',
   saved: 'Guardado.',
   cancel: 'Cancelar',
@@ -187,7 +205,7 @@ const es: SettingsWords = {
 
 const zh: SettingsWords = {
   title: '设置',
-  tabs: { profile: '个人资料', password: '密码', devices: '设备', invitations: '邀请' },
+  tabs: { profile: '个人资料', password: '密码', devices: '设备', invitations: '邀请', blocked: '已屏蔽' },
   save: '保存',
   saved: '已保存。',
   cancel: '取消',
