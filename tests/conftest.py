@@ -69,6 +69,9 @@ PAGE_DEADLINE = 60_000.0
 KILLS = 20
 CROWD = 200
 
+LONG = 5.0
+"""Seconds of a test that does not stay beside those of its file, so that each worker has as many such tests."""
+
 SECONDS_OF_FIXTURE = {
     "chat": 0.1,
     "postgres": 0.2,
@@ -96,6 +99,7 @@ class PageFactory(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hubbub")
+    group.addoption("--quick", action="store_true", help="Skip the tests that are marked as slow.")
     group.addoption("--require-all", action="store_true", help="Fail, instead of skip, where a part is missing.")
     group.addoption("--counts-to", type=Path, help="Write `N passed, N failed, N skipped` to this file.")
     group.addoption("--autobahn-all", action="store_true", help="Run Autobahn's long cases (9, 12, 13) as well.")
@@ -149,8 +153,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The quick tests first, so that a plain mistake shows at once.
 
-    Each of several workers has its share of the long tests: see `dealt`.
+    Each of several workers has its share of the longest tests: see `dealt`.
     """
+    if config.getoption("--quick"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip("slow: `scripts/test --all` runs them as well, and so does CI"))
     workers = getattr(config, "workerinput", {}).get("workercount", 0)
     items[:] = dealt(items, workers) if workers else sorted(items, key=seconds)
 
@@ -166,13 +174,13 @@ def seconds(item: pytest.Item) -> float:
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """In the order for `--dist worksteal`, which cuts it into equal pieces, one for each worker.
 
-    The long tests are dealt out like cards. They mostly wait, so the workers come to them one after the other, while
-    the rest use the processor; but not at the end, where only one worker would be busy. The other tests stay beside
-    each other, because they share servers.
+    Tests of five seconds and more are dealt out like cards. They mostly wait, so the workers come to them one after the
+    other, while the rest use the processor; but not at the end, where only one worker would be busy. The other tests
+    stay beside each other, because they share servers.
     """
     items = sorted(items, key=seconds, reverse=True)
-    long = [item for item in items if item.get_closest_marker("slow")]
-    others = [item for item in items if not item.get_closest_marker("slow")]
+    long = [item for item in items if seconds(item) >= LONG]
+    others = items[len(long) :]
     order: list[pytest.Item] = []
     for worker in range(workers):
         share = long[worker::workers]

@@ -9,6 +9,8 @@ from tests.people import person
 from tests.servers import Redis, WebServer, uvicorn_server
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(3)
+
 SAID = "this is one of several worker processes, and they cannot see each other"
 APP = ("hubbub.serving:create_app", "--factory")
 STARTED = "Application startup complete"

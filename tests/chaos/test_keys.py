@@ -10,6 +10,8 @@ from tests.client.proxy import Proxy
 from tests.conftest import ServerFactory
 from tests.people import address, person
 
+pytestmark = pytest.mark.slow(2)
+
 KEY = "one-key-for-all"
 
 

@@ -15,6 +15,8 @@ from tests.conftest import ServerFactory
 from tests.people import Person, address, person
 from tests.servers import WebServer, hubbub_server, watched
 
+pytestmark = pytest.mark.slow(2)
+
 MORE_THAN_CAN_BE_RECOVERED = 1001
 
 

@@ -36,6 +36,8 @@ from hubbub.wire.rooms import Joined
 from tests.client.proxy import Proxy
 from tests.logbook import Talk
 
+pytestmark = pytest.mark.slow(2)
+
 T = TypeVar("T")
 
 ROOM = "hall"

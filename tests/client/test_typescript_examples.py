@@ -21,6 +21,8 @@ from tests.people import person
 from tests.ports import free_port
 from tests.servers import REPOSITORY
 
+pytestmark = pytest.mark.slow(4)
+
 PAGES = REPOSITORY / "examples/typescript"
 VITE = MODULES / "vite/bin/vite.js"
 

@@ -8,6 +8,8 @@ import pytest
 from tests.client.npm import check_types, node
 from tests.conftest import ServerFactory
 
+pytestmark = pytest.mark.slow(4)
+
 CHAT = """
 import { Client, CommandRefused } from 'hubbub-client';
 CODEC

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.conftest import ENVIRONMENT
 from tests.cluster.views import messages
 from tests.conftest import ServerFactory
 from tests.people import person
 from tests.servers import Redis
+
+pytestmark = pytest.mark.slow(5)
 
 
 async def test_people_on_nodes_whose_clocks_differ_see_one_order_and_each_other(

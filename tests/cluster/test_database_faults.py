@@ -25,6 +25,8 @@ from tests.servers import MissingError, Redis, WebServer, impatient_server
 from tests.servers import Postgres as PostgresServer
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(3)
+
 MUCH_LONGER = 60.0
 NAMES = ("alice", "bob", "carol")
 NOTICED = 5.0

@@ -19,6 +19,8 @@ from tests.people import Person, Refused, person
 from tests.ports import free_port
 from tests.servers import Redis
 
+pytestmark = pytest.mark.slow(3)
+
 NAMES = ("alice", "bob", "carol")
 SECOND_NAMES = ("dave", "erin", "frank")
 LARGE: dict[str, Any] = {"text": "😀" * 4000, "data": {"more": "x" * 4000}}

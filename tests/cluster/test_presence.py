@@ -15,6 +15,8 @@ from tests.conftest import ServerFactory
 from tests.people import Person, person
 from tests.servers import Redis, WebServer
 
+pytestmark = pytest.mark.slow(3)
+
 LINGER = 3.0
 SETTINGS = {
     **ENVIRONMENT,

@@ -13,6 +13,8 @@ from tests.fault_proxy import FaultProxy
 from tests.people import person
 from tests.servers import Postgres, Redis, WebServer, hubbub_command
 
+pytestmark = pytest.mark.slow(3)
+
 DEADLINE = 60.0
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import ServerFactory
 from tests.people import person
 
+pytestmark = pytest.mark.slow(5)
+
 
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])
 async def test_a_jump_of_the_clock_changes_no_order_and_closes_no_connection(

@@ -6,6 +6,8 @@ from tests.conftest import ServerFactory
 from tests.people import person
 from tests.servers import Redis
 
+pytestmark = pytest.mark.slow(3)
+
 SECRET = "a secret that all nodes have, of 41 letters"
 ANOTHER = "another secret, which has 40 letters or so"
 NO_SECRET: dict[str, str] = {}

@@ -22,6 +22,8 @@ from tests.ports import free_port
 from tests.servers import REPOSITORY, Program, WebServer, hubbub_command, impatient_server
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(3)
+
 DATABASE_TIMEOUT = 5.0
 DRAIN = 1.0
 GRACE = 1.0 + 2.0

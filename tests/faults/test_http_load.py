@@ -13,6 +13,8 @@ from tests.faults.test_hostile_clients import DEADLINE, MEGABYTE, memory
 from tests.people import Refused, person
 from tests.servers import WebServer, hubbub_server, watched
 
+pytestmark = pytest.mark.slow(2)
+
 ALIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 HASTY = {

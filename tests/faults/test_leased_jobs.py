@@ -13,6 +13,8 @@ from tests.conftest import UvicornFactory
 from tests.servers import WebServer
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(4)
+
 MUCH_LONGER = 30.0
 StartNode = Callable[..., WebServer]
 

@@ -13,6 +13,8 @@ from tests.people import Person, person
 from tests.servers import WebServer
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(2)
+
 FILES = ("hubbub.db", "hubbub.db-wal", "hubbub.db-shm")
 
 

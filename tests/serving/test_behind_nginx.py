@@ -18,6 +18,8 @@ from tests.ports import free_port
 from tests.servers import MissingError, Nginx, Redis, WebServer, hubbub_server
 from tests.serving.conversation import NAMES, conversation
 
+pytestmark = pytest.mark.slow(3)
+
 Cluster = tuple[Nginx, list[WebServer]]
 
 

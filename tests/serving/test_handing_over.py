@@ -21,6 +21,8 @@ from tests.servers import WebServer
 from tests.serving.conversation import conversation
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(3)
+
 DEADLINE = 60.0
 AS_SYSTEMD = """
 import os, sys

@@ -27,6 +27,8 @@ from tests.servers import Redis, WebServer
 from tests.serving.conversation import conversation
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow(3)
+
 DEADLINE = 60.0
 Workers = Callable[..., WebServer]
 

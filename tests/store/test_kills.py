@@ -27,6 +27,8 @@ from hubbub.wire.identity import User
 from tests.logbook import send_request
 from tests.store.write_schema import migrated
 
+pytestmark = pytest.mark.slow(3)
+
 ALICE = User("alice", "Alice")
 DEADLINE = 60.0
 MESSAGES = 12_000

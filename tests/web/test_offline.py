@@ -14,7 +14,7 @@ from tests.conftest import PageFactory, UvicornFactory
 from tests.servers import WebServer
 from tests.web.pages import come_back, everything_is_sent, expect_live, message, say
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow(4)]
 
 
 @pytest.fixture
