@@ -2,10 +2,11 @@
 
 from contextlib import nullcontext
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Header, Request, WebSocket
+from fastapi import Depends, FastAPI, Header, Query, Request, WebSocket
 from fastapi.security import OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
@@ -83,6 +84,18 @@ def test_logins_that_can_work_are_accepted() -> None:
 
     for login in (by_connection, by_token, Account, lambda: "alice", partial(by_connection, who="alice"), later):
         Hubbub(authenticate=login)
+
+
+@pytest.mark.parametrize("name", ["user", "id", "key", "name", "account", "session", "token"])
+def test_a_login_may_take_what_it_needs_from_the_query(name: str) -> None:
+    def login(**query: str) -> str:
+        return query[name]
+
+    parameter = Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[str, Query()])
+    login.__signature__ = Signature([parameter])  # type: ignore[attr-defined]
+    # FastAPI refuses this if a part of a route's address has the same name.
+    app = FastAPI()
+    app.include_router(Hubbub(authenticate=login, page=False).router)
 
 
 async def ask_the_database(user: User, action: Action, where: str) -> bool:

@@ -84,17 +84,17 @@ def add_routes(router: APIRouter, hub: Mounted, feature: ApiKeysFeature) -> None
         return KeyWithToken(token=secret, **_fields(key))
 
     @router.delete(
-        "/api/v1/tokens/{id}",
+        "/api/v1/tokens/{api_key}",
         tags=["administration"],
         status_code=204,
         responses=documented(*COMMON, NotFound),
     )
-    async def revoke_token(request: Request, id: str, account: Any = authenticated) -> Response:
+    async def revoke_token(request: Request, api_key: str, account: Any = authenticated) -> Response:
         """Take a key back. Every node refuses it within a second, and ends its connections."""
         who = await permitted(hub, request, account, Action.MANAGE_KEYS)
-        if not re.fullmatch(NAME, id):
+        if not re.fullmatch(NAME, api_key):
             raise NotFound("there is no such key")
-        await feature.remove(id, by=who.user.key)
+        await feature.remove(api_key, by=who.user.key)
         return Response(status_code=204)
 
 

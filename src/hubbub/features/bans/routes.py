@@ -63,13 +63,13 @@ def add_routes(router: APIRouter, hub: Mounted, feature: BansFeature) -> None:
         return AllBans(bans=[_info(ban) for ban in await feature.all()])
 
     @router.put(
-        "/api/v1/bans/{user}",
+        "/api/v1/bans/{banned}",
         tags=["administration"],
         status_code=204,
         responses=documented(*COMMON, NotFound, Conflict, TooLarge),
         openapi_extra=body_of(NewBan),
     )
-    async def ban(request: Request, user: str, account: Any = authenticated) -> Response:
+    async def ban(request: Request, banned: str, account: Any = authenticated) -> Response:
         """Ban somebody from this server, or change the ban. Connections end within a second on every node (4403), and
         who comes again is refused with 403, which says until when. A guest is banned as long as the guest shows the
         same secret. Administrators cannot be banned (409)."""
@@ -78,19 +78,19 @@ def add_routes(router: APIRouter, hub: Mounted, feature: BansFeature) -> None:
         until = FOR_EVER if fields.until is None else milliseconds(fields.until)
         if until <= time.time() * 1000:
             raise Invalid("until: this time is over")
-        await feature.ban(user, by=who.user, until=until, reason=fields.reason or None)
+        await feature.ban(banned, by=who.user, until=until, reason=fields.reason or None)
         return Response(status_code=204)
 
     @router.delete(
-        "/api/v1/bans/{user}",
+        "/api/v1/bans/{banned}",
         tags=["administration"],
         status_code=204,
         responses=documented(*COMMON, NotFound),
     )
-    async def lift_ban(request: Request, user: str, account: Any = authenticated) -> Response:
+    async def lift_ban(request: Request, banned: str, account: Any = authenticated) -> Response:
         """Let somebody in again."""
         who = await permitted(hub, request, account, Action.MANAGE_BANS)
-        await feature.lift(user, by=who.user)
+        await feature.lift(banned, by=who.user)
         return Response(status_code=204)
 
 

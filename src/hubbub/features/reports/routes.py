@@ -113,18 +113,18 @@ def _add_queue(router: APIRouter, hub: Mounted, feature: ReportsFeature) -> None
         return ReportsPage(reports=infos, next=next_of(found, [one.id for one in found[:PAGE]]))
 
     @router.patch(
-        "/api/v1/reports/{id}",
+        "/api/v1/reports/{report}",
         tags=["administration"],
         response_model=ReportInfo,
         response_model_exclude_none=True,
         responses=documented(*COMMON, NotFound, TooLarge),
         openapi_extra=body_of(ChangedState),
     )
-    async def change_report(request: Request, id: str, account: Any = authenticated) -> ReportInfo:
+    async def change_report(request: Request, report: str, account: Any = authenticated) -> ReportInfo:
         """Close a report that one may see, or open it again."""
         who = await who_asks(hub, request, account)
         fields = await read_model(hub, request, ChangedState)
-        return _info(await feature.set_state(who.user, id, fields.state))
+        return _info(await feature.set_state(who.user, report, fields.state))
 
 
 def _info(report: StoredReport) -> ReportInfo:
