@@ -19,6 +19,7 @@ from uvicorn.protocols.utils import get_remote_addr, is_ssl
 
 from hubbub.delivery.transport import LOW_WATER
 from hubbub.errors import ConfigurationError
+from hubbub.files import check_regular
 from hubbub.serving.http_protocol import HTTPProtocol, file_number
 from hubbub.serving.sockets import Verdict
 from hubbub.settings import Settings
@@ -122,6 +123,7 @@ class Certificate:
 
 def _check_readable(setting: str, path: Path) -> None:
     try:
+        check_regular(path)  # to open a FIFO would take for ever
         with path.open("rb"):
             return
     except OSError as error:
