@@ -18,8 +18,15 @@ from tests.servers import Redis
 
 
 def token(user: str, **claims: str) -> dict[str, str]:
-    now = int(time.time())
-    said = {"sub": user, "iss": "hubbub", "aud": "hubbub", "iat": now, "exp": now + 600, **claims}
+    now = int(time.time())  # some tokens are made when tests are collected
+    said = {
+        "sub": user,
+        "iss": "hubbub",
+        "aud": "hubbub",
+        "iat": now,
+        "exp": now + 86_400,
+        **claims,
+    }  # made when tests are collected
     return {"Authorization": f"Bearer {jwt.encode(said, SECRET)}"}
 
 

@@ -13,6 +13,7 @@ from hubbub.features.access.feature import AccessFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
 from hubbub.features.bans.feature import BansFeature
 from hubbub.features.people.feature import PeopleFeature
+from hubbub.features.server_settings.feature import ServerSettingsFeature
 from hubbub.http.admission import Admissions
 from hubbub.settings import Settings
 from hubbub.wire.identity import User
@@ -395,13 +396,19 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
     node = lone_node(
         Settings(connections_per_address=1),
-        features=[PeopleFeature(), ApiKeysFeature(), AccessFeature(), BansFeature()],
+        features=[PeopleFeature(), ApiKeysFeature(), AccessFeature(), BansFeature(), ServerSettingsFeature()],
     )
     await node.start()
     admissions = Admissions(node)
 
     def handshake(address: str) -> HTTPConnection:
-        scope = {"type": "websocket", "headers": [], "query_string": b"username=alice", "client": (address, 1)}
+        scope = {
+            "type": "websocket",
+            "path": "/ws",
+            "headers": [],
+            "query_string": b"username=alice",
+            "client": (address, 1),
+        }
         return HTTPConnection(scope)
 
     await admissions.admit(handshake("192.0.2.1"), None)
