@@ -395,7 +395,7 @@ async def test_a_guest_is_present_until_its_last_connection_ends(chat: WebServer
 
 async def test_a_refused_account_does_not_remove_a_guest_with_its_key() -> None:
     node = lone_node(
-        Settings(connections_per_address=1),
+        Settings(connections_per_address=1, guests="on"),
         features=[PeopleFeature(), ApiKeysFeature(), AccessFeature(), BansFeature(), ServerSettingsFeature()],
     )
     await node.start()
