@@ -149,6 +149,7 @@ def short_rsa() -> dict[str, str]:
         key_set(entry("a", alg="HS256")),
         key_set(entry("a", crv="P-521")),
         key_set(entry("a", x="AAAA")),
+        b'{"keys": [{"kty": ["RSA"], "crv": ["P-256"], "alg": {}}, {"kty": "EC", "crv": {}}]}',
         key_set(short_rsa()),
         key_set(*[entry("a")] * 101),
         b" " * (MOST_BYTES + 1),

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from hubbub.accounts import openid
 from hubbub.accounts.jwks import MOST_BYTES
@@ -22,6 +22,7 @@ from hubbub.accounts.openid import LogInRefused, Metadata, Person, Progress, Pro
 from hubbub.errors import ConfigurationError, RateLimited, Unavailable
 
 KEY, OTHERS = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+EDWARDS = ed25519.Ed25519PrivateKey.generate()
 CLIENT = "hubbub & sons"
 REDIRECT = "https://chat.example.com/api/v1/oidc/callback"
 
@@ -63,7 +64,12 @@ class Issuer:
                 "jwks_uri": f"{self.url}/keys",
                 **self.metadata,
             },
-            "/keys": {"keys": [{**ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True), "kid": "a"}]},
+            "/keys": {
+                "keys": [
+                    {**ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True), "kid": "a"},
+                    {**OKPAlgorithm.to_jwk(EDWARDS.public_key(), as_dict=True), "kid": "ed"},
+                ]
+            },
             "/me": {"sub": "s-1", "name": "Alice Liddell", "preferred_username": "al"},
         }
         if path == "/token":
@@ -208,6 +214,11 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "a long subject": {"sub": "x" * 256},
     "another access token": {"at_hash": "x"},
 }
+
+
+async def test_a_provider_may_sign_with_ed25519(issuer: Issuer) -> None:
+    issuer.sign = lambda claims: jwt.encode(claims, EDWARDS, "EdDSA", {"kid": "ed"})
+    assert (await log_in(issuer)).subject == "s-1"
 
 
 @pytest.mark.parametrize("wrong", WRONG_TOKENS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hubbub.accounts.jwks import STALE, IssuerKeys
@@ -22,13 +22,26 @@ SECRET, PREVIOUS, FOREIGN = b"s" * 32, b"p" * 32, b"f" * 32
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
+PAIRS: dict[str, Any] = {
+    **dict.fromkeys(("PS256", "PS384", "PS512"), RSA_KEY),
+    "ES384": ec.generate_private_key(ec.SECP384R1()),
+    "ES512": ec.generate_private_key(ec.SECP521R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+"""Each is in the key set under its algorithm, which it names."""
+KINDS: dict[type, Any] = {
+    rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
+    ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
+    ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
+}
 
 
 def key_set(*keys: tuple[str, Any]) -> bytes:
     entries = []
     for kid, key in keys:
-        kind: Any = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
-        entries.append({**kind.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"})
+        to_jwk = next(one.to_jwk for kind, one in KINDS.items() if isinstance(key, kind))
+        named = {"alg": kid} if kid in PAIRS else {}
+        entries.append({**to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig", **named})
     return json.dumps({"keys": entries}).encode()
 
 
@@ -36,7 +49,7 @@ class Shelf:
     place = "a shelf"
 
     def load(self) -> bytes:
-        return key_set(("r", RSA_KEY), ("e", EC_KEY))
+        return key_set(("r", RSA_KEY), ("e", EC_KEY), *PAIRS.items())
 
 
 def tokens(revoked: tuple[str, float] | None = None) -> Tokens:
@@ -77,7 +90,12 @@ async def test_our_own_token_names_user_role_and_end(secret: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("key", "algorithm", "headers"),
-    [(RSA_KEY, "RS256", {"kid": "r"}), (EC_KEY, "ES256", {"kid": "e"}), (EC_KEY, "ES256", None)],
+    [
+        *((RSA_KEY, algorithm, {"kid": "r"}) for algorithm in ("RS256", "RS384", "RS512")),
+        (EC_KEY, "ES256", {"kid": "e"}),
+        (EC_KEY, "ES256", None),
+        *((PAIRS[algorithm], algorithm, {"kid": algorithm}) for algorithm in PAIRS),
+    ],
 )
 async def test_another_issuer_s_token_is_believed_but_gives_no_role(
     key: Any, algorithm: str, headers: dict[str, Any] | None
@@ -109,6 +127,10 @@ FORGED: dict[str, Callable[[], str]] = {
     "the public key as the secret": forged_with_the_public_key,
     "HS512": lambda: jwt.encode(claims(), b"s" * 64, "HS512"),
     "a key of the other algorithm": lambda: jwt.encode(theirs(), RSA_KEY, "RS256", headers={"kid": "e"}),
+    "another algorithm than the key names": lambda: jwt.encode(theirs(), RSA_KEY, "RS256", headers={"kid": "PS256"}),
+    "a curve that is not believed": lambda: jwt.encode(
+        theirs(), ec.generate_private_key(ec.SECP256K1()), "ES256K", headers={"kid": "e"}
+    ),
     "an unknown key": lambda: jwt.encode(theirs(), EC_KEY, "ES256", headers={"kid": "x"}),
     "a key in the token": lambda: jwt.encode(
         theirs(),

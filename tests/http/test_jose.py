@@ -63,12 +63,15 @@ async def enters(server: TestServer, token: str) -> tuple[str, str]:
 async def test_good_tokens_are_believed_and_others_refused(issuer: WebServer, sign: Sign, tmp_path: Path) -> None:
     good = [
         await sign("RS256", THEIRS),
+        await sign("PS256", THEIRS),
         await sign("ES256", THEIRS),
+        await sign("ES384", THEIRS),
+        await sign("EdDSA", THEIRS),
         await sign("RS256", {**THEIRS, "aud": ["another", "chat"]}, typ="JWT"),
         await sign("HS256", OURS, SECRET),
     ]
     bad = [
-        await sign("EdDSA", THEIRS),
+        await sign("PS256", THEIRS, kid="RS256-1"),
         await sign("RS256", {**THEIRS, "aud": "another"}),
         await sign("ES256", {**THEIRS, "iss": "https://issuer.test/"}),
         await sign("RS256", THEIRS, kid="ES256-1"),

@@ -21,8 +21,15 @@ from hubbub.store.threads import call_in_thread
 
 log = logging.getLogger("hubbub")
 
-ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
-"""The signatures that are believed, and the kind of key of each (RFC 7518, section 3.1)."""
+ALGORITHMS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "EdDSA": ("OKP", "Ed25519"),
+}
+"""The signatures that are believed, with the kind of key and the curve of each (RFC 7518, section 3.1; RFC 8037). All
+are made with a private key: with a shared secret, whoever can check a signature could make one."""
 DEADLINE = 5.0
 """Seconds for the issuer to answer, in all."""
 MOST_BYTES = 256 * 1024
@@ -174,26 +181,25 @@ def read_keys(content: bytes) -> dict[tuple[str, str], list[Any]]:
         raise ValueError(f"it is not a JSON Web Key Set of at most {MOST_KEYS} keys")
     keys: dict[tuple[str, str], list[Any]] = {}
     for entry in entries:
-        algorithm = _algorithm_of(entry)
-        if algorithm is None:
-            continue
-        try:
-            key = PyJWK(entry, algorithm).key
-        except (PyJWTError, ValueError, TypeError, KeyError):
-            continue
-        if isinstance(key, RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
-            continue
-        keys.setdefault((algorithm, str(entry.get("kid", ""))), []).append(key)
+        for algorithm in _algorithms_of(entry):
+            try:
+                key = PyJWK(entry, algorithm).key
+            except (PyJWTError, ValueError, TypeError, KeyError):
+                break
+            if isinstance(key, RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
+                break
+            keys.setdefault((algorithm, str(entry.get("kid", ""))), []).append(key)
     if not keys:
-        raise ValueError("it holds no key for RS256 or ES256")
+        raise ValueError(f"it holds no key for any of {', '.join(ALGORITHMS)}")
     return keys
 
 
-def _algorithm_of(entry: Any) -> str | None:
+def _algorithms_of(entry: Any) -> list[str]:
+    """What a key may have signed: the algorithm that it names, or all of its kind."""
     if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or "d" in entry:
-        return None
-    for algorithm, kind in ALGORITHMS.items():
-        fits = entry.get("kty") == kind and (kind != "EC" or entry.get("crv") == "P-256")
-        if fits and entry.get("alg", algorithm) == algorithm:
-            return algorithm
-    return None
+        return []
+    return [
+        algorithm
+        for algorithm, (kind, curve) in ALGORITHMS.items()
+        if entry.get("kty") == kind and curve in (None, entry.get("crv")) and entry.get("alg", algorithm) == algorithm
+    ]

@@ -1,7 +1,7 @@
 """JSON Web Tokens (RFC 7519): who signed one, for whom, until when.
 
-Our own are signed with the server's secret (HS256). Another issuer's are signed with keys that we only read (RS256,
-ES256). Which key is tried depends on the algorithm alone, so a public key is never used as a secret.
+Our own are signed with the server's secret (HS256). Another issuer's are signed with keys that we only read
+(`ALGORITHMS`). Which key is tried depends on the algorithm alone, so a public key is never used as a secret.
 """
 
 from __future__ import annotations
