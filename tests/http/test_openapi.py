@@ -47,3 +47,22 @@ async def test_every_status_is_documented(method: str, path: str, address: str, 
     if status >= 400:
         assert documented[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/Refusal")
         assert set(answer.json()) <= {"code", "message", "errors", "retry_after"}
+
+
+async def test_wrong_parameters_are_described_as_they_are_refused() -> None:
+    """FastAPI would describe a 422 with a body of its own."""
+    app = FastAPI()
+    app.include_router(Hubbub(guests="on").router)
+    async with serving(app) as server, httpx.AsyncClient(base_url=server.url) as client:
+        description = (await client.get("/openapi.json")).json()
+
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    assert operations
+    assert [operation["operationId"] for operation in operations if "422" in operation["responses"]] == []
+    assert "HTTPValidationError" not in description["components"]["schemas"]
+    others = {
+        operation["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"]
+        for operation in operations
+        if "4XX" in operation["responses"]
+    }
+    assert others == {"#/components/schemas/Refusal"}

@@ -21,12 +21,23 @@ class Refusal(BaseModel):
     retry_after: int | None = None
 
 
+OTHERWISE = {
+    "4XX": {
+        "model": Refusal,
+        "description": "Any other refusal. An application's own login may say it in words of its own.",
+    }
+}
+"""FastAPI would describe a 422 of its own, which no route of ours answers, if this did not say what 4XX looks like."""
+
+
 def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
     """The errors with which a route may refuse, for its `responses` in OpenAPI. Any route may answer `internal`."""
     by_status: dict[int | str, list[str]] = {}
     for code in (*(ErrorCode(error.code) for error in errors), ErrorCode.INTERNAL):
         by_status.setdefault(ERROR_MEANINGS[code].status, []).append(f"`{code}`")
-    return {status: {"model": Refusal, "description": " or ".join(codes)} for status, codes in by_status.items()}
+    return OTHERWISE | {
+        status: {"model": Refusal, "description": " or ".join(codes)} for status, codes in by_status.items()
+    }
 
 
 def error_response(error: RequestError) -> JSONResponse:
