@@ -151,7 +151,15 @@ class Settings(BaseSettings):
         description="Failed attempts to log in to one account from one network address, per hour; ten times as many "
         "to one account in all, and from one address in all.",
     )
-    reports: int = Field(30, ge=1, le=10**9, description="Messages that one user may report, per hour.")
+    reports: int = Field(
+        30,
+        ge=1,
+        le=10**9,
+        description="Messages that one user may report, per hour; ten times as many from one network address.",
+    )
+    report_days: int = Field(
+        365, ge=1, le=36_500, description="Days for which a report is kept after it was closed; open ones stay."
+    )
     audit_days: int = Field(365, ge=1, le=36_500, description="Days for which the lines of the audit log are kept.")
     allowed_origins: list[Annotated[str, AfterValidator(check_allowed_origin)]] = Field(
         [], description="Origins of foreign pages that may connect, such as `https://app.example.com`."

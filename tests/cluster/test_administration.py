@@ -90,6 +90,29 @@ async def test_a_ban_ends_connections_on_the_other_node(
         assert (refused.status_code, refused.json()["message"]) == (403, "you are banned from this server")
 
 
+@pytest.mark.parametrize("redis_is", ["alive", "dead"])
+async def test_a_report_is_told_on_the_other_node(
+    own_redis: Redis, postgres: str, tmp_path: Path, redis_is: str
+) -> None:
+    async with two_nodes(own_redis, postgres, tmp_path) as ((here, there), client):
+        said = await client.post(
+            f"{here.url}/api/v1/rooms/lobby/messages", headers=token("mallory"), json={"text": "pills"}
+        )
+        path = f"{here.url}/api/v1/rooms/lobby/messages/{said.json()['seq']}/reports"
+        async with there.connect("/ws", headers=BOSS) as boss, there.connect("/ws", headers=token("bob")) as bob:
+            await boss.expect("welcome")
+            await bob.expect("welcome")
+            if redis_is == "dead":
+                own_redis.kill()
+            made = await client.post(path, headers=token("alice"), json={"reason": "spam"})
+            assert made.status_code == 201, made.text
+
+            told = await boss.expect("report")
+            assert (told["id"], told["room"], told["state"]) == (made.json()["id"], "lobby", "open")
+            await bob.send({"type": "ping", "id": "1"})
+            assert (await bob.receive())["type"] == "pong"
+
+
 async def test_reports_and_the_audit_log_are_those_of_all_nodes(redis: Redis, postgres: str, tmp_path: Path) -> None:
     async with two_nodes(redis, postgres, tmp_path) as ((here, there), client):
         said = await client.post(

@@ -51,6 +51,7 @@ export type Event =
   | RoomEvent
   | Removed
   | Invited
+  | ReportEvent
   | Sync
   | HistoryPage
   | JoinEvent
@@ -656,6 +657,19 @@ export interface Invited {
   kind: 'public' | 'private' | 'direct';
   title?: string;
   by: string;
+}
+/**
+ * Somebody has reported a message, or the report was closed, or opened again. For those who may read it.
+ */
+export interface ReportEvent {
+  type: 'report';
+  /**
+   * The report's, as in `GET /api/v1/reports`.
+   */
+  id: string;
+  room: string;
+  seq: number;
+  state: 'open' | 'closed';
 }
 /**
  * All rows that changed in (since, rev], whole: put each in by its `seq`, where its `rev` is the higher one.

@@ -76,6 +76,8 @@ class AccessKind(StrEnum):
     """This user was banned from the server, or let in again."""
     SETTINGS = "settings"
     """What administrators have set at the server."""
+    REPORT = "report"
+    """A report, by its id: it was made, closed or opened again."""
     ROLE = "role"
     """What the application makes of people in this room. If the room is followed by a space and a user: of this one."""
 

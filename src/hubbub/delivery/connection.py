@@ -189,6 +189,7 @@ class Connection:
         "_debt",
         "_pauses",
         "_unread_since",
+        "address",
         "beat",
         "channels",
         "close_code",
@@ -214,6 +215,8 @@ class Connection:
         self.fanout = fanout
         self.id = id
         self.user = user
+        self.address = ""
+        """The network address of the client; empty if there is none."""
         self.session: str | None = None
         """The id of the log-in by which the user is here, if there is one."""
         self.expires: float | None = None

@@ -145,6 +145,7 @@ class WebSocketDoor:
         connection = Connection(
             self._node.fanout, id=secrets.token_urlsafe(9), user=admitted.user, format=choose_format(handover)
         )
+        connection.address = admitted.address
         connection.session, connection.expires = admitted.who.session, admitted.who.expires
         connection.scopes = admitted.who.scopes
         receiver = connection.receiver = make_receiver(connection)

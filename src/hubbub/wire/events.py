@@ -13,6 +13,7 @@ from hubbub.wire.base import Event
 from hubbub.wire.connection import Draining, PingEvent, PongEvent, Welcome
 from hubbub.wire.members import Invited, Removed
 from hubbub.wire.messages import ChangedEvent, HistoryPage, MessageEvent, Sync
+from hubbub.wire.reports import ReportEvent
 from hubbub.wire.rooms import Joined, JoinEvent, LeaveEvent, Online, RoomEvent
 from hubbub.wire.topics import Following, NotificationEvent
 from hubbub.wire.typing import TypingEvent
@@ -25,6 +26,7 @@ BUILT_IN: tuple[type[Event], ...] = (
     RoomEvent,
     Removed,
     Invited,
+    ReportEvent,
     Sync,
     HistoryPage,
     JoinEvent,

@@ -1,13 +1,17 @@
 """People report messages, and those who moderate a room see the reports."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from hubbub.accounts.audit import AuditLine, audit_lines
+from hubbub.features.reports.reports import forget_old_reports
 from tests.features.members.house import House, do, house
 from tests.people import Person
 
@@ -15,6 +19,13 @@ from tests.people import Person
 @pytest.fixture
 async def built(tmp_path: Path) -> AsyncIterator[House]:
     async with house(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
+    at = {"database_url": SecretStr(request.getfixturevalue("postgres"))} if request.param == "postgresql" else {}
+    async with house(tmp_path, at) as built:
         yield built
 
 
@@ -146,6 +157,89 @@ async def test_a_user_reports_so_many_an_hour(built: House) -> None:
     refused = await alice.ask({"type": "report", "room": "lobby", "seq": seqs[2], "reason": "x"})
     assert (refused["code"], refused["retry_after"] > 0) == ("rate_limited", True)
     await do(bob, "report", "lobby", seq=seqs[2], reason="x")
+
+
+async def test_a_network_address_reports_ten_times_as_many_under_any_names(built: House) -> None:
+    built.hub.node.services.current.change({"reports": 1})
+    alice = await built.enter("alice")
+    await alice.join("lobby")
+    path = f"/api/v1/rooms/lobby/messages/{await say(alice, 'lobby', 'hm')}/reports"
+    made = [await built.http.post(path, json={"reason": "x"}, params={"username": f"gus{n}"}) for n in range(11)]
+    assert [answer.status_code for answer in made] == [201] * 10 + [429]
+    refused = await alice.ask({"type": "report", "room": "lobby", "seq": 1, "reason": "x"})
+    assert (refused["code"], made[-1].json()["retry_after"] > 0) == ("rate_limited", True)
+
+
+async def test_who_reports_too_much_takes_nothing_from_others_at_the_same_address(built: House) -> None:
+    built.hub.node.services.current.change({"reports": 1})
+    alice, bob = await built.enter("alice"), await built.enter("bob")
+    for somebody in (alice, bob):
+        await somebody.join("lobby")
+    seq = await say(alice, "lobby", "hm")
+    codes = [
+        (await bob.ask({"type": "report", "room": "lobby", "seq": seq, "reason": "x"})).get("code") for _ in range(15)
+    ]
+    assert codes == [None] + ["rate_limited"] * 14
+    await do(alice, "report", "lobby", seq=seq, reason="x")
+
+
+async def test_closed_reports_are_forgotten_after_a_time_and_open_ones_stay(place: House) -> None:
+    alice = await place.enter("alice")
+    await alice.join("lobby")
+    for text in ("one", "two"):
+        await do(alice, "report", "lobby", seq=await say(alice, "lobby", text), reason=text)
+    two, one = await reports(place, "boss")
+    await close(place, "boss", one["id"])
+    database = place.hub.node.database
+    assert database is not None
+
+    await database.transact(partial(forget_old_reports, days=1))
+    assert [report["id"] for report in await reports(place, "boss", state="closed")] == [one["id"]]
+    await database.transact(partial(forget_old_reports, days=-1))
+    assert await reports(place, "boss", state="closed") == []
+    assert [report["id"] for report in await reports(place, "boss")] == [two["id"]]
+
+
+async def test_those_who_may_see_a_report_are_told_of_it_and_nobody_else(place: House) -> None:
+    alice, bob, carol = await place.enter("alice"), await place.enter("bob"), await place.enter("carol")
+    boss, elsewhere, guest = await place.enter("boss"), await place.enter("alice"), await place.enter("gus", guest=True)
+    room = await place.private(alice, bob, carol)
+    await do(alice, "set_role", room, user="bob", role="moderator")
+    await do(carol, "report", room, seq=await say(carol, room, "rude"), reason="x")
+    told = [await one.expect("report", room=room) for one in (alice, bob, elsewhere)]
+    assert {(event["seq"], event["state"]) for event in told} == {(1, "open")}
+    await do(alice, "set_role", room, user="bob", role="member")
+    assert (await close(place, "alice", told[0]["id"])).status_code == 200
+    await elsewhere.expect("report", room=room, state="closed")
+
+    await carol.join("lobby")
+    await do(carol, "report", "lobby", seq=await say(carol, "lobby", "pills"), reason="spam")
+    event = await boss.expect("report", room="lobby")
+    assert event == {"type": "report", "id": event["id"], "room": "lobby", "seq": 1, "state": "open"}
+    for somebody in (alice, bob, carol, guest, boss):
+        await somebody.catch_up()
+    seen = {
+        who.key: [(one["room"], one["state"]) for one in who.of_type("report")] for who in (alice, bob, carol, boss)
+    }
+    assert seen == {
+        "alice": [(room, "open"), (room, "closed")],
+        "bob": [(room, "open")],
+        "carol": [],
+        "boss": [("lobby", "open")],
+    }
+    assert guest.of_type("report") == []
+
+
+async def test_an_api_key_of_an_administrator_is_not_told(place: House) -> None:
+    alice, boss = await place.enter("alice"), await place.enter("boss")
+    await alice.join("lobby")
+    (connection,) = place.hub.node.fanout.connections.of_user("boss")
+    connection.user = replace(connection.user, scopes=("rooms:read",))
+    open_eyes = await place.enter("boss")
+    await do(alice, "report", "lobby", seq=await say(alice, "lobby", "hm"), reason="x")
+    await open_eyes.expect("report")
+    await boss.catch_up()
+    assert boss.of_type("report") == []
 
 
 async def test_the_queue_comes_page_by_page(built: House) -> None:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from hubbub.accounts.access_changes import AccessChange, AccessKind, changed
 from hubbub.accounts.audit import audit
 from hubbub.accounts.timed_ids import LATEST, timed_id
 from hubbub.errors import NotFound
@@ -68,6 +69,7 @@ _SET_STATE = Statement(
     "UPDATE reports SET state = :state, closed_by = :closed_by, closed_at = :closed_at WHERE id = :id",
     never_deferred=True,
 )
+_FORGET = Statement("DELETE FROM reports WHERE state = 'closed' AND closed_at < :before", never_deferred=True)
 
 State = Literal["open", "closed"]
 
@@ -90,9 +92,11 @@ class StoredReport:
     closed_at: int | None = None
 
 
-def add_report(transaction: Transaction, user: User, room: str, seq: int, reason: str, *, is_public: bool) -> str:
+def add_report(
+    transaction: Transaction, user: User, room: str, seq: int, reason: str, *, is_public: bool
+) -> tuple[str, AccessChange | None]:
     """Returns the report's id: that of the earlier one, if this user has reported the message before. `is_public` says
-    whether administrators may know of the room.
+    whether administrators may know of the room. Give the change to `AccessChanges.tell` when this is committed.
 
     Raises `NotFound` if there is no such message. The caller has asked whether the user may read the room.
     """
@@ -116,10 +120,12 @@ def add_report(transaction: Transaction, user: User, room: str, seq: int, reason
         reason=reason,
     )
     ((stored,),) = transaction.rows(_OF_PERSON, room=key, seq=seq, made_by=user.key, identity=user.identity)
-    if stored == id and is_public:
+    if stored != id:
+        return str(stored), None
+    if is_public:
         # Administrators read the audit log, and must not learn of private rooms.
         audit(transaction, user.key, "report.add", message.user, room=page.head.room, seq=seq)
-    return str(stored)
+    return id, changed(transaction, AccessKind.REPORT, id)
 
 
 def reports_of(
@@ -141,15 +147,21 @@ def report_of_id(transaction: Transaction, id: str) -> StoredReport:
     return StoredReport(*rows[0])
 
 
-def set_state(transaction: Transaction, id: str, state: State, *, by: str) -> StoredReport:
-    """Raises `NotFound`."""
+def set_state(transaction: Transaction, id: str, state: State, *, by: str) -> tuple[StoredReport, AccessChange | None]:
+    """Give the change to `AccessChanges.tell` when this is committed; None if the report is in this state already.
+    Raises `NotFound`."""
     report = report_of_id(transaction, id)
     if report.state == state:
-        return report
+        return report, None
     is_closed = state == "closed"
     closed_at = time.time_ns() // 1_000_000 if is_closed else None
     transaction.run(_SET_STATE, id=id, state=state, closed_by=by if is_closed else None, closed_at=closed_at)
     if report.is_public:
         action = "report.close" if is_closed else "report.open"
         audit(transaction, by, action, report.author, room=report.room, seq=report.seq)
-    return report_of_id(transaction, id)
+    return report_of_id(transaction, id), changed(transaction, AccessKind.REPORT, id)
+
+
+def forget_old_reports(transaction: Transaction, *, days: int) -> None:
+    """Delete those that were closed longer ago: they keep words that their author may have deleted."""
+    transaction.run(_FORGET, before=int((time.time() - days * 86_400) * 1000))

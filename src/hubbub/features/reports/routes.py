@@ -79,7 +79,7 @@ def _add_reporting(router: APIRouter, hub: Mounted, feature: ReportsFeature) -> 
         fields = await read_model(hub, request, NewReport)
         admitted = await hub.admissions.admit(request, account, connects=False)
         hub.admissions.withdraw(admitted)
-        return Made(id=await feature.report(admitted.user, room, seq, fields.reason))
+        return Made(id=await feature.report(admitted.user, room, seq, fields.reason, address=admitted.address))
 
 
 def _add_queue(router: APIRouter, hub: Mounted, feature: ReportsFeature) -> None:

@@ -198,6 +198,12 @@ class Accesses:
         """What this node knows of a room with settings."""
         return self._known.get(fold(room))
 
+    def moderators_of(self, room: str) -> list[str]:
+        """The keys of those who own or moderate a room with settings that this node knows."""
+        access = self.at(room)
+        people = access.people.values() if access is not None else ()
+        return [one.key for one in people if one.role in {RoomRole.OWNER, RoomRole.MODERATOR}]
+
     def role_of(self, user: User, room: str) -> RoomRole:
         """What a user is in a room, as far as this node knows."""
         given = self.given(user, room)
