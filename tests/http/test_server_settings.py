@@ -5,8 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
-from hubbub import Settings
+from hubbub import Settings, User
 from hubbub.errors import ConfigurationError
 from hubbub.serving.app import create_app
 from hubbub.settings import AT_RUN_TIME, LIMITS_AT_RUN_TIME
@@ -123,6 +125,25 @@ async def test_without_guests_those_who_are_here_are_sent_away_and_nobody_else(b
     await change(admin, guests=None)
     async with server.connect("/ws?username=bob") as guest:
         await guest.expect("welcome", guest=True)
+
+
+async def test_whom_an_application_names_as_a_guest_stays_without_guests(browsers: Browsers) -> None:
+    admin = await browsers.administrator()
+
+    async def own(websocket: WebSocket) -> None:
+        await browsers.hub.serve(websocket, User("visitor:7", "Gus", guest=True))
+
+    browsers._app.router.routes.insert(0, WebSocketRoute("/own", own))
+    async with browsers.server.connect("/own") as gus, browsers.server.connect("/ws?username=alice") as alice:
+        await gus.expect("welcome", guest=True)
+        await alice.expect("welcome", guest=True)
+        await change(admin, guests="off")
+
+        assert (await alice.closed())[0] == 4401
+        await gus.send({"type": "ping", "id": "1"})
+        await gus.expect("pong", id="1")
+    async with browsers.server.connect("/own") as gus:
+        await gus.expect("welcome", guest=True)
 
 
 async def test_a_guest_who_is_let_in_while_guests_are_turned_off_does_not_stay(browsers: Browsers) -> None:

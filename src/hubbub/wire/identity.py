@@ -28,7 +28,8 @@ class User:
     name: str
     guest: bool = False
     identity: str = ""
-    """Distinguishes guests who had the same key one after the other; empty for users with an account."""
+    """Distinguishes guests who had the same key one after the other. The hub gives one to the guests whom it admits
+    itself; it is empty for everybody whom an application's own login names."""
     role: Role = Role.MEMBER
     """A guest's role is always `guest`."""
     scopes: tuple[str, ...] | None = field(default=None, compare=False, repr=False)

@@ -95,8 +95,13 @@ class ServerSettingsFeature(Feature):
                 self.end_if_not_admitted(connection)
 
     def end_if_not_admitted(self, connection: Connection) -> None:
-        """Close the connection of a guest if there are no guests now. That may be so since it was let in."""
-        if connection.user.guest and self.services.current.now.guests == "off":
+        """Close the connection of a guest if there are no guests now. That may be so since it was let in.
+
+        Only guests whom the hub itself has admitted have an identity. Those of an application's own login are that
+        application's affair.
+        """
+        user = connection.user
+        if user.guest and user.identity and self.services.current.now.guests == "off":
             connection.close(CloseCode.UNAUTHENTICATED, "log in first; guests are not admitted any more")
 
 
