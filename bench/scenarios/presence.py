@@ -124,7 +124,7 @@ class _Heard:
     def user_joined(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 
-    def user_renamed(self, channel: str, user: User, online: int) -> None:
+    def look_changed(self, channel: str, user: User, online: int) -> None:
         self.events[channel] += 1
 
     def user_left(self, channel: str, user: User, online: int) -> None:

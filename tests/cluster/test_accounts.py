@@ -102,3 +102,40 @@ async def test_a_log_in_with_the_old_password_does_not_outlive_a_reset_at_the_sa
             401,
             401,
         )
+
+
+async def test_a_new_colour_is_seen_on_the_other_node_and_kept_there_when_its_owner_has_gone(
+    postgres: str, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "MEMORY", 64)
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database_url=SecretStr(postgres),
+        broker_url=SecretStr(redis.url),
+        sign_up="open",
+        guests="on",
+    )
+    green = "#0b6b5e"
+    async with AsyncExitStack() as stack:
+        here, there = [await stack.enter_async_context(serving(create_app(settings))) for _ in range(2)]
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
+        made = await client.post(f"{here.url}/api/v1/accounts", json=ALICE)
+        alice = {"Cookie": f"hubbub_session={made.cookies['hubbub_session']}", "Origin": here.url, "Hubbub-CSRF": "1"}
+        client.cookies.clear()
+        watcher = await stack.enter_async_context(there.connect("/ws/chat/general?username=bob"))
+        await watcher.expect("joined")
+
+        async with here.connect("/ws/chat/general", headers=alice) as hers:
+            await hers.expect("joined")
+            assert "color" not in await watcher.expect("join", user="alice")
+            changed = await client.patch(f"{here.url}/api/v1/me", json={"color": green}, headers=alice)
+            assert changed.status_code == 200
+            assert (await hers.closed())[0] == 1012
+        async with here.connect("/ws/chat/general", headers=alice) as hers:
+            await hers.expect("joined")
+            assert (await watcher.expect("join", user="alice"))["color"] == green
+            await hers.send({"type": "message", "room": "general", "text": "hello"})
+            await watcher.expect("message")
+        await watcher.expect("leave", user="alice")
+        async with there.connect("/ws/chat/general?username=carol") as late:
+            assert (await late.expect("joined"))["colors"] == {"alice": green}

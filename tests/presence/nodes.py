@@ -33,8 +33,8 @@ class Heard:
         assert channel in self.counted_channels or fold(user.key) not in shown, f"{user.key} comes twice"
         shown.add(fold(user.key))
 
-    def user_renamed(self, channel: str, user: User, online: int) -> None:
-        self.events.append(("renamed", user.key, online))
+    def look_changed(self, channel: str, user: User, online: int) -> None:
+        self.events.append(("looks different", user.key, online))
 
     def user_left(self, channel: str, user: User, online: int) -> None:
         self.events.append(("left", user.key, online))

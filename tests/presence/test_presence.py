@@ -110,7 +110,11 @@ async def test_to_enter_again_changes_how_one_is_shown(presence: Presence, told:
     crowd = presence.crowd(HALL)
     assert crowd is not None
     assert [user.name for user in crowd.users()] == ["Alice B."]
-    await told.until(("joined", "alice", 1), ("renamed", "alice", 1))
+    await told.until(("joined", "alice", 1), ("looks different", "alice", 1))
+
+    presence.enter(HALL, User("alice", "Alice B.", color="#0b6b5e"))
+    assert [user.color for user in (await presence.ask(HALL)).users()] == ["#0b6b5e"]
+    await told.until(*[("joined", "alice", 1), ("looks different", "alice", 1), ("looks different", "alice", 1)])
 
 
 async def test_above_a_hundred_there_is_a_count(presence: Presence, told: Told) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hubbub.errors import ConfigurationError
+from hubbub.features.accounts import tables as accounts
 from hubbub.store.base import Engine
 from hubbub.store.database import Database
 from hubbub.store.feature_tables import Tables, bring_up_to_date
@@ -60,3 +61,18 @@ async def test_nodes_that_start_at_once_wait_for_each_other(postgres: str, open_
     await asyncio.gather(*(bring_up_to_date(node, [SECOND]) for node in nodes))
 
     assert await notes_of(nodes[1]) == []
+
+
+async def test_the_colours_of_accounts_stay_when_they_move_to_the_users(database: Database) -> None:
+    await bring_up_to_date(database, [Tables(accounts.NAME, accounts.SCRIPTS[:7])])
+    for insert in (
+        "users (id, key, folded, identity, name) VALUES (1, 'a', 'a', '', 'A'), (2, 'b', 'b', '', 'B')",
+        "accounts (user_id, login, password, role, color, created) VALUES (1, 'a', '', 'member', '#0b6b5e', 0)",
+    ):
+        await database.write(run_sql, f"INSERT INTO {insert}")
+
+    await bring_up_to_date(database, [Tables(accounts.NAME, accounts.SCRIPTS)])
+
+    colors = Statement("SELECT key, color FROM users ORDER BY id", columns=("key", "color"))
+    found = await database.read(lambda transaction: transaction.rows(colors))
+    assert [tuple(row) for row in found] == [("a", "#0b6b5e"), ("b", None)]

@@ -70,7 +70,7 @@ export class RoomMembers {
     if (description !== undefined) this.description = description || undefined;
     if (archived !== undefined) this.archived = archived;
     if (slow !== undefined) this.slow = slow;
-    for (const { out: _, ...member } of members) this.#put(member, rev);
+    for (const { out: _, ...member } of members) this.#put({ color: this.of(member.user)?.color, ...member }, rev);
   }
 
   /** Events that came before the page, and are newer than it, stay. */

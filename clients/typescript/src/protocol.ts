@@ -448,6 +448,10 @@ export interface Welcome {
   secret?: string;
   role?: Role;
   /**
+   * The colour that you have chosen, as `#rrggbb`.
+   */
+  color?: string;
+  /**
    * When the identity ends, unless `auth` renews it: then 4401.
    */
   expires?: string;
@@ -515,6 +519,12 @@ export interface Joined {
   since?: number;
   floor?: number;
   messages?: MessageEvent[];
+  /**
+   * The colours that authors of these messages have chosen, by their keys.
+   */
+  colors?: {
+    [k: string]: string;
+  };
   recovered: boolean;
   /**
    * What the user is in this room.
@@ -529,6 +539,10 @@ export interface OnlineUser {
   user: string;
   name: string;
   guest?: boolean;
+  /**
+   * The colour that the user has chosen, as `#rrggbb`.
+   */
+  color?: string;
 }
 /**
  * Somebody said something. In rooms that store nothing there is no `seq` and no `rev`.
@@ -593,6 +607,10 @@ export interface RoomMember {
    * Until when, in the same way.
    */
   banned?: string;
+  /**
+   * The colour that the user has chosen, as `#rrggbb`.
+   */
+  color?: string;
 }
 /**
  * Something of the room itself changed: what is said about it, or who is what in it.
@@ -710,7 +728,7 @@ export interface HistoryPage {
   more: boolean;
 }
 /**
- * A user's first connection to this room.
+ * A user's first connection to this room, or another name or colour of somebody who is there.
  */
 export interface JoinEvent {
   type: 'join';
@@ -718,6 +736,7 @@ export interface JoinEvent {
   user: string;
   name: string;
   guest?: boolean;
+  color?: string;
   online: number;
 }
 /**

@@ -95,7 +95,7 @@ export class RoomView {
         this.removed = event.reason;
         return true;
       case 'join':
-        return this.#came({ user: event.user, name: event.name, guest: event.guest }, event.online);
+        return this.#came(personOf(event), event.online);
       case 'leave':
         return this.#went(event.user, event.online);
       case 'online':
@@ -182,6 +182,10 @@ export class RoomView {
   #forgetBefore(first: number): void {
     for (; this.#first < first; this.#first += 1) this.#rows.delete(this.#first);
   }
+}
+
+function personOf({ user, name, guest, color }: OnlineUser): OnlineUser {
+  return { user, name, guest, color };
 }
 
 function isNumbered(row: MessageEvent): row is Numbered {

@@ -29,7 +29,7 @@ _COLUMNS = (
     "confirmed_email",
 )
 _SELECT = """
-    SELECT users.id, users.key, users.name, accounts.login, accounts.role, accounts.color, accounts.time_zone,
+    SELECT users.id, users.key, users.name, accounts.login, accounts.role, users.color, accounts.time_zone,
         accounts.email, accounts.created, accounts.deactivated, accounts.password, accounts.confirmed_email
     FROM accounts JOIN users ON users.id = accounts.user_id
 """
@@ -55,14 +55,14 @@ _ADD = _Statement(
 _TAKE_OVER = _Statement("UPDATE users SET identity = '', name = :name WHERE id = :id")
 _CHANGE = _Statement(
     """
-    UPDATE accounts SET role = :role, color = :color, time_zone = :time_zone, email = :email,
+    UPDATE accounts SET role = :role, time_zone = :time_zone, email = :email,
         deactivated = :deactivated, password = :password
     WHERE user_id = :id
     """
 )
 _CONFIRM = _Statement("UPDATE accounts SET confirmed_email = :email WHERE user_id = :id")
 _END_RESET_LINKS = _Statement("DELETE FROM resets WHERE user_id = :id")
-_RENAME = _Statement("UPDATE users SET name = :name WHERE id = :id")
+_SHOW = _Statement("UPDATE users SET name = :name, color = :color WHERE id = :id")
 _ADMINS = _Statement(
     "SELECT count(*) AS number FROM accounts WHERE role = 'admin' AND deactivated IS NULL", columns=("number",)
 )
@@ -96,7 +96,7 @@ class Account:
 
     @property
     def user(self) -> User:
-        return User(self.key, self.name, role=self.role)
+        return User(self.key, self.name, role=self.role, color=self.color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,6 @@ def change_account(transaction: Transaction, change: AccountChange) -> Account:
         _CHANGE,
         id=account.id,
         role=role.value,
-        color=_changed(account.color, change.color),
         time_zone=_changed(account.time_zone, change.time_zone),
         email=_changed(account.email, change.email),
         deactivated=deactivated,
@@ -278,8 +277,9 @@ def change_account(transaction: Transaction, change: AccountChange) -> Account:
         raise Conflict("nobody would be left to administer this server: make somebody else an administrator first")
     if change.password is not None or deactivated is not None:
         transaction.run(_END_RESET_LINKS, id=account.id)
-    if change.name is not None and change.name != account.name:
-        transaction.run(_RENAME, id=account.id, name=change.name)
+    name, color = change.name or account.name, _changed(account.color, change.color)
+    if (name, color) != (account.name, account.color):
+        transaction.run(_SHOW, id=account.id, name=name, color=color)
     if role is not account.role:
         audit(transaction, change.by, "account.role", account.key, role=role.value, was=account.role.value)
     if deactivated != account.deactivated:

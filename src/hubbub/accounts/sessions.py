@@ -30,12 +30,13 @@ _Statement = partial(Statement, never_deferred=True)
 _COLUMNS = ("id", "user_id", "created", "seen", "expires", "agent")
 _OF_DIGESTS = _Statement(
     """
-    SELECT sessions.digest, sessions.id, sessions.seen, users.key, users.name, accounts.role
+    SELECT sessions.digest, sessions.id, sessions.seen, users.key, users.name, accounts.role,
+        users.color
     FROM {wanted} AS wanted JOIN sessions ON sessions.digest = wanted.digest
         JOIN accounts ON accounts.user_id = sessions.user_id JOIN users ON users.id = sessions.user_id
     WHERE sessions.expires > :now AND accounts.deactivated IS NULL
     """,
-    columns=("digest", "id", "seen", "key", "name", "role"),
+    columns=("digest", "id", "seen", "key", "name", "role", "color"),
     tables={"wanted": {"digest": str}},
 )
 _OF_USER = _Statement(
@@ -99,8 +100,8 @@ def find_sessions(transaction: Transaction, digests: Iterable[str]) -> dict[str,
     """Those that have not ended, by the digests of their tokens."""
     wanted = [(digest,) for digest in digests]
     return {
-        digest: LoggedIn(id, User(key, name, role=Role(role)), seen)
-        for digest, id, seen, key, name, role in transaction.rows(_OF_DIGESTS, wanted=wanted, now=_now())
+        digest: LoggedIn(id, User(key, name, role=Role(role), color=color), seen)
+        for digest, id, seen, key, name, role, color in transaction.rows(_OF_DIGESTS, wanted=wanted, now=_now())
     }
 
 

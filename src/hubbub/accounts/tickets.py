@@ -106,10 +106,10 @@ def _digest(ticket: str) -> str:
 
 def _written(who: Authenticated) -> str:
     user = who.user
-    return json.dumps([user.key, user.name, user.role, user.scopes, who.expires, who.session, who.scopes])
+    return json.dumps([user.key, user.name, user.role, user.scopes, who.expires, who.session, who.scopes, user.color])
 
 
 def _read(text: str) -> Authenticated:
-    key, name, role, allowed, expires, session, scopes = json.loads(text)
-    user = User(key, name, role=Role(role), scopes=tuple(allowed) if allowed is not None else None)
+    key, name, role, allowed, expires, session, scopes, color = json.loads(text)
+    user = User(key, name, role=Role(role), scopes=tuple(allowed) if allowed is not None else None, color=color)
     return Authenticated(user, expires, session, tuple(scopes) if scopes is not None else None)

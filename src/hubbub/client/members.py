@@ -78,13 +78,16 @@ class RoomMembers:
         self.title, self.description = said.title, said.description
         self.archived, self.slow = bool(said.archived), said.slow or 0
 
-    def _put(self, members: Iterable[RoomMember], rev: int) -> None:
+    def _put(self, members: Iterable[RoomMember | MemberChange], rev: int) -> None:
         me = self._me()
         for given in members:
             folded = fold(given.user)
             if self._known.get(folded, (None, 0))[1] > rev:
                 continue
             fields: dict[str, Any] = given.model_dump(exclude={"out"} if isinstance(given, MemberChange) else None)
+            known = self._known.get(folded)
+            if isinstance(given, MemberChange) and known is not None:
+                fields["color"] = known[0].color
             self._known[folded] = RoomMember(**fields), rev
             if me is not None and fold(me.user) == folded:
                 self.role = self._role_of(me, given.role or "nobody")

@@ -158,7 +158,9 @@ class RoomView:
         self.online = event.online
         match event:
             case JoinEvent():
-                self.people[fold(event.user)] = OnlineUser(user=event.user, name=event.name, guest=event.guest)
+                self.people[fold(event.user)] = OnlineUser(
+                    user=event.user, name=event.name, guest=event.guest, color=event.color
+                )
             case LeaveEvent():
                 self.people.pop(fold(event.user), None)
 

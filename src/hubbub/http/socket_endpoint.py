@@ -198,6 +198,7 @@ class WebSocketDoor:
             guest=admitted.user.guest or None,
             secret=admitted.secret,
             role=None if admitted.user.guest else admitted.user.role,
+            color=admitted.user.color,
             expires=timestamp(connection.expires) if connection.expires is not None else None,
             connection=connection.id,
             node=self._node.id,

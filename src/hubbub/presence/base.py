@@ -25,8 +25,8 @@ class Audience(Protocol):
     def user_joined(self, channel: str, user: User, online: int) -> None:
         """Somebody is in a channel who was on no node before."""
 
-    def user_renamed(self, channel: str, user: User, online: int) -> None:
-        """Somebody who is there has another name now."""
+    def look_changed(self, channel: str, user: User, online: int) -> None:
+        """Somebody who is there has another name or colour now."""
 
     def user_left(self, channel: str, user: User, online: int) -> None:
         """Somebody is on no node any more."""

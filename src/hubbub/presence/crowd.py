@@ -39,7 +39,7 @@ class Crowd:
         if self._shown is None:
             most = USERS_IN_JOINED if self.online <= USERS_IN_JOINED else USERS_OF_MANY
             people = islice(self.people.values(), most)
-            self._shown = [OnlineUser(user=user.key, name=user.name, guest=user.guest or None) for user in people]
+            self._shown = [OnlineUser.of(user) for user in people]
         return self._shown
 
     def add(self, key: str, user: User) -> bool:
@@ -57,10 +57,10 @@ class Crowd:
             self._shown = None
         return True
 
-    def is_renamed(self, key: str, user: User) -> bool:
-        """Whether they are there under another name."""
+    def looks_different(self, key: str, user: User) -> bool:
+        """Whether they are there under another name, or with another colour."""
         known = self.people.get(key)
-        return known is not None and known.name != user.name
+        return known is not None and (known.name != user.name or known.color != user.color)
 
     def remove(self, key: str) -> User | None:
         """Who it was; None if they were not there."""

@@ -40,13 +40,13 @@ class LocalPresence:
             crowd = self._crowds[channel] = Crowd()
             insort(self._ordered, channel)
         key = fold(user.key)
-        is_renamed = crowd.is_renamed(key, user)
+        looks_different = crowd.looks_different(key, user)
         is_new = crowd.add(key, user)
-        if not (is_new or is_renamed) or self._audience is None:
+        if not (is_new or looks_different) or self._audience is None:
             return
         online = len(crowd.people)
-        if is_renamed:
-            self._audience.user_renamed(channel, user, online)
+        if looks_different:
+            self._audience.look_changed(channel, user, online)
         elif online > NAMED_UP_TO:
             self._audience.count_changed(channel)
         else:

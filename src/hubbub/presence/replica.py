@@ -341,13 +341,13 @@ class Replica:
         if known is not None and known.identity != user.identity:
             # Somebody else has the key now.
             self._remove(channel, key)
-        is_renamed = crowd.is_renamed(key, user)
+        looks_different = crowd.looks_different(key, user)
         if crowd.add(key, user):
             if crowd.many is not None:
                 crowd.many += 1
         else:
-            if is_renamed:
-                self._audience.user_renamed(channel, user, crowd.online)
+            if looks_different:
+                self._audience.look_changed(channel, user, crowd.online)
             return
         if crowd.online > NAMED_UP_TO:
             self._audience.count_changed(channel)
@@ -379,7 +379,8 @@ _HEARD: dict[str, Callable[..., None]] = {
 
 
 def _info(user: User) -> str:
-    return json.dumps([user.key, user.name, int(user.guest), user.identity])
+    shown = [user.key, user.name, int(user.guest), user.identity]
+    return json.dumps(shown if user.color is None else [*shown, user.color])
 
 
 def read_entry(entry: bytes) -> User:
@@ -389,8 +390,8 @@ def read_entry(entry: bytes) -> User:
 
 def read_info(info: str | bytes) -> User:
     """The user from what `_info` made."""
-    key, name, guest, identity = json.loads(info)
-    return User(key, name, guest=bool(guest), identity=identity)
+    key, name, guest, identity, *color = json.loads(info)
+    return User(key, name, guest=bool(guest), identity=identity, color=next(iter(color), None))
 
 
 def _people(listed: list[str]) -> dict[str, User]:

@@ -29,6 +29,7 @@ class Welcome(Event):
     guest: bool | None = None
     secret: str | None = Field(None, description="For guests: proves on a later connection that it is the same guest.")
     role: Role | None = Field(None, description="Not for guests.")
+    color: str | None = Field(None, description="The colour that you have chosen, as `#rrggbb`.")
     expires: str | None = Field(None, description="When the identity ends, unless `auth` renews it: then 4401.")
     connection: str
     node: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Role(StrEnum):
@@ -34,6 +34,8 @@ class User:
     """A guest's role is always `guest`."""
     scopes: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
     """What the credential allows of all that the user may do, such as an API key's scopes; None: all of it."""
+    color: str | None = None
+    """What an account has chosen for the avatar, as `#rrggbb`."""
 
     def __post_init__(self) -> None:
         if self.guest:
@@ -48,3 +50,8 @@ class OnlineUser(BaseModel):
     user: str
     name: str
     guest: bool | None = None
+    color: str | None = Field(None, description="The colour that the user has chosen, as `#rrggbb`.")
+
+    @classmethod
+    def of(cls, user: User) -> OnlineUser:
+        return cls(user=user.key, name=user.name, guest=user.guest or None, color=user.color)

@@ -145,9 +145,7 @@ class Ban(_Until):
     user: Key
 
 
-class RoomMember(BaseModel):
-    """What somebody is in a room."""
-
+class _Place(BaseModel):
     user: str
     name: str
     guest: bool | None = None
@@ -156,7 +154,13 @@ class RoomMember(BaseModel):
     banned: str | None = Field(None, description="Until when, in the same way.")
 
 
-class MemberChange(RoomMember):
+class RoomMember(_Place):
+    """What somebody is in a room."""
+
+    color: str | None = Field(None, description="The colour that the user has chosen, as `#rrggbb`.")
+
+
+class MemberChange(_Place):
     """What somebody is in a room from now on."""
 
     out: OutBecause | None = Field(None, description="Why their connections are no longer in the room.")

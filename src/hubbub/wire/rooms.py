@@ -81,19 +81,23 @@ class Joined(RoomFields, Reply):
     since: int | None = None
     floor: int | None = None
     messages: list[MessageEvent] = Field(default_factory=list)
+    colors: dict[str, str] | None = Field(
+        None, description="The colours that authors of these messages have chosen, by their keys."
+    )
     recovered: bool
     role: RoomRole | None = Field(None, description="What the user is in this room.")
     members: list[RoomMember] | None = Field(None, description="Everybody in a direct room.")
 
 
 class JoinEvent(Event):
-    """A user's first connection to this room."""
+    """A user's first connection to this room, or another name or colour of somebody who is there."""
 
     type: Literal["join"] = "join"
     room: str
     user: str
     name: str
     guest: bool | None = None
+    color: str | None = None
     online: int
 
 

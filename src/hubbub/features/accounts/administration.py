@@ -119,7 +119,7 @@ class Administration:
         if revoked is not None:
             self._changes.tell(revoked)
         elif was.user != now.user:
-            await self._channels.close(now.key, CloseCode.SERVICE_RESTART, "your name or role has changed")
+            await self._channels.close(now.key, CloseCode.SERVICE_RESTART, "your profile or role has changed")
         return now
 
     async def prove_password(self, key: str, password: str, *, address: str) -> Account:

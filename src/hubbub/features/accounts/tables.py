@@ -63,6 +63,12 @@ SCRIPTS = (
     )
     """,
     "ALTER TABLE accounts ADD COLUMN confirmed_email TEXT",
+    # A page of messages reads the colour with its author's name.
+    """
+    UPDATE users SET color = (SELECT accounts.color FROM accounts WHERE accounts.user_id = users.id)
+    WHERE id IN (SELECT user_id FROM accounts WHERE color IS NOT NULL)
+    """,
+    "ALTER TABLE accounts DROP COLUMN color",
 )
 
 _EXISTS_IN_SQLITE = Statement(

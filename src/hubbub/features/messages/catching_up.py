@@ -161,6 +161,7 @@ class CatchingUp:
         joined = self._joined(room, id=id, user=user)
         joined.epoch = head.epoch
         joined.seq, joined.floor = head.seq, head.floor
+        joined.colors = {user.user: user.color for user in recovery.users if user.color is not None} or None
         if not recovery.recovered:
             joined.rev = head.rev
             joined.messages = newest(recovery.messages)

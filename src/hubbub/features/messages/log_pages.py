@@ -144,7 +144,10 @@ def _page(head: Head, rows: list[ReadMessage], limit: int, *, more: bool | None 
     return Page(
         head,
         [_message(head.room, row) for row in shown],
-        _users(OnlineUser(user=row.user_key, name=row.name, guest=bool(row.guest) or None) for row in shown),
+        _users(
+            OnlineUser(user=row.user_key, name=row.name, guest=bool(row.guest) or None, color=row.color)
+            for row in shown
+        ),
         len(rows) > limit if more is None else more,
         sum(ROW_BYTES + len(row.text.encode()) + len(row.data or "") + len(row.reactions or "") for row in shown),
         continues,

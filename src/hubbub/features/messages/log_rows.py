@@ -46,6 +46,7 @@ class ReadMessage(NamedTuple):
     rev: int
     user_key: str
     name: str
+    color: str | None
     guest: int
     kind: str
     text: str

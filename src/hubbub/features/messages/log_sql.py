@@ -215,7 +215,7 @@ SHOW_REACTIONS = Statement(
 )
 
 _MESSAGE = """
-    SELECT messages.seq, messages.rev, users.key AS user_key, users.name AS name,
+    SELECT messages.seq, messages.rev, users.key AS user_key, users.name AS name, users.color,
         CASE WHEN users.identity = '' THEN 0 ELSE 1 END AS guest, messages.kind, messages.text, messages.ts,
         messages.key, messages.reply_to, messages.data, messages.edited, messages.deleted, messages.pinned,
         messages.reactions, quoted_users.key AS quoted_key, quoted_users.name AS quoted_name,

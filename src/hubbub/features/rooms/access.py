@@ -45,13 +45,14 @@ READS = 3
 
 
 class _Person(Standing):
-    __slots__ = ("identity", "key", "name")
+    __slots__ = ("color", "identity", "key", "name")
 
     def __init__(self, row: PersonRow) -> None:
         super().__init__(RoomRole(row.role), row.muted, row.banned)
         self.key = row.key
         self.identity = row.identity
         self.name = row.name
+        self.color = row.color
 
 
 class Access:
@@ -104,6 +105,7 @@ class Access:
                 user=one.key,
                 name=one.name,
                 guest=True if one.identity else None,
+                color=one.color,
                 role=one.role.value,
                 muted=end_of(one.muted) if one.muted > now else None,
                 banned=end_of(one.banned) if one.banned > now else None,
@@ -111,6 +113,11 @@ class Access:
             for one in self.people.values()
             if one.role is not RoomRole.NOBODY or max(one.muted, one.banned) > now
         ]
+
+    def seen(self, user: User) -> None:
+        person = self.people.get(fold(user.key))
+        if person is not None and person.identity == user.identity:
+            person.name, person.color = user.name, user.color
 
     def apply(self, fields: RoomFields, members: Iterable[Any]) -> None:
         """Apply a `room` event. Somebody who is not known here yet is read from the database later."""
@@ -313,6 +320,12 @@ class Accesses:
         access = self._known.get(folded)
         if access is not None:
             access.apply(fields, members)
+
+    def seen(self, folded: str, user: User) -> None:
+        """A user has come, on any node, perhaps under another name or with another colour."""
+        access = self._known.get(folded)
+        if access is not None:
+            access.seen(user)
 
     def came(self, folded: str) -> None:
         """Somebody on this node is in the room from now on."""

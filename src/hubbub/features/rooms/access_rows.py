@@ -38,6 +38,7 @@ class PersonRow(NamedTuple):
     key: str
     identity: str
     name: str
+    color: str | None
     role: str
     muted: int
     banned: int
@@ -54,19 +55,19 @@ _SETTINGS = _Statement(
 )
 _PEOPLE = _Statement(
     """
-    SELECT users.key, users.identity, users.name, role, muted, banned
+    SELECT users.key, users.identity, users.name, users.color, role, muted, banned
     FROM room_people JOIN users ON users.id = room_people.user_id WHERE room_id = :room_id ORDER BY users.folded
     """,
     columns=PersonRow._fields,
 )
 _PEOPLE_OF = _Statement(
     """
-    SELECT rooms.folded, users.key, users.identity, users.name
+    SELECT rooms.folded, users.key, users.identity, users.name, users.color
     FROM {wanted} AS wanted JOIN rooms ON rooms.folded = wanted.folded
     JOIN room_people ON room_people.room_id = rooms.id JOIN users ON users.id = room_people.user_id
     WHERE role <> 'nobody' ORDER BY users.folded
     """,
-    columns=("folded", "key", "identity", "name"),
+    columns=("folded", "key", "identity", "name", "color"),
     tables={"wanted": {"folded": str}},
 )
 _ROLE = _Statement(
@@ -128,7 +129,7 @@ def read_rooms_of(
     roles: dict[str, str] = {room: role for room, role in found}  # noqa: C416 - rows are no pairs for mypy
     direct = [(room,) for room in roles if room.startswith(DIRECT)]
     people: dict[str, list[OnlineUser]] = {}
-    for room, key, by, name in transaction.rows(_PEOPLE_OF, wanted=direct) if direct else ():
-        people.setdefault(room, []).append(OnlineUser(user=key, name=name, guest=True if by else None))
+    for room, key, by, name, color in transaction.rows(_PEOPLE_OF, wanted=direct) if direct else ():
+        people.setdefault(room, []).append(OnlineUser(user=key, name=name, guest=True if by else None, color=color))
     settings = read_settings(transaction, roles) if roles else {}
     return {room: OwnRoom(settings[room], role, people.get(room)) for room, role in roles.items()}

@@ -120,7 +120,7 @@ class Lists:
         return OnlinePage(
             room=here.key if here is not None else room,
             online=len(users) if online is None else online,
-            users=[OnlineUser(user=one.key, name=one.name, guest=one.guest or None) for one in users],
+            users=[OnlineUser.of(one) for one in users],
             next=None if is_last and len(found) <= query.limit else shown[-1],
         )
 

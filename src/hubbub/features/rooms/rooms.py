@@ -95,8 +95,8 @@ class Room:
             is_news = True
         else:
             # If somebody else had this key before, that user is being disconnected.
-            # A user with a new name comes back under it.
-            is_news = person.user.identity != user.identity or person.user.name != user.name
+            # A user with a new name or colour comes back with it.
+            is_news = _look(person.user) != _look(user)
             person.user = user
         person.connections += 1
         return is_news
@@ -367,10 +367,12 @@ class Rooms:
     def user_joined(self, channel: str, user: User, online: int) -> None:
         room = self._rooms.get(channel)
         if room is not None:
-            guest = user.guest or None
-            self._announce(JoinEvent(room=room.key, user=user.key, name=user.name, guest=guest, online=online), channel)
+            self.access.seen(fold(room.key), user)
+            guest, color = user.guest or None, user.color
+            event = JoinEvent(room=room.key, user=user.key, name=user.name, guest=guest, color=color, online=online)
+            self._announce(event, channel)
 
-    def user_renamed(self, channel: str, user: User, online: int) -> None:
+    def look_changed(self, channel: str, user: User, online: int) -> None:
         # Where the others are not named, nobody would know whom this is about.
         if online <= NAMED_UP_TO:
             self.user_joined(channel, user, online)
@@ -423,6 +425,10 @@ class Rooms:
             del self._rooms[room.channel]
             self.access.went(fold(room.key))
             self._recount.pop(room, None)
+
+
+def _look(user: User) -> tuple[str, str, str | None]:
+    return user.identity, user.name, user.color
 
 
 def _application_roles(services: Services, clock: Callable[[], float]) -> ApplicationRoles | None:

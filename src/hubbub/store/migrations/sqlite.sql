@@ -95,7 +95,7 @@ CREATE TABLE "users" (
     "key" TEXT NOT NULL,
     folded TEXT NOT NULL,
     identity TEXT NOT NULL,
-    name TEXT NOT NULL,
+    name TEXT NOT NULL, color TEXT,
     PRIMARY KEY (id),
     UNIQUE (folded)
 );
