@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from hubbub.errors import ConfigurationError
 from hubbub.origins import is_loopback
 from hubbub.serving.addresses import addresses_for_others
 from hubbub.serving.listening import listen
+from hubbub.serving.server import HubbubServer, server_config
+from hubbub.serving.stop_deadline import AT_ONCE, StopDeadline
 from hubbub.settings import DEFAULT_PORT, Settings
 from tests.conftest import ServerFactory
 from tests.people import Person, person
@@ -297,3 +300,19 @@ async def test_uvicorn_reloads_without_hanging_on_open_sockets(tmp_path: Path) -
                 pass
         async with person(server, "alice") as again:
             await again.join("lobby")
+
+
+def test_a_second_signal_counts_while_the_handler_of_the_first_one_runs() -> None:
+    class Deadline(StopDeadline):
+        def end_within(self, seconds: float) -> None:
+            ends.append(seconds)
+            if len(ends) == 1:
+                server.handle_exit(signal.SIGINT, None)
+
+    ends: list[float] = []
+    server = HubbubServer(server_config(FastAPI(), Settings()), deadline=Deadline())
+
+    server.handle_exit(signal.SIGTERM, None)
+
+    assert min(ends) == AT_ONCE
+    assert server.force_exit

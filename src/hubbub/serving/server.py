@@ -75,7 +75,8 @@ class HubbubServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._captured_signals.append(sig)
-        if self.should_exit and not self._is_supervised:
+        # The second one may come while the handler of the first one runs, before that has set `should_exit`.
+        if (self.should_exit or len(self._captured_signals) > 1) and not self._is_supervised:
             self.hasten()
         else:
             self.stop()
