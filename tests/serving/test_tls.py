@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,6 +32,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from hubbub.errors import ConfigurationError
 from hubbub.serving.app import create_app
+from hubbub.serving.records import RECORDS
 from hubbub.serving.tls import LOOKED_AT_EVERY, Certificate
 from hubbub.settings import Settings
 from hubbub.testing import TestServer, serving
@@ -144,6 +147,50 @@ async def test_half_a_handshake_and_plain_http_are_closed_in_time(files: Files, 
                 await reader.readexactly(1000)
         writer.close()
         await talk(server, files.trust(), "the others go on")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_handshake_that_begins_before_its_socket_is_accepted_succeeds(
+    files: Files, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def come() -> bytes:
+        async with served(files) as server:
+            # The server stands still until this has sent all of a client's first message.
+            link = socket.create_connection(("127.0.0.1", server.port))
+            received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = files.trust().wrap_bio(received, sent, server_hostname="localhost")
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            link.sendall(sent.read())
+            with link:
+                link.setblocking(False)
+                loop = asyncio.get_running_loop()
+                received.write(await loop.sock_recv(link, 65536))
+                tls.do_handshake()
+                tls.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                await loop.sock_sendall(link, sent.read())
+                while data := await loop.sock_recv(link, 65536):
+                    received.write(data)
+                return tls.read(12)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(asyncio.wait_for(come(), DEADLINE)) == b"HTTP/1.1 200"
+
+
+async def test_a_body_in_records_of_one_byte_comes_whole_and_not_faster_than_others_bear(files: Files) -> None:
+    async with served(files) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=files.trust())
+        body = b'{"account": "%s"}' % (b"a" * 783)
+        writer.write(b"POST /api/v1/resets/mail HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+        writer.write(b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+        began = time.monotonic()
+        for one in body:
+            writer.write(bytes([one]))
+        async with asyncio.timeout(DEADLINE):
+            answer = await reader.read()
+        assert b'"loc":["account"],"msg":"String should have at most 256' in answer
+        assert time.monotonic() - began > 200 / RECORDS.rate
+        writer.close()
 
 
 async def test_half_a_handshake_counts_as_a_connection_of_its_address(files: Files) -> None:

@@ -21,6 +21,7 @@ from hubbub.delivery.transport import LOW_WATER
 from hubbub.errors import ConfigurationError
 from hubbub.files import check_regular
 from hubbub.serving.http_protocol import HTTPProtocol, file_number
+from hubbub.serving.records import stand_before_tls
 from hubbub.serving.sockets import Verdict
 from hubbub.settings import Settings
 
@@ -133,8 +134,8 @@ def _check_readable(setting: str, path: Path) -> None:
 
 
 class EncryptedTransport:
-    """The TLS transport, which also counts the bytes that wait in the socket's own transport below it: otherwise a
-    client that takes these slowly would seem to take nothing."""
+    """The TLS transport, which may be closed twice, and which also counts the bytes that wait in the socket's own
+    transport below it: otherwise a client that takes these slowly would seem to take nothing."""
 
     def __init__(self, plain: asyncio.Transport, encrypted: asyncio.Transport) -> None:
         self._plain = plain
@@ -142,6 +143,11 @@ class EncryptedTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._encrypted, name)
+
+    def close(self) -> None:
+        # A second call would make asyncio's transport unusable.
+        if not self._encrypted.is_closing():
+            self._encrypted.close()
 
     def get_write_buffer_size(self) -> int:
         return self._encrypted.get_write_buffer_size() + self._plain.get_write_buffer_size()
@@ -154,7 +160,7 @@ class HTTPSProtocol(HTTPProtocol):
     _encrypting: asyncio.Task[None] | None = None
     """Until the handshake is complete."""
     _early = b""
-    """What came before the end of the handshake was noticed."""
+    """What came before TLS took the socket over; later, what came before the end of the handshake was noticed."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if is_ssl(transport):
@@ -173,6 +179,11 @@ class HTTPSProtocol(HTTPProtocol):
         self._encrypting = self.loop.create_task(self._encrypt(transport))
 
     async def _encrypt(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            self._not_encrypted(None)
+            return
+        # `start_tls` takes the socket over before it waits, and it reads nothing in this turn of the loop.
+        self.loop.call_soon(self._count_records)
         try:
             encrypted = await self.loop.start_tls(
                 transport,
@@ -195,11 +206,21 @@ class HTTPSProtocol(HTTPProtocol):
             self.data_received(self._early)
             self._early = b""
 
+    def _count_records(self) -> None:
+        """Also those that came before TLS did. Often that is a client's whole first message: it waits in the kernel
+        while the server is busy, and is read in the turn of the loop in which the socket is accepted."""
+        early, self._early = self._early, b""
+        if not self.transport.is_closing():
+            stand_before_tls(self.transport).feed(early)
+
     def data_received(self, data: bytes) -> None:
         if self._encrypting is None:
             super().data_received(data)
-        else:
-            self._early += data
+            return
+        self._early += data
+        if self.transport.get_protocol() is self:
+            # Until TLS takes it over. No client has more than one read to send before it is answered.
+            self.transport.pause_reading()
 
     def _not_encrypted(self, error: BaseException | None) -> None:
         log.debug("a TLS handshake of %s failed: %s", self._address, getattr(error, "reason", None) or error)
