@@ -6,8 +6,13 @@ export const isMac = typeof navigator !== 'undefined' && /Mac|iPhone|iPad/.test(
 
 /** What a key asks for, or null. An open dialog has its own keys. */
 export function actionOf(event: KeyboardEvent): Action | null {
-  const { key, ctrlKey, metaKey, altKey, shiftKey, target } = event;
-  if (event.isComposing || document.querySelector('dialog[open]') !== null) return null;
+  if (event.isComposing) return null;
+  const action = actionOfKey(event);
+  // Last, because it looks through the whole document.
+  return action !== null && document.querySelector('dialog[open]') === null ? action : null;
+}
+
+function actionOfKey({ key, ctrlKey, metaKey, altKey, shiftKey, target }: KeyboardEvent): Action | null {
   if (key.toLowerCase() === 'k' && (isMac ? metaKey : ctrlKey) && !altKey && !shiftKey) return 'switch';
   if (ctrlKey || metaKey) return null;
   if (altKey && key === 'ArrowUp') return 'previous';
