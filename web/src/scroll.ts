@@ -21,6 +21,8 @@ export interface Mark {
 export class Scroll {
   readonly #view: HTMLElement;
   #mark: Mark | null = null;
+  /** The marked line. To look for it in hundreds of lines takes long. */
+  #marked: HTMLElement | null = null;
   /** The scroll position and the layout when the mark was taken. */
   #top = 0;
   #layout = '';
@@ -117,6 +119,8 @@ export class Scroll {
   }
 
   #find(id: string): HTMLElement | null {
+    const marked = this.#marked;
+    if (marked?.dataset['line'] === id && this.#view.contains(marked)) return marked;
     return this.#view.querySelector(`[data-line="${CSS.escape(id)}"]`);
   }
 
@@ -127,7 +131,9 @@ export class Scroll {
       const lines = parts[at]?.querySelectorAll<HTMLElement>('[data-line]') ?? [];
       const first = lines[this.#firstBelow(lines)];
       const id = first?.dataset['line'];
-      if (first !== undefined && id !== undefined) return { line: id, bottom: this.#bottomOf(first) };
+      if (first === undefined || id === undefined) continue;
+      this.#marked = first;
+      return { line: id, bottom: this.#bottomOf(first) };
     }
     return null;
   }
