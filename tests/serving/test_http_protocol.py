@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -89,6 +89,31 @@ async def test_pipelined_requests_are_answered_one_by_one_in_pieces_of_any_size(
 
     bodies = [answer.partition(b"\r\n\r\n")[2].partition(b"HTTP/1.1")[0] for answer in answers.split(b"HTTP/1.1 200")]
     assert bodies[1:] == [b"0:0", b"1:29", b"2:36", b"3:1", b"4:0", b"5:0", b"6:0"]
+
+
+async def test_of_many_requests_that_come_at_once_one_begins_in_each_turn_of_the_event_loop() -> None:
+    loop, turn, begun = asyncio.get_running_loop(), 0, list[int]()
+    app = FastAPI()
+
+    @app.get("/")
+    async def answer() -> None:
+        begun.append(turn)
+
+    def count_turns() -> None:
+        nonlocal turn
+        turn += 1
+        if len(begun) < 20:
+            loop.call_soon(count_turns)
+
+    async with serving(app) as server, AsyncExitStack() as clients:
+        people = [await clients.enter_async_context(client(server)) for _ in range(20)]
+        loop.call_soon(count_turns)
+        for somebody in people:
+            somebody.write(b"GET / HTTP/1.1\r\nHost: a\r\n%s\r\n" % ALONE)
+        for somebody in people:
+            assert (await somebody.rest()).startswith(b"HTTP/1.1 200 ")
+
+    assert len(set(begun)) == len(begun) == 20
 
 
 async def test_a_pipelined_request_is_not_begun_before_the_one_before_it_is_answered() -> None:

@@ -16,7 +16,7 @@ import math
 import time
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httptools
 from uvicorn.config import Config
@@ -26,6 +26,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from hubbub.delivery.transport import limit_unsent
+from hubbub.delivery.turns import BYTES, Turns
 from hubbub.errors import RateLimited, RequestError, Unavailable
 from hubbub.http.error_responses import error_response
 from hubbub.limits import SLOWEST, Outflow
@@ -34,6 +35,9 @@ from hubbub.serving.request_heads import HEAD_BYTES, HEADERS, HeadRefused, body_
 from hubbub.serving.sockets import Place, SocketLimits, Sockets, Verdict
 from hubbub.serving.websocket_protocol import WebSocketProtocol
 from hubbub.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 log = logging.getLogger("hubbub.connections")
 
@@ -92,6 +96,7 @@ class HTTPProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._sockets = Sockets.of(server_state, self.limits)
+        self.app = _InTurns(self.app, self._sockets.turns)
         self._place = Place(server_state.connections)
         self._outflow: Outflow | None = None
         """None until the client has left something of an answer untaken."""
@@ -455,6 +460,21 @@ class HTTPProtocol(HttpToolsProtocol):
         )
         # The parser refers to this object. Without this line, both would wait for the garbage collector.
         self.parser = None  # type: ignore[assignment]
+
+
+class _InTurns:
+    """An application of which one request begins in each turn of the event loop. If hundreds come at once, messages are
+    delivered between them."""
+
+    __slots__ = ("_app", "_turns")
+
+    def __init__(self, app: ASGI3Application, turns: Turns) -> None:
+        self._app = app
+        self._turns = turns
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await self._turns.wait(BYTES)
+        await self._app(scope, receive, send)
 
 
 def file_number(transport: asyncio.Transport) -> int:

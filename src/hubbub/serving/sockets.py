@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from uvicorn.server import ServerState
 
+from hubbub.delivery.turns import Turns
 from hubbub.http.forwarding import TrustedProxies
 from hubbub.limits import AddressLimit
 from hubbub.settings import Settings
@@ -112,6 +113,8 @@ class Sockets:
 
     def __init__(self, limits: SocketLimits) -> None:
         self.limits = limits
+        self.turns = Turns(asyncio.get_running_loop().call_soon)
+        """Those of requests that are about to begin."""
         self._by_address = AddressLimit(limits.per_address)
         self._turned_away = AddressLimit(TURNED_AWAY)
         self._watched: dict[Watched, None] = {}
