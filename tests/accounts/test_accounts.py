@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hubbub.accounts import bans, passwords, sessions
+from hubbub.accounts import bans, sessions
 from hubbub.accounts.accounts import AccountChange, NewAccount, account_of_login, add_account, change_account
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.audit import audit_lines, forget_old_lines
@@ -147,21 +147,28 @@ async def test_a_database_without_accounts_is_in_order(empty_engine: Engine, ope
 
 
 async def test_only_so_many_wait_for_a_hash_and_the_rest_is_told_to_come_back() -> None:
-    hashing = Passwords(waiting=1)
-    answers = await asyncio.gather(*(hashing.verify("correct horse", None) for _ in range(5)), return_exceptions=True)
+    passwords = Passwords(waiting=1)
+
+    async def check() -> bool:
+        with passwords.place() as hashing:
+            return await hashing.verify("correct horse", None)
+
+    answers = await asyncio.gather(*(check() for _ in range(5)), return_exceptions=True)
 
     assert [answer for answer in answers if not isinstance(answer, RateLimited)] == [False, False]
-    stored = await hashing.hash("ﬁ correct horse")
-    hashing.close()
+    with passwords.place() as hashing:
+        stored = await hashing.hash("ﬁ correct horse")
+    passwords.close()
     assert stored.split("$")[1:4] == NOBODYS.split("$")[1:4] == ["argon2id", "v=19", "m=19456,t=2,p=1"]
 
 
 async def test_a_password_is_the_same_whichever_keyboard_has_typed_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "MEMORY", 64)
-    hashing = Passwords()
-    stored = await hashing.hash("cafe\u0301 au lait")
+    monkeypatch.setattr("hubbub.accounts.passwords.MEMORY", 64)
+    passwords = Passwords()
+    with passwords.place() as hashing:
+        stored = await hashing.hash("cafe\u0301 au lait")
 
-    assert await hashing.verify("caf\u00e9 au lait", stored)
-    assert not await hashing.verify("cafe au lait", stored)
-    assert not await hashing.verify("caf\u00e9 au lait", "no hash at all")
-    hashing.close()
+        assert await hashing.verify("caf\u00e9 au lait", stored)
+        assert not await hashing.verify("cafe au lait", stored)
+        assert not await hashing.verify("caf\u00e9 au lait", "no hash at all")
+    passwords.close()

@@ -11,16 +11,14 @@ import os
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from hubbub.errors import ConfigurationError, Invalid, RateLimited
 from hubbub.store.threads import Threads
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
-
-T = TypeVar("T")
 
 MEMORY, PASSES, LANES = 19 * 1024, 2, 1
 """KiB, passes over them, and threads."""
@@ -70,33 +68,43 @@ class Passwords:
 
     def __init__(self, *, waiting: int = MOST_WAITING) -> None:
         self._hasher = _hasher()
-        self._most = waiting + 1
-        self._asked = 0
+        self._places = waiting + 1
         self._thread = Threads(1, name="hubbub-passwords")
         self._thread.call(_lower_priority)
 
-    async def hash(self, password: str) -> str:
-        """The hash to store. Raises `RateLimited` if too many wait."""
-        return await self._in_turn(lambda: self._hasher.hash(_normal(password)))
-
-    async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether this is the password of a stored hash. None stands for the hash of nobody: that takes as long, and is
-        False. Raises `RateLimited` if too many wait."""
-        if len(password) > LONGEST:
-            password, stored = "", None
-        return await self._in_turn(lambda: self._matches(stored or NOBODYS, password)) and bool(stored)
+    @contextlib.contextmanager
+    def place(self) -> Iterator[Hashing]:
+        """A place in the queue, for this block. Take it before other work is done for somebody who has a password, so
+        that this is not done in vain. Raises `RateLimited` if too many wait."""
+        if not self._places:
+            raise RateLimited("too many people log in at this moment; try again", retry_after=RETRY_AFTER)
+        self._places -= 1
+        try:
+            yield Hashing(self._hasher, self._thread)
+        finally:
+            self._places += 1
 
     def close(self) -> None:
         self._thread.close()
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        if self._asked >= self._most:
-            raise RateLimited("too many people log in at this moment; try again", retry_after=RETRY_AFTER)
-        self._asked += 1
-        try:
-            return await self._thread.call(work)
-        finally:
-            self._asked -= 1
+
+class Hashing:
+    """What somebody with a place in the queue may do, one thing after the other."""
+
+    def __init__(self, hasher: PasswordHasher, thread: Threads) -> None:
+        self._hasher = hasher
+        self._thread = thread
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        return await self._thread.call(lambda: self._hasher.hash(_normal(password)))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether this is the password of a stored hash. None stands for the hash of nobody: that takes as long, and is
+        False."""
+        if len(password) > LONGEST:
+            password, stored = "", None
+        return await self._thread.call(lambda: self._matches(stored or NOBODYS, password)) and bool(stored)
 
     def _matches(self, stored: str, password: str) -> bool:
         from argon2.exceptions import Argon2Error, InvalidHashError

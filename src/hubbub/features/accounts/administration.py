@@ -128,9 +128,10 @@ class Administration:
         Raises `Unauthenticated`, `NotFound`, `RateLimited`, `Unavailable`.
         """
         account = await self._read(lambda transaction: account_of_key(transaction, key))
-        async with self._attempts.password(account.login, address):
-            if not await self._passwords.verify(password, account.password):
-                raise Unauthenticated("the password is wrong")
+        with self._passwords.place() as hashing:
+            async with self._attempts.password(account.login, address):
+                if not await hashing.verify(password, account.password):
+                    raise Unauthenticated("the password is wrong")
         return account
 
     async def change_password(self, key: str, old: str, new: str, *, kept: str | None, address: str) -> None:
@@ -140,10 +141,11 @@ class Administration:
         """
         account = await self._read(lambda transaction: account_of_key(transaction, key))
         check_password(new, account.login)
-        async with self._attempts.password(account.login, address):
-            if not await self._passwords.verify(old, account.password):
-                raise Unauthenticated("the old password is wrong")
-        change = AccountChange(account.key, by=account.key, password=await self._passwords.hash(new))
+        with self._passwords.place() as hashing:
+            async with self._attempts.password(account.login, address):
+                if not await hashing.verify(old, account.password):
+                    raise Unauthenticated("the old password is wrong")
+            change = AccountChange(account.key, by=account.key, password=await hashing.hash(new))
 
         def store(transaction: Transaction) -> list[AccessChange]:
             lock_accounts(transaction)
@@ -171,7 +173,8 @@ class Administration:
         """
         account = await self._read(lambda transaction: account_to_reset(transaction, token))
         check_password(password, account.login)
-        stored = await self._passwords.hash(password)
+        with self._passwords.place() as hashing:
+            stored = await hashing.hash(password)
 
         def store(transaction: Transaction) -> AccessChange:
             reset_password(transaction, token, stored)

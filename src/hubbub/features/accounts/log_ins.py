@@ -19,7 +19,7 @@ from hubbub.accounts.accounts import (
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.bans import Bans
 from hubbub.accounts.invitations import check_invitation
-from hubbub.accounts.passwords import Passwords, check_password
+from hubbub.accounts.passwords import Hashing, Passwords, check_password
 from hubbub.accounts.sessions import (
     LoggedIn,
     NewSession,
@@ -100,16 +100,11 @@ class LogIns:
         check_password(wish.password, username)
         if wish.guest is not None:
             self._bans.check(wish.guest)
-        await self._attempts.sign_up(address)
-        await self._database.read(lambda transaction: self._check(transaction, wish), never_deferred=True)
-        new = NewAccount(
-            username,
-            name,
-            await self._passwords.hash(wish.password),
-            is_first=wish.is_first,
-            invitation=wish.invitation,
-            guest=wish.guest,
-        )
+        with self._passwords.place() as hashing:
+            await self._attempts.sign_up(address)
+            await self._database.read(lambda transaction: self._check(transaction, wish), never_deferred=True)
+            stored = await hashing.hash(wish.password)
+        new = NewAccount(username, name, stored, is_first=wish.is_first, invitation=wish.invitation, guest=wish.guest)
 
         def store(transaction: Transaction) -> tuple[Account, NewSession]:
             account = add_account(transaction, new)
@@ -140,29 +135,36 @@ class LogIns:
         `Unavailable`.
         """
         login = fold(username) if is_key(username) else ""
-        async with self._attempts.password(login, address):
-            account = await self._database.read(
-                lambda transaction: account_of_login(transaction, login), never_deferred=True
-            )
-            stored = account.password if account is not None else None
-            matches = await self._passwords.verify(password, stored)
-            if account is None or not matches or account.deactivated is not None:
-                raise Unauthenticated(WRONG)
-            self._bans.check(account.user)
-            key, session = account.key, NewSession(account.id, agent)
-
-            def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:
-                # Whoever sets another password at this moment ends the sessions that there are.
-                lock_accounts(transaction)
-                now = account_of_key(transaction, key)
-                if now.deactivated is not None or now.password != stored:
-                    raise Unauthenticated(WRONG)
-                ended = begin_session(transaction, session, key=key)
-                return now, [changed(transaction, AccessKind.SESSION, id) for id in ended]
-
-            now, ended = await self._database.transact(store)
+        with self._passwords.place() as hashing:
+            async with self._attempts.password(login, address):
+                account, session, ended = await self._log_in(login, password, hashing, agent=agent)
         self._tell(ended)
-        return now, session
+        return account, session
+
+    async def _log_in(
+        self, login: str, password: str, hashing: Hashing, *, agent: str
+    ) -> tuple[Account, NewSession, list[AccessChange]]:
+        account = await self._database.read(
+            lambda transaction: account_of_login(transaction, login), never_deferred=True
+        )
+        stored = account.password if account is not None else None
+        matches = await hashing.verify(password, stored)
+        if account is None or not matches or account.deactivated is not None:
+            raise Unauthenticated(WRONG)
+        self._bans.check(account.user)
+        key, session = account.key, NewSession(account.id, agent)
+
+        def store(transaction: Transaction) -> tuple[Account, list[AccessChange]]:
+            # Whoever sets another password at this moment ends the sessions that there are.
+            lock_accounts(transaction)
+            now = account_of_key(transaction, key)
+            if now.deactivated is not None or now.password != stored:
+                raise Unauthenticated(WRONG)
+            ended = begin_session(transaction, session, key=key)
+            return now, [changed(transaction, AccessKind.SESSION, id) for id in ended]
+
+        now, ended = await self._database.transact(store)
+        return now, session, ended
 
     async def sessions(self, key: str) -> list[Session]:
         return await self._database.read(lambda transaction: sessions_of(transaction, key), never_deferred=True)
