@@ -12,6 +12,7 @@ from bench.scenarios.fanout import Fanout
 from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
 from bench.scenarios.latency import Latency
+from bench.scenarios.log_ins import LogIns
 from bench.scenarios.page import PageScenario
 from bench.scenarios.presence import Presence
 from bench.scenarios.recover import Recover
@@ -28,5 +29,6 @@ SCENARIOS: Sequence[type[Scenario]] = (
     Cluster,
     ClusterRooms,
     AttackScenario,
+    LogIns,
     PageScenario,
 )

@@ -17,7 +17,15 @@ from bench.systems.cluster import (
 )
 from bench.systems.connection_manager import ConnectionManager
 from bench.systems.discard import Control
-from bench.systems.hubbub import Hubbub, HubbubCounted, HubbubRelay, HubbubUnderAttack, HubbubWith1M, HubbubWith10k
+from bench.systems.hubbub import (
+    Hubbub,
+    HubbubCounted,
+    HubbubRelay,
+    HubbubUnderAttack,
+    HubbubWith1M,
+    HubbubWith10k,
+    HubbubWithAccounts,
+)
 from bench.systems.nats import Nats
 from bench.systems.node_ws import NodeWs
 from bench.systems.page import Page, SlowPage
@@ -32,6 +40,7 @@ SYSTEMS: Sequence[type[System]] = (
     HubbubWith10k,
     HubbubRelay,
     HubbubUnderAttack,
+    HubbubWithAccounts,
     Control,
     ConnectionManager,
     PythonSocketIO,

@@ -83,6 +83,10 @@ class System(ABC):
         """The most expensive command of a member, or None."""
         return None
 
+    def log_in(self, port: int) -> bytes:
+        """The HTTP request with which somebody logs in, who has an account; the server closes the connection then."""
+        raise NotImplementedError(f"nobody logs in at {self.name}")
+
     @abstractmethod
     def version(self) -> str:
         """The version of the system, for the printed result."""

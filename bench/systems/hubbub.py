@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench import count_queries, programs, websocket
+from bench import count_queries, log_ins, programs, websocket
 from bench.fill import filled
 from bench.systems.base import Step, System, upgraded
 
@@ -94,6 +95,27 @@ class HubbubUnderAttack(HubbubFilled):
 
     def expensive_command(self) -> bytes:
         return websocket.frame(b'{"type":"join","room":"room1","limit":200}')
+
+
+class HubbubWithAccounts(Hubbub):
+    """Alice has an account, and may try her password as often as she wants."""
+
+    scenarios = frozenset({"log-ins"})
+    username, password = "alice", "correct horse battery"
+
+    def furnish(self, folder: Path) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "hubbub.cli", "user", "add", self.username, "--data-dir", folder / "hubbub-data"],
+            input=self.password.encode(),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+    def environment(self, port: int) -> Mapping[str, str]:
+        return {**super().environment(port), "HUBBUB_LOG_IN_ATTEMPTS": "1000000"}
+
+    def log_in(self, port: int) -> bytes:
+        return log_ins.request(self.username, self.password, port)
 
 
 class HubbubWith10k(HubbubFilled):
