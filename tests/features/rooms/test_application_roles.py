@@ -78,8 +78,10 @@ async def test_an_application_that_hangs_gives_no_answer(application: Applicatio
 
     application.meanwhile = hang
 
-    with pytest.raises(Unavailable):
-        await application.roles.know(ALICE, "item:1")
+    for room in ("item:1", "item:2"):
+        with pytest.raises(Unavailable):
+            await application.roles.know(ALICE, room)
+    assert not application.roles._flights
 
 
 async def test_an_answer_that_is_older_than_a_change_is_asked_for_again(application: Application) -> None:
@@ -165,6 +167,63 @@ async def test_only_so_many_questions_run_at_once(application: Application) -> N
         running -= 1
 
     application.meanwhile = count
-    await asyncio.gather(*(application.roles.ask(ALICE, f"item:{number}") for number in range(200)))
-
+    people = [User(f"user{number}", "") for number in range(200)]
+    await asyncio.gather(*(application.roles.ask(one, "item:1") for one in people))
     assert most == application_roles.AT_ONCE
+
+    most = 0
+    await asyncio.gather(*(application.roles.ask(ALICE, f"item:{number}") for number in range(200)))
+    assert most == application_roles.OF_ONE_USER
+
+
+async def test_a_user_about_whom_answers_never_come_delays_nobody_and_leaves_nothing(application: Application) -> None:
+    asked = 0
+    is_asked = asyncio.Event()
+
+    async def hang_for_alice() -> None:
+        nonlocal asked
+        if application.asked[-1][0] == "Alice":
+            asked += 1
+            is_asked.set()
+            await asyncio.Event().wait()
+
+    application.meanwhile = hang_for_alice
+    roles = ApplicationRoles(application.membership, deadline=30.0, clock=lambda: 0.0)
+    hers = [asyncio.create_task(roles.know(ALICE, f"item:{number}")) for number in range(1000)]
+    await is_asked.wait()
+
+    assert await roles.know(BOB, "item:1") is RoomRole.MEMBER
+    assert asked == application_roles.OF_ONE_USER
+
+    for one in hers:
+        one.cancel()
+    await asyncio.wait(hers)
+    application.meanwhile = None
+    assert await roles.know(ALICE, "item:1") is RoomRole.MEMBER
+    assert not roles._flights
+
+
+async def test_a_question_for_which_nobody_waits_any_more_is_ended(application: Application) -> None:
+    is_asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    application.meanwhile = hang
+    asking = [asyncio.create_task(application.roles.ask(ALICE, "item:1")) for _ in range(2)]
+    await is_asked.wait()
+
+    asking[0].cancel()
+    await asyncio.wait(asking[:1])
+    assert not ended.is_set()
+    asking[1].cancel()
+    application.meanwhile = None
+
+    # It is another question, although the first one is about to end.
+    await asyncio.sleep(0)
+    assert await application.roles.ask(ALICE, "item:1") is RoomRole.MEMBER
+    assert ended.is_set()

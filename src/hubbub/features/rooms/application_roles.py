@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from weakref import WeakValueDictionary
 
 from hubbub.accounts.policies import Membership
 from hubbub.accounts.roles import RoomRole, is_restricted
@@ -30,6 +31,8 @@ KEPT = 10_000
 """Answers about people who are not in the room, at most."""
 AT_ONCE = 32
 """Questions that the application is asked at the same time, at most."""
+OF_ONE_USER = 4
+"""How many of these may be about one user. Questions about some users may take long, and others must not wait."""
 TRIES = 3
 
 _Key = tuple[str, str, str]
@@ -47,6 +50,16 @@ class _Answer:
         self.until = now + TRUSTED
 
 
+class _Flight:
+    """A question, and how many wait for its answer."""
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[RoomRole]
+        self.waiting = 0
+
+
 class ApplicationRoles:
     """`clock` gives seconds that never jump; `deadline` is how many of them the application has for an answer."""
 
@@ -57,10 +70,12 @@ class ApplicationRoles:
         self._here: OrderedDict[_Key, _Answer] = OrderedDict()
         """About those who are in the room on this node, by when they were asked for."""
         self._absent: OrderedDict[_Key, _Answer] = OrderedDict()
-        self._flights: dict[_Key, asyncio.Task[RoomRole]] = {}
+        self._flights: dict[_Key, _Flight] = {}
         self._outdated: set[_Key] = set()
         """Those of `_flights` whose answer may be older than a change."""
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._places_of: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        """Those of each user about whom there are questions."""
 
     @staticmethod
     def decides(folded: str) -> bool:
@@ -82,13 +97,27 @@ class ApplicationRoles:
             return known
         try:
             async with asyncio.timeout(self._deadline):
-                return await asyncio.shield(self._flight(key, user))
+                return await self.ask(user, folded)
         except TimeoutError:
             raise _unknown(folded) from None
 
     async def ask(self, user: User, folded: str) -> RoomRole:
-        """What a user is in a room, asked now. Raises `Unavailable`."""
-        return await asyncio.shield(self._flight((folded, fold(user.key), user.identity), user))
+        """What a user is in a room, asked now. Those who ask at the same time share a question. If all of them stop
+        waiting, it is not asked any more. Raises `Unavailable`."""
+        key = (folded, fold(user.key), user.identity)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight()
+            flight.task = asyncio.ensure_future(self._fly(key, user, flight))
+            flight.task.add_done_callback(_retrieve_exception)
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting:
+                self._end(key, flight)
+                flight.task.cancel()
 
     # Who is in the rooms.
 
@@ -138,17 +167,10 @@ class ApplicationRoles:
 
     # Questions.
 
-    def _flight(self, key: _Key, user: User) -> asyncio.Task[RoomRole]:
-        """Those who ask at the same time share a question."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.ensure_future(self._fly(key, user))
-            flight.add_done_callback(_retrieve_exception)
-        return flight
-
-    async def _fly(self, key: _Key, user: User) -> RoomRole:
+    async def _fly(self, key: _Key, user: User, flight: _Flight) -> RoomRole:
+        places = self._places_of.setdefault(key[1:], asyncio.Semaphore(OF_ONE_USER))
         try:
-            async with self._places:
+            async with places, self._places:
                 for _ in range(TRIES):
                     self._outdated.discard(key)
                     role = await self._question(user, key[0])
@@ -157,8 +179,7 @@ class ApplicationRoles:
                 else:
                     raise _unknown(key[0])
         finally:
-            del self._flights[key]
-            self._outdated.discard(key)
+            self._end(key, flight)
         answer = _Answer(user, key[0], role, self._clock())
         if key in self._here:
             self._here[key] = answer
@@ -166,6 +187,12 @@ class ApplicationRoles:
         else:
             self._keep(key, answer)
         return role
+
+    def _end(self, key: _Key, flight: _Flight) -> None:
+        """Who asks from now on does not get the answer of this flight."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+            self._outdated.discard(key)
 
     async def _question(self, user: User, room: str) -> RoomRole:
         try:
