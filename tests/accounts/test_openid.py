@@ -41,6 +41,7 @@ class Issuer:
         self.content: bytes | None = None
         self.hangs = asyncio.Event()
         self.hangs.set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     def answer(self, path: str) -> bytes:
         if self.content is not None:
@@ -80,6 +81,22 @@ class Issuer:
             ).encode()
         return json.dumps(given[path]).encode()
 
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        try:
+            await self.serve(reader, writer)
+        finally:
+            writer.close()
+
+    async def end(self) -> None:
+        """Ends all connections, also those that nobody answered."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = head.split(" ")[1]
@@ -92,17 +109,16 @@ class Issuer:
         content = self.answer(path)
         status = self.status if path == "/token" else 200
         writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
-        writer.close()
 
 
 @pytest.fixture
 async def issuer() -> AsyncIterator[Issuer]:
     made = Issuer()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(made.accept, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     yield made
-    made.hangs.set()
     server.close()
+    await made.end()
 
 
 def provider_at(issuer: Issuer, *, secret: str | None = "s:cret") -> Provider:
