@@ -45,7 +45,7 @@ async def test_every_status_is_documented(method: str, path: str, address: str, 
     assert answer.status_code == status
     assert str(status) in documented
     if status >= 400:
-        assert documented[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/Refusal")
+        assert documented[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/HubbubRefusal")
         assert set(answer.json()) <= {"code", "message", "errors", "retry_after"}
 
 
@@ -65,4 +65,4 @@ async def test_wrong_parameters_are_described_as_they_are_refused() -> None:
         for operation in operations
         if "4XX" in operation["responses"]
     }
-    assert others == {"#/components/schemas/Refusal"}
+    assert others == {"#/components/schemas/HubbubRefusal"}

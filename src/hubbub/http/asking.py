@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -60,6 +61,7 @@ async def read_model(hub: Mounted, request: Request, model: type[B]) -> B:
         raise invalid_fields(error, tagged=False) from None
 
 
+@cache
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Describes the body for OpenAPI: for `openapi_extra`."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -12,8 +12,8 @@ from hubbub.errors import RequestError
 from hubbub.wire.codes import ERROR_MEANINGS, ErrorCode, error_meaning
 
 
-class Refusal(BaseModel):
-    """The body of a refusal, as OpenAPI shows it."""
+class HubbubRefusal(BaseModel):
+    """The body of a refusal, as OpenAPI shows it. No application has a model of this name, so references to it hold."""
 
     code: str
     message: str
@@ -21,9 +21,11 @@ class Refusal(BaseModel):
     retry_after: int | None = None
 
 
+_CONTENT = {"application/json": {"schema": {"$ref": f"#/components/schemas/{HubbubRefusal.__name__}"}}}
+
 OTHERWISE = {
     "4XX": {
-        "model": Refusal,
+        "content": _CONTENT,
         "description": "Any other refusal. An application's own login may say it in words of its own.",
     }
 }
@@ -31,12 +33,16 @@ OTHERWISE = {
 
 
 def documented(*errors: type[RequestError]) -> dict[int | str, dict[str, Any]]:
-    """The errors with which a route may refuse, for its `responses` in OpenAPI. Any route may answer `internal`."""
+    """The errors with which a route may refuse, for its `responses` in OpenAPI. Any route may answer `internal`.
+
+    They refer to the model, which `add_socket` describes. FastAPI makes a serializer for each model that a route names,
+    and half of a server's start was spent on this one.
+    """
     by_status: dict[int | str, list[str]] = {}
     for code in (*(ErrorCode(error.code) for error in errors), ErrorCode.INTERNAL):
         by_status.setdefault(ERROR_MEANINGS[code].status, []).append(f"`{code}`")
     return OTHERWISE | {
-        status: {"model": Refusal, "description": " or ".join(codes)} for status, codes in by_status.items()
+        status: {"content": _CONTENT, "description": " or ".join(codes)} for status, codes in by_status.items()
     }
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from hubbub.errors import Conflict, Forbidden, Invalid, RateLimited, RequestError, Unauthenticated, Unavailable
 from hubbub.http.admission import hide_credentials
-from hubbub.http.error_responses import Refusal, documented
+from hubbub.http.error_responses import HubbubRefusal, documented
 from hubbub.http.mounted import Mounted
 from hubbub.http.socket_address import IsName, SocketAddress
 from hubbub.http.socket_endpoint import awaits_answer, refuse
@@ -50,7 +50,7 @@ def add_socket(
         summary="Why a WebSocket is refused",
         status_code=426,
         responses={
-            426: {"model": Refusal, "description": "A handshake would be accepted."},
+            426: {"model": HubbubRefusal, "description": "A handshake would be accepted."},
             **documented(Invalid, Unauthenticated, Forbidden, Conflict, RateLimited, Unavailable),
         },
         include_in_schema=is_documented,
