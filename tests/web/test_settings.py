@@ -45,6 +45,32 @@ async def test_a_new_name_is_seen_by_others_at_once(server: WebServer, new_page:
         await expect(message(mary, "It is me.")).to_contain_text("Edith Clarke")
 
 
+async def test_a_chosen_colour_is_seen_by_others_and_stays_when_its_owner_has_gone(
+    server: WebServer, new_page: PageFactory
+) -> None:
+    async with account(server, "rosa"), account(server, "vera"):
+        rosa, vera = await new_page(), await new_page(reduced_motion="reduce")
+        await come_in(vera, server, "vera", fragment="#palette")
+        await come_in(rosa, server, "rosa", fragment="#palette")
+        await say(rosa, "Which colour am I?")
+
+        await choose_of_account(rosa, "Settings")
+        await rosa.get_by_role("radio", name="Yellow").check()
+        await rosa.get_by_role("button", name="Save").click()
+        await expect(rosa.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+
+        seen = vera.get_by_role("complementary", name="People").get_by_role("listitem").filter(has_text="rosa")
+        yellow, black = "rgb(227, 181, 5)", "rgb(0, 0, 0)"
+        for face in (seen.locator(".avatar"), message(vera, "Which colour am I?").locator(".avatar")):
+            await expect(face).to_have_css("background-color", yellow)
+            await expect(face).to_have_css("color", black)
+        await no_violations(vera)
+
+        await rosa.close()
+        await vera.reload()
+        await expect(message(vera, "Which colour am I?").locator(".avatar")).to_have_css("background-color", yellow)
+
+
 async def test_back_leaves_the_settings_from_every_tab_and_the_focus_returns(
     server: WebServer, new_page: PageFactory
 ) -> None:

@@ -3,6 +3,7 @@ import { createContext } from 'svelte';
 import type { Client } from 'hubbub-client';
 import type { Blocked } from './models/blocked.svelte';
 import type { Chosen } from './models/chosen.svelte';
+import type { Colours } from './models/colours.svelte';
 import type { Identity } from './models/identity.svelte';
 import type { Link } from './models/link.svelte';
 import type { Notices } from './models/notices.svelte';
@@ -28,12 +29,13 @@ export const [useNotices, provideNotices] = createContext<Notices>();
 export const [useClient, provideClient] = createContext<Client>();
 export const [useBlocked, provideBlocked] = createContext<Blocked>();
 export const [useOpened, provideOpened] = createContext<Opened>();
+export const [useColours, provideColours] = createContext<Colours>();
 
 /** The room of a conversation, and the message in it at which the user points. */
 export const [useRoom, provideRoom] = createContext<Room>();
 export const [useChosen, provideChosen] = createContext<Chosen>();
 
-export function provideSession({ link, rooms, me, notices, client, blocked, opened }: Session): void {
+export function provideSession({ link, rooms, me, notices, client, blocked, opened, colours }: Session): void {
   provideLink(link);
   provideRooms(rooms);
   provideMe(me);
@@ -41,4 +43,5 @@ export function provideSession({ link, rooms, me, notices, client, blocked, open
   provideClient(client);
   provideBlocked(blocked);
   provideOpened(opened);
+  provideColours(colours);
 }

@@ -19,6 +19,15 @@ export function hue(key: string): number {
   return (hash >>> 0) % 360;
 }
 
+/** Black or white, whichever is easier to read on a colour (`#rrggbb`): 4.58:1 at least. */
+export function inkOn(color: string): string {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? '#000000' : '#ffffff';
+}
+
 function firstGrapheme(word: string): string {
   for (const { segment } of graphemes.segment(word)) return segment;
   return '';

@@ -1,7 +1,8 @@
 /** One room in this tab: applies its events, and sends what the user does there. */
 import { fold, RoomMembers, type Ack, type Client, type Clock, type ErrorEvent, type Event } from 'hubbub-client';
-import type { Joined, ListQuery, MessageEvent, OnlinePage, Unsent } from 'hubbub-client';
+import type { HistoryPage, Joined, ListQuery, MessageEvent, OnlinePage, Place, Unsent } from 'hubbub-client';
 import { formats, words } from '../words/language.svelte';
+import type { Colours } from './colours.svelte';
 import { Composing } from './composing.svelte';
 import { isStored, type Said, type Stored } from './lines';
 import { Messages, type Logged } from './messages.svelte';
@@ -10,6 +11,7 @@ import { People } from './people.svelte';
 import { Pins } from './pins.svelte';
 import { Reading, type Draw } from './reading.svelte';
 import type { SeenRoom } from './seen';
+import { server } from './server.svelte';
 import type { DraftStore } from './storage';
 import { kindOf } from './route';
 import { mentions } from '../text/tree';
@@ -24,6 +26,9 @@ export type RoomEvent = Extract<
 
 /** These change what the room's log shows. */
 const OF_LOG = new Set<RoomEvent['type']>(['joined', 'sync', 'message', 'changed', 'room']);
+
+/** Milliseconds. */
+const ASKED_WITHIN = 5_000;
 
 /** More people than this nobody reads: another letter finds the others. */
 const FOUND = 20;
@@ -41,6 +46,8 @@ export interface RoomOptions {
   draw?: Draw;
   /** Called when a command could not be done. */
   tell: (error: unknown) => void;
+  /** What the server tells of authors and members is noted here. */
+  colours?: Colours;
   /** The user does not want to hear of this person. */
   isBlocked?: (user: string) => boolean;
 }
@@ -88,6 +95,8 @@ export class Room {
   isLookedAt = false;
   /** The message to which an address leads, until the room is joined. */
   #sought: number | null = null;
+  /** For the colour of an author. */
+  #isAsking = false;
   readonly #options: RoomOptions;
 
   constructor(key: string, options: RoomOptions) {
@@ -103,8 +112,8 @@ export class Room {
     this.composing = new Composing(options.draft);
     this.messages = new Messages(me);
     this.timeline = new Timeline(this.messages, me);
-    this.reading = new Reading(this.timeline, (place) => client.history(key, place), options.draw);
-    this.pins = new Pins(this.messages, (place) => client.history(key, place));
+    this.reading = new Reading(this.timeline, (place) => this.#history(place), options.draw);
+    this.pins = new Pins(this.messages, (place) => this.#history(place));
     this.typists = new Typists(clock);
     this.sign = new TypingSign(clock, (active) => this.isJoined && !this.isReadOnly && client.typing(key, active));
     for (const message of client.outbox.of(key)) this.timeline.send(message);
@@ -254,7 +263,7 @@ export class Room {
   async findPeople(text: string): Promise<readonly Person[]> {
     if (this.people.unnamed === 0) return [];
     const query = { q: text === '' ? undefined : text, limit: FOUND };
-    return (await this.#options.client.online(this.key, query)).users;
+    return (await this.online(query)).users;
   }
 
   async lookAtLatest(): Promise<void> {
@@ -264,12 +273,15 @@ export class Room {
   /** Asks who has a role here. Rejects with CommandRefused or ConnectionLost. */
   async readMembers(): Promise<void> {
     const page = await this.#options.client.members(this.key);
+    this.#options.colours?.tell(page.members);
     this.#tell(() => this.#about.learn(page));
   }
 
   /** A page of those who are online. Rejects with CommandRefused or ConnectionLost. */
-  online(query: ListQuery): Promise<OnlinePage> {
-    return this.#options.client.online(this.key, query);
+  async online(query: ListQuery): Promise<OnlinePage> {
+    const page = await this.#options.client.online(this.key, query);
+    this.#options.colours?.tell(page.users);
+    return page;
   }
 
   // What happens.
@@ -301,6 +313,7 @@ export class Room {
         break;
       case 'message':
         this.#said(event);
+        this.#meet(event);
         this.typists.stopped(event.user);
         break;
       case 'sync':
@@ -319,8 +332,8 @@ export class Room {
         this.#trim(event.floor);
         break;
       case 'join': {
-        const { user, name, guest, online } = event;
-        if (this.people.came({ user, name, guest }, online) && !isMe) this.timeline.came(event, now);
+        const { user, name, guest, color, online } = event;
+        if (this.people.came({ user, name, guest, color }, online) && !isMe) this.timeline.came(event, now);
         break;
       }
       case 'leave':
@@ -430,6 +443,27 @@ export class Room {
 
   #isBlocked(user: string): boolean {
     return this.#options.isBlocked?.(user) === true;
+  }
+
+  async #history(place: Place): Promise<HistoryPage> {
+    const page = await this.#options.client.history(this.key, place);
+    this.#options.colours?.tell(page.users);
+    return page;
+  }
+
+  /**
+   * In a large room not everybody is named, and programs send for people who are not here. A page names its authors.
+   * Not at once: everybody in the room would ask in the same moment.
+   */
+  #meet({ user, seq }: MessageEvent): void {
+    if (seq === undefined || !server.hasAccounts || this.#options.colours?.isTold(user) !== false) return;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#options.clock.after(Math.random() * ASKED_WITHIN, () => {
+      void this.#history({ around: seq, limit: 1 })
+        .catch(() => {})
+        .then(() => (this.#isAsking = false));
+    });
   }
 
   /** Only for the shown room: a user who returns to thirty rooms would send too many requests. */

@@ -2,6 +2,8 @@
 
 export interface ServerNames {
   name?: string;
+  /** Only accounts have colours. */
+  accounts?: boolean;
   /** Keys of the rooms that the page opens for who comes the first time. */
   default_rooms?: readonly string[];
 }
@@ -16,6 +18,9 @@ export const server = {
   get firstRooms(): readonly string[] {
     const rooms = known.default_rooms ?? [];
     return rooms.length > 0 ? rooms : ['general'];
+  },
+  get hasAccounts(): boolean {
+    return known.accounts === true;
   },
   learn(names: ServerNames): void {
     known = names;

@@ -5,6 +5,7 @@ import { sentenceOf } from '../words/failures';
 import { words } from '../words/language.svelte';
 import { Arrivals, type Drawing } from './arrivals';
 import { Blocked } from './blocked.svelte';
+import { Colours } from './colours.svelte';
 import { Identity } from './identity.svelte';
 import { Link } from './link.svelte';
 import { Notices } from './notices.svelte';
@@ -40,6 +41,7 @@ export class Session {
   readonly notices: Notices;
   readonly blocked: Blocked;
   readonly opened = new Opened();
+  readonly colours = new Colours();
   readonly #options: SessionOptions;
   readonly client: Client;
   readonly #arrivals: Arrivals<RoomEvent>;
@@ -109,6 +111,7 @@ export class Session {
     return new Room(key, {
       clock,
       client: this.client,
+      colours: this.colours,
       me: () => this.me,
       newKey,
       draft: remembered.draftOf(this.#owner, key, () => clock.now()),
@@ -126,6 +129,7 @@ export class Session {
   }
 
   #receive(event: Event): void {
+    this.colours.hear(event);
     switch (event.type) {
       case 'welcome':
         this.#arrivals.flush();

@@ -7,6 +7,7 @@ export interface Account {
   username: string;
   name: string;
   role: 'member' | 'admin';
+  color?: string;
   created: string;
   deactivated?: string;
 }

@@ -4,6 +4,8 @@ import { request } from '../../rest';
 export interface Me {
   key: string;
   name: string;
+  /** `#rrggbb`. */
+  color?: string;
   time_zone?: string;
   email?: string;
   email_confirmed?: boolean;

@@ -43,6 +43,7 @@ class AccountInfo(BaseModel):
     username: str
     name: str
     role: Role
+    color: str | None = None
     created: str
     deactivated: str | None = None
 
@@ -131,6 +132,7 @@ def _account_info(account: Account) -> AccountInfo:
         username=account.login,
         name=account.name,
         role=account.role,
+        color=account.color,
         created=timestamp(account.created / 1000),
         deactivated=timestamp(account.deactivated / 1000) if account.deactivated is not None else None,
     )
