@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import smtplib
 import ssl
@@ -9,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from hubbub.accounts.issuer_requests import hang_up
@@ -19,7 +21,36 @@ log = logging.getLogger("hubbub")
 
 DEADLINE = 30.0
 """Seconds for the mail server to take a mail, in all."""
+SAYS_AT_MOST = 64 * 1024
+"""Bytes that the mail server may say. smtplib keeps all lines of an answer, however many come."""
 _PORTS = {"smtp": 587, "smtps": 465}
+
+
+class _Replies:
+    """What a mail server says, up to `SAYS_AT_MOST`. Then it seems to hang up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = SAYS_AT_MOST
+
+    def readline(self, size: int) -> bytes:
+        line = self._file.readline(size)
+        self._left -= len(line)
+        return line if self._left >= 0 else b""
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Plain(smtplib.SMTP):
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Replies(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _Encrypted(_Plain, smtplib.SMTP_SSL):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +69,9 @@ class MailServer:
         """In a thread. Raises OSError; `smtplib.SMTPException` is one."""
         tls = ssl.create_default_context()
         if self.is_tls:
-            link: smtplib.SMTP = smtplib.SMTP_SSL(timeout=DEADLINE, context=tls)
+            link: smtplib.SMTP = _Encrypted(timeout=DEADLINE, context=tls)
         else:
-            link = smtplib.SMTP(timeout=DEADLINE)
+            link = _Plain(timeout=DEADLINE)
         # `timeout` is for each read: a server that sends a byte each second would never end.
         late = threading.Timer(DEADLINE, lambda: hang_up([link.sock]))
         late.daemon = True
@@ -54,7 +85,8 @@ class MailServer:
             if self.user:
                 link.login(self.user, self.password)
             link.send_message(mail)
-            link.quit()
+            with contextlib.suppress(OSError):  # the mail is sent
+                link.quit()
         finally:
             late.cancel()
             link.close()
