@@ -21,7 +21,7 @@ from hubbub.errors import ConfigurationError, RateLimited, RequestError, Unavail
 from hubbub.features.accounts.console import Order
 from hubbub.settings import Settings
 from hubbub.store.base import Engine
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.topics import Level
 
 if TYPE_CHECKING:
@@ -320,8 +320,8 @@ def list_keys(
 ) -> None:
     """Show the names of all keys, what they allow, when they were made, and when they expire."""
     found = [
-        {"name": key.name, "scopes": list(key.scopes), "created": timestamp(key.created / 1000)}
-        | ({"expires": timestamp(key.expires / 1000)} if key.expires is not None else {})
+        {"name": key.name, "scopes": list(key.scopes), "created": timestamp_of(key.created)}
+        | ({"expires": timestamp_of(key.expires)} if key.expires is not None else {})
         for key in _on_keys(data_dir, lambda store: store.load())
     ]
     if as_json:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from hubbub.accounts.timed_ids import LATEST, timed_id
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 
 _ADD = Statement(
     """
@@ -60,7 +60,7 @@ def audit_lines(
     exact = {"before": before, "number": number}
     like = {"actor": _pattern(actor.lower()), "action": _pattern(action) + ("%" if action.endswith(".") else "")}
     return [
-        AuditLine(id=id, at=timestamp(at / 1000), actor=actor, action=action, target=target, detail=json.loads(detail))
+        AuditLine(id=id, at=timestamp_of(at), actor=actor, action=action, target=target, detail=json.loads(detail))
         for id, at, actor, action, target, detail in transaction.rows(_BEFORE, **exact, **like)
     ]
 

@@ -16,7 +16,7 @@ from hubbub.accounts.audit import audit
 from hubbub.errors import Forbidden, NotFound
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 from hubbub.wire.members import FOR_EVER
@@ -71,7 +71,7 @@ class Ban:
     @property
     def sentence(self) -> str:
         """What the banned person is told."""
-        end = "" if self.until == FOR_EVER else f" until {timestamp(self.until / 1000)}"
+        end = "" if self.until == FOR_EVER else f" until {timestamp_of(self.until)}"
         return f"you are banned from this server{end}"
 
 
@@ -123,7 +123,7 @@ def put_ban(transaction: Transaction, ban: Ban) -> AccessChange:
         made_by=ban.by,
         reason=ban.reason,
     )
-    until = "for_ever" if ban.until == FOR_EVER else timestamp(ban.until / 1000)
+    until = "for_ever" if ban.until == FOR_EVER else timestamp_of(ban.until)
     audit(transaction, ban.by, "ban.set", ban.key, until=until, reason=ban.reason)
     return changed(transaction, AccessKind.BAN, fold(ban.key))
 

@@ -50,3 +50,8 @@ class Reply(Event):
 def timestamp(seconds: float) -> str:
     """Seconds since 1970 as RFC 3339 in UTC with milliseconds: `2026-11-20T09:30:00.123Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def timestamp_of(milliseconds: float) -> str:
+    """The same for milliseconds, in which our tables keep time."""
+    return timestamp(milliseconds / 1000)

@@ -35,7 +35,7 @@ from hubbub.accounts.audit import CONSOLE
 from hubbub.accounts.revocations import Revocations
 from hubbub.errors import ConfigurationError, NotFound, RequestError, Unavailable
 from hubbub.store.base import Transaction
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import Role
 from hubbub.wire.keys import fold
 
@@ -84,8 +84,8 @@ def _shown(account: Account) -> dict[str, Any]:
         "key": account.key,
         "name": account.name,
         "role": account.role.value,
-        "created": timestamp(account.created / 1000),
-        "deactivated": timestamp(account.deactivated / 1000) if account.deactivated is not None else None,
+        "created": timestamp_of(account.created),
+        "deactivated": timestamp_of(account.deactivated) if account.deactivated is not None else None,
     }
 
 

@@ -16,7 +16,7 @@ from hubbub.errors import Conflict, Invalid, NotFound, TooLarge
 from hubbub.http.asking import COMMON, body_of, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.members import Time, milliseconds
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ def _fields(key: ApiKey) -> dict[str, Any]:
         "id": key.name,
         "name": key.name,
         "scopes": list(key.scopes),
-        "created": timestamp(key.created / 1000),
-        "expires": timestamp(key.expires / 1000) if key.expires is not None else None,
+        "created": timestamp_of(key.created),
+        "expires": timestamp_of(key.expires) if key.expires is not None else None,
     }

@@ -15,7 +15,7 @@ from hubbub.errors import Conflict, Invalid, NotFound, TooLarge
 from hubbub.http.asking import COMMON, body_of, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.keys import Text
 from hubbub.wire.members import FOR_EVER, Time, milliseconds
 
@@ -99,8 +99,8 @@ def _info(ban: Ban) -> BanInfo:
         user=ban.key,
         name=ban.name,
         guest=True if ban.identity else None,
-        until=None if ban.until == FOR_EVER else timestamp(ban.until / 1000),
+        until=None if ban.until == FOR_EVER else timestamp_of(ban.until),
         by=ban.by,
-        at=timestamp(ban.at / 1000),
+        at=timestamp_of(ban.at),
         reason=ban.reason,
     )

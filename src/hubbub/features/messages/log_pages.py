@@ -12,7 +12,7 @@ from hubbub.features.messages.log_rows import ReadMessage, RoomHead
 from hubbub.features.messages.log_send import QUOTED
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import OnlineUser
 from hubbub.wire.keys import fold
 from hubbub.wire.messages import MessageEvent, Quote, Reaction
@@ -168,13 +168,13 @@ def _message(room: str, row: ReadMessage) -> MessageEvent:
         name=row.name,
         kind=row.kind,
         text=row.text,
-        ts=_time(row.ts),
+        ts=timestamp_of(row.ts),
         key=row.key,
         reply_to=row.reply_to,
         quote=_quote(row),
         data=from_json(row.data) if row.data is not None else None,
-        edited=_time(row.edited) if row.edited is not None else None,
-        deleted=_time(row.deleted) if row.deleted is not None else None,
+        edited=timestamp_of(row.edited) if row.edited is not None else None,
+        deleted=timestamp_of(row.deleted) if row.deleted is not None else None,
         pinned=True if row.pinned is not None else None,
         reactions=[Reaction(**one) for one in from_json(row.reactions)] if row.reactions else None,
     )
@@ -185,7 +185,3 @@ def _quote(row: ReadMessage) -> Quote | None:
         return None
     deleted = True if row.quoted_deleted is not None else None
     return Quote(user=row.quoted_key, name=row.quoted_name, text=row.quoted_text, deleted=deleted)
-
-
-def _time(milliseconds: int) -> str:
-    return timestamp(milliseconds / 1000)

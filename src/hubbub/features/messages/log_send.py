@@ -13,7 +13,7 @@ from hubbub.features.messages import log_sql as sql
 from hubbub.features.messages.log_changes import Changed, ChangeRequest
 from hubbub.features.messages.log_rows import KeyedMessage, new_message
 from hubbub.features.messages.log_touched import Asked, Head, Message, Touched
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import SYSTEM
 from hubbub.wire.messages import MessageEvent, Quote, SendMessage
 
@@ -49,7 +49,7 @@ class Sends:
             if first is not None:
                 if first.digest not in {digest, None}:
                     raise Conflict("this key was used for another message", room=head.key)
-                return Changed(request, head.key, first.seq, first.rev, timestamp(first.ts / 1000), None)
+                return Changed(request, head.key, first.seq, first.rev, timestamp_of(first.ts), None)
         # Most messages have none of these fields, and an absent field takes as long to validate as one that is given.
         rare: dict[str, Any] = {}
         if send.reply_to is not None:

@@ -20,7 +20,7 @@ from hubbub.features.messages.log_changes import Changed, ChangeRequest, RoomCha
 from hubbub.features.messages.log_epochs import keep_ends
 from hubbub.features.messages.log_people import people_of, remembered
 from hubbub.store.base import Transaction
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.keys import fold
 from hubbub.wire.messages import ChangedEvent, SendMessage
 
@@ -79,7 +79,7 @@ class Touched:
     def __init__(self, transaction: Transaction, *, now: int) -> None:
         self.transaction = transaction
         self.now = now
-        self.ts = timestamp(now / 1000)
+        self.ts = timestamp_of(now)
         self.heads: dict[str, Head] = {}
         """The keys are spelled as in the requests."""
         self.messages: dict[tuple[int, int], Message] = {}

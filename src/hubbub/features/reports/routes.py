@@ -16,7 +16,7 @@ from hubbub.http.asking import COMMON, body_of, next_of, permitted, read_model, 
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.http.socket_routes import check_key
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.keys import Seq
 from hubbub.wire.reports import Reason
 
@@ -130,7 +130,7 @@ def _add_queue(router: APIRouter, hub: Mounted, feature: ReportsFeature) -> None
 def _info(report: StoredReport) -> ReportInfo:
     return ReportInfo(
         id=report.id,
-        at=timestamp(report.at / 1000),
+        at=timestamp_of(report.at),
         room=report.room,
         seq=report.seq,
         author=report.author,
@@ -139,5 +139,5 @@ def _info(report: StoredReport) -> ReportInfo:
         reason=report.reason,
         state=report.state,
         closed_by=report.closed_by,
-        closed_at=timestamp(report.closed_at / 1000) if report.closed_at is not None else None,
+        closed_at=timestamp_of(report.closed_at) if report.closed_at is not None else None,
     )

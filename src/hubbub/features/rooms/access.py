@@ -33,7 +33,7 @@ from hubbub.errors import Unavailable
 from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, is_member, read_access
 from hubbub.features.rooms.application_roles import ApplicationRoles
 from hubbub.store.database import Database
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import User
 from hubbub.wire.keys import fold
 from hubbub.wire.members import FOR_EVER, RoomFields, RoomMember, milliseconds
@@ -135,7 +135,7 @@ class Access:
 
 def end_of(moment: int) -> str:
     """A time in milliseconds as the wire says until when."""
-    return "for_ever" if moment == FOR_EVER else timestamp(moment / 1000)
+    return "for_ever" if moment == FOR_EVER else timestamp_of(moment)
 
 
 def until(end: str | None) -> int:

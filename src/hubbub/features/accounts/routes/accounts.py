@@ -18,7 +18,7 @@ from hubbub.http.asking import COMMON, PAGE, address_of, agent_of, body_of, next
 from hubbub.http.bearer import guest_secret
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import Role
 
 if TYPE_CHECKING:
@@ -133,6 +133,6 @@ def _account_info(account: Account) -> AccountInfo:
         name=account.name,
         role=account.role,
         color=account.color,
-        created=timestamp(account.created / 1000),
-        deactivated=timestamp(account.deactivated / 1000) if account.deactivated is not None else None,
+        created=timestamp_of(account.created),
+        deactivated=timestamp_of(account.deactivated) if account.deactivated is not None else None,
     )

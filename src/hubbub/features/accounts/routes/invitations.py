@@ -15,7 +15,7 @@ from hubbub.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from hubbub.http.asking import COMMON, body_of, may, page_link, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import Role
 
 if TYPE_CHECKING:
@@ -90,6 +90,6 @@ def _invitation_info(invitation: Invitation, url: str | None = None) -> Invitati
         url=url,
         role=invitation.role,
         uses_left=invitation.uses_left,
-        expires=timestamp(invitation.expires / 1000),
+        expires=timestamp_of(invitation.expires),
         by=invitation.made_by,
     )

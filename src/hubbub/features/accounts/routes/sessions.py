@@ -15,7 +15,7 @@ from hubbub.http.asking import COMMON, address_of, agent_of, body_of, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.http.session_cookie import COOKIE, remove_cookie
-from hubbub.wire.base import timestamp
+from hubbub.wire.base import timestamp_of
 
 if TYPE_CHECKING:
     from hubbub.features.accounts.feature import AccountsFeature
@@ -92,8 +92,8 @@ def add_sessions(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> N
 def _session_info(session: Session, current: str | None) -> SessionInfo:
     return SessionInfo(
         id=session.id,
-        created=timestamp(session.created / 1000),
-        seen=timestamp(session.seen / 1000),
+        created=timestamp_of(session.created),
+        seen=timestamp_of(session.seen),
         agent=session.agent,
         current=session.id == current,
     )
