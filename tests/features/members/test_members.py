@@ -12,9 +12,11 @@ from hubbub.accounts.audit import audit_lines
 from hubbub.features.messages.catching_up import FRAME_BYTES
 from hubbub.features.rooms import lists
 from hubbub.features.rooms.access_rows import OwnRoom, read_rooms_of
+from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.store.base import Transaction
 from hubbub.wire.keys import TEXT_LENGTH
 from tests.features.members.house import House, code_of, do, house
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -207,6 +209,8 @@ async def test_who_is_muted_reads_and_does_not_write(place: House) -> None:
 
     await do(boss, "mute", "lobby", user="bob", until="2099-01-01T00:00:00Z")
     assert await code_of(bob, "message", "lobby", text="let me") == "forbidden"
+    # The room had no settings before. Typing asks the node's memory alone, which reads them now.
+    await eventually(lambda: place.hub.node.feature(RoomsFeature).rooms.access.at("lobby") is not None)
     assert await code_of(bob, "typing", "lobby") == "forbidden"
     await do(boss, "message", "lobby", text="listen")
     assert (await bob.hear(1)) == ["listen"]

@@ -65,7 +65,7 @@ class MembersFeature(Feature):
             run(self._read(room.key))
 
     def _removed(self, key: str, said: Mapping[str, Any]) -> None:
-        self._rooms.rooms.tell_removed(key, said["room"], said["reason"], said["rev"])
+        self._rooms.rooms.tell_removed(key, said["identity"], said["room"], said["reason"], said["rev"])
 
     def _application_changed(self, change: AccessChange) -> None:
         room, _, user = change.subject.partition(" ")

@@ -33,11 +33,16 @@ from hubbub.store.database import Database
 from hubbub.store.statement import Statement
 from hubbub.wire.identity import SYSTEM, User
 from hubbub.wire.keys import fold
-from hubbub.wire.members import Create, Invited, MemberChange, RoomFields, RoomMember
+from hubbub.wire.members import Create, Invited, MemberChange, RoomFields
 
 REMOVED, STORE = "@removed", "@store"
 """What nodes say to each other in users' channels: a user is no member any more; store the user's row."""
 STORED_WITHIN = 2.0
+TO_ONE, TO_ALL = 20, 3000
+"""How often somebody may invite, remove or kick one person, and people in all, in an hour. Each time that person's
+devices are told. A ban always may be made: it keeps an attacker out, and to come back needs an invitation or the
+attacker's own will."""
+_ANNOYING = frozenset({Action.INVITE, Action.REMOVE, Action.KICK})
 
 _OWNED = Statement(
     """
@@ -72,7 +77,7 @@ class RoomsOfPeople:
             room = command.room
             if user is not SYSTEM and self._access.application is not None:
                 await self._access.require(user, Action.JOIN, room)
-        await self._check_limits(user, room, owns=True)
+        await self._check_limits(user, room, command.users, owns=True)
         finds = command.key is not None
         change = RoomChange(Action.CREATE, users=command.users, fields=fields, claims=claims, finds=finds)
         return (await self.change(user, room, change)).room
@@ -91,7 +96,7 @@ class RoomsOfPeople:
         ids = await database.read(partial(_ids_of, keys=[user.key, *others]), never_deferred=True)
         # The same people find the same room, also if two of them make it at once.
         room = DIRECT + _in_a_key(self._digest(",".join(map(str, sorted(ids))))[:20])
-        await self._check_limits(user, room, owns=False)
+        await self._check_limits(user, room, others, owns=False)
         change = RoomChange(Action.DIRECT, users=others, fields=RoomFields(kind="direct"))
         return (await self.change(user, room, change)).room
 
@@ -107,7 +112,7 @@ class RoomsOfPeople:
             raise Unavailable("this server stores no rooms")
         return hmac.digest(cluster.encode(), text.encode(), hashlib.sha256)
 
-    async def _check_limits(self, user: User, room: str, *, owns: bool) -> None:
+    async def _check_limits(self, user: User, room: str, invited: Sequence[str], *, owns: bool) -> None:
         """Before a user makes a room. One that is there already is found, or is a conflict.
 
         Raises `RateLimited`, and `TooLarge` if the user would own too many. Those who make several rooms at the same
@@ -120,29 +125,41 @@ class RoomsOfPeople:
         await limit.take(self._services.limits, "too many new rooms; try again later")
         if owns and await database.read(partial(_owned_by, user=user), never_deferred=True) >= now.rooms_per_user:
             raise TooLarge(f"a user owns at most {now.rooms_per_user} rooms: archive one, or make another its owner")
+        for key in invited:
+            await self._count_annoyance(user, key)
+
+    async def _count_annoyance(self, user: User, key: str) -> None:
+        """Raises `RateLimited`. The limit for all comes first: then nobody makes the server remember more names."""
+        by = f"done by {fold(user.key)}"
+        for limit in (Hourly(f"{by} to people", TO_ALL), Hourly(f"{by} to {fold(key)}", TO_ONE)):
+            await limit.take(self._services.limits, "too often; try again later")
 
     async def change(self, user: User, room: str, change: RoomChange) -> Changed[Any]:
         """Change a room. Returns when that is durable, and everybody was told.
 
         Raises `Forbidden` if the user may not do this, `NotFound` if there is no such user or room, `Conflict` if the
-        room does not allow it now, `Unavailable`.
+        room does not allow it now, `RateLimited` if the user does this too often to the same person, `Unavailable`.
         """
+        if change.action in _ANNOYING and user is not SYSTEM:
+            for one in change.users:
+                await self._count_annoyance(user, one if isinstance(one, str) else one.key)
         if not change.claims:
             change.users = [await self._present(one) for one in change.users]
             change.given = await self._given(room, change.users)
         changed: Changed[Any] = await self._messages.change(ChangeRequest(user, room, change))  # type: ignore[assignment]
         event = changed.event
         if change.action in {Action.CREATE, Action.DIRECT, Action.INVITE} and event is not None and event.members:
-            await self._tell_invited(user, changed.room, event.members)
+            await self._tell_invited(user, changed.room, change.identities)
         if event is not None and is_restricted(fold(changed.room)):
             for member in event.members or ():
                 if member.out is not None:
-                    run(self._tell_removed(member, changed.room, changed.rev))
+                    run(self._tell_removed(member, change.identities[member.user], changed.room, changed.rev))
         return changed
 
-    async def _tell_removed(self, member: MemberChange, room: str, rev: int) -> None:
+    async def _tell_removed(self, member: MemberChange, identity: str, room: str, rev: int) -> None:
         """Connections that have not joined the room hear of it too: it is gone from their lists."""
-        await self._channels.order(member.user, REMOVED, room=room, reason=member.out, rev=rev)
+        said = {"room": room, "reason": member.out, "rev": rev, "identity": identity}
+        await self._channels.order(member.user, REMOVED, **said)
 
     async def _given(self, room: str, users: Sequence[User | str]) -> dict[str, RoomRole]:
         """What the application makes of these users, if it says who is in the room. Raises `Unavailable`."""
@@ -184,22 +201,18 @@ class RoomsOfPeople:
         for user in {one.user for one in self._connections.of_user(key)} if database is not None else ():
             run(_store(database, user))
 
-    async def _tell_invited(self, user: User, room: str, members: Sequence[RoomMember]) -> None:
+    async def _tell_invited(self, user: User, room: str, identities: Mapping[str, str]) -> None:
         access = await self._access.read(room) if is_restricted(fold(room)) else None
         if access is None:
             return
         invited = Invited(room=access.key, kind=access.kind.value, title=access.title, by=user.key)
-        for member in members:
-            if member.user != user.key:
-                run(_tell(self._channels, member.user, invited))
+        for key, identity in identities.items():
+            if key != user.key:
+                run(self._channels.tell(key, identity, invited))
 
 
 def _in_a_key(digest: bytes) -> str:
     return base64.b32encode(digest).decode().lower()
-
-
-async def _tell(channels: UserChannels, key: str, event: Invited) -> None:
-    await channels.send(key, event)
 
 
 def _owned_by(transaction: Transaction, user: User) -> int:

@@ -50,6 +50,7 @@ class AccessChanges:
         self._guards = guards
         self._acts: list[tuple[Head, Person, list[MemberChange], RoomChange]] = []
         """What is told in the audit log."""
+        self._identities: dict[str, str] = {}
         self._rules: dict[Action, Callable[[Head, Guard, Person, Asks], list[MemberChange] | None]] = {
             Action.CREATE: self._create,
             Action.DIRECT: self._find_or_make,
@@ -72,6 +73,7 @@ class AccessChanges:
         if members is None:
             return Changed(request, head.key, head.seq, head.rev, self._touched.ts, None)
         guard.changed = rev = head.next_rev()
+        change.identities = {member.user: self._identities[member.user] for member in members}
         if change.action in _AUDITED and guard.kind is RoomKind.PUBLIC:
             self._acts.append((head, person, members, change))
         event = RoomEvent(room=head.key, rev=rev, by=person.key, members=members or None)
@@ -161,8 +163,10 @@ class AccessChanges:
             changes.append(self._put(guard, person, RoomRole.MODERATOR))
         return changes
 
-    def _kick(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange]:
+    def _kick(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange] | None:
         target = self._below(head, guard, person, request)
+        if not _may_be_in(guard, target):
+            return None
         return [self._put(guard, target, guard.place(target).role, out="kicked")]
 
     def _mute(self, head: Head, guard: Guard, person: Person, request: Asks) -> list[MemberChange] | None:
@@ -180,7 +184,8 @@ class AccessChanges:
             return None
         place.banned = end
         if end > self._touched.now:
-            return [self._put(guard, target, RoomRole.NOBODY, out="banned")]
+            out: OutBecause | None = "banned" if _may_be_in(guard, target) else None
+            return [self._put(guard, target, RoomRole.NOBODY, out=out)]
         return [self._put(guard, target, place.role)]
 
     def _targets(self, request: Asks) -> list[Person]:
@@ -205,6 +210,7 @@ class AccessChanges:
     def _put(self, guard: Guard, target: Person, role: RoomRole, *, out: OutBecause | None = None) -> MemberChange:
         place: Place = guard.place(target)
         place.role, place.is_changed = role, True
+        self._identities[target.key] = target.identity
         now = self._touched.now
         return MemberChange(
             user=target.key,
@@ -215,6 +221,11 @@ class AccessChanges:
             banned=end_of(place.banned) if place.banned > now else None,
             out=out,
         )
+
+
+def _may_be_in(guard: Guard, target: Person) -> bool:
+    """Whether connections of this person may have joined the room. Those of nobody else are told that they are out."""
+    return guard.kind is RoomKind.PUBLIC or guard.place(target).role is not RoomRole.NOBODY
 
 
 def _said_of(target: MemberChange, change: RoomChange) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class RoomChange:
     `users` are those whom it is about: a user who is connected, or the key of somebody whose row exists. `claims` says
     that keys are accounts of the application, which need not have come yet. `until` is in milliseconds since 1970.
     `finds` says that to make a room changes nothing, and is no conflict, if the user owns it already. `given` are the
-    roles that the application gives to `users`, by folded key, if it says who is in the room.
+    roles that the application gives to `users`, by folded key, if it says who is in the room. The log sets
+    `identities`: of those who are something else from now on, by key.
     """
 
     action: Action
@@ -43,6 +44,7 @@ class RoomChange:
     claims: bool = False
     finds: bool = False
     given: Mapping[str, RoomRole] = field(default_factory=dict)
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 C = TypeVar("C")

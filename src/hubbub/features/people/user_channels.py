@@ -24,7 +24,7 @@ _ORDER = b'{"type":"@'
 """The first bytes of an event for the nodes, not for clients: no type of a client's event begins with @."""
 Order = Callable[[str, Mapping[str, Any]], None]
 """It gets the user's folded key, and what was said. It must not wait or raise."""
-_CLOSE, _MAKE_WAY = "@close", "@make_way"
+_CLOSE, _MAKE_WAY, _TELL = "@close", "@make_way", "@tell"
 
 
 class UserChannels:
@@ -53,6 +53,10 @@ class UserChannels:
     async def send(self, key: str, event: Event | Mapping[str, Any]) -> int:
         """Send an event to all connections of a user. Returns how many these are, on all nodes."""
         return await self._publish(key, event)
+
+    async def tell(self, key: str, identity: str, event: Event) -> None:
+        """Send an event to this very user: not to a guest who has the key of an account, or had it before another."""
+        await self.order(key, _TELL, identity=identity, event=event.model_dump(mode="json", exclude_none=True))
 
     async def order(self, key: str, name: str, **said: Any) -> int:
         """Have every node that a user is connected to do something. Returns how many connections these are."""
@@ -95,6 +99,11 @@ class UserChannels:
         if order["type"] == _CLOSE:
             for connection in self._connections.of_user(key):
                 connection.close(order["code"], order["reason"])
+        elif order["type"] == _TELL:
+            told = Publication(publication.channel, order["event"])
+            for connection in self._connections.of_user(key):
+                if connection.user.identity == order["identity"]:
+                    connection.send(told)
         elif order["type"] == _MAKE_WAY:
             self._make_way(key)
         elif order["type"] in self._orders:

@@ -63,7 +63,7 @@ class RoomsFeature(Feature):
         room = rooms.at(publication.channel)
         for member in members:
             if member.out and room is not None:
-                rooms.evict_user(room, member.user, member.out, event.rev)
+                rooms.evict_user(room, member.user, member.out, event.rev, guest=bool(member.guest))
         run(self._read(event.room))
 
     async def _read(self, room: str) -> None:

@@ -240,16 +240,19 @@ class Rooms:
             self._told.setdefault(connection, {})[fold(room.key)] = rev
         self._evicted(connection, room.key)
 
-    def evict_user(self, room: Room, key: str, reason: OutBecause, rev: int) -> None:
-        """`evict` all connections to this node that a user has in a room."""
+    def evict_user(self, room: Room, key: str, reason: OutBecause, rev: int, *, guest: bool) -> None:
+        """`evict` all connections to this node that a user has in a room: a guest whom the hub has admitted, or
+        anybody else, since both may have the same key."""
         for connection in self._fanout.connections.of_user(key):
-            if self.has_joined(connection, room.key):
+            if bool(connection.user.identity) is guest and self.has_joined(connection, room.key):
                 self.evict(connection, room, reason, rev)
 
-    def tell_removed(self, key: str, room: str, reason: OutBecause, rev: int) -> None:
+    def tell_removed(self, key: str, identity: str, room: str, reason: OutBecause, rev: int) -> None:
         """Tell the connections to this node of a user who is no member of a room since `rev`. Those that have joined it
         are told by `evict`."""
         for connection in self._fanout.connections.of_user(key):
+            if connection.user.identity != identity:
+                continue
             if not self.has_joined(connection, room) and self._told.get(connection, {}).get(fold(room), -1) < rev:
                 connection.reply(Removed(room=room, reason=reason))
 
