@@ -245,6 +245,14 @@ describe('rooms of which one is a member', () => {
   });
 });
 
+it('tells a moderator of a new report, and not of a closed one', () => {
+  network.last.arrives(welcome);
+  network.last.arrives({ type: 'report', id: '1-a', room: 'lobby', seq: 3, state: 'closed' });
+  expect(session.notices.shown).toEqual([]);
+  network.last.arrives({ type: 'report', id: '1-a', room: 'lobby', seq: 3, state: 'open' });
+  expect(session.notices.shown.map(({ message }) => message)).toEqual(['A message in lobby was reported.']);
+});
+
 it('hears nothing of a blocked person', () => {
   const of = { room: 'general', user: 'bob', name: 'Bob' };
   network.last.arrives(welcome);

@@ -146,6 +146,10 @@ export class Session {
       case 'invited':
         this.rooms.invited(event.room);
         break;
+      case 'report':
+        if (event.state === 'open')
+          this.notices.tell(words().rooms.reported(this.rooms.get(event.room)?.name ?? event.room));
+        break;
       case 'joined':
         // Also a room that this page has just made.
         this.rooms.invited(event.room);
