@@ -399,6 +399,27 @@ describe('what may not be written', () => {
     expect(room.isSlow).toBe(false);
   });
 
+  it('are read page by page, of a large room the first ones and those who are looked for', async () => {
+    const pages: Record<string, object> = {
+      '': { members: [{ user: 'bob', name: 'Bob', role: 'owner' }], next: 'b' },
+      b: { members: [{ user: 'carol', name: 'Carol', role: 'moderator' }] },
+      zoe: { members: [{ user: 'zoe', name: 'Zoe', muted: 'for_ever' }] },
+    };
+    wires.probed = () => {
+      const asked = new URL(wires.probes.at(-1)?.address ?? '').searchParams;
+      const body = { room: 'general', kind: 'public', ...pages[asked.get('q') ?? asked.get('after') ?? ''] };
+      return Promise.resolve({ status: 200, failure: null, retryAfter: null, body });
+    };
+    await room.lookUp('zoe');
+    expect([room.about.next, room.about.of('zoe')?.muted, room.about.of('carol')]).toEqual([
+      'b',
+      'for_ever',
+      undefined,
+    ]);
+    await room.readAllMembers();
+    expect([room.about.next, room.about.list?.length]).toEqual([undefined, 2]);
+  });
+
   it('makes the page ask why', async () => {
     const page = { room: 'general', kind: 'public', members: [{ user: 'alice', name: 'Alice', muted: 'for_ever' }] };
     wires.probed = () => Promise.resolve({ status: 200, failure: null, retryAfter: null, body: page });

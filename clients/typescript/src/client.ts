@@ -340,9 +340,9 @@ export class Client {
     return this.#lists.online(room, query);
   }
 
-  /** What is said about a room, and who has a role in it. */
-  members(room: string): Promise<MembersPage> {
-    return this.#lists.members(room);
+  /** What is said about a room, and who has a role in it, by their names. */
+  members(room: string, query: ListQuery = {}): Promise<MembersPage> {
+    return this.#lists.members(room, query);
   }
 
   /** Returns false, and sends nothing, without a connection, or when it would exceed the server's limits. */

@@ -36,8 +36,8 @@ export class Lists {
     return this.#page(`api/v1/rooms/${encodeURIComponent(room)}/online`, query);
   }
 
-  members(room: string): Promise<MembersPage> {
-    return this.#page(`api/v1/rooms/${encodeURIComponent(room)}/members`, {});
+  members(room: string, query: ListQuery): Promise<MembersPage> {
+    return this.#page(`api/v1/rooms/${encodeURIComponent(room)}/members`, query);
   }
 
   async #page<Page>(path: string, query: ListQuery): Promise<Page> {

@@ -3,6 +3,7 @@
  * connection.
  */
 import { fold } from './keys.js';
+import type { ListQuery } from './lists.js';
 import type { Joined, MembersPage, RoomEvent, RoomMember, Sync, Welcome } from './protocol.js';
 
 export type RoomRole = NonNullable<RoomMember['role']>;
@@ -30,19 +31,25 @@ export class RoomMembers {
   readonly #me: () => Me | null;
   /** By folded key, those with the role `nobody` too. */
   readonly #known = new Map<string, Known>();
-  #isWhole = false;
+  #hasBegun = false;
+  #next: string | undefined;
 
   constructor(me: () => Me | null = () => null) {
     this.#me = me;
   }
 
   /**
-   * Those who have a role, or are muted or banned. Undefined while it is not known: `learn` from
-   * `await client.members(room)`. The server says by itself who is in a direct room.
+   * Those who have a role, or are muted or banned, as far as `learn` has told. Undefined while it is not known: `learn`
+   * from `await client.members(room)`. The server says by itself who is in a direct room.
    */
   get list(): readonly RoomMember[] | undefined {
-    if (!this.#isWhole) return undefined;
+    if (!this.#hasBegun) return undefined;
     return [...this.#known.values()].map(({ member }) => member).filter(isSomething);
+  }
+
+  /** Where the page begins that continues `list`. Undefined if the list is whole, or not known. */
+  get next(): string | undefined {
+    return this.#next;
   }
 
   /** What is known of somebody. */
@@ -56,12 +63,12 @@ export class RoomMembers {
     this.role = event.role;
     if (event.members !== undefined) this.#begin(event.members, event.rev ?? 0);
     // Members may have changed meanwhile, and no event will say so.
-    else if (!event.recovered || event.since !== event.rev) this.#isWhole = false;
+    else if (!event.recovered || event.since !== event.rev) this.#end();
   }
 
   caughtUp(event: Sync): void {
     this.#says(event);
-    this.#isWhole = false;
+    this.#end();
   }
 
   changed({ rev, kind, title, description, archived, slow, members = [] }: RoomEvent): void {
@@ -73,13 +80,26 @@ export class RoomMembers {
     for (const { out: _, ...member } of members) this.#put({ color: this.of(member.user)?.color, ...member }, rev);
   }
 
-  /** Events that came before the page, and are newer than it, stay. */
-  learn(page: MembersPage): void {
+  /**
+   * `query` is the one with which the page was asked for. The first page begins the list, the one that is `next`
+   * continues it, and others tell of people only. Events that are newer than the page stay.
+   */
+  learn(page: MembersPage, { q, after }: ListQuery = {}): void {
     const rev = page.rev ?? 0;
-    const named = new Set(page.members.map(({ user }) => fold(user)));
-    for (const [user, known] of this.#known) if (known.rev <= rev && !named.has(user)) this.#known.delete(user);
+    if (!q && !after) {
+      const named = new Set(page.members.map(({ user }) => fold(user)));
+      for (const [user, known] of this.#known) if (known.rev <= rev && !named.has(user)) this.#known.delete(user);
+      this.#hasBegun = true;
+      this.#next = page.next;
+    } else if (!q && after === this.#next) {
+      this.#next = page.next;
+    }
     for (const member of page.members) this.#put(member, rev);
-    this.#isWhole = true;
+  }
+
+  #end(): void {
+    this.#hasBegun = false;
+    this.#next = undefined;
   }
 
   #says(said: Said): void {
@@ -93,7 +113,8 @@ export class RoomMembers {
   #begin(members: readonly RoomMember[], rev: number): void {
     this.#known.clear();
     for (const member of members) this.#put(member, rev);
-    this.#isWhole = true;
+    this.#hasBegun = true;
+    this.#next = undefined;
   }
 
   #put(member: RoomMember, rev: number): void {

@@ -830,7 +830,7 @@ export interface ListedRoom {
   online?: number;
 }
 /**
- * The people who have a role in a room. `GET /api/v1/rooms/{room}/members`.
+ * The people who have a role in a room, or are muted or banned, by name. `GET /api/v1/rooms/{room}/members`.
  */
 export interface MembersPage {
   room: string;
@@ -844,6 +844,10 @@ export interface MembersPage {
    */
   rev?: number;
   members: RoomMember[];
+  /**
+   * Where the next page begins. Absent on the last one.
+   */
+  next?: string;
 }
 /**
  * Users who are online in a room, by their names. `GET /api/v1/rooms/{room}/online`.

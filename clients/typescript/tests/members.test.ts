@@ -144,6 +144,26 @@ describe('who is what', () => {
     expect(members.list?.map(({ user }) => user)).toEqual(['alice']);
   });
 
+  it('is learned page by page, and from pages of a search only who is in them', () => {
+    const members = new RoomMembers();
+    const pageOf = (user: string, next?: string) => ({
+      ...page,
+      rev: 1,
+      members: [{ user, name: user, role: 'member' as const }],
+      next,
+    });
+    members.learn(pageOf('alice', 'a'));
+    members.learn(pageOf('zoe', 'z'), { q: 'zo' });
+    expect([members.next, members.of('zoe')?.role]).toEqual(['a', 'member']);
+    members.learn(pageOf('carol', 'c'), { after: 'b' });
+    expect(members.next).toBe('a');
+    members.learn(pageOf('bob'), { after: 'a' });
+    expect([members.next, members.list?.length]).toEqual([undefined, 4]);
+    members.caughtUp({ type: 'sync', room: PLANS, since: 1, rev: 2, floor: 0, users: [], messages: [] });
+    members.learn(pageOf('bob'), { after: 'a' });
+    expect(members.list).toBeUndefined();
+  });
+
   it('is forgotten when changes of it were missed, except in a direct room', () => {
     const members = new RoomMembers();
     members.learn({ ...page, rev: 1, members: [...page.members] });

@@ -245,14 +245,16 @@ class Client:
         query = made(ListQuery, q=q, after=after or "", limit=limit)
         return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/online", query, OnlinePage)
 
-    async def members(self, room: str) -> MembersPage:
-        """What is said about a room, and who has a role in it. As `rooms`."""
-        return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/members", None, MembersPage)
+    async def members(self, room: str, q: str = "", *, after: str | None = None, limit: int = 50) -> MembersPage:
+        """What is said about a room, and a page of those who have a role in it, by their names; `q` is a part of the
+        name or the key. As `rooms`."""
+        query = made(ListQuery, q=q, after=after or "", limit=limit)
+        return await self._page(f"/api/v1/rooms/{quote(room, safe='')}/members", query, MembersPage)
 
-    async def _page(self, path: str, query: ListQuery | None, page: type[M]) -> M:
+    async def _page(self, path: str, query: ListQuery, page: type[M]) -> M:
         url = http_root(self._address) + path
         headers = self._headers | _bearer(self._shown or await self._ask_for_token())
-        return await read_page(url, query.model_dump() if query is not None else {}, page, headers=headers)
+        return await read_page(url, query.model_dump(), page, headers=headers)
 
     def __aiter__(self) -> Self:
         return self

@@ -31,13 +31,15 @@ class RoomMembers:
         self._me = me
         self._known: dict[str, tuple[RoomMember, int]] = {}
         """By folded key, with the rev since which it is so; those who are nobody too."""
-        self._is_whole = False
+        self._has_begun = False
+        self.next: str | None = None
+        """Where the page begins that continues `list`. None if the list is whole, or not known."""
 
     @property
     def list(self) -> list[RoomMember] | None:
-        """Those who have a role, or are muted or banned. None while it is not known: `await room.members()` asks. The
-        server says by itself who is in a direct room."""
-        if not self._is_whole:
+        """Those who have a role, or are muted or banned, as far as `learn` has told. None while it is not known:
+        `await room.members()` asks for all. The server says by itself who is in a direct room."""
+        if not self._has_begun:
             return None
         return [member for member, _ in self._known.values() if _is_something(member)]
 
@@ -52,26 +54,30 @@ class RoomMembers:
         if event.members is not None:
             self._known.clear()
             self._put(event.members, event.rev or 0)
-            self._is_whole = True
+            self._has_begun, self.next = True, None
         elif not event.recovered or event.since != event.rev:
             # Members may have changed meanwhile, and no event will say so.
-            self._is_whole = False
+            self._has_begun, self.next = False, None
 
     def caught_up(self, event: Sync) -> None:
         self._says(event)
-        self._is_whole = False
+        self._has_begun, self.next = False, None
 
     def changed(self, event: RoomEvent) -> None:
         for name, value in event.model_dump(include=set(RoomFields.model_fields), exclude_none=True).items():
             setattr(self, name, value)
         self._put(event.members or [], event.rev)
 
-    def learn(self, page: MembersPage) -> None:
-        """Events that came before the page, and are newer than it, stay."""
+    def learn(self, page: MembersPage, *, q: str = "", after: str | None = None) -> None:
+        """`q` and `after` are those with which the page was asked for. The first page begins the list, the one that is
+        `next` continues it, and others tell of people only. Events that are newer than the page stay."""
         rev = page.rev or 0
-        self._known = {folded: known for folded, known in self._known.items() if known[1] > rev}
+        if not q and not after:
+            self._known = {folded: known for folded, known in self._known.items() if known[1] > rev}
+            self._has_begun, self.next = True, page.next
+        elif not q and after == self.next:
+            self.next = page.next
         self._put(page.members, rev)
-        self._is_whole = True
 
     def _says(self, said: Joined | Sync) -> None:
         self.kind = said.kind or "public"

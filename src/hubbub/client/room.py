@@ -25,7 +25,7 @@ from hubbub.wire.members import (
 )
 from hubbub.wire.messages import Delete, Edit, History, HistoryPage, MessageEvent, Pin, React, SendMessage
 from hubbub.wire.reports import Report
-from hubbub.wire.rooms import OnlinePage
+from hubbub.wire.rooms import LISTED, OnlinePage
 from hubbub.wire.typing import Typing
 
 if TYPE_CHECKING:
@@ -109,10 +109,17 @@ class Room:
     # The room itself, and who is what in it.
 
     async def members(self) -> list[RoomMember]:
-        """Those who have a role here, or are muted or banned. From now on `view.members` follows what changes."""
-        page = await self._client.members(self.key)
-        self.view.members.learn(page)
-        return self.view.members.list or []
+        """Those who have a role here, or are muted or banned; of a large room in several requests. From now on
+        `view.members` follows what changes."""
+        found: list[RoomMember] = []
+        after: str | None = None
+        while True:
+            page = await self._client.members(self.key, after=after, limit=LISTED)
+            self.view.members.learn(page, after=after)
+            found += page.members
+            if page.next is None:
+                return self.view.members.list or found
+            after = page.next
 
     async def change(
         self,

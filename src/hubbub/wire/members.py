@@ -195,7 +195,7 @@ class Invited(Event):
 
 
 class MembersPage(BaseModel):
-    """The people who have a role in a room. `GET /api/v1/rooms/{room}/members`."""
+    """The people who have a role in a room, or are muted or banned, by name. `GET /api/v1/rooms/{room}/members`."""
 
     room: str
     kind: Kind
@@ -205,3 +205,4 @@ class MembersPage(BaseModel):
     slow: int | None = None
     rev: int | None = Field(None, description="The latest change that the page contains. Absent if there was none.")
     members: list[RoomMember]
+    next: str | None = Field(None, description="Where the next page begins. Absent on the last one.")

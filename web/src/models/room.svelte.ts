@@ -1,6 +1,15 @@
 /** One room in this tab: applies its events, and sends what the user does there. */
 import { fold, RoomMembers, type Ack, type Client, type Clock, type ErrorEvent, type Event } from 'hubbub-client';
-import type { HistoryPage, Joined, ListQuery, MessageEvent, OnlinePage, Place, Unsent } from 'hubbub-client';
+import type {
+  HistoryPage,
+  Joined,
+  ListQuery,
+  MembersPage,
+  MessageEvent,
+  OnlinePage,
+  Place,
+  Unsent,
+} from 'hubbub-client';
 import { formats, words } from '../words/language.svelte';
 import type { Colours } from './colours.svelte';
 import { Composing } from './composing.svelte';
@@ -53,7 +62,13 @@ export interface RoomOptions {
 }
 
 /** What is said about a room, and who is what in it, as far as the server has told. */
-export type About = Pick<RoomMembers, 'kind' | 'title' | 'description' | 'archived' | 'slow' | 'role' | 'list' | 'of'>;
+export type About = Pick<
+  RoomMembers,
+  'kind' | 'title' | 'description' | 'archived' | 'slow' | 'role' | 'list' | 'next' | 'of'
+>;
+
+/** As many as the server gives at once. */
+const MEMBERS = 200;
 
 export class Room {
   readonly key: string;
@@ -73,8 +88,8 @@ export class Room {
   /** Another object after each change, so that what shows it follows. */
   readonly about: About = $derived.by(() => {
     void this.#told;
-    const { kind, title, description, archived, slow, role, list } = this.#about;
-    return { kind, title, description, archived, slow, role, list, of: (user) => this.#about.of(user) };
+    const { kind, title, description, archived, slow, role, list, next } = this.#about;
+    return { kind, title, description, archived, slow, role, list, next, of: (user) => this.#about.of(user) };
   });
   /** The room's key, as the server writes it. */
   #spelled = $state('');
@@ -270,11 +285,29 @@ export class Room {
     await this.#ask(this.reading.toEnd());
   }
 
-  /** Asks who has a role here. Rejects with CommandRefused or ConnectionLost. */
+  /** Asks who has a role here; in a large room, who are the first of them. Rejects as `members` does. */
   async readMembers(): Promise<void> {
-    const page = await this.#options.client.members(this.key);
+    await this.members({ limit: MEMBERS });
+  }
+
+  /** Asks for all of them, page by page. Rejects as `members` does. */
+  async readAllMembers(): Promise<void> {
+    await this.readMembers();
+    while (this.#about.next !== undefined) await this.members({ after: this.#about.next, limit: MEMBERS });
+  }
+
+  /** Asks what somebody is here. Rejects as `members` does. */
+  async lookUp(user: string): Promise<void> {
+    await this.readMembers();
+    if (this.#about.next !== undefined) await this.members({ q: user, limit: MEMBERS });
+  }
+
+  /** A page of those who have a role here. Rejects with CommandRefused or ConnectionLost. */
+  async members(query: ListQuery): Promise<MembersPage> {
+    const page = await this.#options.client.members(this.key, query);
     this.#options.colours?.tell(page.members);
-    this.#tell(() => this.#about.learn(page));
+    this.#tell(() => this.#about.learn(page, query));
+    return page;
   }
 
   /** A page of those who are online. Rejects with CommandRefused or ConnectionLost. */
@@ -438,7 +471,7 @@ export class Room {
 
   /** The user may not write here: perhaps somebody has muted them, which the server tells nobody by itself. */
   #askWhy(): void {
-    this.readMembers().catch(() => {});
+    this.lookUp(this.#options.me().user).catch(() => {});
   }
 
   #isBlocked(user: string): boolean {

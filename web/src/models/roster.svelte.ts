@@ -8,9 +8,9 @@ import { meFirst, type People } from './people.svelte';
 import type { Me } from './text';
 
 export interface RosterOptions {
-  people: People;
+  people: Pick<People, 'list' | 'unnamed'>;
   me: Me;
-  online: (query: ListQuery) => Promise<OnlinePage>;
+  read: (query: ListQuery) => Promise<Pick<OnlinePage, 'users' | 'next'>>;
   clock: Clock;
 }
 
@@ -28,9 +28,9 @@ export class Roster {
   });
 
   constructor(options: RosterOptions) {
-    const { online, clock } = options;
+    const { read, clock } = options;
     this.#options = options;
-    this.listing = new Listing((query) => online(query).then(({ users, next }) => ({ items: users, next })), clock);
+    this.listing = new Listing((query) => read(query).then(({ users, next }) => ({ items: users, next })), clock);
   }
 
   get query(): string {

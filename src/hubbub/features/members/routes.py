@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import JSONResponse, Response
 
@@ -23,6 +23,7 @@ from hubbub.features.members.rooms_of_people import change_of
 from hubbub.features.rooms.access import Access
 from hubbub.http.bodies import read_body
 from hubbub.http.error_responses import documented
+from hubbub.http.list_queries import Part, query_of, size_of
 from hubbub.http.mounted import Mounted
 from hubbub.http.socket_routes import check_key
 from hubbub.wire.base import Command
@@ -41,11 +42,13 @@ from hubbub.wire.members import (
     Remove,
     SetRole,
 )
+from hubbub.wire.rooms import LISTED, ListQuery
 
 if TYPE_CHECKING:
     from hubbub.features.members.feature import MembersFeature
 
 _CHANGES: tuple[type[Command], ...] = (ChangeRoom, Invite, Remove, LeaveRoom, SetRole, Kick, Mute, Ban)
+_FIRST = ListQuery(limit=LISTED)
 _ERRORS = documented(Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
 
 
@@ -80,7 +83,7 @@ def _add_making(router: APIRouter, hub: Mounted, feature: MembersFeature) -> Non
         user, command = await _admitted(hub, request, account, Create, {})
         permit(feature.services.policy, user, Action.CREATE, "")
         room = await feature.rooms_of_people.create(user, command)
-        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room, 201)
+        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room, _FIRST, 201)
 
     @router.post(
         "/api/v1/direct",
@@ -95,7 +98,7 @@ def _add_making(router: APIRouter, hub: Mounted, feature: MembersFeature) -> Non
         user, command = await _admitted(hub, request, account, Direct, {})
         permit(feature.services.policy, user, Action.DIRECT, "")
         room = await feature.rooms_of_people.direct(user, command.users)
-        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room)
+        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room, _FIRST)
 
 
 def _add_members(router: APIRouter, hub: Mounted, feature: MembersFeature) -> None:
@@ -108,13 +111,17 @@ def _add_members(router: APIRouter, hub: Mounted, feature: MembersFeature) -> No
         response_model_exclude_none=True,
         responses=documented(Invalid, Unauthenticated, Forbidden, RateLimited, Unavailable),
     )
-    async def members(request: Request, room: str, account: Any = authenticated) -> Response:
-        """What is said about a room, and who has a role in it."""
+    async def members(
+        request: Request, room: str, part: Annotated[Part, Query()], account: Any = authenticated
+    ) -> Response:
+        """What is said about a room, and who has a role in it, or is muted or banned, by name. `q` looks for a part of
+        the name or the key. For the next page give `next` as `after`; there is none after the last page."""
         hub.node.require_started()
         user = hub.admissions.identify(request, account)
         check_key(request, "room")
-        await hub.admissions.take_request(request, user)
-        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room)
+        query = query_of(part)
+        await hub.admissions.take_request(request, user, size_of(query))
+        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room, query)
 
 
 def _add_change(router: APIRouter, hub: Mounted, feature: MembersFeature, model: type[Command]) -> None:
@@ -161,11 +168,8 @@ async def _admitted(
     return admitted.user, command
 
 
-def _page(access: Access | None, room: str, status: int = 200) -> Response:
-    if access is None:
-        page = MembersPage(room=room, kind="public", members=[])
-    else:
-        page = MembersPage(room=access.key, rev=access.changed, members=access.members(), **access.fields())
+def _page(access: Access | None, room: str, query: ListQuery, status: int = 200) -> Response:
+    page = access.page(query) if access is not None else MembersPage(room=room, kind="public", members=[])
     return JSONResponse(page.model_dump(exclude_none=True), status)
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from hubbub.accounts.policies import (
@@ -32,11 +34,13 @@ from hubbub.accounts.roles import RESTRICTED, RoomKind, RoomRole, Standing, is_r
 from hubbub.errors import Unavailable
 from hubbub.features.rooms.access_rows import PersonRow, Read, SettingsRow, is_member, read_access
 from hubbub.features.rooms.application_roles import ApplicationRoles
+from hubbub.presence.crowd import key_at, name_at, place_of
 from hubbub.store.database import Database
 from hubbub.wire.base import timestamp_of
 from hubbub.wire.identity import User
-from hubbub.wire.keys import fold
-from hubbub.wire.members import FOR_EVER, RoomFields, RoomMember, milliseconds
+from hubbub.wire.keys import appearance, fold
+from hubbub.wire.members import FOR_EVER, MembersPage, RoomFields, RoomMember, milliseconds
+from hubbub.wire.rooms import ListQuery
 
 KEPT = 1000
 """Rooms that nobody here is in, and whose people are remembered nevertheless."""
@@ -54,11 +58,25 @@ class _Person(Standing):
         self.name = row.name
         self.color = row.color
 
+    def is_something(self, now: int) -> bool:
+        return self.role is not RoomRole.NOBODY or max(self.muted, self.banned) > now
+
+    def shown(self, now: int) -> RoomMember:
+        return RoomMember(
+            user=self.key,
+            name=self.name,
+            guest=True if self.identity else None,
+            color=self.color,
+            role=self.role.value,
+            muted=end_of(self.muted) if self.muted > now else None,
+            banned=end_of(self.banned) if self.banned > now else None,
+        )
+
 
 class Access:
     """What is stored about a room: its settings, and who is what in it."""
 
-    __slots__ = ("archived", "changed", "description", "key", "kind", "people", "slow", "title")
+    __slots__ = ("_places", "archived", "changed", "description", "key", "kind", "people", "slow", "title")
 
     def __init__(self, settings: SettingsRow, people: Iterable[PersonRow]) -> None:
         self.key = settings.key
@@ -69,6 +87,8 @@ class Access:
         self.slow = settings.slow
         self.changed = settings.changed
         self.people: dict[str, _Person] = {fold(row.key): _Person(row) for row in people}
+        self._places: list[str] | None = None
+        """The people in the order of a list, made when somebody first asks for a page."""
 
     def standing(self, user: User) -> Standing | None:
         if user.guest and not user.identity:
@@ -100,23 +120,33 @@ class Access:
     def members(self) -> list[RoomMember]:
         """Those who have a role, or are muted or banned now."""
         now = time.time_ns() // 1_000_000
-        return [
-            RoomMember(
-                user=one.key,
-                name=one.name,
-                guest=True if one.identity else None,
-                color=one.color,
-                role=one.role.value,
-                muted=end_of(one.muted) if one.muted > now else None,
-                banned=end_of(one.banned) if one.banned > now else None,
-            )
-            for one in self.people.values()
-            if one.role is not RoomRole.NOBODY or max(one.muted, one.banned) > now
-        ]
+        return [one.shown(now) for one in self.people.values() if one.is_something(now)]
+
+    def page(self, query: ListQuery) -> MembersPage:
+        """Some of them, by their names, with what is said about the room."""
+        now, part, found = time.time_ns() // 1_000_000, appearance(query.q), list[str]()
+        if self._places is None:
+            self._places = sorted(place_of(key, User(one.key, one.name)) for key, one in self.people.items())
+        for place in islice(self._places, bisect_right(self._places, query.after), None):
+            is_asked = not part or part in key_at(place) or part in appearance(name_at(place))
+            if is_asked and self.people[key_at(place)].is_something(now):
+                found.append(place)
+            if len(found) > query.limit:
+                break
+        shown = found[: query.limit]
+        return MembersPage(
+            room=self.key,
+            rev=self.changed,
+            members=[self.people[key_at(place)].shown(now) for place in shown],
+            next=shown[-1] if len(found) > len(shown) else None,
+            **self.fields(),
+        )
 
     def seen(self, user: User) -> None:
         person = self.people.get(fold(user.key))
         if person is not None and person.identity == user.identity:
+            if person.name != user.name:
+                self._places = None
             person.name, person.color = user.name, user.color
 
     def apply(self, fields: RoomFields, members: Iterable[Any]) -> None:

@@ -9,30 +9,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, WebSocket
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from hubbub.errors import Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
 from hubbub.http.error_responses import documented
+from hubbub.http.list_queries import Part, query_of, size_of
 from hubbub.http.mounted import Mounted
 from hubbub.http.socket_routes import add_socket, check_key
-from hubbub.wire.commands import invalid_fields
-from hubbub.wire.rooms import ListQuery, OnlinePage, RoomsPage
+from hubbub.wire.rooms import OnlinePage, RoomsPage
 
 if TYPE_CHECKING:
     from hubbub.features.rooms.feature import RoomsFeature
-
-ITEMS_PER_REQUEST = 100
-"""A page with this many rooms or people costs as much as the request itself."""
-
-
-class Part(BaseModel):
-    """Which part of a list. `ListQuery` checks the fields, so that a mistake is an `invalid` like all others."""
-
-    q: str | None = None
-    after: str | None = None
-    limit: str | None = None
 
 
 def add_routes(router: APIRouter, hub: Mounted, feature: RoomsFeature) -> None:
@@ -66,8 +55,8 @@ def _add_lists(router: APIRouter, hub: Mounted, feature: RoomsFeature) -> None:
         `after`; there is none after the last page."""
         hub.node.require_started()
         user = hub.admissions.identify(request, account)
-        query = _query(part)
-        await hub.admissions.take_request(request, user, 1 + query.limit / ITEMS_PER_REQUEST)
+        query = query_of(part)
+        await hub.admissions.take_request(request, user, size_of(query))
         return _answer(
             await feature.lists.rooms(user, query, charge=partial(hub.admissions.take_request, request, user))
         )
@@ -86,19 +75,11 @@ def _add_lists(router: APIRouter, hub: Mounted, feature: RoomsFeature) -> None:
         hub.node.require_started()
         user = hub.admissions.identify(request, account)
         check_key(request, "room")
-        query = _query(part)
-        await hub.admissions.take_request(request, user, 1 + query.limit / ITEMS_PER_REQUEST)
+        query = query_of(part)
+        await hub.admissions.take_request(request, user, size_of(query))
         return _answer(
             await feature.lists.online(user, room, query, charge=partial(hub.admissions.take_request, request, user))
         )
-
-
-def _query(part: Part) -> ListQuery:
-    """Raises `Invalid`."""
-    try:
-        return ListQuery.model_validate(part.model_dump(exclude_none=True))
-    except ValidationError as error:
-        raise invalid_fields(error, tagged=False) from None
 
 
 def _answer(page: BaseModel) -> Response:
