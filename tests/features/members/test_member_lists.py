@@ -8,22 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from hubbub.client import Client
-from hubbub.store.base import Transaction
-from hubbub.store.statement import Statement
+from tests.features.members.crowds import fill
 from tests.features.members.house import House, do, house
 
 MANY = 450
-
-_ADD_USER = Statement(
-    "INSERT INTO users (folded, key, name, identity) VALUES (:key, :key, :name, '')", never_deferred=True
-)
-_ADD_MEMBER = Statement(
-    """
-    INSERT INTO room_people (room_id, user_id, role, muted, banned, spoke)
-    SELECT rooms.id, users.id, 'member', 0, 0, 0 FROM rooms, users WHERE rooms.folded = :room AND users.folded = :key
-    """,
-    never_deferred=True,
-)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,22 +21,10 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield built
 
 
-async def fill(place: House, room: str) -> None:
-    """Makes as many members as no command may invite in an hour."""
-
-    def add(transaction: Transaction) -> None:
-        for number in range(MANY):
-            transaction.run(_ADD_USER, key=f"u{number}", name=f"Person {number:04d}")
-            transaction.run(_ADD_MEMBER, room=room, key=f"u{number}")
-
-    assert place.hub.node.database is not None
-    await place.hub.node.database.transact(add)
-
-
 async def test_a_large_room_is_listed_page_by_page_and_searched(place: House) -> None:
     alice, bob = await place.enter("alice"), await place.enter("bob")
     room = (await alice.ask({"type": "create", "kind": "private", "title": "Plans"}))["room"]
-    await fill(place, room)
+    await fill(place.hub, room, MANY)
     await do(alice, "invite", room, user="bob")
     await do(alice, "ban", room, user="u7")
 
@@ -80,7 +56,7 @@ async def test_a_large_room_is_listed_page_by_page_and_searched(place: House) ->
 async def test_the_python_client_reads_all_pages(place: House) -> None:
     alice = await place.enter("alice")
     room = (await alice.ask({"type": "create", "kind": "private"}))["room"]
-    await fill(place, room)
+    await fill(place.hub, room, MANY)
     async with Client(place.ws_url + "/ws", headers={"X-User": "alice"}) as client:
         joined = await client.join(room)
         first = await client.members(room, "person", limit=10)
