@@ -35,6 +35,7 @@ class FaultProxy:
         self._swallows: set[bool] = set()
         """Whether requests (True) and answers (False) disappear."""
         self._refuses = False
+        self._is_closed = False
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, name="fault-proxy", daemon=True).start()
@@ -86,6 +87,7 @@ class FaultProxy:
             _shut(one)
 
     def close(self) -> None:
+        self._is_closed = True
         _shut(self._listener)
         self._listener.close()
         self._passes.set()
@@ -117,6 +119,8 @@ class FaultProxy:
             client.close()
             return
         self._sockets |= {client, server}
+        if self._is_closed:
+            self.cut()
         ends_with_answer = threading.Event()
         threading.Thread(target=self._pass_on, args=(client, server, True, ends_with_answer), daemon=True).start()
         self._pass_on(server, client, False, ends_with_answer)

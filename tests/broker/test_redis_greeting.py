@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,17 +56,25 @@ async def problem(url: str, *, timeout: float = PATIENCE) -> str:
 async def stranger(answer: Answer) -> AsyncIterator[int]:
     """A server that is no Redis 7. It says something before it is asked, or to each thing that it is asked."""
 
+    serving: set[asyncio.Task[Any]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        with suppress(ConnectionError, asyncio.CancelledError):
             writer.write(answer(b""))
             while data := await reader.read(65536):
                 writer.write(answer(data))
-        writer.close()
+        writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port: int = server.sockets[0].getsockname()[1]
         yield port
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ class Proxy:
         self._lets_through = asyncio.Event()
         self._lets_through.set()
         self._links: set[_Link] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -55,7 +56,7 @@ class Proxy:
             link.abort()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -63,7 +64,20 @@ class Proxy:
         self._server.close()
         for link in list(self._links):
             link.abort()
-        await self._server.wait_closed()
+        # Until Python 3.12, `wait_closed` waits for nothing.
+        for passing in self._passing:
+            passing.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._pass_on(reader, writer)
+            return
+        writer.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._accepts:

@@ -5,6 +5,7 @@ No second is measured, because the machine may be busy: a node looks every `POLL
 second.
 """
 
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,15 +53,16 @@ class Cluster:
 
 
 @asynccontextmanager
-async def three_nodes(redis: Redis, postgres: str, folder: Path) -> AsyncIterator[tuple[Cluster, list[FastAPI]]]:
+async def three_nodes(
+    redis: Redis, postgres: str, folder: Path, **given: Any
+) -> AsyncIterator[tuple[Cluster, list[FastAPI]]]:
+    defaults: dict[str, Any] = {"broker_timeout": 1, "sign_up": "open", "connections_per_address": 0}
     settings = Settings(
         data_dir=folder,
         database_url=SecretStr(postgres),
         broker_url=SecretStr(redis.url),
-        broker_timeout=1,
-        sign_up="open",
-        connections_per_address=0,
         log_level="info",
+        **defaults | given,
     )
     async with AsyncExitStack() as stack:
         apps = [create_app(settings) for _ in range(3)]
@@ -73,7 +75,7 @@ def name_of(how: str) -> str:
     return how.replace(" ", "-")
 
 
-@pytest.mark.parametrize("redis_is", ["alive", "dead"])
+@pytest.mark.parametrize("redis_is", ["alive", "dead", "frozen"])
 async def test_every_end_of_access_reaches_three_nodes(
     own_redis: Redis, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_is: str
 ) -> None:
@@ -95,6 +97,9 @@ async def test_every_end_of_access_reaches_three_nodes(
             await device.expect("joined")
         if redis_is == "dead":
             own_redis.kill()
+        if redis_is == "frozen":
+            own_redis.signal(signal.SIGSTOP)
+            stack.callback(own_redis.kill)
         looks = [Looks(app) for app in apps]
         if redis_is == "alive":
             # The first look also follows the channel. Then only the broker can tell.
