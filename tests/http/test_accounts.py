@@ -286,6 +286,39 @@ async def test_one_sees_where_one_is_logged_in_and_ends_a_session_from_afar(brow
     assert (await phone.get("/me")).status_code == 401
 
 
+async def test_an_administrator_sees_where_somebody_is_logged_in_and_ends_one_session_or_all(
+    browsers: Browsers,
+) -> None:
+    admin, laptop, phone, bob = await browsers.administrator(), browsers(), browsers(), browsers()
+    phone.headers["User-Agent"] = "Phone"
+    await laptop.sign_up("alice")
+    await phone.log_in("alice")
+    await bob.sign_up("bob")
+    listed = (await admin.get("/accounts/alice/sessions")).json()
+    assert [(one["agent"] == "Phone", one["current"]) for one in listed].count((True, False)) == 1
+    assert len(listed) == 2
+    (afar,) = (one["id"] for one in listed if one["agent"] == "Phone")
+
+    assert (await admin.delete(f"/accounts/bob/sessions/{afar}")).status_code == 404
+    assert (await admin.get("/accounts/nobody-here/sessions")).status_code == 404
+    assert (await admin.delete("/accounts/nobody-here/sessions")).status_code == 404
+    async with phone.server.connect("/ws", headers=phone.handshake) as socket:
+        assert (await admin.delete(f"/accounts/alice/sessions/{afar}")).status_code == 204
+        assert (await socket.closed())[0] == 4401
+    assert [(await one.get("/me")).status_code for one in (phone, laptop)] == [401, 200]
+
+    async with laptop.server.connect("/ws", headers=laptop.handshake) as socket:
+        assert (await admin.delete("/accounts/alice/sessions")).status_code == 204
+        assert (await socket.closed())[0] == 4401
+    assert [(await one.get("/me")).status_code for one in (laptop, bob)] == [401, 200]
+    assert (await laptop.log_in("alice")).status_code == 201
+    lines = (await admin.get("/audit", params={"action": "account."})).json()["lines"]
+    assert [(one["actor"], one["action"], one["target"]) for one in lines[:2]] == [
+        ("root", "account.end_sessions", "alice"),
+        ("root", "account.end_session", "alice"),
+    ]
+
+
 async def test_who_is_deactivated_is_cut_off_and_comes_back_when_activated(browsers: Browsers) -> None:
     admin, alice = await browsers.administrator(), browsers()
     await alice.sign_up("alice")

@@ -20,7 +20,9 @@ async def test_the_routes_of_administrators_refuse_members_and_guests(browsers: 
 
     for line in FOR_ADMINISTRATORS:
         method, _, path = line.partition(" ")
-        address = path.removeprefix("/api/v1").format(key="alice", id="1", banned="alice", api_key="1")
+        address = path.removeprefix("/api/v1").format(
+            key="alice", owner="alice", session="1", id="1", banned="alice", api_key="1"
+        )
         refused = await member.request(method, address, json={})
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), (line, refused.text)
         unknown = await guest.request(method, address, json={})

@@ -63,12 +63,19 @@ async def test_an_administrator_cares_for_a_new_server(server: WebServer, new_pa
     await expect(page.get_by_role("textbox", name="Name of the server")).to_have_value("Analytical Engines")
     await expect(page.get_by_role("heading", name="What next?")).to_have_count(0)
 
-    async with account(server, "grace", name="Grace Hopper"), account(server, "mehmet") as mehmet:
+    async with account(server, "grace", name="Grace Hopper") as grace, account(server, "mehmet") as mehmet:
         people = await to_tab(page, "People")
         await people.get_by_role("searchbox").fill("grace")
         await expect(people.get_by_role("listitem")).to_have_count(1)
         await act_on(page, "Grace Hopper", "Make an administrator")
         await expect(people.get_by_role("listitem")).to_contain_text("administrator")
+        await act_on(page, "Grace Hopper", "Where they are logged in")
+        logged_in = page.get_by_role("dialog", name="Where Grace Hopper is logged in")
+        await expect(logged_in.get_by_role("listitem")).to_contain_text("Logged in since")
+        await logged_in.get_by_role("button", name="Log out everywhere").click()
+        await expect(logged_in.get_by_text("Nowhere.")).to_be_visible()
+        assert (await grace.get("/api/v1/sessions")).status_code == 401
+        await page.keyboard.press("Escape")
         await people.get_by_role("searchbox").fill("")
         await expect(people.get_by_role("listitem")).to_have_count(3)
         await act_on(page, "mehmet", "Link for a new password")

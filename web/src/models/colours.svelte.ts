@@ -31,10 +31,11 @@ export class Colours {
   /** The other events tell nothing of colours. */
   hear(event: Event): void {
     if (event.type === 'welcome' || event.type === 'join') this.tell([event]);
-    if (event.type === 'sync') this.tell(event.users);
-    if (event.type !== 'joined') return;
-    this.tell((event.messages ?? []).map(({ user }) => ({ user, color: event.colors?.[user] })));
-    this.tell(event.members ?? []);
-    this.tell(event.users);
+    if (event.type === 'joined') {
+      const { messages = [], colors = {}, members = [] } = event;
+      this.tell(messages.map(({ user }) => ({ user, color: colors[user] })));
+      this.tell(members);
+    }
+    if (event.type === 'joined' || event.type === 'sync') this.tell(event.users);
   }
 }

@@ -37,6 +37,8 @@ const en = {
   password: 'Password',
   oldPassword: 'Old password',
   newPassword: 'New password',
+  passwordRule: 'At least 8 characters, and not the username.',
+  askAdministrator: 'Forgotten your password? An administrator of this server can make a link for a new one.',
   show: 'Show password',
   wait: 'One moment…',
   /** What became of a log-in at a provider, by the word in the address. */
@@ -101,6 +103,9 @@ const de: AccountWords = {
   password: 'Passwort',
   oldPassword: 'Altes Passwort',
   newPassword: 'Neues Passwort',
+  passwordRule: 'Mindestens 8 Zeichen und nicht der Benutzername.',
+  askAdministrator:
+    'Passwort vergessen? Jemand aus der Administration dieses Servers kann einen Link für ein neues erzeugen.',
   show: 'Passwort zeigen',
   wait: 'Einen Moment…',
   outcomes: {
@@ -162,6 +167,9 @@ const es: AccountWords = {
   password: 'Contraseña',
   oldPassword: 'Contraseña anterior',
   newPassword: 'Contraseña nueva',
+  passwordRule: 'Al menos 8 caracteres, y no el nombre de usuario.',
+  askAdministrator:
+    '¿Has olvidado la contraseña? Un administrador de este servidor puede crear un enlace para una nueva.',
   show: 'Mostrar la contraseña',
   wait: 'Un momento…',
   outcomes: {
@@ -223,6 +231,8 @@ const zh: AccountWords = {
   password: '密码',
   oldPassword: '旧密码',
   newPassword: '新密码',
+  passwordRule: '至少 8 个字符，且不能与用户名相同。',
+  askAdministrator: '忘记密码？请让此服务器的管理员生成一个设置新密码的链接。',
   show: '显示密码',
   wait: '请稍候…',
   outcomes: {

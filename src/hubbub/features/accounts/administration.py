@@ -20,7 +20,7 @@ from hubbub.accounts.accounts import (
     has_administrator,
     lock_accounts,
 )
-from hubbub.accounts.audit import AuditLine, audit_lines
+from hubbub.accounts.audit import AuditLine, audit, audit_lines
 from hubbub.accounts.bans import is_banned
 from hubbub.accounts.invitations import (
     Invitation,
@@ -32,7 +32,7 @@ from hubbub.accounts.invitations import (
 from hubbub.accounts.passwords import Passwords, check_password
 from hubbub.accounts.resets import NewReset, account_to_reset, add_reset, reset_password
 from hubbub.accounts.revocations import Revocations
-from hubbub.accounts.sessions import end_sessions, sessions_of
+from hubbub.accounts.sessions import Session, end_sessions, sessions_of
 from hubbub.errors import Conflict, NotFound, Unauthenticated
 from hubbub.features.accounts.attempts import Attempts
 from hubbub.features.people.user_channels import UserChannels
@@ -157,6 +157,39 @@ class Administration:
             return [changed(transaction, AccessKind.SESSION, id) for id in ended]
 
         self._tell(await self._database.transact(store))
+
+    # Somebody's sessions.
+
+    async def sessions(self, key: str) -> list[Session]:
+        """Where somebody is logged in, the latest use first. Raises `NotFound`."""
+
+        def read(transaction: Transaction) -> list[Session]:
+            return sessions_of(transaction, account_of_key(transaction, key).key)
+
+        return await self._read(read)
+
+    async def end_session(self, key: str, session: str, *, by: str) -> None:
+        """End one of somebody's sessions, with its connections, on all nodes. Raises `NotFound`, `Unavailable`."""
+
+        def store(transaction: Transaction) -> AccessChange:
+            if session not in {one.id for one in sessions_of(transaction, key)}:
+                raise NotFound("there is no such session")
+            end_sessions(transaction, [session])
+            audit(transaction, by, "account.end_session", account_of_key(transaction, key).key)
+            return changed(transaction, AccessKind.SESSION, session)
+
+        self._tell([await self._database.transact(store)])
+
+    async def end_sessions(self, key: str, *, by: str) -> None:
+        """End all of somebody's sessions, with all their connections: they must log in again. Raises `NotFound`,
+        `Unavailable`."""
+
+        def store(transaction: Transaction) -> AccessChange:
+            account = account_of_key(transaction, key)
+            audit(transaction, by, "account.end_sessions", account.key)
+            return self._revocations.revoke_in(transaction, fold(account.key))
+
+        self._tell([await self._database.transact(store)])
 
     # Links.
 

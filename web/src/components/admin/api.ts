@@ -1,6 +1,7 @@
 /** What administrators do, by the server's REST API. */
 import type { AuditLine } from '../../models/audit';
 import { request } from '../../rest';
+import type { Session } from '../settings/api';
 
 export interface Account {
   key: string;
@@ -86,6 +87,11 @@ export async function accounts(q?: string, after?: string): Promise<Page<Account
 export const changeAccount = (key: string, change: { role?: Account['role']; deactivated?: boolean }) =>
   request<Account>('PATCH', `accounts/${at(key)}`, change);
 export const resetLink = (key: string) => request<{ url: string }>('POST', `accounts/${at(key)}/reset-link`);
+
+export const sessionsOf = (key: string) => request<Session[]>('GET', `accounts/${at(key)}/sessions`);
+export const endSessionOf = (key: string, id: string) =>
+  request<void>('DELETE', `accounts/${at(key)}/sessions/${at(id)}`);
+export const endSessionsOf = (key: string) => request<void>('DELETE', `accounts/${at(key)}/sessions`);
 
 /** A room that nobody has made with a title has no settings: then only its key is known. */
 export const roomInfo = (room: string) => request<RoomInfo>('GET', `rooms/${at(room)}/members`);

@@ -38,7 +38,6 @@ export const de: ManagingWords = {
     restricted: 'Stumm oder verbannt',
     muted: (until) => `stumm ${until}`,
     banned: (until) => `verbannt ${until}`,
-    takeBack: 'Zurücknehmen',
     reports: 'Meldungen aus dem Raum',
     leave: 'Den Raum verlassen',
     invite: 'Leute einladen',
@@ -99,7 +98,7 @@ export const de: ManagingWords = {
     done: 'Danke. Die Moderation hat deine Meldung.',
   },
   reports: {
-    none: 'Es ist nichts gemeldet.',
+    none: 'Keine Meldung ist offen.',
     noneClosed: 'Keine Meldung ist erledigt.',
     open: 'Offen',
     closed: 'Erledigt',

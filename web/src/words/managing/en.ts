@@ -36,7 +36,6 @@ export const en = {
     restricted: 'Muted or banned',
     muted: (until: string) => `muted ${until}`,
     banned: (until: string) => `banned ${until}`,
-    takeBack: 'Take back',
     reports: 'Reports from the room',
     leave: 'Leave the room',
     invite: 'Invite people',
@@ -91,7 +90,7 @@ export const en = {
     done: 'Thank you. The moderators have your report.',
   },
   reports: {
-    none: 'Nothing has been reported.',
+    none: 'No report is open.',
     noneClosed: 'No report is closed.',
     open: 'Open',
     closed: 'Closed',

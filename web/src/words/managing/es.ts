@@ -38,7 +38,6 @@ export const es: ManagingWords = {
     restricted: 'En silencio o con veto',
     muted: (until) => `en silencio ${until}`,
     banned: (until) => `con veto ${until}`,
-    takeBack: 'Levantar',
     reports: 'Denuncias de la sala',
     leave: 'Salir de la sala',
     invite: 'Invitar a gente',
@@ -99,7 +98,7 @@ export const es: ManagingWords = {
     done: 'Gracias. La moderación tiene tu denuncia.',
   },
   reports: {
-    none: 'No se ha denunciado nada.',
+    none: 'No hay denuncias abiertas.',
     noneClosed: 'No hay denuncias cerradas.',
     open: 'Abiertas',
     closed: 'Cerradas',

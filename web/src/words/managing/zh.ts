@@ -38,7 +38,6 @@ export const zh: ManagingWords = {
     restricted: '已禁言或已封禁',
     muted: (until) => `禁言（${until}）`,
     banned: (until) => `封禁（${until}）`,
-    takeBack: '撤销',
     reports: '房间内的举报',
     leave: '退出房间',
     invite: '邀请成员',
@@ -93,7 +92,7 @@ export const zh: ManagingWords = {
     done: '谢谢。管理员已收到你的举报。',
   },
   reports: {
-    none: '没有举报。',
+    none: '没有未处理的举报。',
     noneClosed: '没有已处理的举报。',
     open: '待处理',
     closed: '已处理',

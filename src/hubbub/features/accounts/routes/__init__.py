@@ -11,7 +11,7 @@ from hubbub.features.accounts.routes.audit import add_audit
 from hubbub.features.accounts.routes.invitations import add_invitations
 from hubbub.features.accounts.routes.me import add_me, add_password
 from hubbub.features.accounts.routes.resets import add_resets
-from hubbub.features.accounts.routes.sessions import add_sessions
+from hubbub.features.accounts.routes.sessions import add_sessions, add_sessions_of_others
 from hubbub.http.mounted import Mounted
 
 if TYPE_CHECKING:
@@ -27,4 +27,5 @@ def add_routes(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> Non
     add_invitations(router, hub, feature)
     add_resets(router, hub, feature)
     add_administration(router, hub, feature)
+    add_sessions_of_others(router, hub, feature)
     add_audit(router, hub, feature)

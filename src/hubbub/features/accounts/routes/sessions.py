@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, SecretStr
 from starlette.responses import Response
 
+from hubbub.accounts.policies import Action
 from hubbub.accounts.sessions import Session
 from hubbub.errors import Forbidden, NotFound, RateLimited, TooLarge, Unavailable
 from hubbub.features.accounts.routes.me import Me, logged_in
-from hubbub.http.asking import COMMON, address_of, agent_of, body_of, read_model, who_asks
+from hubbub.http.asking import COMMON, address_of, agent_of, body_of, permitted, read_model, who_asks
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.http.session_cookie import COOKIE, remove_cookie
@@ -86,6 +87,42 @@ def add_sessions(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> N
         """End one of one's own sessions, with its connections."""
         who = await who_asks(hub, request, account)
         await feature.log_ins.end(who.user.key, id)
+        return Response(status_code=204)
+
+
+def add_sessions_of_others(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
+    authenticated = Depends(hub.authenticate)
+
+    @router.get("/api/v1/accounts/{owner}/sessions", tags=["administration"], responses=documented(*COMMON, NotFound))
+    async def sessions_of_account(request: Request, owner: str, account: Any = authenticated) -> list[SessionInfo]:
+        """Where somebody is logged in, the latest use first."""
+        who = await permitted(hub, request, account, Action.MANAGE_ACCOUNTS)
+        return [_session_info(one, who.session) for one in await feature.administration.sessions(owner)]
+
+    @router.delete(
+        "/api/v1/accounts/{owner}/sessions",
+        tags=["administration"],
+        status_code=204,
+        responses=documented(*COMMON, NotFound),
+    )
+    async def end_sessions_of_account(request: Request, owner: str, account: Any = authenticated) -> Response:
+        """End all sessions of somebody, with all their connections. They may log in again."""
+        who = await permitted(hub, request, account, Action.MANAGE_ACCOUNTS)
+        await feature.administration.end_sessions(owner, by=who.user.key)
+        return Response(status_code=204)
+
+    @router.delete(
+        "/api/v1/accounts/{owner}/sessions/{session}",
+        tags=["administration"],
+        status_code=204,
+        responses=documented(*COMMON, NotFound),
+    )
+    async def end_session_of_account(
+        request: Request, owner: str, session: str, account: Any = authenticated
+    ) -> Response:
+        """End one of somebody's sessions, with its connections."""
+        who = await permitted(hub, request, account, Action.MANAGE_ACCOUNTS)
+        await feature.administration.end_session(owner, session, by=who.user.key)
         return Response(status_code=204)
 
 
