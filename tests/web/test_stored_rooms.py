@@ -1,5 +1,7 @@
 """Rooms that store their messages, in a real browser: messages can be read again, answered and changed."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -122,7 +124,7 @@ async def test_a_reply_quotes_its_message_and_leads_to_it(enter: Enter, server: 
     await act(bob, "Which colour?", "Reply")
     await say(bob, "Green.")
     quote = message(alice, "Green.").get_by_role("button", name="Which colour?")
-    await expect(quote).to_be_visible()
+    await expect(quote).to_have_text(re.compile(r"^alice\s+Which colour\?$"))
     await fill(server, room, 120)
     await expect(message(alice, "line 120.")).to_be_visible()
     await alice.reload()
