@@ -6,12 +6,14 @@ import os
 import pty
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,9 +24,11 @@ from hubbub.serving.supervisor import FIRST_PAUSE, LONGEST_PAUSE, pause_before_r
 from hubbub.settings import Settings
 from tests.chaos.conftest import UNLIMITED
 from tests.conftest import ServerFactory
+from tests.fault_proxy import FaultProxy
 from tests.people import Person, address, person
-from tests.servers import Redis, WebServer
+from tests.servers import Redis, WebServer, hubbub_server
 from tests.serving.conversation import conversation
+from tests.serving.test_tls import Files
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow(3)
@@ -345,3 +349,63 @@ async def test_workers_are_restarted_one_after_the_other_and_nobody_is_refused(p
     new = processes_of(server)
     assert len(new) == 2
     assert old.isdisjoint(new.values())
+
+
+@pytest.mark.slow(6)
+async def test_each_worker_speaks_tls_and_takes_a_renewed_certificate(redis: Redis, tmp_path: Path) -> None:
+    files = Files(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    files.write()
+    given = {
+        "HUBBUB_BROKER_URL": redis.url,
+        "HUBBUB_DATABASE_URL": "none",
+        "HUBBUB_TLS_CERTIFICATE": str(files.certificate),
+        "HUBBUB_TLS_KEY": str(files.key),
+    }
+    server = hubbub_server(tmp_path, "--workers", "2", environment=UNLIMITED | given)
+    server.is_ready = lambda: "Hubbub is at https://" in server.log  # type: ignore[method-assign]
+    with server:
+
+        async def answers(trust: ssl.SSLContext) -> bool:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trust)
+            except ssl.SSLCertVerificationError:
+                return False
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            return answer.startswith(b"HTTP/1.1 200")
+
+        old = files.trust()
+        assert await answers(old)
+        files.write()
+        new = files.trust()
+
+        async def both_have_changed() -> bool:
+            await answers(old)
+            return all(f"[worker {slot}] hubbub: the TLS certificate has changed" in server.log for slot in (0, 1))
+
+        await eventually(both_have_changed, deadline=DEADLINE)
+        assert [await answers(new) for _ in range(8)] == [True] * 8
+        assert not await answers(old)
+        assert len(processes_of(server)) == 2
+    server.check_log()
+
+
+@pytest.mark.slow(6)
+async def test_a_worker_that_is_started_while_postgresql_is_away_serves_when_it_comes_back(
+    workers: Workers, postgres: str
+) -> None:
+    with FaultProxy(urlsplit(postgres).port or 0) as proxy:
+        server = workers(2, HUBBUB_DATABASE_URL=proxy.before(postgres), HUBBUB_DATABASE_TIMEOUT="3")
+        await eventually(lambda: len(processes_of(server)) == 2, deadline=DEADLINE)
+        proxy.refuse()
+        proxy.cut()
+        os.kill(processes_of(server)[1], signal.SIGKILL)
+        await eventually(lambda: "hubbub: worker 1: PostgreSQL at" in server.log, deadline=DEADLINE)
+        proxy.refuse(on=False)
+
+        stores = "[worker 1] hubbub: messages are stored in PostgreSQL"
+        await eventually(lambda: server.log.count(stores) == 2, deadline=DEADLINE)
+        async with person(server, "alice") as alice:
+            await alice.join("hall")
+            assert (await alice.say("hall", "hello"))["type"] == "ack"
