@@ -272,3 +272,24 @@ it('hears nothing of a blocked person', () => {
   expect(session.rooms.unseen).toBe(0);
   expect(session.rooms.current?.typists.people).toEqual([]);
 });
+
+describe('a quoted or spoken text', () => {
+  it('has the name of a private room in place of its key', () => {
+    session.rooms.invited('private:x7');
+    session.rooms.get('private:x7')?.apply({
+      type: 'joined',
+      room: 'private:x7',
+      name: 'Plans',
+      kind: 'private',
+      title: 'Plans',
+      online: 0,
+      users: [],
+      epoch: 'e',
+      recovered: false,
+    });
+
+    expect(session.rooms.named('See #Private:x7, #general and #private:other.')).toBe(
+      'See Plans, #general and #private:other.',
+    );
+  });
+});

@@ -92,6 +92,11 @@ export class Rooms {
     return this.#byKey.get(fold(key));
   }
 
+  /** A text in which rooms that the user has are called by their names. Nobody reads the keys of private ones. */
+  named(text: string): string {
+    return text.replace(/#([\w:.@|-]*\w)/g, (found, key: string) => this.get(key)?.label ?? found);
+  }
+
   /** Rooms of the server with this text in their keys or names. None, if the server cannot list them now. */
   async find(text: string): Promise<ListedRoom[]> {
     const query = { q: text === '' ? undefined : text, limit: FOUND };
