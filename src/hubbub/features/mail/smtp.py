@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from hubbub.accounts.issuer_requests import hang_up
@@ -43,6 +43,24 @@ class _Replies:
 
 
 class _Plain(smtplib.SMTP):
+    """Hangs up at the deadline. smtplib's `timeout` is for each read, so a server that sends a byte each second would
+    never end."""
+
+    def __init__(self, host: str, port: int, **options: Any) -> None:
+        self.sock = None
+        self._late = threading.Timer(DEADLINE, lambda: hang_up([self.sock]))
+        self._late.daemon = True
+        self._late.start()
+        try:
+            super().__init__(host, port, timeout=DEADLINE, **options)
+        except BaseException:
+            self._late.cancel()
+            raise
+
+    def close(self) -> None:
+        self._late.cancel()
+        super().close()
+
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             self.file = _Replies(self.sock.makefile("rb"))
@@ -68,18 +86,8 @@ class MailServer:
     def send(self, mail: EmailMessage) -> None:
         """In a thread. Raises OSError; `smtplib.SMTPException` is one."""
         tls = ssl.create_default_context()
-        if self.is_tls:
-            link: smtplib.SMTP = _Encrypted(timeout=DEADLINE, context=tls)
-        else:
-            link = _Plain(timeout=DEADLINE)
-        # `timeout` is for each read: a server that sends a byte each second would never end.
-        late = threading.Timer(DEADLINE, lambda: hang_up([link.sock]))
-        late.daemon = True
-        late.start()
+        link = _Encrypted(self.host, self.port, context=tls) if self.is_tls else _Plain(self.host, self.port)
         try:
-            # With a host, the constructor would connect before the timer runs.
-            link._host = self.host  # type: ignore[attr-defined]
-            link.connect(self.host, self.port)
             if not self.is_tls and not is_loopback(self.host):
                 link.starttls(context=tls)
             if self.user:
@@ -88,7 +96,6 @@ class MailServer:
             with contextlib.suppress(OSError):  # the mail is sent
                 link.quit()
         finally:
-            late.cancel()
             link.close()
 
     def mail(self, to: str, subject: str, text: str) -> EmailMessage:
