@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.conftest import ServerFactory
+from tests.waiting import eventually
 
 SECRET = "the canary's secret, which is long enough"
 CANARY = "canary51d0b2"
@@ -69,8 +70,7 @@ async def test_no_log_shows_a_credential(serve: ServerFactory) -> None:
         await connects(f"/ws?ticket={ticket}")
         await connects("/ws?username=carol")
         await client.get(f"/{MARK}")
-        while MARK not in server.log:  # noqa: ASYNC110 - nobody tells when the log is written
-            await asyncio.sleep(0.02)
+        await eventually(lambda: MARK in server.log)
 
     assert "token=..." in server.log
     assert [value for value in shown if value in server.log] == []

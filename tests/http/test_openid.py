@@ -1,6 +1,5 @@
 """People log in at somebody else's provider: npm's oidc-provider, to a server of our own."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +19,7 @@ from hubbub.serving.app import create_app
 from hubbub.testing import TestServer, serving
 from tests.node import openid_provider
 from tests.servers import WebServer, hubbub_server, watched
+from tests.waiting import eventually
 
 PAGE = "http://chat.test"
 """Where people open the page. The tests lead it to the server."""
@@ -327,8 +327,7 @@ async def test_no_log_shows_a_code_a_state_or_a_token(people: People, server: We
     for path in ("/api/v1/oidc/callback/", "/x/api/v1/oidc/callback"):
         await alice.get(f"{path}?{urlsplit(back).query}")
     await alice.get("/end-of-the-canary")
-    while "end-of-the-canary" not in server.log:  # noqa: ASYNC110 - nobody tells when the log is written
-        await asyncio.sleep(0.02)
+    await eventually(lambda: "end-of-the-canary" in server.log)
 
     assert "oidc/callback?code=...&state=..." in server.log
     asked, answered = (parse_qs(urlsplit(one).query) for one in (address, back))
