@@ -6,6 +6,7 @@ from hubbub.dispatch.hooks import Hooks
 from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.api_keys.feature import ApiKeysFeature
+from hubbub.features.audit.feature import AuditFeature
 from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature
 from hubbub.features.hooks.feature import HooksFeature
@@ -30,7 +31,7 @@ def built_in(hooks: Hooks, accounts: AccountsFeature | None = None) -> list[Feat
     messages = MessagesFeature(people, rooms, hooks, sent=typing.sent)
     access = AccessFeature()
     members = MembersFeature(people, rooms, messages, access)
-    administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature()]
+    administration = [ApiKeysFeature(), ServerSettingsFeature(), BansFeature(), AuditFeature()]
     reports = ReportsFeature(rooms, messages)
     rest = [access, members, reports, TopicsFeature(), LivenessFeature(), HooksFeature(hooks), *administration]
     of_accounts = [accounts, OpenIdFeature(accounts), MailFeature(accounts)] if accounts is not None else []

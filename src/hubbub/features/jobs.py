@@ -29,8 +29,8 @@ class LeasedJob:
 
     It is for what concerns the database. When that node stops, another goes on at once; when it dies or is cut off, ten
     seconds later. Work that goes on when its lease is over is cancelled, so it must be able to begin again. What it
-    writes must be guarded: `database.write(lease.guard(operation), request)`. Without a database that nodes share, each
-    node has all leases.
+    writes must be guarded: `lease.transact(database, work)`, or `database.write(lease.guard(operation), request)`.
+    Without a database that nodes share, each node has all leases.
     """
 
     name: str

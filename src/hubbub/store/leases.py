@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -123,6 +123,16 @@ class Lease:
             return operation(transaction, requests)
 
         return guarded
+
+    async def transact(self, database: Database, *works: Callable[[Transaction], object]) -> None:
+        """Do all of this in one guarded transaction. Raises `LeaseLost`, `Unavailable`."""
+
+        def do_all(transaction: Transaction, requests: Sequence[None]) -> list[None]:
+            for work in works:
+                work(transaction)
+            return [None] * len(requests)
+
+        await database.write(self.guard(do_all), None)
 
     def _stands(self, transaction: Transaction) -> bool:
         if transaction.is_alone:

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hubbub.accounts import access_changes, audit, revocations, tickets
+from hubbub.accounts import access_changes, revocations, tickets
 from hubbub.accounts.access_changes import CHANNEL, POLL, AccessChange, AccessChanges, AccessKind
 from hubbub.accounts.expiries import Expiries
 from hubbub.accounts.identity import Authenticated
@@ -24,7 +23,6 @@ from hubbub.errors import ConfigurationError, Forbidden, Unauthenticated, Unavai
 from hubbub.features.feature import ChannelKind, Feature, Services
 from hubbub.features.jobs import Job, LeasedJob
 from hubbub.settings import Settings
-from hubbub.store.base import Transaction
 from hubbub.store.leases import Lease
 from hubbub.wire.answers import Ack
 from hubbub.wire.base import timestamp
@@ -132,13 +130,8 @@ class AccessFeature(Feature):
 
     async def _forget_old(self, lease: Lease) -> None:
         assert self.services.database is not None
-        forget = partial(
-            _forget,
-            is_shared=self.services.is_shared,
-            revocations=self.revocations,
-            audit_days=self.services.settings.audit_days,
-        )
-        await self.services.database.write(lease.guard(forget), None)
+        shared = (access_changes.forget_old, tickets.forget_old) if self.services.is_shared else ()
+        await lease.transact(self.services.database, *shared, self.revocations.forget_old)
 
     def _has_ended(self, who: Authenticated, made: float) -> bool:
         if self.revocations.is_revoked(who.user.key, made):
@@ -194,14 +187,3 @@ def _issuer(settings: Settings) -> Issuer | None:
 
 def _end(connection: Connection) -> None:
     connection.close(CloseCode.UNAUTHENTICATED, "the identity was revoked")
-
-
-def _forget(
-    transaction: Transaction, requests: Sequence[None], *, is_shared: bool, revocations: Revocations, audit_days: int
-) -> list[None]:
-    if is_shared:
-        access_changes.forget_old(transaction)
-        tickets.forget_old(transaction)
-    revocations.forget_old(transaction)
-    audit.forget_old_lines(transaction, days=audit_days)
-    return [None] * len(requests)

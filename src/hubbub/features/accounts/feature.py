@@ -167,11 +167,4 @@ class AccountsFeature(Feature):
             await self._database.transact(lambda transaction: note_use(transaction, [id for id in used if id]))
 
     async def _remove_old(self, lease: Lease) -> None:
-        await self._database.write(lease.guard(_remove_old), None)
-
-
-def _remove_old(transaction: Transaction, requests: Any) -> list[None]:
-    remove_old_sessions(transaction)
-    remove_old_invitations(transaction)
-    remove_old_resets(transaction)
-    return [None] * len(requests)
+        await lease.transact(self._database, remove_old_sessions, remove_old_invitations, remove_old_resets)

@@ -4,7 +4,7 @@ somebody in asks `bans`: `http/admission.py`, and the log-in. The rules are in `
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from hubbub.accounts.access_changes import AccessChange, AccessKind
@@ -118,9 +118,4 @@ class BansFeature(Feature):
             self.end_if_banned(connection)
 
     async def _forget_old(self, lease: Lease) -> None:
-        await self._database.write(lease.guard(_forget_old), None)
-
-
-def _forget_old(transaction: Transaction, requests: Sequence[None]) -> list[None]:
-    forget_old_bans(transaction)
-    return [None] * len(requests)
+        await lease.transact(self._database, forget_old_bans)

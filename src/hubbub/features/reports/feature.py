@@ -4,7 +4,7 @@ who sees it is the table of roles'."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,6 @@ from hubbub.features.rooms.feature import RoomsFeature
 from hubbub.features.rooms.rooms import Room, channel_of
 from hubbub.limits import network_of
 from hubbub.shared_limits.hourly import Hourly
-from hubbub.store.base import Transaction
 from hubbub.store.database import Database
 from hubbub.store.leases import Lease
 from hubbub.wire.answers import Ack
@@ -79,8 +78,7 @@ class ReportsFeature(Feature):
             yield LeasedJob("hubbub.reports: forget old ones", TIDY, self._forget_old)
 
     async def _forget_old(self, lease: Lease) -> None:
-        days = self.services.settings.report_days
-        await self._database.write(lease.guard(partial(_forget, days=days)), None)
+        await lease.transact(self._database, partial(forget_old_reports, days=self.services.settings.report_days))
 
     async def _report(self, connection: Connection, command: Report, room: Room) -> Ack:
         await self.report(connection.user, room.key, command.seq, command.reason, address=connection.address)
@@ -183,8 +181,3 @@ class ReportsFeature(Feature):
         if self.services.database is None:
             raise NotFound("this server stores nothing, so there are no reports")
         return self.services.database
-
-
-def _forget(transaction: Transaction, requests: Sequence[None], *, days: int) -> list[None]:
-    forget_old_reports(transaction, days=days)
-    return [None] * len(requests)
