@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hubbub.accounts import bans, sessions
+from hubbub.accounts import access_changes, bans, sessions
 from hubbub.accounts.accounts import AccountChange, NewAccount, account_of_login, add_account, change_account
 from hubbub.accounts.api_keys import digest_of
 from hubbub.accounts.audit import audit_lines, forget_old_lines
@@ -17,6 +17,7 @@ from hubbub.accounts.passwords import NOBODYS, Passwords
 from hubbub.accounts.resets import NewReset, add_reset, reset_password
 from hubbub.accounts.sessions import NewSession, begin_session, find_sessions, remove_old_sessions, sessions_of
 from hubbub.errors import Conflict, Forbidden, RateLimited
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.tables import NAME, SCRIPTS, faults
 from hubbub.features.bans.feature import BansFeature
 from hubbub.store.base import Engine, Transaction
@@ -38,7 +39,14 @@ async def database(empty_engine: Engine, open_database: Opener) -> Database:
     """A database of its own: the tables would stay in the template that other tests share."""
     upgrade(empty_engine)
     database = await open_database(empty_engine)
-    await bring_up_to_date(database, [Tables(NAME, SCRIPTS), Tables(BansFeature.name, bans.TABLES)])
+    await bring_up_to_date(
+        database,
+        [
+            Tables(NAME, SCRIPTS),
+            Tables(BansFeature.name, bans.TABLES),
+            Tables(AccessFeature.name, access_changes.TABLES),
+        ],
+    )
     return database
 
 

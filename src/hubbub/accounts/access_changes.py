@@ -161,8 +161,12 @@ class AccessChanges:
                 self._note(change)
             self._read_at = self._clock()
 
-    def tell(self, change: AccessChange) -> None:
-        """Tell all nodes, this one at once, of a change that is committed."""
+    def tell(self, *changes: AccessChange) -> None:
+        """Tell all nodes, this one at once, of changes that are committed."""
+        for change in changes:
+            self._tell(change)
+
+    def _tell(self, change: AccessChange) -> None:
         if self._broker.reaches_others:
             event = {
                 "id": change.id,

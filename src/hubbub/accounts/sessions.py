@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from hubbub.accounts.access_changes import AccessChange, AccessKind, changed
 from hubbub.accounts.api_keys import digest_of
 from hubbub.store.base import Transaction
 from hubbub.store.statement import Statement
@@ -110,8 +111,9 @@ def sessions_of(transaction: Transaction, key: str) -> list[Session]:
     return [Session(*row) for row in transaction.rows(_OF_USER, folded=fold(key), now=_now())]
 
 
-def begin_session(transaction: Transaction, new: NewSession, *, key: str) -> list[str]:
-    """Store a session of the user with this key. Returns the ids of those that end for it."""
+def begin_session(transaction: Transaction, new: NewSession, *, key: str) -> list[AccessChange]:
+    """Store a session of the user with this key. Returns the ends of those that end for it: tell of them after the
+    commit."""
     now = _now()
     ended = [session.id for session in sessions_of(transaction, key)[MOST - 1 :]]
     end_sessions(transaction, ended)
@@ -124,7 +126,7 @@ def begin_session(transaction: Transaction, new: NewSession, *, key: str) -> lis
         expires=now + LIFETIME * 1000,
         agent=new.agent[:AGENT_LENGTH],
     )
-    return ended
+    return [changed(transaction, AccessKind.SESSION, id) for id in ended]
 
 
 def end_sessions(transaction: Transaction, ids: Sequence[str]) -> None:

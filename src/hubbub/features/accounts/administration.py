@@ -6,7 +6,7 @@ same transaction, and told when that is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -156,7 +156,7 @@ class Administration:
             end_sessions(transaction, ended)
             return [changed(transaction, AccessKind.SESSION, id) for id in ended]
 
-        self._tell(await self._database.transact(store))
+        self._changes.tell(*await self._database.transact(store))
 
     # Somebody's sessions.
 
@@ -178,7 +178,7 @@ class Administration:
             audit(transaction, by, "account.end_session", account_of_key(transaction, key).key)
             return changed(transaction, AccessKind.SESSION, session)
 
-        self._tell([await self._database.transact(store)])
+        self._changes.tell(await self._database.transact(store))
 
     async def end_sessions(self, key: str, *, by: str) -> None:
         """End all of somebody's sessions, with all their connections: they must log in again. Raises `NotFound`,
@@ -189,7 +189,7 @@ class Administration:
             audit(transaction, by, "account.end_sessions", account.key)
             return self._revocations.revoke_in(transaction, fold(account.key))
 
-        self._tell([await self._database.transact(store)])
+        self._changes.tell(await self._database.transact(store))
 
     # Links.
 
@@ -213,7 +213,7 @@ class Administration:
             reset_password(transaction, token, stored)
             return self._revocations.revoke_in(transaction, fold(account.key))
 
-        self._tell([await self._database.transact(store)])
+        self._changes.tell(await self._database.transact(store))
 
     async def invite(self, new: NewInvitation) -> Invitation:
         """Raises `Conflict` if the maker has too many, `Unavailable`."""
@@ -224,7 +224,3 @@ class Administration:
         await self._database.transact(
             lambda transaction: revoke_invitation(transaction, id, by=by, of_anybody=of_anybody)
         )
-
-    def _tell(self, changes: Sequence[AccessChange]) -> None:
-        for change in changes:
-            self._changes.tell(change)

@@ -138,7 +138,7 @@ class LogIns:
         with self._passwords.place() as hashing:
             async with self._attempts.password(login, address):
                 account, session, ended = await self._log_in(login, password, hashing, agent=agent)
-        self._tell(ended)
+        self._changes.tell(*ended)
         return account, session
 
     async def _log_in(
@@ -160,8 +160,7 @@ class LogIns:
             now = account_of_key(transaction, key)
             if now.deactivated is not None or now.password != stored:
                 raise Unauthenticated(WRONG)
-            ended = begin_session(transaction, session, key=key)
-            return now, [changed(transaction, AccessKind.SESSION, id) for id in ended]
+            return now, begin_session(transaction, session, key=key)
 
         now, ended = await self._database.transact(store)
         return now, session, ended
@@ -178,11 +177,7 @@ class LogIns:
             end_sessions(transaction, [session])
             return changed(transaction, AccessKind.SESSION, session)
 
-        self._tell([await self._database.transact(store)])
-
-    def _tell(self, changes: Sequence[AccessChange]) -> None:
-        for change in changes:
-            self._changes.tell(change)
+        self._changes.tell(await self._database.transact(store))
 
 
 def _whose(transaction: Transaction, digests: Sequence[str]) -> list[LoggedIn | None]:

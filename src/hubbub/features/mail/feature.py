@@ -35,7 +35,7 @@ class MailFeature(Feature):
         self.resets = Resets(
             mail_server(settings.smtp_url.get_secret_value(), settings.mail_from),
             services.database,
-            self.accounts,
+            self.accounts.administration,
             services.feature(PeopleFeature),
             limits=services.limits,
             page=settings.public_url,

@@ -15,7 +15,7 @@ from functools import partial
 from hubbub.accounts.accounts import Account, account_of_login, accounts_of_email, confirm_email
 from hubbub.accounts.seals import seal, unseal
 from hubbub.errors import Conflict, Forbidden, RateLimited
-from hubbub.features.accounts.feature import AccountsFeature
+from hubbub.features.accounts.administration import Administration
 from hubbub.features.mail.smtp import MailServer
 from hubbub.features.people.feature import PeopleFeature
 from hubbub.limits import network_of
@@ -60,7 +60,7 @@ class Resets:
         self,
         server: MailServer,
         database: Database,
-        accounts: AccountsFeature,
+        administration: Administration,
         people: PeopleFeature,
         *,
         limits: SharedLimits,
@@ -68,7 +68,7 @@ class Resets:
     ) -> None:
         self._server = server
         self._database = database
-        self._accounts = accounts
+        self._administration = administration
         self._people = people
         self._limits = limits
         self._page = page
@@ -118,7 +118,7 @@ class Resets:
         for account in await self._database.read(find, never_deferred=True):
             # Who logs in at a provider has no password, and gets none behind its back.
             if account.deactivated is None and account.password and account.has_confirmed_email and account.email:
-                reset = await self._accounts.administration.make_reset(account.key, by=account.key)
+                reset = await self._administration.make_reset(account.key, by=account.key)
                 await self._send(account, account.email, "A new password", RESET, f"reset/{reset.token}")
 
     async def _send(self, account: Account, to: str, subject: str, text: str, link: str) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from hubbub.accounts.identities import SCRIPTS
 from hubbub.accounts.openid import Provider
 from hubbub.errors import ConfigurationError
+from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.bans.feature import BansFeature
 from hubbub.features.feature import Feature, Services
@@ -49,6 +50,7 @@ class OpenIdFeature(Feature):
             services.database,
             self._accounts,
             services.feature(PeopleFeature),
+            services.feature(AccessFeature).changes,
             limits=services.limits,
             current=services.current,
             bans=services.feature(BansFeature).bans,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from hubbub.accounts.access_changes import AccessChange, AccessKind, changed
+from hubbub.accounts.access_changes import AccessChange, AccessChanges
 from hubbub.accounts.accounts import (
     Account,
     NewAccount,
@@ -26,7 +26,6 @@ from hubbub.accounts.seals import seal, unseal
 from hubbub.accounts.sessions import NewSession, begin_session
 from hubbub.accounts.users import made_key
 from hubbub.errors import Conflict, Forbidden, Invalid
-from hubbub.features.access.feature import AccessFeature
 from hubbub.features.accounts.attempts import Attempts
 from hubbub.features.accounts.feature import AccountsFeature
 from hubbub.features.people.feature import PeopleFeature
@@ -52,6 +51,7 @@ class OpenIdLogIns:
         database: Database,
         accounts: AccountsFeature,
         people: PeopleFeature,
+        changes: AccessChanges,
         *,
         limits: SharedLimits,
         current: CurrentSettings,
@@ -62,6 +62,7 @@ class OpenIdLogIns:
         self._database = database
         self._accounts = accounts
         self._people = people
+        self._changes = changes
         self._current = current
         self._bans = bans
         self._everybody_may = everybody_may
@@ -167,8 +168,7 @@ class OpenIdLogIns:
             raise LogInRefused("banned", error.message) from None
 
     def _tell(self, session: NewSession, ended: list[AccessChange]) -> NewSession:
-        for change in ended:
-            self._accounts.services.feature(AccessFeature).changes.tell(change)
+        self._changes.tell(*ended)
         return session
 
 
@@ -176,8 +176,7 @@ def _begin_session(transaction: Transaction, account: Account, agent: str) -> tu
     if account.deactivated is not None:
         raise LogInRefused("deactivated", "this account is deactivated")
     session = NewSession(account.id, agent)
-    ended = begin_session(transaction, session, key=account.key)
-    return session, [changed(transaction, AccessKind.SESSION, id) for id in ended]
+    return session, begin_session(transaction, session, key=account.key)
 
 
 def _username(person: Person) -> str:
