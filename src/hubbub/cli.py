@@ -375,7 +375,7 @@ def _on_keys(data_dir: Path | None, work: Callable[[ApiKeyStore], Coroutine[Any,
 users = typer.Typer(help="Accounts of people; also while the server runs.", no_args_is_help=True)
 app.add_typer(users, name="user")
 
-Username = Annotated[str, typer.Argument(help="With which one logs in.")]
+Username = Annotated[str, typer.Argument(help="The name with which somebody logs in.")]
 
 
 @users.command("add", epilog="Example:  hubbub user add alice --name 'Alice Liddell' --admin")

@@ -230,7 +230,7 @@ class Client:
         self._wake.set()
 
     async def rooms(self, q: str = "", *, after: str | None = None, limit: int = 50) -> RoomsPage:
-        """A page of the rooms that one may join, by their keys, with how many are online; `q` is a part of the key.
+        """A page of the rooms that you may join, by their keys, with how many are online; `q` is a part of the key.
         Give a page's `next` as `after` for the page that follows.
 
         It is one HTTP request, which needs no connection and is not repeated. Raises the `RequestError` that the server

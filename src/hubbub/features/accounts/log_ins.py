@@ -123,7 +123,7 @@ class LogIns:
             if wish.invitation is not None:
                 check_invitation(transaction, wish.invitation)
             elif sign_up == "invited":
-                raise Forbidden("one needs an invitation to sign up here; whoever has an account can make one")
+                raise Forbidden("you need an invitation to sign up here; whoever has an account can make one")
         if account_of_login(transaction, wish.username) is not None:
             raise Conflict(f"the username {wish.username!r} is taken; choose another")
 

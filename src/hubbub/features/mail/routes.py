@@ -57,7 +57,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: MailFeature) -> None:
         openapi_extra=body_of(AskToConfirm),
     )
     async def ask_to_confirm(request: Request, account: Any = authenticated) -> Response:
-        """Send a link to one's own e-mail address, with which one confirms it. It needs the password, since who has
+        """Send a link to your own e-mail address, which confirms it. It needs the password, since who has
         the address can set another one."""
         who = await who_asks(hub, request, account)
         fields = await read_model(hub, request, AskToConfirm)

@@ -124,7 +124,7 @@ class OpenIdLogIns:
             if setup is not None:
                 await self._accounts.check_setup(setup)
             elif not self._everybody_may and sign_up != "open" and (sign_up == "closed" or invitation is None):
-                raise Forbidden("one needs an invitation to sign up here, or an administrator who makes the account")
+                raise Forbidden("you need an invitation to sign up here, or an administrator who makes the account")
         except Forbidden as error:
             raise LogInRefused("uninvited", error.message) from None
         await self._attempts.sign_up(address)

@@ -121,7 +121,7 @@ def _add_queue(router: APIRouter, hub: Mounted, feature: ReportsFeature) -> None
         openapi_extra=body_of(ChangedState),
     )
     async def change_report(request: Request, report: str, account: Any = authenticated) -> ReportInfo:
-        """Close a report that one may see, or open it again."""
+        """Close a report that you may see, or open it again."""
         who = await who_asks(hub, request, account)
         fields = await read_model(hub, request, ChangedState)
         return _info(await feature.set_state(who.user, report, fields.state))

@@ -1,4 +1,4 @@
-"""Lists for people to read: the rooms that one may join, and who is online in one of them.
+"""Lists for people to read: the rooms that you may join, and who is online in one of them.
 
 A list is read page by page, from keys and names that are sorted already, so no page costs more for being a late one.
 Rooms come from two places, the database and presence, since people may be in a room that stores nothing. The keys of

@@ -50,7 +50,7 @@ def _add_lists(router: APIRouter, hub: Mounted, feature: RoomsFeature) -> None:
         responses=documented(Invalid, Unauthenticated, Forbidden, RateLimited, Unavailable),
     )
     async def rooms(request: Request, part: Annotated[Part, Query()], account: Any = authenticated) -> Response:
-        """The rooms that one may join, by their keys, with how many users are online in each: those that somebody has
+        """The rooms that you may join, by their keys, with how many users are online in each: those that somebody has
         sent to, and those that somebody is in. `q` looks for a part of the key. For the next page give `next` as
         `after`; there is none after the last page."""
         hub.node.require_started()
@@ -70,7 +70,7 @@ def _add_lists(router: APIRouter, hub: Mounted, feature: RoomsFeature) -> None:
     async def online(
         request: Request, room: str, part: Annotated[Part, Query()], account: Any = authenticated
     ) -> Response:
-        """Who is online in a room that one may join, on all nodes, by name. `q` looks for a part of the name or the
+        """Who is online in a room that you may join, on all nodes, by name. `q` looks for a part of the name or the
         key. For the next page give `next` as `after`; there is none after the last page."""
         hub.node.require_started()
         user = hub.admissions.identify(request, account)

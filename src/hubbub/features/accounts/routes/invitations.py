@@ -67,7 +67,7 @@ def add_invitations(router: APIRouter, hub: Mounted, feature: AccountsFeature) -
 
     @router.get("/api/v1/invitations", tags=["accounts"], responses=documented(*COMMON))
     async def invitations(request: Request, account: Any = authenticated) -> list[InvitationInfo]:
-        """The invitations that one has made and that are still valid; for an administrator, those of all."""
+        """The invitations that you have made and that are still valid; for an administrator, those of all."""
         who = await permitted(hub, request, account, Action.INVITE_PEOPLE)
         of = None if may(hub, who.user, Action.MANAGE_INVITATIONS) else who.user.key
         return [_invitation_info(one) for one in await feature.administration.invitations(of=of)]

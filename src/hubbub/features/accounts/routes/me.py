@@ -1,4 +1,4 @@
-"""Who one is: one's own profile and password."""
+"""Who somebody is: the own profile and password."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def add_me(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> None:
         responses=documented(*COMMON),
     )
     async def me(request: Request, account: Any = authenticated) -> Me:
-        """Who one is: an account, or a guest where guests are admitted. Otherwise 401."""
+        """Who you are: an account, or a guest where guests are admitted. Otherwise 401."""
         user = await hub.user_of(request, account)
         if user.guest:
             secret = guest_secret(request, {})

@@ -1,4 +1,4 @@
-"""Logging in and out, and where one is logged in."""
+"""Logging in and out, and where somebody is logged in."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def add_sessions(router: APIRouter, hub: Mounted, feature: AccountsFeature) -> N
 
     @router.get("/api/v1/sessions", tags=["accounts"], responses=documented(*COMMON))
     async def sessions(request: Request, account: Any = authenticated) -> list[SessionInfo]:
-        """Where one is logged in, the latest use first."""
+        """Where you are logged in, the latest use first."""
         who = await who_asks(hub, request, account)
         return [_session_info(one, who.session) for one in await feature.log_ins.sessions(who.user.key)]
 
     @router.delete("/api/v1/sessions/{id}", tags=["accounts"], status_code=204, responses=documented(*COMMON, NotFound))
     async def end_session(request: Request, id: str, account: Any = authenticated) -> Response:
-        """End one of one's own sessions, with its connections."""
+        """End one of your sessions, with its connections."""
         who = await who_asks(hub, request, account)
         await feature.log_ins.end(who.user.key, id)
         return Response(status_code=204)
