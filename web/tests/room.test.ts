@@ -410,14 +410,14 @@ describe('what may not be written', () => {
       const body = { room: 'general', kind: 'public', ...pages[asked.get('q') ?? asked.get('after') ?? ''] };
       return Promise.resolve({ status: 200, failure: null, retryAfter: null, body });
     };
-    await room.lookUp('zoe');
+    await room.readMembers('zoe');
     expect([room.about.next, room.about.of('zoe')?.muted, room.about.of('carol')]).toEqual([
       'b',
       'for_ever',
       undefined,
     ]);
-    await room.readAllMembers();
-    expect([room.about.next, room.about.list?.length]).toEqual([undefined, 2]);
+    await room.members({ after: 'b' });
+    expect([room.about.next, room.about.list?.length]).toEqual([undefined, 3]);
   });
 
   it('makes the page ask why', async () => {

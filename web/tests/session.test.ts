@@ -250,7 +250,7 @@ it('tells a moderator of a new report, and not of a closed one', () => {
   network.last.arrives({ type: 'report', id: '1-a', room: 'lobby', seq: 3, state: 'closed' });
   expect(session.notices.shown).toEqual([]);
   network.last.arrives({ type: 'report', id: '1-a', room: 'lobby', seq: 3, state: 'open' });
-  expect(session.notices.shown.map(({ message }) => message)).toEqual(['A message in lobby was reported.']);
+  expect(session.notices.shown.map(({ message }) => message)).toEqual(['Reports: lobby']);
 });
 
 it('hears nothing of a blocked person', () => {

@@ -31,8 +31,9 @@ export class RoomMembers {
   readonly #me: () => Me | null;
   /** By folded key, those with the role `nobody` too. */
   readonly #known = new Map<string, Known>();
-  #hasBegun = false;
-  #next: string | undefined;
+  /** Where the page begins that continues `list`. Undefined if the list is whole, or not known. */
+  next: string | undefined;
+  #isKnown = false;
 
   constructor(me: () => Me | null = () => null) {
     this.#me = me;
@@ -43,13 +44,8 @@ export class RoomMembers {
    * from `await client.members(room)`. The server says by itself who is in a direct room.
    */
   get list(): readonly RoomMember[] | undefined {
-    if (!this.#hasBegun) return undefined;
+    if (!this.#isKnown) return undefined;
     return [...this.#known.values()].map(({ member }) => member).filter(isSomething);
-  }
-
-  /** Where the page begins that continues `list`. Undefined if the list is whole, or not known. */
-  get next(): string | undefined {
-    return this.#next;
   }
 
   /** What is known of somebody. */
@@ -61,7 +57,10 @@ export class RoomMembers {
   joined(event: Joined): void {
     this.#says(event);
     this.role = event.role;
-    if (event.members !== undefined) this.#begin(event.members, event.rev ?? 0);
+    if (event.members !== undefined) {
+      this.#known.clear();
+      this.learn({ members: event.members, rev: event.rev });
+    }
     // Members may have changed meanwhile, and no event will say so.
     else if (!event.recovered || event.since !== event.rev) this.#end();
   }
@@ -84,22 +83,19 @@ export class RoomMembers {
    * `query` is the one with which the page was asked for. The first page begins the list, the one that is `next`
    * continues it, and others tell of people only. Events that are newer than the page stay.
    */
-  learn(page: MembersPage, { q, after }: ListQuery = {}): void {
+  learn(page: Pick<MembersPage, 'members' | 'rev' | 'next'>, { q, after }: ListQuery = {}): void {
     const rev = page.rev ?? 0;
     if (!q && !after) {
-      const named = new Set(page.members.map(({ user }) => fold(user)));
-      for (const [user, known] of this.#known) if (known.rev <= rev && !named.has(user)) this.#known.delete(user);
-      this.#hasBegun = true;
-      this.#next = page.next;
-    } else if (!q && after === this.#next) {
-      this.#next = page.next;
-    }
+      for (const [user, known] of this.#known) if (known.rev <= rev) this.#known.delete(user);
+      this.#isKnown = true;
+      this.next = page.next;
+    } else if (!q && after === this.next) this.next = page.next;
     for (const member of page.members) this.#put(member, rev);
   }
 
   #end(): void {
-    this.#hasBegun = false;
-    this.#next = undefined;
+    this.#isKnown = false;
+    this.next = undefined;
   }
 
   #says(said: Said): void {
@@ -108,13 +104,6 @@ export class RoomMembers {
     this.description = said.description || undefined;
     this.archived = said.archived ?? false;
     this.slow = said.slow ?? 0;
-  }
-
-  #begin(members: readonly RoomMember[], rev: number): void {
-    this.#known.clear();
-    for (const member of members) this.#put(member, rev);
-    this.#hasBegun = true;
-    this.#next = undefined;
   }
 
   #put(member: RoomMember, rev: number): void {

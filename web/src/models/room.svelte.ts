@@ -67,9 +67,6 @@ export type About = Pick<
   'kind' | 'title' | 'description' | 'archived' | 'slow' | 'role' | 'list' | 'next' | 'of'
 >;
 
-/** As many as the server gives at once. */
-const MEMBERS = 200;
-
 export class Room {
   readonly key: string;
   readonly messages: Messages;
@@ -285,21 +282,10 @@ export class Room {
     await this.#ask(this.reading.toEnd());
   }
 
-  /** Asks who has a role here; in a large room, who are the first of them. Rejects as `members` does. */
-  async readMembers(): Promise<void> {
-    await this.members({ limit: MEMBERS });
-  }
-
-  /** Asks for all of them, page by page. Rejects as `members` does. */
-  async readAllMembers(): Promise<void> {
-    await this.readMembers();
-    while (this.#about.next !== undefined) await this.members({ after: this.#about.next, limit: MEMBERS });
-  }
-
-  /** Asks what somebody is here. Rejects as `members` does. */
-  async lookUp(user: string): Promise<void> {
-    await this.readMembers();
-    if (this.#about.next !== undefined) await this.members({ q: user, limit: MEMBERS });
+  /** Asks who has a role here, the first of a large room, and `user` in any case. Rejects as `members` does. */
+  async readMembers(user?: string): Promise<void> {
+    const { next } = await this.members({ limit: 200 });
+    if (user && next) await this.members({ q: user });
   }
 
   /** A page of those who have a role here. Rejects with CommandRefused or ConnectionLost. */
@@ -471,7 +457,7 @@ export class Room {
 
   /** The user may not write here: perhaps somebody has muted them, which the server tells nobody by itself. */
   #askWhy(): void {
-    this.lookUp(this.#options.me().user).catch(() => {});
+    this.readMembers(this.#options.me().user).catch(() => {});
   }
 
   #isBlocked(user: string): boolean {

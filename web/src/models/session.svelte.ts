@@ -148,7 +148,7 @@ export class Session {
         break;
       case 'report':
         if (event.state === 'open')
-          this.notices.tell(words().rooms.reported(this.rooms.get(event.room)?.name ?? event.room));
+          this.notices.tell(`${words().dialogs.reports}: ${this.rooms.get(event.room)?.name ?? event.room}`);
         break;
       case 'joined':
         // Also a room that this page has just made.

@@ -65,7 +65,6 @@ export function de({ number, atMost99, list, plural }: Formats): Words {
       make: 'Neuer Raum',
       about: 'Über diesen Raum',
       removed: (room) => `Du bist nicht mehr in ${room}.`,
-      reported: (room) => `In ${room} wurde eine Nachricht gemeldet.`,
       sort: 'Räume sortieren',
       order: { name: 'Nach Namen', activity: 'Nach letzter Nachricht' },
       browse: 'Alle Räume ansehen',

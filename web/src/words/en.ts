@@ -71,7 +71,6 @@ export function en({ number, atMost99, list, plural }: Formats) {
       make: 'New room',
       about: 'About this room',
       removed: (room: string) => `You are no longer in ${room}.`,
-      reported: (room: string) => `A message in ${room} was reported.`,
       sort: 'Sort rooms',
       order: { name: 'By name', activity: 'By latest message' },
       browse: 'Browse all rooms',

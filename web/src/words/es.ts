@@ -65,7 +65,6 @@ export function es({ number, atMost99, list, plural }: Formats): Words {
       make: 'Sala nueva',
       about: 'Sobre esta sala',
       removed: (room) => `Ya no estás en ${room}.`,
-      reported: (room) => `Se ha denunciado un mensaje en ${room}.`,
       sort: 'Ordenar las salas',
       order: { name: 'Por nombre', activity: 'Por último mensaje' },
       browse: 'Ver todas las salas',

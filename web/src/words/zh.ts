@@ -65,7 +65,6 @@ export function zh({ number, atMost99, list }: Formats): Words {
       make: '新建房间',
       about: '关于这个房间',
       removed: (room) => `你已不在${room}。`,
-      reported: (room) => `${room}中有消息被举报。`,
       sort: '房间排序',
       order: { name: '按名称', activity: '按最新消息' },
       browse: '浏览所有房间',

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from hubbub.features.members.feature import MembersFeature
 
 _CHANGES: tuple[type[Command], ...] = (ChangeRoom, Invite, Remove, LeaveRoom, SetRole, Kick, Mute, Ban)
+SEARCHED_PER_REQUEST = 1000
+"""To look for a name among so many people costs as much as the request itself."""
 _FIRST = ListQuery(limit=LISTED)
 _ERRORS = documented(Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, RateLimited, Unavailable)
 
@@ -120,8 +122,11 @@ def _add_members(router: APIRouter, hub: Mounted, feature: MembersFeature) -> No
         user = hub.admissions.identify(request, account)
         check_key(request, "room")
         query = query_of(part)
-        await hub.admissions.take_request(request, user, size_of(query))
-        return _page(await feature.access.require(user, Action.SEE_MEMBERS, room), room, query)
+        charge = await hub.admissions.take_request(request, user, size_of(query))
+        access = await feature.access.require(user, Action.SEE_MEMBERS, room)
+        if query.q and access is not None:
+            charge(len(access.people) / SEARCHED_PER_REQUEST)
+        return _page(access, room, query)
 
 
 def _add_change(router: APIRouter, hub: Mounted, feature: MembersFeature, model: type[Command]) -> None:
