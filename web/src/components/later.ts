@@ -2,6 +2,14 @@
  * Parts that are needed later than the first messages: loaded together, when the first of them is needed, or after the
  * first messages as soon as the browser has nothing better to do (see ../later.ts).
  */
+import { completeEnglish } from '../words/language.svelte';
+import { laterEn } from '../words/later-en';
+import { addIcons } from './ui/Icon.svelte';
+import { LATER } from './ui/later-icons';
+
+completeEnglish(laterEn);
+addIcons(LATER);
+
 export { serverInfo } from './account/api';
 export { default as ComposerContext } from './composer/ComposerContext.svelte';
 export { default as Completions } from './composer/Completions.svelte';

@@ -1,7 +1,11 @@
-/** English, and the shape of all languages: in another one TypeScript allows no entry too many and none too few. */
+/**
+ * English, and the shape of all languages: in another one TypeScript allows no entry too many and none too few. The words
+ * of components/later.ts are in `later-en.ts`.
+ */
 import type { Formats } from './formats';
+import type { laterEn } from './later-en';
 
-export type Words = ReturnType<typeof en>;
+export type Words = ReturnType<typeof en> & ReturnType<typeof laterEn>;
 
 export type Catalogue = (formats: Formats) => Words;
 
@@ -23,31 +27,8 @@ export function en({ number, atMost99, list, plural }: Formats) {
   const roomRule = 'Letters, digits and . _ : - | @ only, beginning with a letter or digit.';
 
   return {
-    entry: {
-      title: 'Come on in',
-      ask: 'Choose a name that the others will see.',
-      name: 'Your name',
-      enter: 'Start chatting',
-      connecting: 'Connecting…',
-      refused: "You can't come in yet",
-      taken: (name: string) => `The name “${name}” is in use or reserved. Choose another one.`,
-      /** The reason is the server's. */
-      impossible: (reason: string) => `This can't be a name: ${reason}.`,
-    },
     me: {
       otherName: 'Use another name',
-      language: (name: string) => `Language: ${name}`,
-      languages: 'Language',
-      theme: { system: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' },
-      state: {
-        idle: 'Not connected',
-        connecting: 'Connecting',
-        live: 'Live',
-        waiting: 'Reconnecting',
-        offline: 'Offline',
-        refused: 'Not connected',
-        closed: 'Not connected',
-      },
     },
     connection: {
       connecting: 'Connecting…',
@@ -63,9 +44,6 @@ export function en({ number, atMost99, list, plural }: Formats) {
       mine: 'My rooms',
       find: 'Go to a room or a person',
       menu: (room: string) => `Actions for ${room}`,
-      favourite: 'Add to favourites',
-      notFavourite: 'Remove from favourites',
-      leave: 'Leave the room',
       sections: { favourites: 'Favourites', rooms: 'Other rooms', direct: 'Direct messages' },
       kinds: { private: 'Private room', direct: 'Direct messages' },
       make: 'New room',
@@ -76,8 +54,6 @@ export function en({ number, atMost99, list, plural }: Formats) {
       browse: 'Browse all rooms',
       unseen: (unseen: number, isMentioned: boolean) =>
         `${number(unseen)} new${isMentioned ? ', you were mentioned' : ''}`,
-      join: 'Join',
-      joinOrCreate: 'Join or create a room',
       rule: roomRule,
       none: 'You are in no room. Join one to start talking.',
       wrong: 'No such room',
@@ -94,36 +70,13 @@ export function en({ number, atMost99, list, plural }: Formats) {
     },
     browser: {
       title: 'All rooms',
-      search: 'Search rooms',
-      loading: 'Loading…',
-      nothing: 'No room has this in its name.',
-      joined: 'joined',
-      trouble: {
-        unknown: 'This server is older than this page and cannot list its rooms. Join a room by its name.',
-        failed: 'The rooms cannot be listed now.',
-      },
     },
     finder: {
       title: 'Go to',
-      nothing: 'Nothing has such a name.',
-      mention: 'mention',
-      message: 'message',
-      join: 'join or create',
-      unseen: (unseen: number) => `${number(unseen)} new`,
     },
     people: {
       title: 'People',
-      search: 'Search people',
-      showAll: 'Show everybody',
-      nobody: 'Nobody here has such a name.',
-      trouble: 'The people cannot be listed now.',
-      here: 'Who is here',
       online: (online: number) => `${number(online)} online`,
-      you: 'you',
-      guest: 'guest',
-      roles: { owner: 'owner', moderator: 'moderator' },
-      muted: 'muted',
-      blocked: 'blocked',
     },
     timeline: {
       label: (room: string) => `Messages in ${room}`,
@@ -164,31 +117,8 @@ export function en({ number, atMost99, list, plural }: Formats) {
       spoken: ({ who, text, time, marks, answers }: Spoken) =>
         `${answers === undefined ? who : `${who}, answering ${answers}`}: ${[text, time, ...marks].join(', ')}`,
     },
-    actions: {
-      title: 'Message actions',
-      react: 'React',
-      reply: 'Reply',
-      pin: 'Pin',
-      unpin: 'Unpin',
-      copyLink: 'Copy link',
-      linkCopied: 'Link copied',
-      edit: 'Edit',
-      delete: 'Delete',
-      more: 'More actions',
-      person: (name: string) => `About ${name}`,
-      report: 'Report…',
-    },
     deletion: {
       title: 'Delete this message?',
-      warning: 'It goes for everybody, and does not come back.',
-      keep: 'Keep it',
-      delete: 'Delete',
-    },
-    pins: {
-      title: 'Pinned messages',
-      count: (pinned: number) => `${number(pinned)} pinned`,
-      toLatest: 'To the pinned message',
-      unpin: (name: string, text: string) => `Unpin ${name}: ${text}`,
     },
     reactions: {
       title: 'Reactions',
@@ -200,60 +130,18 @@ export function en({ number, atMost99, list, plural }: Formats) {
         return `${emoji} ${number(count)}, by ${list([...names, ...rest])}`;
       },
       choose: 'React with an emoji',
-      common: 'Common emoji',
-      another: 'Another emoji',
-      react: 'React',
-      emoji: {
-        thumbsUp: 'thumbs up',
-        heart: 'heart',
-        joy: 'tears of joy',
-        party: 'party',
-        surprise: 'surprise',
-        sad: 'sad',
-        thanks: 'thanks',
-        eyes: 'eyes',
-        done: 'done',
-        fire: 'fire',
-        thumbsDown: 'thumbs down',
-        thinking: 'thinking',
-      },
     },
     composer: {
       label: (room: string) => `Message in ${room}`,
       placeholder: (room: string) => `Message ${room}`,
-      readOnly: 'You can read here. Writing does not seem to be allowed.',
       send: 'Send',
       save: 'Save',
-      editing: 'Editing your message',
-      answering: (name: string) => `Reply to ${name}`,
-      stopEditing: 'Stop editing',
-      doNotReply: 'Do not reply',
-      typing: (names: readonly string[]) =>
-        names.length > 3
-          ? 'Several people are typing'
-          : `${list(names)} ${plural(names.length, { one: 'is', other: 'are' })} typing`,
       tooManyWait: 'Too many messages here wait to be sent.',
-      suggestions: 'Suggestions',
       found: (count: number) => `${number(count)} ${plural(count, { one: 'suggestion', other: 'suggestions' })}`,
     },
     keys: {
       title: 'Keys',
       close: 'Close',
-      /** As they are printed on a keyboard. */
-      names: { control: 'Ctrl', alt: 'Alt', shift: 'Shift', enter: 'Enter', escape: 'Esc' },
-      previous: 'The room above',
-      next: 'The room below',
-      help: 'These keys',
-      send: 'Send the message',
-      newLine: 'Begin a new line',
-      complete: 'While writing: a person, a room, an emoji',
-      editLast: 'In an empty field: edit your last message',
-      cancel: 'Stop editing or replying; close a dialog',
-      lines: 'In the conversation: from message to message',
-      roomMenu: 'In the list of rooms: to the menu of a room',
-    },
-    notices: {
-      dismiss: 'Dismiss',
     },
     failures: {
       /** For a wrong field that the user typed. */

@@ -1,7 +1,11 @@
-/** Chooses the language of the page, and gives its words to all other parts. English is always here; the others are loaded. */
+/**
+ * Chooses the language of the page, and gives its words to all other parts. English is always here, without the words that
+ * are needed later; the others are loaded.
+ */
 import type { Remembered } from '../models/storage';
 import { en, type Catalogue, type Words } from './en';
 import { formatsIn, type Formats } from './formats';
+import type { laterEn } from './later-en';
 
 interface Entry {
   /** In the language itself, so that those who need it can read it. */
@@ -10,9 +14,25 @@ interface Entry {
   load: () => Catalogue | Promise<Catalogue>;
 }
 
+let rest: typeof laterEn | undefined;
+
+/** Sections of `laterEn` may complete sections of `en`. What shows its words is loaded with them. */
+export function english(formats: Formats): Words {
+  const sections: Record<string, object> = en(formats);
+  for (const [name, section] of Object.entries(rest?.(formats) ?? {}))
+    sections[name] = { ...sections[name], ...section };
+  return sections as Words;
+}
+
+/** The parts that are needed later are here. */
+export function completeEnglish(later: typeof laterEn): void {
+  rest = later;
+  if (spoken.tag === 'en') spoken = { ...spoken, words: english(spoken.formats) };
+}
+
 /** By the tag for `<html lang>`. */
 export const LANGUAGES = {
-  en: { name: 'English', direction: 'ltr', load: () => en },
+  en: { name: 'English', direction: 'ltr', load: () => english },
   de: { name: 'Deutsch', direction: 'ltr', load: async () => (await import('./de')).de },
   es: { name: 'Español', direction: 'ltr', load: async () => (await import('./es')).es },
   'zh-Hans': { name: '中文', direction: 'ltr', load: async () => (await import('./zh')).zh },
@@ -28,7 +48,7 @@ interface Spoken {
   formats: Formats;
 }
 
-let spoken = $state.raw<Spoken>(spokenIn('en', en, 'en'));
+let spoken = $state.raw<Spoken>(spokenIn('en', english, 'en'));
 
 /** What the page says. Components that read it follow the language. */
 export function words(): Words {
