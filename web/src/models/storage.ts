@@ -120,8 +120,10 @@ export class Remembered {
       load: () => draftIn(this.#read(this.#stores.device, entry))?.text ?? '',
       keep: (text) => {
         const draft: Draft = { text: text.slice(0, DRAFT_LENGTH), at: now() };
+        // Not after each key: it looks through all that is stored.
+        const isOneMore = this.#read(this.#stores.device, entry) === null;
         this.#write(this.#stores.device, entry, text === '' ? null : JSON.stringify(draft));
-        this.#forgetOldDrafts(prefix);
+        if (isOneMore) this.#forgetOldDrafts(prefix);
       },
     };
   }
