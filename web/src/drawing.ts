@@ -24,6 +24,14 @@ export const drawing: Drawing = {
       onFrame(() => setTimeout(() => drawn(performance.now() - start)));
     });
   },
+  make(make, made) {
+    setTimeout(() => {
+      const start = performance.now();
+      make();
+      // Svelte changes the document in a microtask.
+      queueMicrotask(() => made(performance.now() - start));
+    });
+  },
 };
 
 function afterKey(act: () => void): void {

@@ -69,3 +69,14 @@ it('waits a quarter of a second for a key that does not come', () => {
   vi.advanceTimersByTime(1_000);
   expect(drawn).toEqual(['one', 'one is drawn']);
 });
+
+it('makes lines in a task of their own, between two keys', async () => {
+  press();
+  drawing.make(
+    () => drawn.push('one'),
+    () => drawn.push('one is made'),
+  );
+  expect(drawn).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(drawn).toEqual(['one', 'one is made']);
+});

@@ -53,7 +53,16 @@ async function start({ known = ['general'], hasAccount = false } = {}): Promise<
     address: new URL('ws://host/ws'),
     network,
     clock,
-    drawing: { next: (draw) => draw() },
+    drawing: {
+      next(draw, drawn) {
+        draw();
+        drawn(0);
+      },
+      make(make, made) {
+        make();
+        made(0);
+      },
+    },
     remembered: new Remembered({ tab: nothing, device: { ...nothing, getItem: rooms }, scope: '/' }),
     archive,
     newKey: () => `key-${clock.now()}`,

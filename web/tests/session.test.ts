@@ -49,7 +49,16 @@ function begin(account: string | null = null): Session {
     address,
     network,
     clock,
-    drawing: { next: (draw) => draw() },
+    drawing: {
+      next(draw, drawn) {
+        draw();
+        drawn(0);
+      },
+      make(make, made) {
+        make();
+        made(0);
+      },
+    },
     remembered,
     newKey: () => `key-${clock.now()}`,
   });
@@ -195,6 +204,7 @@ describe('rooms of which one is a member', () => {
   it('come into the list with the invitation, and are named after the people', () => {
     network.last.arrives({ type: 'invited', room: 'dm:xyz', kind: 'direct', by: 'bob' });
     expect(session.rooms.get('dm:xyz')?.name).toBe('Direct messages');
+    clock.pass(250);
     network.last.arrives(direct);
     expect(session.rooms.get('dm:xyz')?.name).toBe('Bob');
     expect(session.rooms.sections.at(-1)?.kind).toBe('direct');
@@ -204,9 +214,11 @@ describe('rooms of which one is a member', () => {
     network.last.arrives({ type: 'invited', room: 'private:abc', kind: 'private', by: 'bob' });
     const room = session.rooms.get('private:abc');
     expect(room?.name).toBe('Private room');
+    clock.pass(250);
     const about = { room: 'private:abc', kind: 'private', title: 'Design' } as const;
     network.last.arrives({ type: 'joined', name: 'Design', rev: 3, role: 'member', ...about, ...of });
     expect([room?.name, room?.label]).toEqual(['Design', 'Design']);
+    clock.pass(250);
     network.last.arrives({ type: 'room', room: 'private:abc', rev: 4, title: 'Pictures' });
     expect(room?.name).toBe('Pictures');
   });

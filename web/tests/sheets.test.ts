@@ -77,6 +77,38 @@ describe('sheets', () => {
   });
 });
 
+describe('new rows that are hidden', () => {
+  const hidden = (sheets: readonly Sheet[]) => sheets.filter(({ isHidden }) => isHidden).flatMap((sheet) => sheet.rows);
+
+  it('are in sheets of their own, and stay there when they are shown', () => {
+    const sheets = new Sheets();
+    const before = sheets.of(rows(1, 30));
+    sheets.of(rows(1, 34), true);
+    const during = sheets.of(rows(1, 60), true);
+    expect(sizes(during)).toEqual([25, 5, 25, 5]);
+    expect(hidden(during)).toEqual(rows(31, 60));
+    expect(kept(before, during)).toEqual(before);
+    const after = sheets.of(rows(1, 60));
+    expect(hidden(after)).toEqual([]);
+    expect(after.map(({ id }) => id)).toEqual(during.map(({ id }) => id));
+    expect(sizes(sheets.of(rows(1, 61)))).toEqual([25, 5, 25, 6]);
+  });
+
+  it('hide no row that was visible, or that comes among such rows', () => {
+    const sheets = new Sheets();
+    sheets.of(rows(11, 20));
+    const after = sheets.of([...rows(5, 15), row(0), ...rows(16, 22)], true);
+    expect(hidden(after)).toEqual(rows(21, 22));
+    expect(after.flatMap((sheet) => sheet.rows)).toEqual([...rows(5, 15), row(0), ...rows(16, 22)]);
+  });
+
+  it('are none where nothing was before', () => {
+    const sheets = new Sheets();
+    expect(hidden(sheets.of(rows(1, 50), true))).toEqual([]);
+    expect(hidden(sheets.of(rows(101, 150), true))).toEqual([]);
+  });
+});
+
 describe('the last sheets', () => {
   it('hold at least so many rows', () => {
     const sheets = new Sheets().of(rows(1, 51));

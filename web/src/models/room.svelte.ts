@@ -53,6 +53,8 @@ export interface RoomOptions {
   seen?: SeenRoom;
   /** Without it, lines are added at once. */
   draw?: Draw;
+  /** Lines that come now are kept out of sight until all are made. */
+  hidesNewLines?: () => boolean;
   /** Called when a command could not be done. */
   tell: (error: unknown) => void;
   /** What the server tells of authors and members is noted here. */
@@ -144,6 +146,11 @@ export class Room {
   /** The name, with the sign of a public room. */
   get label(): string {
     return this.about.kind === 'public' ? `#${this.name}` : this.name;
+  }
+
+  /** The page is making new lines, and shows them when all are there. */
+  get hidesNewLines(): boolean {
+    return this.#options.hidesNewLines?.() ?? false;
   }
 
   get isDirect(): boolean {

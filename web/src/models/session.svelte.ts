@@ -49,6 +49,7 @@ export class Session {
   /** Whose drafts, unsent messages and rooms this device stores. */
   readonly #owner: string;
   #hasOpenedOwn = false;
+  #hidesNewLines = $state(false);
 
   constructor(options: SessionOptions) {
     const { address, name, network, clock, drawing, account, remembered, archive } = options;
@@ -62,7 +63,10 @@ export class Session {
     if (archive !== undefined && !hasAccount) this.#seen = new Seen(archive, clock, name);
     this.blocked = new Blocked(remembered.blockedBy(this.#owner));
     this.link = new Link(hasAccount, () => this.client.connection);
-    this.#arrivals = new Arrivals(clock, drawing, (event) => this.rooms.get(event.room)?.apply(event));
+    this.#arrivals = new Arrivals(clock, drawing, {
+      apply: (event) => this.rooms.get(event.room)?.apply(event),
+      hide: (areHidden) => (this.#hidesNewLines = areHidden),
+    });
     this.client = new Client({
       address: () => (hasAccount ? address.href : asGuest(address, name)),
       secret: () => this.me.proof(),
@@ -116,6 +120,7 @@ export class Session {
       newKey,
       draft: remembered.draftOf(this.#owner, key, () => clock.now()),
       seen: this.#seen?.of(key),
+      hidesNewLines: () => this.#hidesNewLines,
       draw: (change) => new Promise((resolve) => drawing.next(change, resolve)),
       isBlocked: (user) => this.blocked.has(user),
       tell: this.notices.failed,

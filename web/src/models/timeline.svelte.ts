@@ -44,6 +44,11 @@ export class Timeline {
     return this.lines.length === 0;
   }
 
+  /** The last line is my own, which the log does not have yet. */
+  get endsUnsent(): boolean {
+    return !this.#isBehind && this.#unsent.length > 0;
+  }
+
   /** There are older lines in the log. */
   get hasOlder(): boolean {
     return this.#from > this.#floor + 1;
