@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from hubbub.http.mounted import Mounted
 from hubbub.wire.codecs import JSON_CODEC
 from hubbub.wire.commands import invalid_fields
 from hubbub.wire.identity import User
+from hubbub.wire.members import milliseconds
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -67,6 +69,14 @@ def body_of(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def end_of(field: str, time_of_wire: str) -> int:
+    """When something ends that is made now, in milliseconds since 1970. Raises `Invalid` for a time that is over."""
+    end = milliseconds(time_of_wire)
+    if end <= time.time() * 1000:
+        raise Invalid(f"{field}: this time is over")
+    return end
 
 
 def secret_of(value: SecretStr | None) -> str | None:

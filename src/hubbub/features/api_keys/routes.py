@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,12 +11,12 @@ from starlette.responses import Response
 
 from hubbub.accounts.api_keys import NAME, ApiKey, KeyScope, make_key
 from hubbub.accounts.policies import Action
-from hubbub.errors import Conflict, Invalid, NotFound, TooLarge
-from hubbub.http.asking import COMMON, body_of, permitted, read_model
+from hubbub.errors import Conflict, NotFound, TooLarge
+from hubbub.http.asking import COMMON, body_of, end_of, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.wire.base import timestamp_of
-from hubbub.wire.members import Time, milliseconds
+from hubbub.wire.members import Time
 
 if TYPE_CHECKING:
     from hubbub.features.api_keys.feature import ApiKeysFeature
@@ -76,9 +75,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: ApiKeysFeature) -> None
         can see again."""
         who = await permitted(hub, request, account, Action.MANAGE_KEYS)
         fields = await read_model(hub, request, NewKey)
-        expires = milliseconds(fields.expires) if fields.expires is not None else None
-        if expires is not None and expires <= time.time() * 1000:
-            raise Invalid("expires: this time is over")
+        expires = end_of("expires", fields.expires) if fields.expires is not None else None
         key, secret = make_key(fields.name, fields.scopes, expires=expires)
         await feature.add(key, by=who.user.key)
         return KeyWithToken(token=secret, **_fields(key))

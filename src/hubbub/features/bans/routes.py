@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,13 +10,13 @@ from starlette.responses import Response
 
 from hubbub.accounts.bans import Ban
 from hubbub.accounts.policies import Action
-from hubbub.errors import Conflict, Invalid, NotFound, TooLarge
-from hubbub.http.asking import COMMON, body_of, permitted, read_model
+from hubbub.errors import Conflict, NotFound, TooLarge
+from hubbub.http.asking import COMMON, body_of, end_of, permitted, read_model
 from hubbub.http.error_responses import documented
 from hubbub.http.mounted import Mounted
 from hubbub.wire.base import timestamp_of
 from hubbub.wire.keys import Text
-from hubbub.wire.members import FOR_EVER, Time, milliseconds
+from hubbub.wire.members import FOR_EVER, Time
 
 if TYPE_CHECKING:
     from hubbub.features.bans.feature import BansFeature
@@ -75,9 +74,7 @@ def add_routes(router: APIRouter, hub: Mounted, feature: BansFeature) -> None:
         same secret. Administrators cannot be banned (409)."""
         who = await permitted(hub, request, account, Action.MANAGE_BANS)
         fields = await read_model(hub, request, NewBan)
-        until = FOR_EVER if fields.until is None else milliseconds(fields.until)
-        if until <= time.time() * 1000:
-            raise Invalid("until: this time is over")
+        until = FOR_EVER if fields.until is None else end_of("until", fields.until)
         await feature.ban(banned, by=who.user, until=until, reason=fields.reason or None)
         return Response(status_code=204)
 
