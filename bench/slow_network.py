@@ -34,13 +34,14 @@ async def through(network: Network, port: int) -> AsyncIterator[int]:
     connections: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Client and server shake hands before the first byte: one round trip.
-        await asyncio.sleep(network.round_trip)
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
-        with closing(writer), closing(server_writer):
-            async with asyncio.TaskGroup() as both:
-                both.create_task(links["up"].carry(reader, server_writer))
-                both.create_task(links["down"].carry(server_reader, writer))
+        with closing(writer):
+            # Client and server shake hands before the first byte: one round trip.
+            await asyncio.sleep(network.round_trip)
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+            with closing(server_writer):
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(links["up"].carry(reader, server_writer))
+                    both.create_task(links["down"].carry(server_reader, writer))
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(carry(reader, writer))

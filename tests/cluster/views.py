@@ -25,8 +25,12 @@ async def messages(somebody: Person, number: int) -> list[dict[str, Any]]:
 
 
 def _rows(somebody: Person) -> list[dict[str, Any]]:
-    """A publication that is late on a busy machine is read from the store, and comes as `sync`."""
+    """A publication that is late on a busy machine is read from the store, and comes as `sync`. If the client is late
+    too, the same rows may come twice, for it and for the room. Rows that a client has already do not count."""
     found: list[dict[str, Any]] = []
+    revs: dict[int, int] = {}
     for event in somebody.seen:
-        found += {"message": [event], "changed": [event], "sync": event.get("messages", [])}.get(event["type"], [])
+        rows = {"message": [event], "changed": [event], "sync": event.get("messages", [])}.get(event["type"], [])
+        found += [row for row in rows if row["rev"] > revs.get(row["seq"], 0)]
+        revs |= {row["seq"]: max(row["rev"], revs.get(row["seq"], 0)) for row in rows}
     return [{name: value for name, value in row.items() if name != "type"} for row in found]

@@ -87,7 +87,7 @@ def routes_about_places() -> list[tuple[str, str]]:
     return [
         (method, route.path)
         for route in Hubbub(guests="on").router.routes
-        if isinstance(route, APIRoute) and route.param_convertors and not route.path.startswith("/ws")
+        if isinstance(route, APIRoute) and route.param_convertors and not route.path.startswith(("/ws", "/assets/"))
         for method in sorted(route.methods or ())
     ]
 

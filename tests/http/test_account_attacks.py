@@ -113,7 +113,7 @@ async def test_a_password_that_the_server_was_too_busy_to_check_was_not_wrong(
 ) -> None:
     await browsers().sign_up("alice")
     with monkeypatch.context() as busy:
-        busy.setattr(browsers.hub.accounts.log_ins._passwords, "_most", 0)
+        busy.setattr(browsers.hub.accounts.log_ins._passwords, "_places", 0)
         assert [(await browsers().log_in("alice")).json()["message"][:8] for _ in range(20)] == ["too many"] * 20
 
     assert (await browsers().log_in("alice")).status_code == 201
