@@ -29,7 +29,9 @@ async def submit(page: Page, action: str) -> None:
 async def account(server: WebServer, username: str, **fields: str) -> AsyncIterator[httpx.AsyncClient]:
     """An account that is made elsewhere, and stays logged in there: on a telephone."""
     headers = {"Hubbub-CSRF": "1", "Origin": server.url, "User-Agent": IPHONE}
-    async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+    # The server closes connections that are idle, perhaps when the next request is sent.
+    each_on_its_own = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, limits=each_on_its_own) as client:
         wanted = {"username": username, "password": PASSWORD, **fields}
         answer = await client.post("/api/v1/accounts", json=wanted)
         assert answer.status_code == 201, answer.text
