@@ -31,25 +31,29 @@ async def through(network: Network, port: int) -> AsyncIterator[int]:
     """Gives another port, through which the network leads to the server on `port`."""
     links = {"down": _Link(network.round_trip / 2, network.down), "up": _Link(network.round_trip / 2, network.up)}
 
-    connections: set[asyncio.Task[None]] = set()
+    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer):
-            # Client and server shake hands before the first byte: one round trip.
-            await asyncio.sleep(network.round_trip)
-            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
-            with closing(server_writer):
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(links["up"].carry(reader, server_writer))
-                    both.create_task(links["down"].carry(server_reader, writer))
+        # Client and server shake hands before the first byte: one round trip.
+        await asyncio.sleep(network.round_trip)
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(server_writer):
+            async with asyncio.TaskGroup() as both:
+                both.create_task(links["up"].carry(reader, server_writer))
+                both.create_task(links["down"].carry(server_reader, writer))
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(carry(reader, writer))
-        connections.add(connection)
-        connection.add_done_callback(connections.discard)
+        connections[connection] = writer
+        connection.add_done_callback(end)
+
+    def end(connection: asyncio.Task[None]) -> None:
+        # Also if it was cancelled before it began.
+        connections.pop(connection).close()
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as proxy:
         yield proxy.sockets[0].getsockname()[1]
+        proxy.close()
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
