@@ -75,15 +75,19 @@ async def say_until_acked(somebody: Person, text: str) -> dict[str, Any]:
 
 async def heard(somebody: Person, number: int) -> list[str]:
     """The texts of so many messages, in their order, however they came."""
-    async with asyncio.timeout(MUCH_LONGER):
-        while True:
-            rows: list[dict[str, Any]] = []
-            for event in somebody.seen:
-                rows += {"message": [event], "sync": event.get("messages", [])}.get(event["type"], [])
-            assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-            if len(rows) >= number:
-                return [row["text"] for row in rows]
-            await somebody.next()
+    rows: list[dict[str, Any]] = []
+    try:
+        async with asyncio.timeout(MUCH_LONGER):
+            while True:
+                rows = []
+                for event in somebody.seen:
+                    rows += {"message": [event], "sync": event.get("messages", [])}.get(event["type"], [])
+                assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+                if len(rows) >= number:
+                    return [row["text"] for row in rows]
+                await somebody.next()
+    except TimeoutError:
+        raise AssertionError(f"{somebody.key} has {len(rows)} of {number}; the last: {somebody.seen[-3:]}") from None
 
 
 def has_more_cuts(proxy: FaultProxy, seen: int) -> bool:
