@@ -28,9 +28,12 @@ def _rows(somebody: Person) -> list[dict[str, Any]]:
     """A publication that is late on a busy machine is read from the store, and comes as `sync`. If the client is late
     too, the same rows may come twice, for it and for the room. Rows that a client has already do not count."""
     found: list[dict[str, Any]] = []
-    revs: dict[int, int] = {}
+    revs: dict[tuple[str, int], int] = {}
     for event in somebody.seen:
         rows = {"message": [event], "changed": [event], "sync": event.get("messages", [])}.get(event["type"], [])
-        found += [row for row in rows if row["rev"] > revs.get(row["seq"], 0)]
-        revs |= {row["seq"]: max(row["rev"], revs.get(row["seq"], 0)) for row in rows}
+        for row in rows:
+            place = event["room"], row["seq"]
+            if row["rev"] > revs.get(place, 0):
+                revs[place] = row["rev"]
+                found.append(row)
     return [{name: value for name, value in row.items() if name != "type"} for row in found]

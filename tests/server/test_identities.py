@@ -131,6 +131,7 @@ async def test_a_name_is_free_if_its_guest_does_not_come_back(serve: ServerFacto
                     return
             except Refused as refusal:
                 assert refusal.status == 409  # noqa: PT017 - until the while is over
+                await asyncio.sleep(0.1)
 
 
 async def test_of_two_nodes_guests_with_one_name_the_second_to_speak_gets_another_key(
