@@ -19,17 +19,20 @@ export const drawing: Drawing = {
   next(draw, drawn) {
     afterKey(() => {
       const start = performance.now();
-      draw();
-      // A task after the layout and painting of the frame that shows it.
+      // Also after an error, so that later events are drawn; a task after the layout and painting of the frame.
       onFrame(() => setTimeout(() => drawn(performance.now() - start)));
+      draw();
     });
   },
   make(make, made) {
     setTimeout(() => {
       const start = performance.now();
-      make();
-      // Svelte changes the document in a microtask.
-      queueMicrotask(() => made(performance.now() - start));
+      try {
+        make();
+      } finally {
+        // Svelte changes the document in a microtask.
+        queueMicrotask(() => made(performance.now() - start));
+      }
     });
   },
 };
