@@ -26,14 +26,14 @@ async def messages(somebody: Person, number: int) -> list[dict[str, Any]]:
 
 def _rows(somebody: Person) -> list[dict[str, Any]]:
     """A publication that is late on a busy machine is read from the store, and comes as `sync`. If the client is late
-    too, the same rows may come twice, for it and for the room. Rows that a client has already do not count."""
+    too, the same rows may come twice, for it and for the room. Of a `sync`, rows that it has already do not count."""
     found: list[dict[str, Any]] = []
     revs: dict[tuple[str, int], int] = {}
     for event in somebody.seen:
         rows = {"message": [event], "changed": [event], "sync": event.get("messages", [])}.get(event["type"], [])
         for row in rows:
             place = event["room"], row["seq"]
-            if row["rev"] > revs.get(place, 0):
+            if event["type"] != "sync" or row["rev"] > revs.get(place, 0):
                 revs[place] = row["rev"]
                 found.append(row)
     return [{name: value for name, value in row.items() if name != "type"} for row in found]
